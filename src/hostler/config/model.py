@@ -1,0 +1,303 @@
+"""The configuration model: everything that YARP's `ReverseProxy` section can say, as frozen values.
+
+Each class names the YARP key that a field comes from where the words differ. Times are seconds (float), sizes are
+bytes. What a field means, and its default, is YARP's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from attrs import Factory, evolve, field, frozen
+
+__all__ = [
+    "ActiveHealthCheck",
+    "AffinityCookie",
+    "Cluster",
+    "Config",
+    "Destination",
+    "HeaderMatch",
+    "HeaderMatchMode",
+    "HealthCheck",
+    "HttpClient",
+    "HttpRequest",
+    "PassiveHealthCheck",
+    "QueryMatch",
+    "QueryMatchMode",
+    "QUEUE_METADATA",
+    "Route",
+    "SameSite",
+    "SecurePolicy",
+    "SessionAffinity",
+    "VersionPolicy",
+    "WebProxy",
+    "queue",
+]
+
+QUEUE_METADATA = "HttpSysDelegationQueue"
+"""The metadata key of a destination that is delegated to: the name of its request queue."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(value)) if value else _NOTHING
+
+
+def _strings(value: Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+class HeaderMatchMode(enum.Enum):
+    """How a header's value is compared (Match.Headers[].Mode)."""
+
+    EXACT_HEADER = "ExactHeader"
+    HEADER_PREFIX = "HeaderPrefix"
+    CONTAINS = "Contains"
+    NOT_CONTAINS = "NotContains"
+    EXISTS = "Exists"
+    NOT_EXISTS = "NotExists"
+
+
+class QueryMatchMode(enum.Enum):
+    """How a query parameter's value is compared (Match.QueryParameters[].Mode)."""
+
+    EXACT = "Exact"
+    CONTAINS = "Contains"
+    NOT_CONTAINS = "NotContains"
+    PREFIX = "Prefix"
+    EXISTS = "Exists"
+
+
+class SecurePolicy(enum.Enum):
+    """When an affinity cookie carries `Secure`."""
+
+    NONE = "None"
+    ALWAYS = "Always"
+    SAME_AS_REQUEST = "SameAsRequest"
+
+
+class SameSite(enum.Enum):
+    """An affinity cookie's `SameSite`; UNSPECIFIED writes none."""
+
+    UNSPECIFIED = "Unspecified"
+    NONE = "None"
+    LAX = "Lax"
+    STRICT = "Strict"
+
+
+class VersionPolicy(enum.Enum):
+    """How HttpRequest.Version is meant."""
+
+    REQUEST_VERSION_OR_LOWER = "RequestVersionOrLower"
+    REQUEST_VERSION_OR_HIGHER = "RequestVersionOrHigher"
+    REQUEST_VERSION_EXACT = "RequestVersionExact"
+
+
+@frozen
+class HeaderMatch:
+    """A condition on a request header; a route's conditions must all hold, one of `values` is enough."""
+
+    name: str
+    values: tuple[str, ...] = field(default=(), converter=_strings)
+    mode: HeaderMatchMode = HeaderMatchMode.EXACT_HEADER
+    is_case_sensitive: bool = False
+
+
+@frozen
+class QueryMatch:
+    """A condition on a query parameter."""
+
+    name: str
+    values: tuple[str, ...] = field(default=(), converter=_strings)
+    mode: QueryMatchMode = QueryMatchMode.EXACT
+    is_case_sensitive: bool = False
+
+
+@frozen
+class Route:
+    """What a request must look like, and the cluster that it goes to.
+
+    `path` is an ASP.NET route template (None matches every path). `id` names the route in logs and defaults to the
+    template. The matching rules are YARP's `Match` object, flattened.
+    """
+
+    path: str | None = None
+    cluster_id: str | None = None
+    id: str = field(kw_only=True)
+    hosts: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
+    methods: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
+    headers: tuple[HeaderMatch, ...] = field(default=(), converter=tuple, kw_only=True)
+    query_parameters: tuple[QueryMatch, ...] = field(default=(), converter=tuple, kw_only=True)
+    order: int = field(default=0, kw_only=True)
+    max_request_body_size: int | None = field(default=None, kw_only=True)
+    authorization_policy: str | None = field(default=None, kw_only=True)
+    rate_limiter_policy: str | None = field(default=None, kw_only=True)
+    output_cache_policy: str | None = field(default=None, kw_only=True)
+    timeout_policy: str | None = field(default=None, kw_only=True)
+    timeout: float | None = field(default=None, kw_only=True)
+    cors_policy: str | None = field(default=None, kw_only=True)
+    metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
+    transforms: tuple[Mapping[str, str], ...] = field(default=(), converter=tuple, kw_only=True)
+
+    @id.default
+    def _id(self) -> str:
+        return self.path or "/{**catchall}"
+
+
+@frozen
+class Destination:
+    """An address to forward to, or (with a queue in its metadata) a queue to delegate to.
+
+    `address` is `scheme://host[:port][/path]`; for a queue it is the URL prefix that the request is delegated under.
+    """
+
+    address: str
+    id: str = field(kw_only=True)
+    health: str | None = field(default=None, kw_only=True)
+    host: str | None = field(default=None, kw_only=True)
+    metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
+
+    @id.default
+    def _id(self) -> str:
+        return self.address
+
+    @property
+    def queue(self) -> str | None:
+        """The request queue that takes this destination's requests, or None when they are forwarded."""
+        return self.metadata.get(QUEUE_METADATA)
+
+
+def queue(name: str, url_prefix: str, *, id: str | None = None) -> Destination:  # noqa: A002 - the field's own name
+    """Make a destination that is delegated to the request queue `name`, under `url_prefix`."""
+    return Destination(url_prefix, id=name if id is None else id, metadata={QUEUE_METADATA: name})
+
+
+@frozen
+class AffinityCookie:
+    """The attributes of an affinity cookie (SessionAffinity.Cookie)."""
+
+    path: str = "/"
+    domain: str | None = None
+    http_only: bool = True
+    secure_policy: SecurePolicy = SecurePolicy.NONE
+    same_site: SameSite = SameSite.UNSPECIFIED
+    expiration: float | None = None
+    max_age: float | None = None
+    is_essential: bool = False
+
+
+@frozen
+class SessionAffinity:
+    """Keep a client on the destination that answered it first."""
+
+    key_name: str = ""
+    """The cookie or header that holds the key (AffinityKeyName); required when enabled."""
+
+    enabled: bool = True
+    policy: str = "HashCookie"
+    failure_policy: str = "Redistribute"
+    cookie: AffinityCookie = AffinityCookie()
+
+
+@frozen
+class PassiveHealthCheck:
+    """Judge destinations by what became of the exchanges sent to them."""
+
+    enabled: bool = True
+    policy: str = "TransportFailureRate"
+    reactivation_period: float = 60.0
+
+
+@frozen
+class ActiveHealthCheck:
+    """Judge destinations by asking them."""
+
+    enabled: bool = True
+    interval: float = 15.0
+    timeout: float = 10.0
+    policy: str = "ConsecutiveFailures"
+    path: str | None = None
+    query: str | None = None
+
+
+@frozen
+class HealthCheck:
+    """A cluster's health checks, and which destinations are available given their verdicts."""
+
+    passive: PassiveHealthCheck = PassiveHealthCheck(enabled=False)
+    active: ActiveHealthCheck = ActiveHealthCheck(enabled=False)
+    available_destinations_policy: str = "HealthyOrPanic"
+
+
+@frozen
+class WebProxy:
+    """An HTTP proxy towards destinations."""
+
+    address: str
+    bypass_on_local: bool = False
+    use_default_credentials: bool = False
+
+
+@frozen
+class HttpClient:
+    """How connections to a cluster's destinations are made."""
+
+    ssl_protocols: tuple[str, ...] = field(default=(), converter=_strings)
+    dangerous_accept_any_server_certificate: bool = False
+    max_connections_per_server: int | None = None
+    enable_multiple_http2_connections: bool = True
+    request_header_encoding: str | None = None
+    response_header_encoding: str | None = None
+    web_proxy: WebProxy | None = None
+
+
+@frozen
+class HttpRequest:
+    """How requests to a cluster's destinations are made."""
+
+    activity_timeout: float = 100.0
+    """Seconds in which something must move: the head, or a piece of a body, in either direction."""
+
+    version: str = "2"
+    version_policy: VersionPolicy = VersionPolicy.REQUEST_VERSION_OR_LOWER
+    allow_response_buffering: bool = False
+
+
+def _destinations(value: Iterable[str | Destination] | Mapping[str, str | Destination]) -> tuple[Destination, ...]:
+    if isinstance(value, Mapping):
+        return tuple(
+            Destination(item, id=key) if isinstance(item, str) else evolve(item, id=key) for key, item in value.items()
+        )
+    return tuple(Destination(item) if isinstance(item, str) else item for item in value)
+
+
+@frozen
+class Cluster:
+    """A named set of destinations with its policies.
+
+    `destinations` may be given as addresses, as `Destination`s, or as a mapping from id to either.
+    """
+
+    id: str
+    destinations: tuple[Destination, ...] = field(default=(), converter=_destinations)
+    balance: str = field(default="PowerOfTwoChoices", kw_only=True)
+    """How one of several available destinations is chosen (LoadBalancingPolicy)."""
+
+    affinity: SessionAffinity | None = field(default=None, kw_only=True)
+    health_check: HealthCheck = field(default=HealthCheck(), kw_only=True)
+    http_client: HttpClient = field(default=HttpClient(), kw_only=True)
+    http_request: HttpRequest = field(default=HttpRequest(), kw_only=True)
+    metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
+
+
+@frozen
+class Config:
+    """One whole configuration: what a YARP document says, and nothing that is not in it."""
+
+    routes: tuple[Route, ...] = field(default=(), converter=tuple)
+    clusters: tuple[Cluster, ...] = field(default=(), converter=tuple)
+    urls: tuple[str, ...] = field(default=Factory(tuple), converter=_strings)
+    """Where to listen (ASP.NET's `Urls`); empty means that the document does not say."""

@@ -1,0 +1,196 @@
+"""What can go wrong, and whose fault it is.
+
+Exceptions are for whoever calls hostler::
+
+    HostlerError
+     +-- ConfigError            the document or the objects given to Proxy are wrong (all problems at once)
+     +-- PrefixError            not a URL prefix
+     +-- ListenError            a URL prefix cannot be listened on
+     +-- UnsupportedError       this platform, or this version of hostler, cannot do that
+     +-- ProtocolError          a peer broke HTTP
+     +-- DelegationError        an exchange cannot be delegated any more
+     +-- QueueError             a request queue cannot be used
+          +-- QueueNameError    not a legal queue name
+          +-- NoSuchQueueError  no process holds a queue of that name
+          +-- QueueExistsError  another process holds a queue of that name
+          +-- QueueAccessError  the queue belongs to another user
+
+What breaks on the wire while an exchange is under way is data, not an exception: a `Failure` says where the
+exchange broke, whose fault that was, and which status a client gets that has not been answered yet.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "ConfigError",
+    "DelegationError",
+    "Failure",
+    "HostlerError",
+    "ListenError",
+    "NoSuchQueueError",
+    "PrefixError",
+    "Problem",
+    "ProtocolError",
+    "QueueAccessError",
+    "QueueError",
+    "QueueExistsError",
+    "QueueNameError",
+    "Reason",
+    "Side",
+    "UnsupportedError",
+]
+
+
+class HostlerError(Exception):
+    """The base of every exception that hostler raises on purpose."""
+
+
+@frozen
+class Problem:
+    """One thing that is wrong with a configuration: where it is, and what to do."""
+
+    path: str
+    """Where, in dots and indexes: `Routes.api.Match.Path`."""
+
+    message: str
+    """What is wrong, what was expected, what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(HostlerError, ValueError):
+    """A configuration that cannot be used; `problems` holds every reason, in document order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class PrefixError(HostlerError, ValueError):
+    """Text that is not a URL prefix."""
+
+
+class ListenError(HostlerError, OSError):
+    """A URL prefix that cannot be listened on: the port is taken, not permitted, or not an address of this host."""
+
+
+class UnsupportedError(HostlerError):
+    """Something that this platform, or this version of hostler, cannot do."""
+
+
+class ProtocolError(HostlerError):
+    """A peer's bytes are not HTTP as RFC 9112 has it; `status` is what a client gets for it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class DelegationError(HostlerError, RuntimeError):
+    """An exchange that cannot be delegated: its body was read, its response has begun, or it is over."""
+
+
+class QueueError(HostlerError):
+    """A request queue that cannot be used."""
+
+
+class QueueNameError(QueueError, ValueError):
+    """Text that is not a queue name: empty, over 260 characters, or not a legal file name."""
+
+
+class NoSuchQueueError(QueueError):
+    """No process holds a queue of that name (HTTP.sys: ERROR_FILE_NOT_FOUND)."""
+
+
+class QueueExistsError(QueueError):
+    """A queue of that name exists already (HTTP.sys: ERROR_ALREADY_EXISTS)."""
+
+
+class QueueAccessError(QueueError):
+    """The queue belongs to another user (HTTP.sys: ERROR_ACCESS_DENIED)."""
+
+
+class Side(enum.Enum):
+    """Whose fault a failure is."""
+
+    CLIENT = "client"
+    PROXY = "proxy"
+    DESTINATION = "destination"
+
+
+class Reason(enum.Enum):
+    """Where an exchange broke: YARP's ForwarderError, name by name.
+
+    Each carries the side at fault, the status of an answer that has not begun, and a sentence.
+    """
+
+    REQUEST = ("Request", Side.DESTINATION, 502, "the destination could not be reached or did not answer in HTTP")
+    REQUEST_TIMED_OUT = ("RequestTimedOut", Side.DESTINATION, 504, "the destination did not answer in time")
+    REQUEST_CANCELED = ("RequestCanceled", Side.CLIENT, 400, "the client went away before the answer began")
+    REQUEST_BODY_CANCELED = ("RequestBodyCanceled", Side.CLIENT, 400, "the client went away while sending its body")
+    REQUEST_BODY_CLIENT = ("RequestBodyClient", Side.CLIENT, 400, "the client's body broke off or broke the rules")
+    REQUEST_BODY_DESTINATION = (
+        "RequestBodyDestination", Side.DESTINATION, 502, "the destination stopped taking the request's body",
+    )  # fmt: skip
+    RESPONSE_HEADERS = ("ResponseHeaders", Side.DESTINATION, 502, "the destination's head cannot be passed on")
+    RESPONSE_BODY_CANCELED = ("ResponseBodyCanceled", Side.CLIENT, 502, "the answer was cancelled under way")
+    RESPONSE_BODY_CLIENT = ("ResponseBodyClient", Side.CLIENT, 502, "the client went away during the answer")
+    RESPONSE_BODY_DESTINATION = (
+        "ResponseBodyDestination", Side.DESTINATION, 502, "the destination broke off its answer",
+    )  # fmt: skip
+    UPGRADE_REQUEST_CANCELED = ("UpgradeRequestCanceled", Side.PROXY, 101, "the upgraded connection was cancelled")
+    UPGRADE_REQUEST_CLIENT = ("UpgradeRequestClient", Side.CLIENT, 101, "the client broke the upgraded connection")
+    UPGRADE_REQUEST_DESTINATION = (
+        "UpgradeRequestDestination", Side.DESTINATION, 101, "the destination stopped taking upgraded data",
+    )  # fmt: skip
+    UPGRADE_RESPONSE_CANCELED = ("UpgradeResponseCanceled", Side.PROXY, 101, "the upgraded connection was cancelled")
+    UPGRADE_RESPONSE_CLIENT = ("UpgradeResponseClient", Side.CLIENT, 101, "the client stopped taking upgraded data")
+    UPGRADE_RESPONSE_DESTINATION = (
+        "UpgradeResponseDestination", Side.DESTINATION, 101, "the destination broke the upgraded connection",
+    )  # fmt: skip
+    NO_AVAILABLE_DESTINATIONS = ("NoAvailableDestinations", Side.PROXY, 503, "no destination is available")
+    REQUEST_CREATION = ("RequestCreation", Side.PROXY, 502, "the request to the destination could not be made")
+    UPGRADE_ACTIVITY_TIMEOUT = (
+        "UpgradeActivityTimeout", Side.PROXY, 101, "nothing moved on the upgraded connection for too long",
+    )  # fmt: skip
+
+    def __init__(self, yarp_name: str, side: Side, status: int, sentence: str) -> None:
+        self.yarp_name = yarp_name
+        self.side = side
+        self.status = status
+        self.sentence = sentence
+
+
+@frozen
+class Failure:
+    """Where an exchange broke, whose fault it was, and which status that maps to."""
+
+    reason: Reason
+    detail: str = ""
+    """What happened, in words: the operating system's or the parser's message."""
+
+    cause: BaseException | None = field(default=None, eq=False)
+    status: int = field()
+    """The status of an answer that has not begun: 4xx or 5xx."""
+
+    side: Side = field()
+
+    @status.default
+    def _status(self) -> int:
+        return self.reason.status
+
+    @side.default
+    def _side(self) -> Side:
+        return self.reason.side
+
+    def __str__(self) -> str:
+        return f"{self.reason.yarp_name}: {self.detail or self.reason.sentence}"
