@@ -133,32 +133,77 @@ class Reason(enum.Enum):
     Each carries the side at fault, the status of an answer that has not begun, and a sentence.
     """
 
-    REQUEST = ("Request", Side.DESTINATION, 502, "the destination could not be reached or did not answer in HTTP")
+    REQUEST = (
+        "Request",
+        Side.DESTINATION,
+        502,
+        "the destination could not be reached or did not answer in HTTP",
+    )
     REQUEST_TIMED_OUT = ("RequestTimedOut", Side.DESTINATION, 504, "the destination did not answer in time")
     REQUEST_CANCELED = ("RequestCanceled", Side.CLIENT, 400, "the client went away before the answer began")
-    REQUEST_BODY_CANCELED = ("RequestBodyCanceled", Side.CLIENT, 400, "the client went away while sending its body")
-    REQUEST_BODY_CLIENT = ("RequestBodyClient", Side.CLIENT, 400, "the client's body broke off or broke the rules")
+    REQUEST_BODY_CANCELED = (
+        "RequestBodyCanceled",
+        Side.CLIENT,
+        400,
+        "the client went away while sending its body",
+    )
+    REQUEST_BODY_CLIENT = (
+        "RequestBodyClient",
+        Side.CLIENT,
+        400,
+        "the client's body broke off or broke the rules",
+    )
     REQUEST_BODY_DESTINATION = (
         "RequestBodyDestination", Side.DESTINATION, 502, "the destination stopped taking the request's body",
     )  # fmt: skip
-    RESPONSE_HEADERS = ("ResponseHeaders", Side.DESTINATION, 502, "the destination's head cannot be passed on")
+    RESPONSE_HEADERS = (
+        "ResponseHeaders",
+        Side.DESTINATION,
+        502,
+        "the destination's head cannot be passed on",
+    )
     RESPONSE_BODY_CANCELED = ("ResponseBodyCanceled", Side.CLIENT, 502, "the answer was cancelled under way")
     RESPONSE_BODY_CLIENT = ("ResponseBodyClient", Side.CLIENT, 502, "the client went away during the answer")
     RESPONSE_BODY_DESTINATION = (
         "ResponseBodyDestination", Side.DESTINATION, 502, "the destination broke off its answer",
     )  # fmt: skip
-    UPGRADE_REQUEST_CANCELED = ("UpgradeRequestCanceled", Side.PROXY, 101, "the upgraded connection was cancelled")
-    UPGRADE_REQUEST_CLIENT = ("UpgradeRequestClient", Side.CLIENT, 101, "the client broke the upgraded connection")
+    UPGRADE_REQUEST_CANCELED = (
+        "UpgradeRequestCanceled",
+        Side.PROXY,
+        101,
+        "the upgraded connection was cancelled",
+    )
+    UPGRADE_REQUEST_CLIENT = (
+        "UpgradeRequestClient",
+        Side.CLIENT,
+        101,
+        "the client broke the upgraded connection",
+    )
     UPGRADE_REQUEST_DESTINATION = (
         "UpgradeRequestDestination", Side.DESTINATION, 101, "the destination stopped taking upgraded data",
     )  # fmt: skip
-    UPGRADE_RESPONSE_CANCELED = ("UpgradeResponseCanceled", Side.PROXY, 101, "the upgraded connection was cancelled")
-    UPGRADE_RESPONSE_CLIENT = ("UpgradeResponseClient", Side.CLIENT, 101, "the client stopped taking upgraded data")
+    UPGRADE_RESPONSE_CANCELED = (
+        "UpgradeResponseCanceled",
+        Side.PROXY,
+        101,
+        "the upgraded connection was cancelled",
+    )
+    UPGRADE_RESPONSE_CLIENT = (
+        "UpgradeResponseClient",
+        Side.CLIENT,
+        101,
+        "the client stopped taking upgraded data",
+    )
     UPGRADE_RESPONSE_DESTINATION = (
         "UpgradeResponseDestination", Side.DESTINATION, 101, "the destination broke the upgraded connection",
     )  # fmt: skip
     NO_AVAILABLE_DESTINATIONS = ("NoAvailableDestinations", Side.PROXY, 503, "no destination is available")
-    REQUEST_CREATION = ("RequestCreation", Side.PROXY, 502, "the request to the destination could not be made")
+    REQUEST_CREATION = (
+        "RequestCreation",
+        Side.PROXY,
+        502,
+        "the request to the destination could not be made",
+    )
     UPGRADE_ACTIVITY_TIMEOUT = (
         "UpgradeActivityTimeout", Side.PROXY, 101, "nothing moved on the upgraded connection for too long",
     )  # fmt: skip

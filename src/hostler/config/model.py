@@ -7,12 +7,16 @@ bytes. What a field means, and its default, is YARP's.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from attrs import Factory, evolve, field, frozen
 
+from hostler.errors import QueueNameError
+
 __all__ = [
+    "QUEUE_METADATA",
     "ActiveHealthCheck",
     "AffinityCookie",
     "Cluster",
@@ -26,24 +30,31 @@ __all__ = [
     "PassiveHealthCheck",
     "QueryMatch",
     "QueryMatchMode",
-    "QUEUE_METADATA",
     "Route",
     "SameSite",
     "SecurePolicy",
     "SessionAffinity",
     "VersionPolicy",
     "WebProxy",
+    "check_queue_name",
     "queue",
 ]
 
 QUEUE_METADATA = "HttpSysDelegationQueue"
 """The metadata key of a destination that is delegated to: the name of its request queue."""
 
+_QUEUE_NAME_LIMIT = 260
+_NOT_IN_QUEUE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value)) if value else _NOTHING
+
+
+def _frozen_mappings(values: Iterable[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    return tuple(_frozen_mapping(value) for value in values)
 
 
 def _strings(value: Iterable[str]) -> tuple[str, ...]:
@@ -140,9 +151,9 @@ class Route:
     timeout: float | None = field(default=None, kw_only=True)
     cors_policy: str | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
-    transforms: tuple[Mapping[str, str], ...] = field(default=(), converter=tuple, kw_only=True)
+    transforms: tuple[Mapping[str, str], ...] = field(default=(), converter=_frozen_mappings, kw_only=True)
 
-    @id.default
+    @id.default  # noqa: A003 - the field, not the builtin
     def _id(self) -> str:
         return self.path or "/{**catchall}"
 
@@ -160,7 +171,7 @@ class Destination:
     host: str | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
 
-    @id.default
+    @id.default  # noqa: A003 - the field, not the builtin
     def _id(self) -> str:
         return self.address
 
@@ -168,6 +179,26 @@ class Destination:
     def queue(self) -> str | None:
         """The request queue that takes this destination's requests, or None when they are forwarded."""
         return self.metadata.get(QUEUE_METADATA)
+
+
+def check_queue_name(name: str) -> None:
+    """Refuse a request queue name that HTTP.sys would refuse (HttpCreateRequestQueue).
+
+    A name is a legal file name of 1 to 260 characters. Raises `QueueNameError`.
+    """
+    if not name:
+        raise QueueNameError("a request queue's name is empty; give it 1 to 260 characters")
+    if len(name) > _QUEUE_NAME_LIMIT:
+        raise QueueNameError(
+            f'"{name[:20]}..." is not a queue name ({len(name)} characters); use at most {_QUEUE_NAME_LIMIT}'
+        )
+    if name in {".", ".."}:
+        raise QueueNameError(f'"{name}" is not a queue name (it names a directory); choose another')
+    if found := _NOT_IN_QUEUE_NAMES.search(name):
+        raise QueueNameError(
+            f"{ascii(name)} is not a queue name ({ascii(found[0])} at {found.start()}); "
+            'use a legal file name: none of \\ / : * ? " < > | and no control characters'
+        )
 
 
 def queue(name: str, url_prefix: str, *, id: str | None = None) -> Destination:  # noqa: A002 - the field's own name

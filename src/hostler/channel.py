@@ -1,0 +1,107 @@
+"""The awaitable ends of an exchange, for coroutines that read bodies and write responses themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hostler.errors import Failure
+    from hostler.exchange import Stream
+    from hostler.http.headers import RawHeaders
+
+__all__ = ["Channel"]
+
+_HIGH_WATER: Final = 1 << 16
+
+
+class Channel:
+    """A Pump that buffers the request's body up to 64 KiB and turns back-pressure into an await."""
+
+    __slots__ = ("_drain", "_pieces", "_size", "_stream", "_waiter", "ended", "failure", "paused", "trailers")
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._drain: asyncio.Future[None] | None = None
+        self.ended = False
+        """The request's body is complete."""
+        self.failure: Failure | None = None
+        """Why the client is gone, once it is."""
+        self.paused = False
+        """The client does not keep up with the response."""
+        self.trailers: RawHeaders = []
+
+    # -- Pump -----------------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the request's body."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _HIGH_WATER:
+            self._stream.pause()
+        self._wake()
+
+    def feed_end(self, trailers: RawHeaders) -> None:
+        """Learn that the request's body is complete."""
+        self.ended, self.trailers = True, trailers
+        self._wake()
+
+    def lost(self, failure: Failure) -> None:
+        """Learn that the client is gone."""
+        self.failure = failure
+        self._wake()
+        self.resume()
+
+    def pause(self) -> None:
+        """Make writers wait."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Let writers go on."""
+        self.paused = False
+        if self._drain is not None:
+            if not self._drain.done():
+                self._drain.set_result(None)
+            self._drain = None
+
+    # -- coroutines -----------------------------------------------------------------------------------------------
+
+    async def receive(self) -> bytes:
+        """Return the next piece of the body, b"" at its end; raises ConnectionError when the client is gone."""
+        while not self._pieces:
+            if self.ended:
+                return b""
+            if self.failure is not None:
+                raise ConnectionError(str(self.failure))
+            await self._wait()
+        piece = self._pieces.popleft()
+        was, self._size = self._size, self._size - len(piece)
+        if was > _HIGH_WATER >= self._size:
+            self._stream.resume()
+        return piece
+
+    async def disconnected(self) -> None:
+        """Wait until the client is gone, or the response is complete."""
+        while self.failure is None and not self._stream.closed:
+            await self._wait()
+
+    async def drained(self) -> None:
+        """Wait until the client keeps up again."""
+        if self.paused:
+            if self._drain is None:
+                self._drain = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drain)
+
+    async def _wait(self) -> None:
+        if self._waiter is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._waiter)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

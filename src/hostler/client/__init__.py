@@ -1,0 +1,1 @@
+"""Towards destinations: pools, connections, tunnels."""

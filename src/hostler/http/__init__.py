@@ -1,0 +1,1 @@
+"""The language: values and codecs of HTTP. No sockets, no event loop; imports `hostler.errors` only."""

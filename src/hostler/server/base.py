@@ -1,0 +1,93 @@
+"""What every server is to the rest of hostler: the shape of the HTTP Server API 2.0.
+
+A server listens on URL prefixes and delivers exchanges to one handler. It may serve a request queue, which other
+processes delegate to, and it opens delegation rules on the queues of others. Which server it is, is decided in one
+place (`hostler.server.choose`).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hostler.exchange import Handler
+    from hostler.server.prefix import UrlPrefix
+
+__all__ = ["DelegationRule", "QueueMode", "RequestQueue", "Server"]
+
+
+class QueueMode(enum.Enum):
+    """How a named queue is opened (RequestQueueMode of ASP.NET Core's HttpSysOptions)."""
+
+    CREATE = "create"
+    """Make it; a queue of that name is an error."""
+
+    ATTACH = "attach"
+    """Join it; no queue of that name is an error."""
+
+    CREATE_OR_ATTACH = "create-or-attach"
+
+
+class DelegationRule(Protocol):
+    """An open handle on a target queue, together with the target's URL prefix."""
+
+    queue: str
+    prefix: str
+
+    def reset(self) -> None:
+        """Let go of the queue; the next request opens it anew."""
+
+
+class RequestQueue(Protocol):
+    """A named queue that this process holds or serves."""
+
+    name: str
+
+    async def close(self) -> None:
+        """Take no more requests, finish those under way, let go of the queue."""
+
+
+class Server(Protocol):
+    """Listens on URL prefixes, serves queues, delegates."""
+
+    @property
+    def can_delegate(self) -> bool:
+        """Whether this platform can delegate at all."""
+
+    async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
+        """Listen on more prefixes; returns them with the ports that were picked for port 0.
+
+        Raises ListenError when one cannot be had; none of them is listened on then.
+        """
+        ...
+
+    async def join(self, queue: str) -> RequestQueue:
+        """Serve requests that other processes delegate to `queue`, which must exist.
+
+        Raises NoSuchQueueError, QueueAccessError, QueueNameError.
+        """
+        ...
+
+    def open_rule(self, queue: str, prefix: str) -> DelegationRule:
+        """Open (or share) the delegation rule for `queue` and `prefix`, compared without case.
+
+        A queue that does not exist yet is no error: it is looked for with each request.
+        """
+        ...
+
+    def close_rule(self, rule: DelegationRule) -> None:
+        """Give a rule back; the last one to do so closes the handle."""
+
+    async def stop(self, grace: float) -> None:
+        """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""
+
+
+class ServerFactory(Protocol):
+    """Makes a server for a handler."""
+
+    def __call__(self, handler: Handler) -> Server:
+        """Return a server that is not listening yet."""
+        ...
