@@ -56,6 +56,11 @@ class Channel:
         self._wake()
         self.resume()
 
+    def over(self) -> None:
+        """Learn that the response is complete or aborted: nobody waits for the client any more."""
+        self._wake()
+        self.resume()
+
     def pause(self) -> None:
         """Make writers wait."""
         self.paused = True

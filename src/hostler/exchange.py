@@ -246,8 +246,8 @@ class Exchange:
             body = b""
         else:
             raw.append((b"content-length", b"%d" % len(body)))
-        self._begin(Response(status, Headers(raw), len(body)), body)
-        self.stream.end()
+        self.begin(Response(status, Headers(raw), len(body)), body)
+        self.finish()
         return self.outcome(Kind.RESPONDED)
 
     async def start(
@@ -262,9 +262,14 @@ class Exchange:
         if length is not None:
             raw.append((b"content-length", b"%d" % length))
         self.channel()
-        self._begin(Response(status, Headers(raw), CHUNKED if length is None else length))
+        self.begin(Response(status, Headers(raw), CHUNKED if length is None else length))
 
-    def _begin(self, response: Response, data: bytes = b"") -> None:
+    def begin(self, response: Response, data: bytes = b"") -> None:
+        """Hand over a response's head, settled, and the body's first bytes; for whoever frames the body itself.
+
+        Raises RuntimeError when a response has begun, ValueError when its status is not a final one, ProtocolError
+        when a header cannot be sent.
+        """
         if self.stream.started:
             raise RuntimeError(f"a response has begun already (status {self.stream.status})")
         if not 200 <= response.status <= 999 and response.status != 101:
@@ -280,8 +285,14 @@ class Exchange:
 
     async def end(self, trailers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Outcome:
         """Finish the response."""
-        self.stream.end(Headers.of(trailers).raw)
+        self.finish(Headers.of(trailers).raw)
         return self.outcome(Kind.RESPONDED)
+
+    def finish(self, trailers: RawHeaders | None = None) -> None:
+        """Finish the response without waiting, for whoever builds the outcome itself."""
+        self.stream.end(trailers)
+        if self._channel is not None:
+            self._channel.over()
 
     async def fail(self, failure: Failure) -> Outcome:
         """End the exchange with a failure: its status if no response has begun, else an aborted response."""
@@ -295,12 +306,14 @@ class Exchange:
             return
         if stream.started:
             stream.abort()
+            if self._channel is not None:
+                self._channel.over()
             return
         body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
         raw: RawHeaders = [_TEXT, (b"content-length", b"%d" % len(body))]
         self.settle(raw)
         stream.start(Response(failure.status, Headers(raw), len(body)), body)
-        stream.end()
+        self.finish()
 
     def outcome(self, kind: Kind, failure: Failure | None = None, destination: str | None = None) -> Outcome:
         """Sum up the exchange as it stands."""

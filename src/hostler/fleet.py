@@ -118,8 +118,20 @@ class LiveCluster:
     available: tuple[LiveDestination, ...] = ()
     """The destinations that health checks leave (`AvailableDestinationsPolicy`)."""
 
+    _fleet: Fleet | None = None
+
     def refresh(self) -> None:
-        """Compute `available` again; call after any health changed."""
+        """Compute `available` again; call after any health changed.
+
+        An exchange or a timer may still hold the cluster of before a reload. Health is the destinations', which
+        outlive it, so the cluster of today is computed again with it.
+        """
+        self._compute()
+        today = None if self._fleet is None else self._fleet.find(self.id)
+        if today is not None and today is not self:
+            today._compute()
+
+    def _compute(self) -> None:
         checks = self.config.health_check
         healthy = tuple(
             destination
@@ -157,16 +169,18 @@ class Fleet:
     ) -> list[LiveCluster]:
         """Bring the fleet to a new configuration; returns the clusters that are gone.
 
-        `equip(config, previous)` resolves a cluster's policies; it may reuse the previous equipment.
+        `equip(config, previous)` resolves a cluster's policies; it may reuse the previous equipment. When it raises,
+        nothing has changed.
         """
-        fresh: dict[str, LiveCluster] = {}
-        for config in clusters:
-            previous = self._clusters.get(config.id.lower())
+        fresh = {
+            config.id.lower(): LiveCluster(config.id, config, equip(config, self.find(config.id)), fleet=self)
+            for config in clusters
+        }
+        for key, cluster in fresh.items():
+            previous = self._clusters.get(key)
             known = {} if previous is None else {d.id.lower(): d for d in previous.destinations}
-            cluster = LiveCluster(config.id, config, equip(config, previous))
-            cluster.destinations = tuple(_live(item, known) for item in config.destinations)
-            cluster.refresh()
-            fresh[config.id.lower()] = cluster
+            cluster.destinations = tuple(_live(item, known) for item in cluster.config.destinations)
+            cluster._compute()
         gone = [cluster for key, cluster in self._clusters.items() if key not in fresh]
         self._clusters = fresh
         return gone

@@ -16,7 +16,10 @@ from attrs import Factory, evolve, field, frozen
 from hostler.errors import QueueNameError
 
 __all__ = [
+    "FAILURE_RATE_METADATA",
+    "METADATA_KEYS",
     "QUEUE_METADATA",
+    "THRESHOLD_METADATA",
     "ActiveHealthCheck",
     "AffinityCookie",
     "Cluster",
@@ -42,6 +45,15 @@ __all__ = [
 
 QUEUE_METADATA = "HttpSysDelegationQueue"
 """The metadata key of a destination that is delegated to: the name of its request queue."""
+
+FAILURE_RATE_METADATA = "TransportFailureRateHealthPolicy.RateLimit"
+"""The metadata key of a cluster that sets from which share of failures (0 to 1) on a destination is unhealthy."""
+
+THRESHOLD_METADATA = "ConsecutiveFailuresHealthPolicy.Threshold"
+"""The metadata key of a cluster that sets how many failed probes in a row make a destination unhealthy."""
+
+METADATA_KEYS = (QUEUE_METADATA, FAILURE_RATE_METADATA, THRESHOLD_METADATA)
+"""The metadata keys that mean something to hostler; any other is the user's."""
 
 _QUEUE_NAME_LIMIT = 260
 _NOT_IN_QUEUE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
@@ -127,6 +139,14 @@ class QueryMatch:
     is_case_sensitive: bool = False
 
 
+def _header_matches(values: Iterable[HeaderMatch]) -> tuple[HeaderMatch, ...]:
+    return tuple(values)
+
+
+def _query_matches(values: Iterable[QueryMatch]) -> tuple[QueryMatch, ...]:
+    return tuple(values)
+
+
 @frozen
 class Route:
     """What a request must look like, and the cluster that it goes to.
@@ -140,8 +160,8 @@ class Route:
     id: str = field(kw_only=True)
     hosts: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
     methods: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
-    headers: tuple[HeaderMatch, ...] = field(default=(), converter=tuple, kw_only=True)
-    query_parameters: tuple[QueryMatch, ...] = field(default=(), converter=tuple, kw_only=True)
+    headers: tuple[HeaderMatch, ...] = field(default=(), converter=_header_matches, kw_only=True)
+    query_parameters: tuple[QueryMatch, ...] = field(default=(), converter=_query_matches, kw_only=True)
     order: int = field(default=0, kw_only=True)
     max_request_body_size: int | None = field(default=None, kw_only=True)
     authorization_policy: str | None = field(default=None, kw_only=True)
@@ -196,7 +216,7 @@ def check_queue_name(name: str) -> None:
         raise QueueNameError(f'"{name}" is not a queue name (it names a directory); choose another')
     if found := _NOT_IN_QUEUE_NAMES.search(name):
         raise QueueNameError(
-            f"{ascii(name)} is not a queue name ({ascii(found[0])} at {found.start()}); "
+            f"{name!a} is not a queue name ({found[0]!a} at {found.start()}); "
             'use a legal file name: none of \\ / : * ? " < > | and no control characters'
         )
 
@@ -297,10 +317,13 @@ class HttpRequest:
     allow_response_buffering: bool = False
 
 
-def _destinations(value: Iterable[str | Destination] | Mapping[str, str | Destination]) -> tuple[Destination, ...]:
+def _destinations(
+    value: Iterable[str | Destination] | Mapping[str, str | Destination],
+) -> tuple[Destination, ...]:
     if isinstance(value, Mapping):
         return tuple(
-            Destination(item, id=key) if isinstance(item, str) else evolve(item, id=key) for key, item in value.items()
+            Destination(item, id=key) if isinstance(item, str) else evolve(item, id=key)
+            for key, item in value.items()
         )
     return tuple(Destination(item) if isinstance(item, str) else item for item in value)
 
@@ -324,11 +347,19 @@ class Cluster:
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
 
 
+def _routes(values: Iterable[Route]) -> tuple[Route, ...]:
+    return tuple(values)
+
+
+def _clusters(values: Iterable[Cluster]) -> tuple[Cluster, ...]:
+    return tuple(values)
+
+
 @frozen
 class Config:
     """One whole configuration: what a YARP document says, and nothing that is not in it."""
 
-    routes: tuple[Route, ...] = field(default=(), converter=tuple)
-    clusters: tuple[Cluster, ...] = field(default=(), converter=tuple)
+    routes: tuple[Route, ...] = field(default=(), converter=_routes)
+    clusters: tuple[Cluster, ...] = field(default=(), converter=_clusters)
     urls: tuple[str, ...] = field(default=Factory(tuple), converter=_strings)
     """Where to listen (ASP.NET's `Urls`); empty means that the document does not say."""

@@ -42,7 +42,7 @@ class Request:
     """The body's length in bytes, or CHUNKED."""
 
     host: bytes | None = None
-    """The Host header, or the authority of an absolute-form target, which wins (RFC 9112 3.2.2)."""
+    """The Host header. The server puts an absolute-form target's authority here, which wins (RFC 9112 3.2.2)."""
 
     keep_alive: bool = True
     expect_continue: bool = False

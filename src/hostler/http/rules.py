@@ -1,8 +1,9 @@
 """What hostler checks itself: Host, framing, hop-by-hop headers, limits.
 
-llhttp (under httptools) is strict about the grammar, and rejects Content-Length beside Transfer-Encoding, repeated
-Content-Length and Transfer-Encoding that does not end in `chunked`. It has no opinion about Host, about HTTP/1.0
-with Transfer-Encoding, about codings other than `chunked`, or about sizes. Those rules are here.
+llhttp (under httptools) is strict about the grammar, and rejects a request's Content-Length beside Transfer-Encoding,
+repeated Content-Length and Transfer-Encoding that does not end in `chunked`. It has no opinion about Host, about
+HTTP/1.0 with Transfer-Encoding, about codings other than `chunked`, or about sizes. Those rules are here; and those on
+which framing hangs are here a second time, so that they hold whatever read the head.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def connection_options(raw: RawHeaders) -> frozenset[bytes]:
 _FRAMED: Final = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"}
 )
+_FRAMED_SIZES: Final = frozenset(map(len, _FRAMED))
 
 
 def frame_request(request: Request) -> None:
@@ -73,22 +75,20 @@ def frame_request(request: Request) -> None:
     hosts = 0
     options: frozenset[bytes] | None = None
     offered: bytes | None = None
-    coded = sized = False
+    coding: bytes | None = None
+    sized = False
     for name, value in raw:
-        key = name.lower()
-        if key not in _FRAMED:
+        if len(name) not in _FRAMED_SIZES or (key := name.lower()) not in _FRAMED:
             continue
         if key == b"host":
             hosts += 1
             request.host = value
         elif key == b"content-length":
+            if sized:
+                raise ProtocolError("Content-Length is repeated")
             request.framing, sized = _content_length(value), True
         elif key == b"transfer-encoding":
-            if coded or request.version < 11:
-                raise ProtocolError("Transfer-Encoding in HTTP/1.0, or repeated")
-            if value.lower() != b"chunked":
-                raise ProtocolError("Transfer-Encoding is not chunked", 501)
-            coded = True
+            coding = value if coding is None else coding + b"," + value
         elif key == b"connection":
             options = options or connection_options(raw)
         elif key == b"expect":
@@ -97,9 +97,13 @@ def frame_request(request: Request) -> None:
             offered = value if offered is None else offered + b", " + value
     if hosts != 1 and (hosts > 1 or request.version >= 11):
         raise ProtocolError("no Host header" if not hosts else "several Host headers")
-    if coded:
+    if coding is not None:
         if sized:
             raise ProtocolError("Content-Length beside Transfer-Encoding")
+        if request.version < 11:
+            raise ProtocolError("Transfer-Encoding in HTTP/1.0")
+        if coding.lower() != b"chunked":
+            raise _coding_error(coding)
         request.framing = CHUNKED
     request.keep_alive = _keep_alive(request.version, options)
     if offered is not None and options and b"upgrade" in options and request.version >= 11:
@@ -109,22 +113,32 @@ def frame_request(request: Request) -> None:
 def frame_response(response: Response, request_method: str) -> None:
     """Apply RFC 9112 6.3 to a parsed response head: fill in framing and keep-alive.
 
+    A Content-Length beside Transfer-Encoding is taken out of the head (RFC 9112 6.3, rule 3; YARP), and the connection
+    is not trusted with another request.
+
     Raises ProtocolError when the destination's framing cannot be trusted.
     """
     length: int | None = None
     chunked = False
     options: frozenset[bytes] | None = None
     for name, value in response.headers.raw:
-        size = len(name)
-        if size == 14 and name.lower() == b"content-length":
+        if len(name) not in _FRAMED_SIZES:
+            continue
+        key = name.lower()
+        if key == b"content-length":
+            if length is not None:
+                raise ProtocolError("the response's Content-Length is repeated")
             length = _content_length(value)
-        elif size == 17 and name.lower() == b"transfer-encoding":
+        elif key == b"transfer-encoding":
             if chunked or value.lower() != b"chunked":
                 raise ProtocolError("the response's Transfer-Encoding is not chunked")
             chunked = True
-        elif size == 10 and name.lower() == b"connection":
+        elif key == b"connection":
             options = options or connection_options(response.headers.raw)
     response.keep_alive = _keep_alive(response.version, options)
+    if chunked and length is not None:
+        response.headers.remove(b"content-length")
+        response.keep_alive = False
     status = response.status
     if request_method == "HEAD" or status < 200 or status in {204, 304}:
         response.framing = 0
@@ -140,9 +154,20 @@ def frame_response(response: Response, request_method: str) -> None:
 
 
 def _content_length(value: bytes) -> int:
-    if not value.isdigit() or len(value) > 19:
-        raise ProtocolError("Content-Length is not a number")
+    if not value.isdigit() or len(value) > 18:
+        raise ProtocolError("Content-Length is not a number, or larger than any body")
     return int(value)
+
+
+def _coding_error(coding: bytes) -> ProtocolError:
+    """Return why a request's Transfer-Encoding is refused: 501 for one that could be decoded (RFC 9112 6.1).
+
+    Without a final `chunked`, or with two of them, nobody can tell where the body ends: that is 400 (6.3, rule 4).
+    """
+    codings = [name.strip() for name in coding.lower().split(b",")]
+    if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(codings):
+        return ProtocolError("Transfer-Encoding is more than chunked", 501)
+    return ProtocolError("Transfer-Encoding does not end in one chunked")
 
 
 def _keep_alive(version: int, options: frozenset[bytes] | None) -> bool:

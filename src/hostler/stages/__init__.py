@@ -1,1 +1,13 @@
-"""What happens to an exchange: one stage and its policies a file. Never imports a server implementation."""
+"""What happens to an exchange: one stage and its policies a file. Never imports a server implementation.
+
+The stages have the names of their modules, so `hostler.stages.balance` is the stage; import what else a module
+holds from the module: `from hostler.stages.balance import RoundRobin`.
+"""
+
+from hostler.stages.affinity import affinity
+from hostler.stages.balance import balance
+from hostler.stages.delegate import delegate
+from hostler.stages.forward import forward
+from hostler.stages.health import passive_health
+
+__all__ = ["affinity", "balance", "delegate", "forward", "passive_health"]

@@ -1,0 +1,162 @@
+"""An ASGI 3 application as a hostler handler, and finding one by its name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import define, field, frozen
+
+from hostler.asgi.http import HttpCycle
+from hostler.asgi.lifespan import lifespan
+from hostler.asgi.messages import logger
+from hostler.asgi.scope import http_scope, websocket_scope
+from hostler.errors import ConfigError, Problem
+from hostler.http.rules import has_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from hostler.asgi.messages import ASGIApplication
+    from hostler.exchange import Exchange, Outcome
+    from hostler.http.message import Request
+
+__all__ = ["Application", "Timer", "WebSocketOptions", "load"]
+
+
+class Timer(Protocol):
+    """What `asyncio.loop.call_later` returns."""
+
+    def cancel(self) -> None:
+        """Do not call any more."""
+
+
+@frozen
+class WebSocketOptions:
+    """How WebSocket connections are served; times are in seconds."""
+
+    max_size: int | None = 1 << 24
+    """Bytes of a message, decompressed; more closes with 1009. None is no limit."""
+
+    compression: bool = True
+    """Agree to permessage-deflate (RFC 7692)."""
+
+    ping_interval: float | None = 20.0
+    """How long a connection is left alone before a ping; None sends none."""
+
+    ping_timeout: float = 20.0
+    """How long the answer to a ping may take; longer closes with 1011."""
+
+    close_timeout: float = 10.0
+    """How long the peer has to finish the closing handshake, then the connection is aborted."""
+
+    call_later: Callable[[float, Callable[[], None]], Timer] | None = None
+    """Calls a function after so many seconds; None is the running loop's own."""
+
+
+def _checked(app: ASGIApplication) -> ASGIApplication:
+    _check(app, "app")
+    return app
+
+
+@define(eq=False)
+class Application:
+    """Serves an ASGI 3 application; an instance is a handler: `await application(exchange)`.
+
+    Raises ConfigError for what cannot be called as `app(scope, receive, send)`.
+    """
+
+    app: ASGIApplication = field(converter=_checked)
+    websocket: WebSocketOptions = field(factory=WebSocketOptions, kw_only=True)
+    state: dict[str, Any] = field(factory=dict, init=False)
+    """What the application left in its lifespan's `state`; each scope gets a copy."""
+
+    async def __call__(self, exchange: Exchange) -> Outcome:
+        """Answer one exchange."""
+        if exchange.request.upgrade is not None and _is_websocket(exchange.request):
+            return await self._websocket(exchange)
+        return await HttpCycle(exchange).run(self.app, http_scope(exchange, self.state))
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Start the application on entry, stop it on exit; raises LifespanError when it refuses to start."""
+        self.state.clear()
+        return lifespan(self.app, self.state)
+
+    async def _websocket(self, exchange: Exchange) -> Outcome:
+        try:
+            from hostler.asgi.websocket import serve  # noqa: PLC0415 - the package it needs is optional
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "websockets":
+                raise
+            logger.error(
+                "%s: a WebSocket handshake was refused, the package `websockets` is missing: "
+                "pip install hostler[websocket]",
+                exchange.path,
+            )
+            return await exchange.respond(501, "501 Not Implemented: no WebSocket here\n")
+        return await serve(exchange, self.app, websocket_scope(exchange, self.state), self.websocket)
+
+
+def _is_websocket(request: Request) -> bool:
+    """Whether to take up the offer (RFC 6455 4.1); whoever does not, ignores Upgrade (RFC 9110 7.8)."""
+    return (
+        request.upgrade is not None
+        and has_token(request.upgrade, b"websocket")
+        and request.method == "GET"
+        and request.version == 11
+        and not request.framing
+    )
+
+
+def load(spec: str) -> ASGIApplication:
+    """Import the application that "module:attribute" names; the attribute may have dots.
+
+    Raises ConfigError when there is no such module or attribute, or it is no ASGI 3 application. What the module
+    itself raises while it is imported comes through as it is.
+    """
+    module_name, _, attribute = spec.partition(":")
+    if not module_name or not attribute:
+        raise _error(spec, "does not name an application, write it as module:attribute")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        remedy = "install it, or put its directory on PYTHONPATH"
+        raise _error(spec, f"there is no module {error.name!r}, {remedy}") from error
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            remedy = f"name one that is assigned in {module_name!r} when it is imported"
+            raise _error(spec, f"there is no attribute {attribute!r} in {module_name!r}, {remedy}") from error
+    _check(found, spec)
+    app: ASGIApplication = found
+    return app
+
+
+def _check(app: Any, path: str) -> None:
+    """Refuse what ASGI 3 cannot call, above all ASGI 2's `app(scope)(receive, send)`."""
+    expected = "expected an ASGI 3 application, called as app(scope, receive, send)"
+    if inspect.isclass(app):
+        remedy = "make an instance, or wrap an ASGI 2 application with asgiref.compatibility.guarantee_single_callable"
+        raise _error(path, f"{app.__qualname__} is a class; {expected}: {remedy}")
+    if not callable(app):
+        raise _error(path, f"a {type(app).__qualname__} cannot be called; {expected}")
+    try:
+        signature = inspect.signature(app)
+    except ValueError:
+        return  # written in C: nobody can say
+    try:
+        signature.bind({}, None, None)
+    except TypeError:
+        remedy = (
+            "wrap an ASGI 2 application with asgiref.compatibility.guarantee_single_callable, call a factory"
+        )
+        raise _error(path, f"it is called as app{signature}; {expected}: {remedy}") from None
+
+
+def _error(path: str, message: str) -> ConfigError:
+    return ConfigError([Problem(path, message)])

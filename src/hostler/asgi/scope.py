@@ -1,0 +1,61 @@
+"""What an application is told about a request before it runs (ASGI HTTP and WebSocket spec, "connection scope")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from hostler.asgi.messages import Scope
+    from hostler.exchange import Exchange
+
+__all__ = ["http_scope", "websocket_scope"]
+
+_SPEC_VERSION: Final = "2.5"
+_HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1", 20: "2"}
+
+
+def http_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
+    """Return the scope of an HTTP request, with its own copy of the lifespan's state."""
+    scope = _scope(exchange, state)
+    scope["type"] = "http"
+    scope["method"] = exchange.request.method
+    scope["scheme"] = exchange.scheme
+    scope["extensions"] = {"http.response.trailers": {}}
+    return scope
+
+
+def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
+    """Return the scope of a WebSocket handshake."""
+    scope = _scope(exchange, state)
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if exchange.scheme == "https" else "ws"
+    scope["subprotocols"] = [
+        name
+        for value in exchange.request.headers.get_all("sec-websocket-protocol")
+        for part in value.split(",")
+        if (name := part.strip())
+    ]
+    scope["extensions"] = {"websocket.http.response": {}}
+    return scope
+
+
+def _scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
+    request, target = exchange.request, exchange.target
+    return {
+        "asgi": {"version": "3.0", "spec_version": _SPEC_VERSION},
+        "http_version": _HTTP_VERSIONS[request.version],
+        "path": _decoded(target.forward_path),
+        "raw_path": target.raw_path,
+        "query_string": target.query or b"",
+        "root_path": exchange.path_base,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": exchange.client,
+        "server": exchange.server,
+        "state": state.copy(),
+    }
+
+
+def _decoded(path: bytes) -> str:
+    """Decode every escape, %2F too; the path is free of dot segments, so that `root_path` is always its front."""
+    return (unquote_to_bytes(path) if 0x25 in path else path).decode("utf-8", "replace")

@@ -1,0 +1,66 @@
+"""A deadline that moves with every event and costs next to nothing to move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """Calls back once nothing has moved it for its whole time.
+
+    Moving it later only writes a number; the one timer under it is armed again when it fires early. So a connection
+    costs a timer per timeout period, not per event.
+    """
+
+    __slots__ = ("_armed", "_callback", "_due", "_handle", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        self._loop = loop
+        self._callback: Callable[[], None] | None = callback
+        self._due = 0.0
+        self._armed = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float) -> None:
+        """Call back `seconds` from now, unless moved or cleared before."""
+        if self._callback is None:
+            return
+        due = self._due = self._loop.time() + seconds
+        if self._handle is not None:
+            if due >= self._armed:
+                return
+            self._handle.cancel()
+        self._arm(due)
+
+    def clear(self) -> None:
+        """Do not call back."""
+        self._due = 0.0
+
+    def close(self) -> None:
+        """Do not call back, ever, and let go of the callback."""
+        self._due = 0.0
+        self._callback = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self, due: float) -> None:
+        self._armed = due
+        self._handle = self._loop.call_at(due, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        due = self._due
+        if not due or self._callback is None:
+            return
+        if due > self._armed:
+            self._arm(due)
+            return
+        self._due = 0.0
+        self._callback()

@@ -1,0 +1,274 @@
+"""The table that finds a request's route, chosen as ASP.NET Core's endpoint routing and YARP choose.
+
+A request's candidates are the routes whose host and path it has. Hosts are looked up in dicts, then the path is walked
+through a tree with a dict of lower-cased literals in each node, so the cost of a look-up is that of the path's
+length and of the candidates, not of the routes. Constraints and mixed segments are tested on candidates only.
+
+Among the candidates that accept the request, the smallest rank wins:
+
+1. `order`;
+2. the template's precedence (`Template.precedence`);
+3. method: routes that list methods before routes that do not;
+4. host: the more specific first. `a.example.com:80`, `a.example.com`, `*.example.com:80`, `*.example.com`,
+   longer suffixes before shorter ones, `*:80`, none.
+
+Two different routes of the same smallest rank are an error of the configuration that only a request shows. Header
+and query conditions are the next two places in the rank, and the next two tests in `Table._choose`.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from operator import attrgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define, field
+
+from hostler.http.target import parse_host
+from hostler.routing.template import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hostler.config.model import Route
+
+__all__ = ["Match", "Miss", "MissKind", "Table"]
+
+_EVERY_PATH = "/{**catchall}"
+_NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+
+@define(eq=False)
+class Match:
+    """The route that a request takes."""
+
+    route: Route
+    values: Mapping[str, str]
+    """The template's parameters, decoded; a catch-all's value has its slashes."""
+
+
+class MissKind(enum.Enum):
+    """Why a request has no route; the value is the status of the answer."""
+
+    NOT_FOUND = 404
+    METHOD_NOT_ALLOWED = 405
+    AMBIGUOUS = 500
+
+
+@define(eq=False)
+class Miss:
+    """A request that no route takes, or more than one."""
+
+    kind: MissKind
+    allow: tuple[str, ...] = ()
+    """For METHOD_NOT_ALLOWED: what the Allow header lists."""
+
+    routes: tuple[str, ...] = ()
+    """For AMBIGUOUS: the ids of the two routes."""
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return self.kind.value
+
+
+_NOT_FOUND = Miss(MissKind.NOT_FOUND)
+
+
+@define(eq=False)
+class _Candidate:
+    """A route under one of its hosts, ready to be tested."""
+
+    route: Route
+    template: Template
+    key: tuple[object, ...]
+    """What ranks are made from; see the module."""
+
+    methods: frozenset[str] | None = field(init=False)
+    whole: Match | None = field(init=False)
+    """The answer, when nothing in it depends on the request."""
+
+    rank: int = 0
+
+    @methods.default
+    def _methods(self) -> frozenset[str] | None:
+        return frozenset(map(str.upper, self.route.methods)) or None
+
+    @whole.default
+    def _whole(self) -> Match | None:
+        return None if self.template.has_parameters else Match(self.route, _NO_VALUES)
+
+    def accept(self, pieces: list[str], end: int) -> Match | None:
+        """Test what the tree did not: constraints and mixed segments."""
+        if self.whole is not None:
+            return self.whole
+        values = self.template.bind(pieces, end)
+        return None if values is None else Match(self.route, values)
+
+
+_RANK = attrgetter("rank")
+_KEY = attrgetter("key")
+
+
+@define(eq=False)
+class _Node:
+    """A place in the tree of paths: what comes after some segments."""
+
+    literals: dict[str, _Node] = Factory(dict)
+    parameter: _Node | None = None
+    """After a segment that is a parameter, or a mix with one."""
+
+    here: list[_Candidate] = Factory(list)
+    """What paths that end here have."""
+
+    below: list[_Candidate] = Factory(list)
+    """What every path has that passes here: catch-alls."""
+
+    def add(self, candidate: _Candidate) -> None:
+        template = candidate.template
+        node = self
+        segments = template.segments[:-1] if template.catch_all else template.segments
+        for index, segment in enumerate(segments):
+            if index >= template.required:
+                node.here.append(candidate)
+            if isinstance(segment, str):
+                node = node.literals.setdefault(segment, _Node())
+            else:
+                node.parameter = node = node.parameter or _Node()
+        if template.catch_all:
+            node.below.append(candidate)
+        else:
+            node.here.append(candidate)
+
+    def collect(self, folded: list[str], at: int, end: int, found: list[_Candidate]) -> None:
+        """Add the candidates of the path `folded[at:end]` to `found`."""
+        node = self
+        while at < end:
+            if node.below:
+                found += node.below
+            segment = folded[at]
+            at += 1
+            child = node.literals.get(segment)
+            if segment and (parameter := node.parameter) is not None:
+                if child is not None:
+                    child.collect(folded, at, end, found)
+                child = parameter
+            if child is None:
+                return
+            node = child
+        if node.below:
+            found += node.below
+        if node.here:
+            found += node.here
+
+
+_Trees = dict[str, list[tuple[int | None, _Node]]]
+
+
+class Table:
+    """Finds routes; built once for a set of them. Raises TemplateError for a route whose path is no template."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._anywhere = _Node()
+        self._hosts: _Trees = {}
+        self._suffixes: _Trees = {}
+        candidates = [candidate for route in routes for candidate in self._candidates(route)]
+        candidates.sort(key=_KEY)
+        for before, candidate in itertools.pairwise(candidates):
+            candidate.rank = before.rank + (candidate.key != before.key)
+
+    def find(self, method: str, host: str, port: int, path: str) -> Match | Miss:
+        """Find the route of a request.
+
+        `host` is lower-cased and has no port, as `http.target.parse_host` gives it; `port` is the one that Host
+        names, else its scheme's default. `path` is decoded; "" is taken for "/".
+        """
+        pieces = (path or "/").split("/")
+        end = len(pieces) - (not pieces[-1])
+        lowered = path.lower()
+        folded = pieces if lowered == path else lowered.split("/")
+        found: list[_Candidate] = []
+        self._anywhere.collect(folded, 1, end, found)
+        if self._hosts or self._suffixes:
+            for tree in self._trees(host, port):
+                tree.collect(folded, 1, end, found)
+        if len(found) > 1:
+            found.sort(key=_RANK)
+        return self._choose(found, method, pieces, end)
+
+    @staticmethod
+    def _choose(found: list[_Candidate], method: str, pieces: list[str], end: int) -> Match | Miss:
+        """Take the first of the ranked candidates that accepts the request, if no other of its rank does too."""
+        best: Match | None = None
+        rank = 0
+        refused: list[_Candidate] = []
+        for candidate in found:
+            if best is not None and candidate.rank != rank:
+                break
+            if candidate.methods is not None and method not in candidate.methods:
+                refused.append(candidate)
+            elif (match := candidate.accept(pieces, end)) is not None:
+                if best is None:
+                    best = match
+                    rank = candidate.rank
+                elif match.route is not best.route:
+                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.id, match.route.id))
+        if best is not None:
+            return best
+        allow = {
+            name for item in refused if item.accept(pieces, end) is not None for name in item.methods or ()
+        }
+        return Miss(MissKind.METHOD_NOT_ALLOWED, tuple(sorted(allow))) if allow else _NOT_FOUND
+
+    def _candidates(self, route: Route) -> Iterable[_Candidate]:
+        """Put a route into the trees of its hosts."""
+        template = Template.parse(route.path or _EVERY_PATH)
+        for text in dict.fromkeys(route.hosts) or ("*",):
+            host, port = _split_host(text)
+            key = (route.order, template.precedence, not route.methods, *_specificity(host, port))
+            candidate = _Candidate(route, template, key)
+            self._tree(host, port).add(candidate)
+            yield candidate
+
+    def _tree(self, host: str, port: int | None) -> _Node:
+        """Give the tree of a host, which a first route makes."""
+        if host == "*" and port is None:
+            return self._anywhere
+        trees = self._suffixes if host.startswith("*") else self._hosts
+        ports = trees.setdefault(host.removeprefix("*"), [])
+        for other, tree in ports:
+            if other == port:
+                return tree
+        ports.append((port, _Node()))
+        return ports[-1][1]
+
+    def _trees(self, host: str, port: int) -> Iterable[_Node]:
+        """Give the trees of the hosts that `host` and `port` satisfy."""
+        named = self._hosts.get(host, [])
+        if self._suffixes:
+            named = [*named, *self._suffixes.get("", ())]
+            dot = host.find(".", 1)
+            while dot > 0:
+                named += self._suffixes.get(host[dot:], ())
+                dot = host.find(".", dot + 1)
+        return [tree for wanted, tree in named if wanted is None or wanted == port]
+
+
+def _split_host(text: str) -> tuple[str, int | None]:
+    """Split a route's host into what a request's is compared with (ASCII, lower-cased) and its port."""
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isascii() and port.isdigit()):
+        host, port = text, ""
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    if host.startswith("["):
+        host = parse_host(host.encode("ascii"))[0]
+    return host.lower(), int(port) if port else None
+
+
+def _specificity(host: str, port: int | None) -> tuple[int, int, bool]:
+    """Rank a host; the smaller the more specific."""
+    wildcard = host.startswith("*")
+    return (wildcard + (host == "*" and port is None), -len(host) if wildcard else 0, port is None)

@@ -1,0 +1,319 @@
+"""URL prefixes, `scheme://host:port/path/`: parse, order and match them as HTTP.sys does.
+
+What a host in a prefix says decides its category, and categories are searched in this order:
+
+1. `+`           strong wildcard: every request on the port;
+2. a name        requests whose Host is that name (`localhost` too: only Host: localhost);
+3. an address    requests that arrived at that local address, whatever their Host; `0.0.0.0` and `[::]` are every
+                 local address of their family, after the exact one;
+4. `*`           weak wildcard: every request that nothing before took.
+
+The first category with a match ends the search. Inside it the longest path wins; paths are compared by whole
+segments and without case. Categories do not conflict with each other: the same path may be registered in each.
+Sources: "UrlPrefix Strings" of the HTTP Server API, and UrlPrefix.Create of ASP.NET Core.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import string
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from hostler.errors import PrefixError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Category", "PrefixMatch", "PrefixTable", "UrlPrefix"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAME = frozenset(string.ascii_lowercase + string.digits + "-._")
+_LOOPBACK = ("127.0.0.1", "::1")
+_ANY = ("0.0.0.0", "::")  # noqa: S104 - what a wildcard asks for
+
+
+class Category(enum.IntEnum):
+    """What the host of a prefix says; the smaller is searched first."""
+
+    STRONG_WILDCARD = 1
+    HOST = 2
+    ADDRESS = 3
+    WEAK_WILDCARD = 4
+
+
+@frozen
+class UrlPrefix:
+    """A URL prefix, normalised; make one with `UrlPrefix.parse`. Equal to another that differs by case only."""
+
+    scheme: str
+    """`http` or `https`."""
+
+    host: str
+    """`+`, `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA)."""
+
+    port: int
+    """1 to 65535; 0 for http means: pick a free one when listening begins."""
+
+    path: str = field(eq=str.lower)
+    """Decoded; begins and ends with a slash."""
+
+    category: Category = field(init=False, eq=False, repr=False)
+
+    @category.default
+    def _category(self) -> Category:
+        if self.host == "+":
+            return Category.STRONG_WILDCARD
+        if self.host == "*":
+            return Category.WEAK_WILDCARD
+        return Category.HOST if _address(self.host) is None else Category.ADDRESS
+
+    @classmethod
+    def parse(cls, text: str) -> UrlPrefix:
+        """Parse a prefix; a missing port is the scheme's, a missing last slash is added. Raises PrefixError."""
+        scheme, colon, rest = text.partition("://")
+        if not colon:
+            raise _error(text, "it has no ://", "write it as http://host:port/path/")
+        if scheme not in _DEFAULT_PORTS:
+            raise _error(
+                text, f"its scheme is {scheme!r}", "begin it with http:// or https://, in lower case"
+            )
+        authority, _, path = rest.partition("/")
+        host, port = _split_authority(text, authority)
+        number = _port(text, scheme, port)
+        path = "/" + path.lstrip("/")
+        return cls(scheme, _host(text, host), number, path if path.endswith("/") else path + "/")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}{self.path}"
+
+    def addresses(self) -> tuple[str, ...]:
+        """Give the narrowest local addresses whose listeners see every request that this prefix can match."""
+        if self.host == "localhost":
+            return _LOOPBACK
+        return _ANY if (address := _address(self.host)) is None else (address,)
+
+
+def _error(text: str, reason: str, remedy: str) -> PrefixError:
+    return PrefixError(f"{text!r} is not a URL prefix: {reason}; {remedy}")
+
+
+def _split_authority(text: str, authority: str) -> tuple[str, str | None]:
+    """Split a host and its port, None when there is no colon."""
+    if authority.startswith("["):
+        host, bracket, rest = authority.partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise _error(text, f"{authority!r} is no IPv6 address in brackets", "write it as [::1]:port")
+        return host + bracket, rest[1:] if rest else None
+    if authority.count(":") > 1:
+        raise _error(
+            text, f"{authority!r} has more than one colon", "put an IPv6 address in brackets: [::1]:port"
+        )
+    host, colon, port = authority.partition(":")
+    return host, port if colon else None
+
+
+def _port(text: str, scheme: str, port: str | None) -> int:
+    if port is None:
+        return _DEFAULT_PORTS[scheme]
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
+        raise _error(text, f"{port!r} is not a port", "use a number from 1 to 65535")
+    if port.startswith("0") and port != "0":
+        raise _error(text, f"port {port!r} begins with a zero", f"write {port.lstrip('0') or '0'}")
+    if port == "0" and scheme == "https":
+        raise _error(text, "port 0, for any free port, is for http only", "use a number from 1 to 65535")
+    return int(port)
+
+
+def _host(text: str, host: str) -> str:
+    """Normalise a host."""
+    if host in {"+", "*"}:
+        return host
+    if not host:
+        raise _error(text, "it has no host", "use a name, an address, + or * (every host)")
+    if host.startswith("*."):
+        raise _error(text, f"{host!r} is a pattern", "use * here and the pattern in a route's hosts")
+    if host.startswith("["):
+        if (address := _address(host)) is None:
+            raise _error(text, f"{host!r} is no IPv6 address", "write it as [::1]")
+        return f"[{address}]"
+    try:
+        name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
+    except UnicodeError:
+        name = ""
+    if not name or not _NAME.issuperset(name):
+        raise _error(text, f"{host!r} is not a host name", "use a name, an address, + or * (every host)")
+    if name.replace(".", "").isdigit() and _address(name) is None:
+        raise _error(
+            text, f"{host!r} is no IPv4 address", "write four numbers from 0 to 255, as in 127.0.0.1"
+        )
+    return name
+
+
+def _address(host: str) -> str | None:
+    """Give the address that a host is, without brackets, or None when it is a name or a wildcard."""
+    try:
+        if host.startswith("["):
+            return ipaddress.IPv6Address(host[1:-1]).compressed
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
+
+
+@define(eq=False)
+class PrefixMatch:
+    """The prefix that takes a request, and the request's path split after it, in the request's own spelling.
+
+    `path_base` has no slash at its end; `path` is empty or begins with one.
+    """
+
+    prefix: UrlPrefix
+    path_base: str
+    path: str
+
+
+@define(eq=False)
+class _Paths:
+    """The prefixes of one host on one port, by path."""
+
+    prefixes: dict[str, UrlPrefix] = field(factory=dict)
+    """By path, lower-cased and without its last slash: "" is the prefix of every path."""
+
+    deepest: int = 0
+    """The most segments that a prefix has."""
+
+    def add(self, prefix: UrlPrefix) -> None:
+        key = prefix.path[:-1].lower()
+        self.prefixes[key] = prefix
+        self.deepest = max(self.deepest, key.count("/"))
+
+    def find(self, path: str) -> PrefixMatch | None:
+        prefixes = self.prefixes
+        if self.deepest:
+            # Slashes at the front count as one, and stay in the path base.
+            extra = len(path) - len(path.lstrip("/")) - 1 if path.startswith("//") else 0
+            depth = self.deepest + 1
+            key = "/".join(path[extra:].lower().split("/", depth)[:depth])
+            while key:
+                if (prefix := prefixes.get(key)) is not None:
+                    return _cut(prefix, path, key.count("/") + extra)
+                key = key[: key.rfind("/")]
+        prefix = prefixes.get("")
+        return None if prefix is None else PrefixMatch(prefix, "", path)
+
+
+def _cut(prefix: UrlPrefix, path: str, slashes: int) -> PrefixMatch:
+    """Split a path before the slash that follows the first `slashes` of them."""
+    pieces = path.split("/", slashes + 1)
+    if len(pieces) == slashes + 1:
+        return PrefixMatch(prefix, path, "")
+    rest = "/" + pieces[-1]
+    return PrefixMatch(prefix, path[: -len(rest)], rest)
+
+
+@define(eq=False)
+class _Port:
+    """The prefixes of one port, by category."""
+
+    scheme: str
+    strong: _Paths = field(factory=_Paths)
+    hosts: dict[str, _Paths] = field(factory=dict)
+    addresses: dict[str, _Paths] = field(factory=dict)
+    weak: _Paths = field(factory=_Paths)
+
+    def paths(self, prefix: UrlPrefix) -> _Paths:
+        """Give the place of a prefix, and make it if it is the first of its host."""
+        if prefix.category is Category.STRONG_WILDCARD:
+            return self.strong
+        if prefix.category is Category.WEAK_WILDCARD:
+            return self.weak
+        if prefix.category is Category.HOST:
+            return self.hosts.setdefault(prefix.host, _Paths())
+        return self.addresses.setdefault(prefix.host.strip("[]"), _Paths())
+
+    def find(self, host: str, local_ip: str, path: str) -> PrefixMatch | None:
+        if self.strong.prefixes and (match := self.strong.find(path)) is not None:
+            return match
+        named = self.hosts.get(host)
+        if named is not None and (match := named.find(path)) is not None:
+            return match
+        if self.addresses and (match := self.find_address(local_ip, path)) is not None:
+            return match
+        return self.weak.find(path) if self.weak.prefixes else None
+
+    def find_address(self, local_ip: str, path: str) -> PrefixMatch | None:
+        address = local_ip.partition("%")[0]
+        if address.startswith("::ffff:") and "." in address:
+            address = address.removeprefix("::ffff:")
+        for key in (address, _ANY[":" in address]):
+            paths = self.addresses.get(key)
+            if paths is not None and (match := paths.find(path)) is not None:
+                return match
+        return None
+
+
+class PrefixTable:
+    """The prefixes that are registered, and which of them takes a request."""
+
+    def __init__(self) -> None:
+        self._ports: dict[int, _Port] = {}
+        self._prefixes: dict[UrlPrefix, None] = {}
+        self._only: UrlPrefix | None = None
+
+    def __iter__(self) -> Iterator[UrlPrefix]:
+        return iter(self._prefixes)
+
+    def __len__(self) -> int:
+        return len(self._prefixes)
+
+    def __contains__(self, prefix: UrlPrefix) -> bool:
+        return prefix in self._prefixes
+
+    def add(self, prefix: UrlPrefix) -> None:
+        """Register a prefix; raises PrefixError when it is registered, or its port carries the other scheme."""
+        if prefix in self._prefixes:
+            raise PrefixError(
+                f"{prefix} is already registered; remove it first, or use another path, host or port"
+            )
+        if prefix.port == 0:
+            raise PrefixError(f"{prefix} has no port yet; register it with the one that was picked for it")
+        place = self._ports.get(prefix.port) or _Port(prefix.scheme)
+        if place.scheme != prefix.scheme:
+            raise PrefixError(
+                f"{prefix} needs a port of its own; port {prefix.port} carries {place.scheme} already"
+            )
+        self._ports[prefix.port] = place
+        place.paths(prefix).add(prefix)
+        self._prefixes[prefix] = None
+        self._set_only()
+
+    def remove(self, prefix: UrlPrefix) -> None:
+        """Forget a prefix; raises PrefixError when it is not registered."""
+        if prefix not in self._prefixes:
+            raise PrefixError(f"{prefix} is not registered; give it as it was added, or as str() shows it")
+        remaining = [other for other in self._prefixes if other != prefix]
+        self._ports, self._prefixes, self._only = {}, {}, None
+        for other in remaining:
+            self.add(other)
+
+    def _set_only(self) -> None:
+        """Note the one prefix of a table that has no other and takes every request on its port."""
+        self._only = None
+        if len(self._prefixes) == 1:
+            (prefix,) = self._prefixes
+            if prefix.host in {"+", "*"} and prefix.path == "/":
+                self._only = prefix
+
+    def match(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> PrefixMatch | None:
+        """Find the prefix that takes a request, or None.
+
+        `host` is what `http.target.parse_host` makes of Host; `port` and `local_ip` are where the request arrived;
+        `path` is decoded.
+        """
+        only = self._only
+        if only is not None:
+            return PrefixMatch(only, "", path) if only.port == port and only.scheme == scheme else None
+        place = self._ports.get(port)
+        return place.find(host, local_ip, path) if place is not None and place.scheme == scheme else None

@@ -1,0 +1,1 @@
+"""The portable server: listener, connections, named queues, packets, descriptors."""

@@ -1,0 +1,461 @@
+"""A client's connection: reads one request head at a time, and hands each to the handler with a `ClientStream`.
+
+Theory of operation. A connection is always in one phase:
+
+    HEAD      between requests, or in the middle of a head
+    EXCHANGE  a request is with the handler; its `ClientStream` sees all bytes (see stream.py)
+    DRAIN     the response is complete, the rest of the request's body is read over
+    LENT      another process has the socket; nothing is read or written here
+    LINGER    our side is shut; what the client still sends is discarded for a moment, so that no reset
+              destroys the response's tail (RFC 9112 9.6)
+    CLOSED
+
+Bytes of a later request wait unparsed in `_surplus`. A lent connection in a worker is this same class on a
+`LentTransport`, with a `Lease` that is told when its one exchange is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from attrs import define, field
+
+from hostler.deadline import Deadline
+from hostler.errors import Failure, ProtocolError, Reason
+from hostler.exchange import Exchange
+from hostler.http.h1 import RequestReader, encode_response
+from hostler.http.message import reason_phrase
+from hostler.http.target import parse_host, parse_target
+from hostler.server.usermode.loan import Loan, borrow_socket, bytes_written
+from hostler.server.usermode.stream import HIGH_WATER, ClientStream
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from hostler.exchange import Address, Handler
+    from hostler.http.message import Request
+    from hostler.http.target import Target
+    from hostler.http.headers import RawHeaders
+    from hostler.server.options import ServerOptions
+    from hostler.server.usermode.loan import Returned
+
+__all__ = ["Connection", "Host", "Lease", "Phase", "Placing"]
+
+_log = logging.getLogger("hostler.server")
+_LINGER: Final = 5.0
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time: closing resets."""
+
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class Phase(enum.Enum):
+    """What a connection is doing."""
+
+    HEAD = enum.auto()
+    EXCHANGE = enum.auto()
+    DRAIN = enum.auto()
+    LENT = enum.auto()
+    LINGER = enum.auto()
+    CLOSED = enum.auto()
+
+
+class Placing(Protocol):
+    """Says under which URL prefix a request falls."""
+
+    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+        """Return (path base, path); raises ProtocolError when no prefix matches."""
+        ...
+
+
+class Lease(Protocol):
+    """What a worker owes the process that lent it a connection."""
+
+    def done(self, stream: ClientStream | None, surplus: bytes, *, keep_alive: bool, complete: bool) -> None:
+        """Give the connection back, with the bytes that were read too far."""
+
+
+@define(eq=False)
+class Host:
+    """What the connections of one server have in common."""
+
+    handler: Handler
+    options: ServerOptions
+    loop: asyncio.AbstractEventLoop
+    connections: set[Connection] = field(factory=set)
+    tasks: set[asyncio.Task[None]] = field(factory=set)
+    draining: bool = False
+    """The server is stopping: connections close after their exchange."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a handler; it starts at once where Python can do that."""
+        task: asyncio.Task[None] = asyncio.Task(coroutine, loop=self.loop, **_EAGER)
+        if not task.done():
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection, on a transport that is a socket of ours or one that was lent to us."""
+
+    def __init__(
+        self, host: Host, placing: Placing, scheme: str = "http", lease: Lease | None = None
+    ) -> None:
+        self.host = host
+        self.placing = placing
+        self.scheme = scheme
+        self.lease = lease
+        self.phase = Phase.HEAD
+        self.transport: asyncio.Transport
+        self.client: Address = ("", 0)
+        self.server: Address = ("", 0)
+        self.extra_headers: list[tuple[bytes, bytes]] | None = None
+        """Headers to add to the answer of a lent exchange."""
+        self.deadline = Deadline(host.loop, self._on_deadline)
+        self.half_closed = False
+        self._orderly = False
+        self.write_paused = False
+        self._read_paused = False
+        self._reader = RequestReader(host.options.limits)
+        self._stream: ClientStream | None = None
+        self._surplus = b""
+        self._advancing = False
+        self._unsent = 0
+        self._flushed: asyncio.Future[None] | None = None
+        self._socket: socket.socket | None = None
+
+    # -- asyncio.Protocol -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for the first request."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.host.connections.add(self)
+        if self.lease is None:
+            self.client = (transport.get_extra_info("peername") or ("", 0))[:2]
+            self.server = (transport.get_extra_info("sockname") or ("", 0))[:2]
+            self.deadline.set(self.host.options.timeouts.idle_connection)
+            if self.host.draining:
+                self.close()
+        else:
+            # nothing is read from a lent connection until a body is wanted
+            self._read_paused = True
+
+    def data_received(self, data: bytes) -> None:
+        """Give bytes to whoever they are for in this phase."""
+        phase = self.phase
+        if phase is Phase.EXCHANGE or phase is Phase.DRAIN:
+            assert self._stream is not None
+            self._stream.received(data)
+        elif phase is Phase.HEAD:
+            if self._surplus:
+                self.keep(data)
+            else:
+                self._surplus = data
+            self._advance()
+        elif phase is Phase.LENT:
+            self.keep(data)
+
+    def eof_received(self) -> bool:
+        """Note that the client sends no more; it may still be waiting for its answer."""
+        self.half_closed = True
+        if self.phase is Phase.EXCHANGE and self._stream is not None:
+            self._stream.received_eof()
+        elif self.phase is not Phase.LENT:
+            self.close()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the exchange that its client is gone."""
+        self.phase = Phase.CLOSED
+        self.host.connections.discard(self)
+        self.deadline.close()
+        self._settle_flush()
+        if self._socket is not None:
+            self._socket.detach()
+            self._socket = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.connection_lost(exc)
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            lease.done(stream, b"", keep_alive=False, complete=self._orderly)
+
+    def pause_writing(self) -> None:
+        """Hold back whoever produces the response."""
+        self.write_paused = True
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline.set(self.host.options.timeouts.send)
+        if self._stream is not None:
+            self._stream.pause_producer()
+
+    def resume_writing(self) -> None:
+        """Let whoever produces the response go on."""
+        self.write_paused = False
+        self.deadline.clear()
+        self._settle_flush()
+        if self._stream is not None:
+            self._stream.resume_producer()
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Take heads off the surplus while nothing else is under way."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._surplus and self.phase is Phase.HEAD:
+                data, self._surplus = self._surplus, b""
+                self._take_head(data)
+        finally:
+            self._advancing = False
+
+    def _take_head(self, data: bytes) -> None:
+        reader = self._reader
+        fresh = not reader.begun
+        try:
+            request = reader.feed(data)
+            if request is None:
+                if fresh and reader.begun:
+                    self.deadline.set(self.host.options.timeouts.header_wait)
+                return
+            exchange = self._exchange(request)
+        except ProtocolError as error:
+            self.refuse(error.status, str(error))
+            return
+        self.phase = Phase.EXCHANGE
+        self.deadline.clear()
+        stream = ClientStream(self, request, reader.head, reader.rest)
+        exchange.stream = self._stream = stream
+        self._reader = RequestReader(self.host.options.limits)
+        if self.extra_headers is not None:
+            exchange.on_response(self.extra_headers_added)
+        self.host.spawn(self._serve(exchange, stream))
+
+    def extra_headers_added(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Add the headers that travelled with a lent exchange."""
+        headers.extend(self.extra_headers or ())
+
+    def _exchange(self, request: Request) -> Exchange:
+        if request.method == "CONNECT":
+            raise ProtocolError("CONNECT is for forward proxies", 501)
+        target = parse_target(request.method, request.target)
+        if target.authority is not None:
+            request.host = target.authority
+        host, port = parse_host(request.host) if request.host else ("", None)
+        base, path = self.placing.place(self.scheme, host, self.server, target)
+        if port is None:
+            port = 443 if self.scheme == "https" else 80
+        return Exchange(
+            request, _NO_STREAM, target, self.client, self.server, host, port, base, path, self.scheme
+        )
+
+    async def _serve(self, exchange: Exchange, stream: ClientStream) -> None:
+        try:
+            await self.host.handler(exchange)
+        except asyncio.CancelledError:
+            stream.abort()
+            raise
+        except Exception as error:
+            _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
+            exchange.refuse(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+            return
+        if stream.is_tunnel:
+            self.linger()
+        elif not stream.closed:
+            _log.error(
+                "%s %s: the handler left the exchange unanswered", exchange.request.method, exchange.path
+            )
+            exchange.refuse(Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+
+    def refuse(self, status: int, why: str) -> None:
+        """Answer what is no request, and close."""
+        _log.info("%s:%d: %d: %s", *self.client, status, why)
+        body = b"%d %s\n" % (status, reason_phrase(status))
+        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)),
+                (b"connection", b"close")]  # fmt: skip
+        self.transport.write(encode_response(status, head) + body)
+        self.linger()
+
+    # -- for the stream -------------------------------------------------------------------------------------------
+
+    def keep(self, data: bytes) -> None:
+        """Keep bytes of a later request; stop reading when they are many."""
+        self._surplus += data
+        if len(self._surplus) > HIGH_WATER:
+            self.pause_reading()
+
+    def pause_reading(self) -> None:
+        """Read no more from the client for now."""
+        if not self._read_paused and not self.transport.is_closing():
+            self._read_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read from the client again."""
+        if self._read_paused and not self.transport.is_closing():
+            self._read_paused = False
+            self.transport.resume_reading()
+
+    def finished(self, stream: ClientStream, *, reusable: bool) -> None:
+        """Go on after a complete response."""
+        if self._stream is not stream:
+            return
+        if not stream.body.done and reusable:
+            self.phase = Phase.DRAIN
+            self.deadline.set(self.host.options.timeouts.drain_entity_body)
+            self.resume_reading()
+            stream.drain()
+            return
+        self._stream = None
+        if self.lease is not None:
+            self._give_back(stream, reusable=reusable)
+        elif not reusable or self.half_closed or self.host.draining:
+            self.phase = Phase.HEAD
+            if stream.body.done:
+                self.close()
+            else:
+                self.linger()
+        else:
+            self.next(stream.rest)
+
+    def next(self, surplus: bytes) -> None:
+        """Wait for the next request, of which `surplus` has arrived."""
+        self.phase = Phase.HEAD
+        self._surplus = surplus + self._surplus if self._surplus else surplus
+        if self._read_paused:
+            self.resume_reading()
+        if self._surplus:
+            self._advance()
+        if self.phase is Phase.HEAD and not self._reader.begun:
+            self.deadline.set(self.host.options.timeouts.idle_connection)
+
+    def _give_back(self, stream: ClientStream, *, reusable: bool) -> None:
+        lease, self.lease = self.lease, None
+        self.phase = Phase.CLOSED
+        self.deadline.close()
+        self.host.connections.discard(self)
+        if lease is not None:
+            keep_alive = reusable and not self.half_closed
+            lease.done(stream, stream.rest + self._surplus, keep_alive=keep_alive, complete=True)
+
+    async def flushed(self) -> None:
+        """Wait until every byte written so far is with the system."""
+        if self.transport.get_write_buffer_size() and not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(0)
+            try:
+                if self.write_paused:
+                    self._flushed = self.host.loop.create_future()
+                    await self._flushed
+            finally:
+                self.transport.set_write_buffer_limits(HIGH_WATER)
+
+    def _settle_flush(self) -> None:
+        if self._flushed is not None and not self._flushed.done():
+            self._flushed.set_result(None)
+
+    # -- lending --------------------------------------------------------------------------------------------------
+
+    async def lend_out(self, data: bytes, headers: RawHeaders) -> Loan | None:
+        """Stop reading and writing here, and make a loan of the request in `data`; None when the client is gone."""
+        self.phase = Phase.LENT
+        self.deadline.clear()
+        self.pause_reading()
+        await self.flushed()
+        if self.transport.is_closing():
+            return None
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        sock = self.socket()
+        return Loan(sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock))
+
+    def take_back(self) -> None:
+        """Go on with an exchange that nobody took."""
+        self.phase = Phase.EXCHANGE
+
+    def returned(self, result: Returned) -> None:
+        """Go on after a loan."""
+        self._stream = None
+        if result.failure is not None:
+            self.abort()
+        elif not result.keep_alive or self.host.draining:
+            self.linger()
+        else:
+            self.next(result.surplus)
+
+    def socket(self) -> socket.socket:
+        """Return the connection's socket; it stays the transport's."""
+        if self._socket is None:
+            descriptor = self.transport.get_extra_info("socket").fileno()
+            self._socket = borrow_socket(descriptor, self.server[0])
+        return self._socket
+
+    # -- ending ---------------------------------------------------------------------------------------------------
+
+    def stop_when_idle(self) -> None:
+        """Close now if no exchange is under way; otherwise after it (the server is stopping)."""
+        if self.phase is Phase.HEAD:
+            self.close()
+
+    def stop_now(self) -> None:
+        """Close, whatever is under way (the server's patience is over)."""
+        if self._stream is not None and not self._stream.closed:
+            self._stream.abort()
+        else:
+            self.abort()
+
+    def close(self) -> None:
+        """Close once everything written has been sent."""
+        self.deadline.clear()
+        self._orderly = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close now, with a reset, so that a client cannot take what it got for all there is."""
+        self.deadline.clear()
+        if self.transport.is_closing():
+            return
+        sock = self.socket()
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if self.phase is Phase.LENT:
+                sock.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            _log.debug("%s:%d: no reset: %s", *self.client, error)
+        self.transport.abort()
+
+    def linger(self) -> None:
+        """Shut our side, and discard what the client still sends for a moment."""
+        if self.transport.is_closing() or self.phase is Phase.CLOSED:
+            return
+        self.phase = Phase.LINGER
+        self._surplus = b""
+        if self.half_closed or not self.transport.can_write_eof():
+            self.close()
+            return
+        self.transport.write_eof()
+        self.resume_reading()
+        self.deadline.set(_LINGER)
+
+    def _on_deadline(self) -> None:
+        if self.write_paused:
+            unsent = self.transport.get_write_buffer_size()
+            if unsent < self._unsent:
+                self._unsent = unsent
+                self.deadline.set(self.host.options.timeouts.send)
+            else:
+                self.abort()
+        elif self.phase is Phase.HEAD and self._reader.begun:
+            self.refuse(408, "the request's head did not come in time")
+        elif self.phase is Phase.EXCHANGE and self._stream is not None:
+            self._stream.body_timed_out()
+        else:
+            self.close()
+
+
+_NO_STREAM: Any = None

@@ -1,0 +1,239 @@
+"""A lent connection in the process that answers on it: a transport, and the way back.
+
+The descriptor is a copy of the lender's: closing it closes nothing, what is read from it is gone for the lender, and
+it is non-blocking for both or for none. So the transport here is our own, and small: it writes at once, reads only
+when a body is wanted, watches for the client's departure without taking a byte, and knows when it is flushed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from hostler.server.usermode.stream import HIGH_WATER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.server.usermode.connection import Connection
+
+__all__ = ["LentTransport"]
+
+_READ: Final = 1 << 16
+_PEEK: Final = socket.MSG_PEEK
+
+
+class LentTransport(asyncio.Transport):
+    """An asyncio transport on a descriptor that goes back when the exchange is over."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: Connection) -> None:
+        super().__init__()
+        self._loop = loop
+        self._socket = sock
+        self._protocol = protocol
+        self._buffer = bytearray()
+        self._high = HIGH_WATER
+        self._low = HIGH_WATER // 4
+        self._reading = False
+        self._watching = False
+        self._closing = False
+        self._lost = False
+        self._paused = False
+        self._eof_to_write = False
+        self._on_flushed: Callable[[], None] | None = None
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def resume_reading(self) -> None:
+        """Read what the client sends."""
+        if not self._reading and not self._closing:
+            self._reading, self._watching = True, False
+            self._loop.add_reader(self._socket, self._on_readable)
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+        if self._reading or self._watching:
+            self._reading = self._watching = False
+            self._loop.remove_reader(self._socket)
+
+    def is_reading(self) -> bool:
+        """Whether bytes are read."""
+        return self._reading
+
+    def watch(self) -> None:
+        """Notice when the client goes away, and take nothing."""
+        if not self._reading and not self._watching and not self._closing:
+            self._watching = True
+            self._loop.add_reader(self._socket, self._on_sign)
+
+    def _on_sign(self) -> None:
+        try:
+            sign = self._socket.recv(1, _PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fatal(error)
+            return
+        # a next request stays where it is; a client that sends no more may still wait for its answer
+        self.pause_reading()
+        if not sign:
+            self._protocol.eof_received()
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._socket.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fatal(error)
+            return
+        if data:
+            self._protocol.data_received(data)
+        else:
+            self.pause_reading()
+            self._protocol.eof_received()
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send now what the socket takes, keep the rest."""
+        if self._lost or self._eof_to_write:
+            return
+        if not self._buffer:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._fatal(error)
+                return
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
+            self._loop.add_writer(self._socket, self._on_writable)
+        self._buffer += data
+        self._pause_if_full()
+
+    def writelines(self, list_of_data: Any) -> None:
+        """Send several pieces with one system call."""
+        self.write(b"".join(list_of_data))
+
+    def _on_writable(self) -> None:
+        try:
+            sent = self._socket.send(memoryview(self._buffer)[:262144])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fatal(error)
+            return
+        del self._buffer[:sent]
+        if self._paused and len(self._buffer) <= self._low:
+            self._paused = False
+            self._protocol.resume_writing()
+        if not self._buffer:
+            self._loop.remove_writer(self._socket)
+            self._when_flushed()
+
+    def _pause_if_full(self) -> None:
+        if not self._paused and len(self._buffer) > self._high:
+            self._paused = True
+            self._protocol.pause_writing()
+
+    def _when_flushed(self) -> None:
+        if self._eof_to_write:
+            self._shut()
+        callback, self._on_flushed = self._on_flushed, None
+        if callback is not None:
+            callback()
+        elif self._closing:
+            self._end(None)
+
+    def when_flushed(self, callback: Callable[[], None]) -> None:
+        """Call back once everything written is with the system; at once if it is."""
+        if self._buffer:
+            self._on_flushed = callback
+        else:
+            callback()
+
+    def can_write_eof(self) -> bool:
+        """Sockets can be shut."""
+        return True
+
+    def write_eof(self) -> None:
+        """Shut the connection's sending side, for everybody, after what was written."""
+        if not self._eof_to_write:
+            self._eof_to_write = True
+            if not self._buffer:
+                self._shut()
+
+    def _shut(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._fatal(error)
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes written and not yet with the system."""
+        return len(self._buffer)
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return (low, high)."""
+        return self._low, self._high
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set when writers are paused and resumed."""
+        self._high = HIGH_WATER if high is None else high
+        self._low = self._high // 4 if low is None else low
+        self._pause_if_full()
+
+    # -- ending ---------------------------------------------------------------------------------------------------
+
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be."""
+        return self._closing
+
+    def close(self) -> None:
+        """Let go of the connection once everything is flushed."""
+        if not self._closing:
+            self._closing = True
+            self.pause_reading()
+            if not self._buffer:
+                self._loop.call_soon(self._end, None)
+
+    def abort(self) -> None:
+        """Let go of the connection now."""
+        self._fatal(None)
+
+    def _fatal(self, error: OSError | None) -> None:
+        if self._lost:
+            return
+        self._closing = True
+        self._buffer.clear()
+        self.pause_reading()
+        self._loop.remove_writer(self._socket)
+        self._loop.call_soon(self._end, error)
+
+    def _end(self, error: OSError | None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._protocol.connection_lost(error)
+            self._socket.close()
+
+    def release(self) -> None:
+        """Close our copy of the descriptor without a word to the protocol: the connection goes back."""
+        self._lost = self._closing = True
+        self.pause_reading()
+        self._socket.close()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return the socket."""
+        return self._socket if name == "socket" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Refuse: a lent connection has the protocol that it was made for."""
+        raise TypeError("a lent connection keeps its protocol")
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the connection."""
+        return self._protocol

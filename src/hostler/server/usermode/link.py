@@ -1,0 +1,221 @@
+"""A link between a lender and a member: packets and descriptors over one Unix socket, on the event loop.
+
+`SOCK_SEQPACKET` keeps packets apart where the system has it (Linux); elsewhere (macOS) a `SOCK_STREAM` carries each
+packet behind its length. The peer must be a process of this user, or of root.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import QueueAccessError
+from hostler.server.usermode.packets import (
+    MAX_PACKET,
+    VERSION,
+    Hello,
+    Lend,
+    Packet,
+    PacketError,
+    decode,
+    encode,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+__all__ = ["KIND", "Link", "check_peer"]
+
+_log = logging.getLogger("hostler.queues")
+
+KIND: Final[socket.SocketKind] = (
+    socket.SOCK_SEQPACKET if sys.platform.startswith("linux") else socket.SOCK_STREAM
+)
+"""The kind of socket that members listen on."""
+
+_LENGTH: Final = struct.Struct("!I")
+_CREDENTIALS: Final = struct.Struct("3i")
+
+
+def check_peer(sock: socket.socket) -> None:
+    """Raise QueueAccessError unless the process at the other end runs as this user or as root."""
+    if sys.platform == "win32":
+        return
+    user: int | None = None
+    if sys.platform.startswith("linux"):
+        packed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        user = _CREDENTIALS.unpack(packed)[1]
+    elif sys.platform == "darwin":
+        # struct xucred at level SOL_LOCAL (0), option LOCAL_PEERCRED (1): version, user, ...
+        user = struct.unpack_from("=II", sock.getsockopt(0, 1, 76))[1]
+    if user is not None and user not in {os.geteuid(), 0}:
+        raise QueueAccessError(
+            f"a process of user {user} is at the other end of a queue of user {os.geteuid()}"
+        )
+
+
+class Link:
+    """One end of a link.
+
+    `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; a LEND's descriptor belongs to
+    whoever is called, other packets come with -1.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        on_packet: Callable[[Packet, int], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        """Take over a connected socket and greet; raises QueueAccessError when the peer is another user's."""
+        check_peer(sock)
+        sock.setblocking(False)
+        self._loop = loop
+        self._socket = sock
+        self._on_packet = on_packet
+        self._on_lost = on_lost
+        self._stream = sock.type == socket.SOCK_STREAM
+        self._outgoing: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._incoming = bytearray(MAX_PACKET + _LENGTH.size)
+        self._partial = b""
+        self._descriptors: list[int] = []
+        self._greeted = False
+        self.peer = 0
+        """The process id at the other end, once it has said hello."""
+        self.closed = False
+        loop.add_reader(sock, self._on_readable)
+        self.send(Hello(os.getpid()))
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    def send(self, packet: Packet, descriptors: tuple[int, ...] = ()) -> None:
+        """Send a packet, with copies of descriptors; those are duplicated if it has to wait."""
+        if self.closed:
+            return
+        block = encode(packet)
+        if self._stream:
+            block = _LENGTH.pack(len(block)) + block
+        if not self._outgoing:
+            sent = self._try(block, descriptors)
+            if sent == len(block) or self.closed:
+                return
+            if sent:
+                block, descriptors = block[sent:], ()
+            self._loop.add_writer(self._socket, self._on_writable)
+        self._outgoing.append((block, tuple(os.dup(descriptor) for descriptor in descriptors)))
+
+    def _try(self, block: bytes, descriptors: tuple[int, ...]) -> int:
+        """Send what the socket takes now."""
+        try:
+            if descriptors:
+                return socket.send_fds(self._socket, [block], list(descriptors))
+            return self._socket.send(block)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self.close()
+            return 0
+
+    def _on_writable(self) -> None:
+        while self._outgoing and not self.closed:
+            block, descriptors = self._outgoing[0]
+            sent = self._try(block, descriptors)
+            if not sent:
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if sent < len(block):
+                self._outgoing[0] = (block[sent:], ())
+                return
+            self._outgoing.popleft()
+        if not self.closed:
+            self._loop.remove_writer(self._socket)
+
+    # -- receiving ------------------------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        try:
+            block = self._receive()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            block = b""
+        if not block:
+            self.close()
+            return
+        try:
+            if self._stream:
+                self._take_stream(block)
+            else:
+                self._take(block)
+        except PacketError as error:
+            _log.error("the link with process %d is closed: %s", self.peer, error)
+            self.close()
+
+    def _receive(self) -> bytes:
+        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        size, ancillary, message_flags, _ = self._socket.recvmsg_into([self._incoming], _ANCILLARY, flags)
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                whole = len(data) - len(data) % 4
+                self._descriptors += struct.unpack(f"={whole // 4}i", data[:whole])
+        if message_flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC):
+            return b""
+        if not flags:
+            for descriptor in self._descriptors:
+                os.set_inheritable(descriptor, False)
+        return bytes(memoryview(self._incoming)[:size])
+
+    def _take_stream(self, block: bytes) -> None:
+        self._partial += block
+        while len(self._partial) >= _LENGTH.size and not self.closed:
+            (size,) = _LENGTH.unpack_from(self._partial)
+            if size > MAX_PACKET:
+                raise PacketError(f"a packet of {size} bytes")
+            end = _LENGTH.size + size
+            if len(self._partial) < end:
+                return
+            packet, self._partial = self._partial[_LENGTH.size : end], self._partial[end:]
+            self._take(packet)
+
+    def _take(self, block: bytes) -> None:
+        packet = decode(block)
+        if isinstance(packet, Hello):
+            if packet.version != VERSION or self._greeted:
+                raise PacketError(f"version {packet.version} is spoken there, {VERSION} here")
+            self._greeted, self.peer = True, packet.pid
+            return
+        if not self._greeted:
+            raise PacketError("the first packet is not HELLO")
+        if not isinstance(packet, Lend):
+            self._on_packet(packet, -1)
+        elif self._descriptors:
+            self._on_packet(packet, self._descriptors.pop(0))
+        else:
+            raise PacketError("LEND came without a descriptor")
+
+    def close(self) -> None:
+        """Close; descriptors that were not taken are closed too. `on_lost` is called once."""
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        for _, descriptors in self._outgoing:
+            self._descriptors += descriptors
+        self._outgoing.clear()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
+        self._on_lost()
+
+
+_ANCILLARY: Final = socket.CMSG_SPACE(4 * 4) if hasattr(socket, "CMSG_SPACE") else 0

@@ -1,0 +1,75 @@
+"""A loan: a client's connection on its way to another process, and what comes back."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, frozen
+
+if TYPE_CHECKING:
+    from hostler.errors import Failure
+    from hostler.exchange import Address
+
+__all__ = ["Loan", "Returned", "borrow_socket", "bytes_written"]
+
+
+@define(eq=False)
+class Loan:
+    """A client's connection with one request, on its way to a member."""
+
+    socket: socket.socket
+    data: bytes
+    """The request's head, and what was read of its body."""
+
+    headers: bytes
+    client: Address
+    server: Address
+    https: bool
+    written: int | None
+    """What the kernel counts as written on the connection before the loan; None when it does not say."""
+
+    def untouched(self) -> bool:
+        """Whether the kernel vouches that nothing was sent on the connection since."""
+        return self.written is not None and bytes_written(self.socket) == self.written
+
+
+@frozen
+class Returned:
+    """A connection that came back, and what became of the exchange."""
+
+    status: int
+    bytes_received: int
+    bytes_sent: int
+    keep_alive: bool
+    surplus: bytes
+    failure: Failure | None = None
+
+
+_TCP_INFO_SIZE: Final = 216
+
+
+def bytes_written(sock: socket.socket) -> int | None:
+    """Return how many bytes have been written to a TCP connection by anybody, sent or not (Linux 4.19, TCP_INFO).
+
+    None where the kernel does not count them: then nobody may assume that nothing was sent.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+    except OSError:
+        return None
+    if len(info) < _TCP_INFO_SIZE:
+        return None
+    (unsent,) = struct.unpack_from("=I", info, 144)  # tcpi_notsent_bytes
+    sent, again = struct.unpack_from("=QQ", info, 200)  # tcpi_bytes_sent, tcpi_bytes_retrans
+    return int(sent - again + unsent)
+
+
+def borrow_socket(descriptor: int, address: str) -> socket.socket:
+    """Make a socket object around a TCP connection's descriptor without asking the system what it is."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)

@@ -1,0 +1,329 @@
+"""The lender's side of a named queue: which members there are, who gets the next request, who waits.
+
+Theory of operation. A `TargetQueue` is this process's one handle on a queue; `Rule`s (a queue and a URL prefix) share
+it. It is opened when a request wants it: a queue that does not exist is "no such queue" for that request and is
+looked for again with the next. Open, it keeps a link to every member, and a socket that is poked when members come or
+go. A request goes to the member with the fewest in its hands. While there is none, requests wait, in order, up to the
+queue's length and time limits.
+
+A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere; the member dies before anything was
+sent on the client's connection (the kernel knows), and the request goes elsewhere; or it dies after, and the client's
+connection is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, QueueError, Reason
+from hostler.server.usermode.directory import QueueDirectory, connect
+from hostler.server.usermode.link import KIND, Link
+from hostler.server.usermode.loan import Loan, Returned
+from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hostler.server.options import ServerOptions
+
+__all__ = ["Lender", "Rule"]
+
+_log = logging.getLogger("hostler.queues")
+_LOOK_AGAIN: Final = 1.0
+
+
+class _Member:
+    """A member of the queue, at the other end of a link."""
+
+    def __init__(self, queue: TargetQueue, path: Path, sock: socket.socket) -> None:
+        self._queue = queue
+        self.path = path
+        self.leaving = False
+        self._retired = False
+        self.loans: dict[int, asyncio.Future[Packet | None]] = {}
+        self._early: dict[int, bytes] = {}
+        self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
+
+    async def lend(self, number: int, loan: Loan, prefix: str) -> Packet | None:
+        """Lend, and wait for the last packet about it; None when the member is lost."""
+        done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
+        self.loans[number] = done
+        ahead, data = split(number, loan.data)
+        for packet in ahead:
+            self.link.send(packet)
+        self.link.send(
+            Lend(number, loan.client, loan.server, prefix, loan.headers, data, loan.https),
+            (loan.socket.fileno(),),
+        )
+        try:
+            return await done
+        finally:
+            self.loans.pop(number, None)
+            if self._retired and not self.loans:
+                self.link.close()
+
+    def retire(self) -> None:
+        """Lend nothing more, and hang up when what was lent has come back."""
+        self.leaving = self._retired = True
+        if not self.loans:
+            self.link.close()
+
+    def _on_packet(self, packet: Packet, _: int) -> None:
+        if isinstance(packet, Leaving):
+            self.leaving = True
+        elif isinstance(packet, Data):
+            self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
+        elif isinstance(packet, (Done, GiveBack)):
+            done = self.loans.get(packet.loan)
+            if done is not None and not done.done():
+                done.set_result(packet)
+
+    def surplus(self, packet: Done) -> bytes:
+        """Return all the bytes that were read too far."""
+        early = self._early.pop(packet.loan, b"") if self._early else b""
+        return early + packet.surplus
+
+    def _on_lost(self) -> None:
+        self._queue.member_lost(self)
+        for done in self.loans.values():
+            if not done.done():
+                done.set_result(None)
+
+
+class TargetQueue:
+    """This process's one handle on a queue that it delegates to."""
+
+    def __init__(self, name: str, options: ServerOptions) -> None:
+        self.name = name
+        self.loop = asyncio.get_running_loop()
+        self._options = options
+        self._directory: QueueDirectory | None = None
+        self._members: dict[Path, _Member] = {}
+        self._watch: socket.socket | None = None
+        self._watch_path: Path | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._numbers = itertools.count(1)
+        self._look: asyncio.TimerHandle | None = None
+        self.rules = 0
+
+    # -- members --------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Find the queue and its members; raises QueueError when there is no such queue, or it is not ours."""
+        if self._watch is not None:
+            return
+        directory = QueueDirectory(self.name)
+        if not directory.exists():
+            raise QueueError(f"no process holds queue {self.name!r}")
+        self._watch, self._watch_path = directory.bind_watch()
+        self._directory = directory
+        self.loop.add_reader(self._watch, self._on_poke)
+        self._look_for_members()
+
+    def _on_poke(self) -> None:
+        assert self._watch is not None
+        try:
+            while self._watch.recv(64):
+                pass
+        except BlockingIOError:
+            pass
+        self._look_for_members()
+
+    def _look_for_members(self) -> None:
+        assert self._directory is not None
+        for path in self._directory.members():
+            if path in self._members:
+                continue
+            sock = connect(path, KIND)
+            if sock is None:
+                continue
+            try:
+                self._members[path] = _Member(self, path, sock)
+            except QueueError as error:
+                sock.close()
+                _log.error("queue %s: %s is not trusted: %s", self.name, path.name, error)
+        if self._members:
+            self._wake()
+
+    def member_lost(self, member: _Member) -> None:
+        """Forget a member whose link is closed."""
+        if self._members.get(member.path) is member:
+            del self._members[member.path]
+
+    def _pick(self) -> _Member | None:
+        best: _Member | None = None
+        for member in self._members.values():
+            if not member.leaving and (best is None or len(member.loans) < len(best.loans)):
+                best = member
+        if best is not None and len(self._members) > 1:
+            # the next of equals is another one
+            self._members[best.path] = self._members.pop(best.path)
+        return best
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    async def lend(self, loan: Loan, prefix: str) -> Returned | Failure:
+        """Have a member answer the request; a Failure means that the connection is as it was."""
+        deadline = self.loop.time() + self._options.timeouts.request_queue
+        while True:
+            member = self._pick()
+            if member is None:
+                failure = await self._wait(deadline)
+                if failure is not None:
+                    return failure
+                continue
+            packet = await member.lend(next(self._numbers), loan, prefix)
+            if isinstance(packet, Done):
+                failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
+                return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
+                                member.surplus(packet), failure)  # fmt: skip
+            member.leaving = True
+            if packet is None and not loan.untouched():
+                why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
+                _log.warning("%s", why)
+                return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
+            if packet is None:
+                _log.info("queue %s: process %d ended before it answered; the request goes to another",
+                          self.name, member.link.peer)  # fmt: skip
+
+    async def _wait(self, deadline: float) -> Failure | None:
+        """Wait for a member; returns why there will be none."""
+        try:
+            self._open()
+            assert self._directory is not None
+            if self._pick() is None and not self._directory.exists():
+                raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
+        except (QueueError, OSError) as error:
+            self.close()
+            return Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error)
+        if self._pick() is not None:
+            return None
+        if len(self._waiting) >= self._options.request_queue_limit:
+            limit = self._options.request_queue_limit
+            return Failure(
+                Reason.NO_AVAILABLE_DESTINATIONS, f"queue {self.name} is full: {limit} requests wait"
+            )
+        remaining = deadline - self.loop.time()
+        if remaining <= 0:
+            return self._too_late()
+        ready = self.loop.create_future()
+        self._waiting.append(ready)
+        self._arm()
+        timer = self.loop.call_later(remaining, _settle, ready)
+        try:
+            await ready
+        finally:
+            timer.cancel()
+            if ready in self._waiting:
+                self._waiting.remove(ready)
+        return self._too_late() if self.loop.time() >= deadline and self._pick() is None else None
+
+    def _too_late(self) -> Failure:
+        seconds = self._options.timeouts.request_queue
+        return Failure(
+            Reason.NO_AVAILABLE_DESTINATIONS,
+            f"no process of queue {self.name} took the request in {seconds:g} s",
+        )
+
+    def _wake(self) -> None:
+        while self._waiting:
+            _settle(self._waiting.popleft())
+
+    def _arm(self) -> None:
+        """Look again now and then while requests wait: a killed holder says no goodbye."""
+        if self._look is None:
+            self._look = self.loop.call_later(_LOOK_AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        if self._waiting and self._directory is not None:
+            self._look_for_members()
+            if not self._directory.exists():
+                self._wake()
+            else:
+                self._arm()
+
+    def close(self) -> None:
+        """Let go of the queue; requests that wait look for it anew, those lent come back when they are done."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if self._watch is not None:
+            self.loop.remove_reader(self._watch)
+            self._watch.close()
+            self._watch = None
+        if self._watch_path is not None:
+            self._watch_path.unlink(missing_ok=True)
+            self._watch_path = None
+        members, self._members = self._members, {}
+        for member in members.values():
+            member.retire()
+        self._wake()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Rule:
+    """A delegation rule: an open handle on a target queue, and the URL prefix to delegate under."""
+
+    def __init__(self, target: TargetQueue, prefix: str) -> None:
+        self.queue = target.name
+        self.prefix = prefix
+        self.target = target
+        self.users = 0
+
+    async def lend(self, loan: Loan) -> Returned | Failure:
+        """Have a process of the queue answer."""
+        return await self.target.lend(loan, self.prefix)
+
+    def reset(self) -> None:
+        """Let go of the queue; the next request opens it anew."""
+        self.target.close()
+
+
+class Lender:
+    """The delegation rules of one server, shared by (queue, prefix), without case, and counted."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self._targets: dict[str, TargetQueue] = {}
+        self._rules: dict[tuple[str, str], Rule] = {}
+
+    def open_rule(self, queue: str, prefix: str) -> Rule:
+        """Open or share a rule."""
+        key = (queue.casefold(), prefix.casefold())
+        rule = self._rules.get(key)
+        if rule is None:
+            target = self._targets.get(key[0])
+            if target is None:
+                target = self._targets[key[0]] = TargetQueue(queue, self._options)
+            target.rules += 1
+            rule = self._rules[key] = Rule(target, prefix)
+        rule.users += 1
+        return rule
+
+    def close_rule(self, rule: Rule) -> None:
+        """Give a rule back; the last one closes the handle."""
+        rule.users -= 1
+        if rule.users:
+            return
+        del self._rules[rule.queue.casefold(), rule.prefix.casefold()]
+        rule.target.rules -= 1
+        if not rule.target.rules:
+            del self._targets[rule.queue.casefold()]
+            rule.target.close()
+
+    def close(self) -> None:
+        """Close every handle."""
+        for target in self._targets.values():
+            target.close()
+        self._targets.clear()
+        self._rules.clear()

@@ -1,0 +1,227 @@
+"""The user-mode server: listens on URL prefixes, serves named queues, delegates to those of others."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
+
+from hostler.errors import ListenError, ProtocolError, UnsupportedError
+from hostler.server.base import QueueMode
+from hostler.server.options import ServerOptions
+from hostler.server.prefix import PrefixTable, UrlPrefix
+from hostler.server.usermode.connection import Connection, Host
+from hostler.server.usermode.directory import QueueDirectory
+from hostler.server.usermode.member import Member
+from hostler.server.usermode.rule import Lender, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hostler.exchange import Address, Handler
+    from hostler.http.target import Target
+    from hostler.server.base import DelegationRule
+
+__all__ = ["UserModeServer", "bind"]
+
+_log = logging.getLogger("hostler.server")
+_WILDCARDS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - what + and * mean
+
+
+class UserModeServer:
+    """A server on sockets of its own; `hostler.server.base.Server`. Belongs to the event loop that it is made in."""
+
+    def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
+        self.options = options or ServerOptions()
+        self.prefixes = PrefixTable()
+        self._host = Host(handler, self.options, asyncio.get_running_loop())
+        self._listeners: list[asyncio.Server] = []
+        self._lender = Lender(self.options)
+        self._members: list[Member] = []
+
+    @property
+    def can_delegate(self) -> bool:
+        """Whether this platform has Unix sockets that carry descriptors."""
+        return sys.platform != "win32" and hasattr(socket, "AF_UNIX")
+
+    # -- listening ------------------------------------------------------------------------------------------------
+
+    async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
+        """Listen on more prefixes; returns them with the ports that were picked for port 0."""
+        settled, sockets = bind(prefixes, self.options.backlog)
+        await self.listen_on(settled, sockets)
+        return settled
+
+    async def listen_on(self, prefixes: Iterable[UrlPrefix], sockets: Iterable[socket.socket]) -> None:
+        """Listen on sockets that are bound already, for these prefixes."""
+        for prefix in prefixes:
+            self.prefixes.add(prefix)
+        for sock in sockets:
+            listener = await self._host.loop.create_server(
+                lambda: Connection(self._host, self), sock=sock, backlog=self.options.backlog
+            )
+            self._listeners.append(listener)
+
+    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+        """Find the URL prefix of a request; 400 when none of them has its host, 404 when none has its path."""
+        match = self.prefixes.match(scheme, host, server[1], server[0], target.path or "/")
+        if match is not None:
+            return match.path_base, match.path
+        known_host = any(
+            prefix.port == server[1] and prefix.host in {host, "+", "*", server[0], f"[{server[0]}]"}
+            for prefix in self.prefixes
+        )
+        if known_host:
+            raise ProtocolError(f"no URL prefix takes {target.path}", 404)
+        raise ProtocolError(f"no URL prefix takes the host {host!r}")
+
+    # -- queues ---------------------------------------------------------------------------------------------------
+
+    async def join(self, queue: str) -> Member:
+        """Serve requests that other processes delegate to `queue`."""
+        member = Member(self._host, QueueDirectory(queue).open(QueueMode.ATTACH))
+        self._members.append(member)
+        return member
+
+    def open_rule(self, queue: str, prefix: str) -> DelegationRule:
+        """Open (or share) the delegation rule for `queue` and `prefix`."""
+        if not self.can_delegate:
+            raise UnsupportedError(
+                f"queue {queue!r} cannot be delegated to: the user-mode server lends sockets, which {sys.platform} "
+                "cannot; use HTTP.sys there"
+            )
+        UrlPrefix.parse(prefix)
+        return self._lender.open_rule(queue, prefix)
+
+    def close_rule(self, rule: DelegationRule) -> None:
+        """Give a rule back."""
+        assert isinstance(rule, Rule)
+        self._lender.close_rule(rule)
+
+    # -- stopping -------------------------------------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""
+        host = self._host
+        host.draining = True
+        for listener in self._listeners:
+            listener.close()
+        for member in self._members:
+            member.leave()
+        for connection in list(host.connections):
+            connection.stop_when_idle()
+        try:
+            async with asyncio.timeout(grace):
+                while host.tasks:
+                    await asyncio.wait(host.tasks)
+                for member in self._members:
+                    await member.close()
+        except TimeoutError:
+            _log.warning("%d exchanges were not over after %g s and are aborted", len(host.tasks), grace)
+        await self._abort()
+
+    async def _abort(self) -> None:
+        host = self._host
+        for task in list(host.tasks):
+            task.cancel()
+        if host.tasks:
+            await asyncio.wait(host.tasks)
+        for connection in list(host.connections):
+            connection.stop_now()
+        for member in self._members:
+            member.hang_up()
+        self._lender.close()
+
+
+def bind(prefixes: Iterable[UrlPrefix], backlog: int) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
+    """Bind the narrowest sockets that see every request of the prefixes; all of them or none.
+
+    Returns the prefixes with port 0 replaced by the port that was picked, and the sockets. Raises ListenError with
+    the prefix and the remedy.
+    """
+    wanted = list(prefixes)
+    settled: dict[int, UrlPrefix] = {}
+    sockets: list[socket.socket] = []
+    try:
+        for prefix in wanted:
+            if prefix.scheme == "https":
+                raise UnsupportedError(
+                    f"{prefix}: https is not supported yet; put a TLS terminator in front, and listen on http"
+                )
+        # wildcards first, so that a port which is needed everywhere is not taken for one address before
+        everywhere = set(_WILDCARDS.values())
+        for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):
+            settled[at] = _bind_prefix(wanted[at], sockets)
+        for sock in sockets:
+            sock.listen(backlog)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return tuple(settled[at] for at in range(len(wanted))), sockets
+
+
+def _bind_prefix(prefix: UrlPrefix, sockets: list[socket.socket]) -> UrlPrefix:
+    """Bind what `prefix` still needs; returns it with its port."""
+    port, failures = prefix.port, []
+    bound = False
+    for address in prefix.addresses():
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        if port and _covered(family, address, port, sockets):
+            bound = True
+            continue
+        try:
+            sock = _listening_socket(family, address, port)
+        except OSError as error:
+            failures.append(error)
+            continue
+        sockets.append(sock)
+        port, bound = sock.getsockname()[1], True
+    # a host without IPv6 (or IPv4) has fewer addresses, and that is fine; anything else is not
+    missing = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+    serious = [error for error in failures if error.errno not in missing] or (failures if not bound else [])
+    if serious:
+        raise _listen_error(prefix, serious[0])
+    return evolve(prefix, port=port)
+
+
+def _covered(family: int, address: str, port: int, sockets: list[socket.socket]) -> bool:
+    wildcard = _WILDCARDS[socket.AddressFamily(family)]
+    return any(
+        sock.family == family
+        and sock.getsockname()[1] == port
+        and sock.getsockname()[0] in {address, wildcard}
+        for sock in sockets
+    )
+
+
+def _listening_socket(family: int, address: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _listen_error(prefix: UrlPrefix, error: OSError) -> ListenError:
+    if error.errno == errno.EADDRINUSE:
+        why = f"port {prefix.port} is in use; stop the program that has it, or choose another port"
+    elif error.errno == errno.EACCES:
+        why = f"port {prefix.port} needs privileges; choose one above 1023, or give the program CAP_NET_BIND_SERVICE"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        why = f"{prefix.host} is no address of this machine; choose one that is, or + for all"
+    else:
+        why = str(error)
+    return ListenError(error.errno, f"cannot listen on {prefix}: {why}")

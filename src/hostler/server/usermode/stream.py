@@ -1,0 +1,382 @@
+"""One request and its response on a client's connection: `hostler.exchange.Stream` over HTTP/1.1."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, ProtocolError, Reason
+from hostler.exchange import Delegated
+from hostler.http.h1 import LengthBody, body_reader, encode_chunk, encode_last_chunk, encode_response
+from hostler.server.usermode.rule import Rule
+
+if TYPE_CHECKING:
+    from hostler.exchange import Pump
+    from hostler.http.h1 import Body
+    from hostler.http.headers import RawHeaders
+    from hostler.http.message import Request, Response
+    from hostler.server.base import DelegationRule
+    from hostler.server.usermode.connection import Connection
+
+__all__ = ["HIGH_WATER", "ClientStream"]
+
+HIGH_WATER: Final = 1 << 16
+"""Bytes that may wait in one direction of one connection before its source is paused."""
+
+_COPY: Final = 1 << 15
+_date: tuple[int, bytes] = (0, b"")
+
+
+def _today() -> bytes:
+    global _date  # noqa: PLW0603 - a second's Date header is the same for every response
+    now = int(time.time())
+    if _date[0] != now:
+        _date = (now, formatdate(now, usegmt=True).encode("ascii"))
+    return _date[1]
+
+
+class ClientStream:
+    """A request's body on its way in, its response on its way out."""
+
+    __slots__ = ("_chunked", "_connection", "_head", "_keep_alive", "_paused", "_pump", "_remaining", "_silent",
+                 "_tunnel", "_waiting", "_waits_for_100", "aborted", "body", "bytes_received", "bytes_sent", "closed",
+                 "request", "rest", "started", "status")  # fmt: skip
+
+    def __init__(self, connection: Connection, request: Request, head: bytes, rest: bytes) -> None:
+        self._connection = connection
+        self.request = request
+        self._head = head
+        self._waiting = rest
+        self._pump: Pump | None = None
+        self._paused = False
+        self._waits_for_100 = request.expect_continue
+        self._keep_alive = request.keep_alive
+        self._silent = False
+        self._chunked = False
+        self._tunnel = False
+        self._remaining: int | None = None
+        self.body: Body = body_reader(request.framing, connection.host.options.limits)
+        self.rest = b""
+        """What followed the request, once its body is complete."""
+        self.started = False
+        self.closed = False
+        self.aborted = False
+        """The handler gave up on the response."""
+        self.status = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+
+    # -- the request's body ---------------------------------------------------------------------------------------
+
+    def attach(self, pump: Pump) -> None:
+        """Send the body to `pump`, what waits first, and tell it about the client from now on."""
+        self._pump = pump
+        if self._connection.write_paused:
+            pump.pause()
+        waiting, self._waiting = self._waiting, b""
+        if self.body.done:
+            self.rest = waiting
+            pump.feed_end([])
+        else:
+            self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
+            self._connection.resume_reading()
+            if waiting:
+                self._decode(waiting)
+            if self._connection.half_closed and not self.body.done:
+                self.received_eof()
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the connection."""
+        if self._tunnel:
+            self.bytes_received += len(data)
+            assert self._pump is not None
+            self._pump.feed(data)
+        elif self.closed and not self.body.done:
+            self._discard(data)
+        elif self._pump is None:
+            self._waiting += data
+            if len(self._waiting) > HIGH_WATER:
+                self._connection.pause_reading()
+        elif self.body.done:
+            self.rest += data
+            if len(self.rest) > HIGH_WATER:
+                self._connection.pause_reading()
+        else:
+            self._decode(data)
+
+    def _decode(self, data: bytes) -> None:
+        body, pump = self.body, self._pump
+        assert pump is not None
+        self._waits_for_100 = False
+        try:
+            pieces = body.feed(data)
+        except ProtocolError as error:
+            self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status))
+            return
+        for piece in pieces:
+            self.bytes_received += len(piece)
+            pump.feed(piece)
+        if body.done:
+            self.rest = body.rest
+            self._connection.deadline.clear()
+            if self._connection.lease is not None:
+                # what follows is the lender's to read
+                self._connection.pause_reading()
+            pump.feed_end(body.trailers)
+        elif not self._paused:
+            self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
+
+    def _body_failed(self, failure: Failure) -> None:
+        """Give up on the request's body: the connection carries nothing after this response."""
+        self._keep_alive = False
+        self._connection.deadline.clear()
+        if self._pump is not None:
+            self._pump.lost(failure)
+
+    def received_eof(self) -> None:
+        """Learn that the client sends no more."""
+        if self._tunnel:
+            assert self._pump is not None
+            self._pump.feed_end([])
+        elif not self.body.done and self._pump is not None:
+            self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body ends before its length"))
+
+    def body_timed_out(self) -> None:
+        """Learn that the client stalled in the middle of its body."""
+        self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body stalled", status=408))
+
+    def drain(self) -> None:
+        """Read over what is left of the body, after the response."""
+        waiting, self._waiting = self._waiting, b""
+        if waiting:
+            self._discard(waiting)
+
+    def _discard(self, data: bytes) -> None:
+        try:
+            self.body.feed(data)
+        except ProtocolError:
+            self._connection.linger()
+            return
+        if self.body.done:
+            self.rest = self.body.rest
+            self._connection.finished(self, reusable=True)
+
+    def proceed(self) -> None:
+        """Send 100 Continue if the client waits for it."""
+        if self._waits_for_100 and not self.started:
+            self._waits_for_100 = False
+            if not self.body.done:
+                self.inform(100, [])
+
+    def pause(self) -> None:
+        """Stop the flow of the request's body."""
+        self._paused = True
+        if not self.closed:
+            self._connection.deadline.clear()
+            self._connection.pause_reading()
+
+    def resume(self) -> None:
+        """Let the request's body flow again."""
+        self._paused = False
+        if not self.closed:
+            if not self.body.done:
+                self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
+            self._connection.resume_reading()
+
+    # -- the response ---------------------------------------------------------------------------------------------
+
+    def inform(self, status: int, headers: RawHeaders) -> None:
+        """Send an interim response; HTTP/1.0 clients get none."""
+        if not self.closed and not self.started and self.request.version >= 11:
+            self._connection.transport.write(encode_response(status, headers))
+            if status == 100:
+                self._waits_for_100 = False
+
+    def start(self, response: Response, data: bytes = b"") -> None:
+        """Send the response's head, and the body's first bytes with it."""
+        raw, status, framing = response.headers.raw, response.status, response.framing
+        request = self.request
+        head = list(raw)
+        if status == 101:
+            self._tunnel = True
+        else:
+            dated = sized = False
+            for name, _ in raw:
+                size = len(name)
+                if size == 4:
+                    dated = dated or name.lower() == b"date"
+                elif size == 14:
+                    sized = sized or name.lower() == b"content-length"
+            if not dated:
+                head.append((b"date", _today()))
+            bare = request.method == "HEAD" or status in {204, 304}
+            if framing >= 0:
+                if not sized and not bare:
+                    head.append((b"content-length", b"%d" % framing))
+            elif bare:
+                pass
+            elif request.version >= 11:
+                head.append((b"transfer-encoding", b"chunked"))
+            else:
+                self._keep_alive = False
+            if self._waits_for_100 or (self._connection.host.draining and self._connection.lease is None):
+                self._keep_alive = False
+            if not self._keep_alive:
+                head.append((b"connection", b"close"))
+            elif request.version < 11:
+                head.append((b"connection", b"keep-alive"))
+            self._silent = bare
+            self._chunked = framing < 0 and request.version >= 11
+            self._remaining = framing if framing >= 0 else None
+        block = encode_response(status, head, response.reason)
+        if self.closed:
+            return
+        self.started, self.status = True, status
+        if self._tunnel:
+            self._connection.deadline.clear()
+            self._begin_tunnel(block)
+        elif data:
+            self._send(data, block)
+        else:
+            self._connection.transport.write(block)
+
+    def _begin_tunnel(self, block: bytes) -> None:
+        self._keep_alive = False
+        self._connection.transport.write(block)
+        rest, self.rest = self.rest, b""
+        self._connection.resume_reading()
+        if rest:
+            self.received(rest)
+        if self._connection.half_closed:
+            self.received_eof()
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if data and not self.closed:
+            self._send(data, b"")
+
+    def _send(self, data: bytes, head: bytes) -> None:
+        size = len(data)
+        self.bytes_sent += size
+        transport = self._connection.transport
+        if self._remaining is not None:
+            if size > self._remaining and not self._silent:
+                self.abort()
+                raise ProtocolError("the response's body is longer than its Content-Length", 500)
+            self._remaining -= size
+        if self._silent:
+            self.bytes_sent -= size
+            if head:
+                transport.write(head)
+        elif self._chunked:
+            if size > _COPY:
+                transport.writelines((b"%s%x\r\n" % (head, size), data, b"\r\n"))
+            else:
+                transport.write(head + encode_chunk(data))
+        elif head and size <= _COPY:
+            transport.write(head + data)
+        else:
+            if head:
+                transport.write(head)
+            transport.write(data)
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the connection was upgraded and is still open."""
+        return self._tunnel and not self.closed
+
+    def end(self, trailers: RawHeaders | None = None) -> None:
+        """Finish the body, with trailers where the client can take them."""
+        if self.closed:
+            return
+        connection = self._connection
+        if self._tunnel:
+            if not connection.transport.is_closing() and connection.transport.can_write_eof():
+                connection.transport.write_eof()
+            return
+        if self._remaining and not self._silent:
+            self.abort()
+            raise ProtocolError("the response's body is shorter than its Content-Length", 500)
+        if self._chunked and not self._silent:
+            connection.transport.write(encode_last_chunk(trailers or []))
+        self.closed = True
+        self._pump = None
+        if self.body.done and not self.rest:
+            self.rest, self._waiting = self._waiting, b""
+        connection.finished(self, reusable=self._keep_alive)
+
+    def abort(self) -> None:
+        """Tear the response down so that the client cannot take it for complete."""
+        if not self.closed:
+            self.closed = self.aborted = True
+            self._pump = None
+            self._connection.abort()
+
+    # -- the client -----------------------------------------------------------------------------------------------
+
+    def pause_producer(self) -> None:
+        """Learn that the client does not keep up."""
+        if self._pump is not None:
+            self._pump.pause()
+
+    def resume_producer(self) -> None:
+        """Learn that the client keeps up again."""
+        if self._pump is not None:
+            self._pump.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Learn that the connection is gone."""
+        if self.closed:
+            return
+        self.closed = True
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            detail = str(exc or "")
+            if self._tunnel:
+                reason = Reason.UPGRADE_REQUEST_CLIENT
+            elif self.started:
+                reason = Reason.RESPONSE_BODY_CLIENT
+            else:
+                reason = Reason.REQUEST_CANCELED if self.body.done else Reason.REQUEST_BODY_CANCELED
+            pump.lost(Failure(reason, detail))
+
+    # -- delegating -----------------------------------------------------------------------------------------------
+
+    @property
+    def can_delegate(self) -> bool:
+        """Whether the body is unread, the response has not begun, and the connection is our own."""
+        return (
+            self._pump is None
+            and not self.started
+            and not self.closed
+            and self._connection.lease is None
+            and not self._connection.transport.is_closing()
+        )
+
+    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+        """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
+        assert isinstance(rule, Rule)
+        connection = self._connection
+        loan = await connection.lend_out(self._head + self._waiting, headers)
+        if loan is None:
+            return Failure(Reason.REQUEST_CANCELED, "the client went away")
+        self._waiting = b""
+        try:
+            result = await rule.lend(loan)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        if isinstance(result, Failure):
+            connection.take_back()
+            self._waiting = loan.data[len(self._head) :]
+            return result
+        self.started = self.closed = True
+        self.status, self.bytes_received, self.bytes_sent = (
+            result.status,
+            result.bytes_received,
+            result.bytes_sent,
+        )
+        connection.returned(result)
+        return Delegated(result.status, result.bytes_received, result.bytes_sent, result.failure)

@@ -1,0 +1,57 @@
+"""Forwarding an exchange to the address of its destination; the last stage of a proxy (YARP: the forwarder)."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, Reason
+from hostler.stages.balance import place, settle_for_one
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from hostler.exchange import Exchange, Outcome
+    from hostler.fleet import LiveDestination
+    from hostler.pipeline import Next
+    from hostler.stages.balance import Randomness
+
+__all__ = ["forward"]
+
+_log: Final = logging.getLogger("hostler.stages.forward")
+
+
+async def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Outcome:
+    """Forward to the candidate that is left, over the cluster's connections; a stage that never goes onward.
+
+    Without a candidate the client gets 503.
+    """
+    cluster = exchange.cluster
+    if cluster is None or not exchange.candidates:
+        _log.warning("%s: no destination is available", place(exchange))
+        return await exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))
+    destination = settle_for_one(exchange, _log, randomness)
+    exchange.destination = destination
+    if destination.config.queue is not None:
+        return await _refuse_queue(exchange, destination)
+    destination.in_flight += 1
+    try:
+        return await cluster.equipment.sender.send(exchange, destination)
+    finally:
+        destination.in_flight -= 1
+
+
+def _refuse_queue(exchange: Exchange, destination: LiveDestination) -> Awaitable[Outcome]:
+    """Fail rather than forward to a queue's URL prefix, which may well be this proxy's own."""
+    why = (
+        "the server cannot delegate, or opened no delegation rule"
+        if destination.rule is None
+        else "the pipeline has no `delegate` stage before `forward`"
+    )
+    _log.error(
+        "%s: destination %s is a request queue, which cannot be forwarded to: %s",
+        place(exchange), destination.name, why,
+    )  # fmt: skip
+    detail = f"queue {destination.name} cannot be forwarded to: {why}"
+    return exchange.fail(Failure(Reason.REQUEST_CREATION, detail))

@@ -1,0 +1,199 @@
+"""Judging destinations by what became of the exchanges sent to them (YARP: HealthCheck.Passive).
+
+The policy judges; the stage records the verdict and, after a while, forgets a bad one: an unhealthy destination gets
+no requests, so it would have no other way to prove itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import define, field
+
+from hostler.config.model import FAILURE_RATE_METADATA
+from hostler.errors import Reason, Side
+from hostler.fleet import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hostler.config.model import Cluster
+    from hostler.exchange import Exchange, Outcome
+    from hostler.fleet import LiveCluster, LiveDestination, PassivePolicy
+    from hostler.pipeline import Next
+
+__all__ = ["PASSIVE_POLICIES", "PassiveHealth", "Timer", "TransportFailureRate", "passive_health"]
+
+_log: Final = logging.getLogger("hostler.stages.health")
+
+_WINDOW: Final = 60.0
+_MINIMUM: Final = 10
+_LIMIT: Final = 0.3
+_BUCKET: Final = 1.0
+
+_HISTORY: Final = "TransportFailureRate"
+_TIMER: Final = "reactivation"
+
+_COUNTED: Final = frozenset(
+    {
+        Reason.REQUEST,
+        Reason.REQUEST_TIMED_OUT,
+        Reason.REQUEST_BODY_DESTINATION,
+        Reason.RESPONSE_BODY_DESTINATION,
+        Reason.UPGRADE_REQUEST_DESTINATION,
+        Reason.UPGRADE_RESPONSE_DESTINATION,
+    }
+)
+
+
+@define(eq=False)
+class _Bucket:
+    """What happened in one second, or a little more."""
+
+    since: float
+    total: int = 0
+    failed: int = 0
+
+
+@define(eq=False)
+class _History:
+    """What became of a destination's exchanges within the window."""
+
+    buckets: deque[_Bucket] = field(factory=deque)
+    total: int = 0
+    failed: int = 0
+
+    def record(self, now: float, *, failed: bool) -> None:
+        """Count one more exchange, forget those that are too long ago."""
+        buckets = self.buckets
+        if not buckets or now - buckets[-1].since >= _BUCKET:
+            buckets.append(_Bucket(now))
+        bucket = buckets[-1]
+        bucket.total += 1
+        self.total += 1
+        if failed:
+            bucket.failed += 1
+            self.failed += 1
+        while now - buckets[0].since > _WINDOW:
+            old = buckets.popleft()
+            self.total -= old.total
+            self.failed -= old.failed
+
+    def rate(self) -> float:
+        """Return the share that failed, 0 while there is too little to tell."""
+        return 0.0 if self.total < _MINIMUM else self.failed / self.total
+
+
+class TransportFailureRate:
+    """Unhealthy is a destination whose share of broken exchanges reached a limit (YARP: TransportFailureRate).
+
+    The share is that of the last 60 seconds, once they saw 10 exchanges; the limit is 0.3 unless the cluster's metadata
+    `TransportFailureRateHealthPolicy.RateLimit` says otherwise. Any status counts as success, a 500 too. The history
+    belongs to the destination and survives reloads.
+    """
+
+    window: Final = _WINDOW
+    """How long the policy looks back, in seconds."""
+
+    def __init__(self, cluster: Cluster, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = float(cluster.metadata.get(FAILURE_RATE_METADATA, _LIMIT))
+        self._clock = clock
+
+    def __call__(self, exchange: Exchange, destination: LiveDestination, outcome: Outcome, /) -> Health:
+        """Count the exchange and judge."""
+        history: _History | None = destination.state.get(_HISTORY)
+        if history is None:
+            history = destination.state[_HISTORY] = _History()
+        failed = outcome.failure is not None and _to_blame(destination, outcome)
+        history.record(self._clock(), failed=failed)
+        return Health.HEALTHY if history.rate() < self._limit else Health.UNHEALTHY
+
+
+def _to_blame(destination: LiveDestination, outcome: Outcome) -> bool:
+    """Tell whether a failure is the destination's and the client was still there to see it."""
+    failure = outcome.failure
+    if failure is None or failure.reason not in _COUNTED or failure.side is Side.CLIENT:
+        return False
+    # A client that is there gets at least the failure's status. Of a delegated exchange that broke under way nobody
+    # knows what the client got.
+    return outcome.status != 0 or destination.rule is not None
+
+
+PASSIVE_POLICIES: Final[Mapping[str, Callable[[Cluster], PassivePolicy]]] = MappingProxyType(
+    {"TransportFailureRate": TransportFailureRate}
+)
+"""What makes a policy, by YARP's name."""
+
+
+class Timer(Protocol):
+    """Something that is going to happen."""
+
+    def cancel(self) -> None:
+        """Keep it from happening."""
+
+
+def _call_later(delay: float, callback: Callable[..., object], *args: object) -> Timer:
+    return asyncio.get_running_loop().call_later(delay, callback, *args)
+
+
+class PassiveHealth:
+    """The stage that judges destinations when their exchanges are over (YARP: UsePassiveHealthChecks).
+
+    An unhealthy destination becomes unknown again after the cluster's ReactivationPeriod, or after the policy's
+    `window` (in seconds, where it has one) if that is longer. `call_later` is the event loop's, unless given.
+    """
+
+    def __init__(self, call_later: Callable[..., Timer] = _call_later) -> None:
+        self._call_later = call_later
+
+    async def __call__(self, exchange: Exchange, onward: Next, /) -> Outcome:
+        """Wait for the exchange to end, then judge where it went; delegated exchanges count too."""
+        outcome = await onward(exchange)
+        destination, cluster = exchange.destination, exchange.cluster
+        if destination is not None and cluster is not None:
+            policy = cluster.equipment.passive
+            if policy is not None:
+                health = policy(exchange, destination, outcome)
+                if cluster.set_passive(destination, health):
+                    self._changed(exchange, cluster, destination, outcome)
+        return outcome
+
+    def _changed(
+        self, exchange: Exchange, cluster: LiveCluster, destination: LiveDestination, outcome: Outcome
+    ) -> None:
+        timer: Timer | None = destination.state.pop(_TIMER, None)
+        if timer is not None:
+            timer.cancel()
+        if destination.passive is not Health.UNHEALTHY:
+            _report(logging.INFO, cluster, destination)
+            return
+        window: float = getattr(cluster.equipment.passive, "window", 0.0)
+        delay = max(cluster.config.health_check.passive.reactivation_period, window)
+        destination.state[_TIMER] = self._call_later(delay, _reactivate, cluster, destination)
+        _log.warning(
+            "cluster %s: destination %s is unhealthy for %g s; the last exchange, by route %s, ended with %s",
+            cluster.id, destination.name, delay,
+            exchange.route.id if exchange.route else "-", outcome.failure or outcome.status,
+        )  # fmt: skip
+
+
+def _reactivate(cluster: LiveCluster, destination: LiveDestination) -> None:
+    destination.state.pop(_TIMER, None)
+    if destination.passive is Health.UNHEALTHY:
+        cluster.set_passive(destination, Health.UNKNOWN)
+        _report(logging.INFO, cluster, destination)
+
+
+def _report(level: int, cluster: LiveCluster, destination: LiveDestination) -> None:
+    _log.log(
+        level, "cluster %s: destination %s is %s", cluster.id, destination.name, destination.passive.value
+    )
+
+
+passive_health: Final = PassiveHealth()
+"""The stage, on the event loop's clock."""

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from hostler.config.model import Cluster, HealthCheck, PassiveHealthCheck, Route, queue
+from hostler.errors import Failure, Reason, Side
+from hostler.exchange import Kind, Outcome
+from hostler.fleet import Equipment, Fleet, Health
+from hostler.stages import passive_health
+from hostler.stages.health import PASSIVE_POLICIES, PassiveHealth, TransportFailureRate
+from hostler.testing import FakeClock, FakeRule, FakeSender, exchange, live
+
+GOOD = Outcome(Kind.FORWARDED, 200)
+BAD = Outcome(Kind.FAILED, 502, failure=Failure(Reason.REQUEST))
+COUNTED = {
+    Reason.REQUEST,
+    Reason.REQUEST_TIMED_OUT,
+    Reason.REQUEST_BODY_DESTINATION,
+    Reason.RESPONSE_BODY_DESTINATION,
+    Reason.UPGRADE_REQUEST_DESTINATION,
+    Reason.UPGRADE_RESPONSE_DESTINATION,
+}
+
+
+@pytest.fixture
+def clock():
+    return FakeClock(1000.0)
+
+
+def cluster_of(*destinations, policy=None, period=60.0, **keys):
+    checks = HealthCheck(
+        PassiveHealthCheck(reactivation_period=period), available_destinations_policy="HealthyAndUnknown"
+    )
+    return live(
+        Cluster("api", destinations or ("http://a:80", "http://b:80"), health_check=checks, **keys),
+        passive=policy,
+    )
+
+
+class Judge:
+    """A policy and a destination, to feed outcomes to."""
+
+    def __init__(self, clock, **metadata):
+        cluster = cluster_of(metadata={key.replace("_", "."): value for key, value in metadata.items()})
+        self.destination = cluster.destinations[0]
+        self.policy = TransportFailureRate(cluster.config, clock=clock)
+
+    def see(self, outcome, times=1):
+        for _ in range(times):
+            health = self.policy(exchange(), self.destination, outcome)
+        return health
+
+
+# -- TransportFailureRate
+
+
+def test_the_policies_have_yarps_names():
+    assert dict(PASSIVE_POLICIES) == {"TransportFailureRate": TransportFailureRate}
+
+
+def test_fewer_than_ten_exchanges_tell_nothing(clock):
+    judge = Judge(clock)
+    assert judge.see(BAD, 9) is Health.HEALTHY
+    assert judge.see(BAD) is Health.UNHEALTHY
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "health"), [(8, 2, Health.HEALTHY), (7, 3, Health.UNHEALTHY), (71, 29, Health.HEALTHY)]
+)
+def test_the_limit_is_three_in_ten(clock, good, bad, health):
+    judge = Judge(clock)
+    judge.see(GOOD, good)
+    assert judge.see(BAD, bad) is health
+
+
+@pytest.mark.parametrize(
+    ("limit", "bad", "health"),
+    [
+        ("0.5", 4, Health.HEALTHY),
+        ("0.5", 5, Health.UNHEALTHY),
+        ("0", 0, Health.UNHEALTHY),
+        ("1.1", 10, Health.HEALTHY),
+    ],
+)
+def test_the_clusters_metadata_sets_the_limit(clock, limit, bad, health):
+    judge = Judge(clock, TransportFailureRateHealthPolicy_RateLimit=limit)
+    outcomes = [BAD] * bad + [GOOD] * (10 - bad)
+    assert [judge.see(outcome) for outcome in outcomes][-1] is health
+
+
+def test_the_history_goes_back_sixty_seconds(clock):
+    judge = Judge(clock)
+    judge.see(BAD, 10)
+    clock.advance(60)
+    assert judge.see(GOOD, 10) is Health.UNHEALTHY
+    clock.advance(0.1)
+    assert judge.see(GOOD) is Health.HEALTHY
+
+
+def test_what_is_forgotten_counts_no_more(clock):
+    judge = Judge(clock)
+    judge.see(GOOD, 100)
+    clock.advance(61)
+    assert judge.see(BAD, 9) is Health.HEALTHY
+    assert judge.see(BAD) is Health.UNHEALTHY
+
+
+def test_a_bucket_holds_a_second(clock):
+    judge = Judge(clock)
+    judge.see(BAD, 5)
+    clock.advance(0.9)
+    judge.see(BAD, 5)  # the same bucket: forgotten together
+    clock.advance(59.2)
+    assert judge.see(GOOD) is Health.HEALTHY
+
+
+def test_buckets_are_forgotten_one_by_one(clock):
+    judge = Judge(clock)
+    judge.see(BAD, 5)
+    clock.advance(1)
+    judge.see(BAD, 10)
+    clock.advance(59.5)
+    assert judge.see(GOOD) is Health.UNHEALTHY  # 10 of 11
+    clock.advance(1)
+    assert judge.see(GOOD) is Health.HEALTHY
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.yarp_name)
+def test_which_failures_count(clock, reason):
+    outcome = Outcome(Kind.FAILED, reason.status, failure=Failure(reason))
+    assert Judge(clock).see(outcome, 10) is (Health.UNHEALTHY if reason in COUNTED else Health.HEALTHY)
+
+
+@pytest.mark.parametrize("status", [200, 404, 500, 503])
+def test_any_answer_is_a_success(clock, status):
+    assert Judge(clock).see(Outcome(Kind.FORWARDED, status), 20) is Health.HEALTHY
+
+
+def test_a_failure_on_the_clients_side_does_not_count(clock):
+    failure = Failure(Reason.REQUEST_TIMED_OUT, side=Side.CLIENT)
+    assert Judge(clock).see(Outcome(Kind.FAILED, 504, failure=failure), 10) is Health.HEALTHY
+
+
+def test_a_failure_that_the_client_did_not_wait_for_does_not_count(clock):
+    assert Judge(clock).see(Outcome(Kind.FAILED, 0, failure=Failure(Reason.REQUEST)), 10) is Health.HEALTHY
+
+
+def test_a_delegated_exchange_that_broke_counts_whatever_the_client_got(clock):
+    judge = Judge(clock)
+    judge.destination.rule = FakeRule()
+    outcome = Outcome(Kind.FAILED, 0, failure=Failure(Reason.RESPONSE_BODY_DESTINATION))
+    assert judge.see(outcome, 10) is Health.UNHEALTHY
+
+
+def test_each_destination_has_a_history_of_its_own(clock):
+    cluster = cluster_of()
+    policy = TransportFailureRate(cluster.config, clock=clock)
+    one, other = cluster.destinations
+    for _ in range(10):
+        policy(exchange(), one, BAD)
+        health = policy(exchange(), other, GOOD)
+    assert health is Health.HEALTHY
+
+
+# -- the stage
+
+
+class Verdicts:
+    """A policy whose verdicts were decided before."""
+
+    def __init__(self, *verdicts):
+        self.verdicts = list(verdicts)
+
+    def __call__(self, exchange, destination, outcome):
+        return self.verdicts.pop(0)
+
+
+class Looking(Verdicts):
+    window = 60.0
+
+
+async def go(stage, cluster, outcome=GOOD, *, index=0, **keys):
+    """Send an exchange through `stage` to a destination of `cluster`."""
+
+    async def onward(exchange):
+        exchange.destination = cluster.destinations[index]
+        return outcome
+
+    return await stage(exchange(cluster=cluster, **keys), onward)
+
+
+async def test_a_destination_that_breaks_too_often_is_not_available(clock):
+    cluster = cluster_of()
+    cluster.equipment.passive = TransportFailureRate(cluster.config, clock=clock)
+    stage = PassiveHealth(clock.call_later)
+    for _ in range(10):
+        assert await go(stage, cluster, BAD) is BAD
+    assert [destination.config.address for destination in cluster.available] == ["http://b:80"]
+
+
+async def test_it_is_unknown_after_the_window(clock):
+    cluster = cluster_of(policy=Looking(Health.UNHEALTHY), period=10.0)
+    await go(PassiveHealth(clock.call_later), cluster)
+    clock.advance(59.9)
+    assert cluster.destinations[0].passive is Health.UNHEALTHY
+    clock.advance(0.1)
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+    assert cluster.available == cluster.destinations
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [(Looking, 90.0), (Verdicts, 90.0), (Verdicts, 5.0)])
+async def test_it_is_unknown_after_the_reactivation_period(clock, policy, seconds):
+    cluster = cluster_of(policy=policy(Health.UNHEALTHY), period=seconds)
+    await go(PassiveHealth(clock.call_later), cluster)
+    clock.advance(seconds - 0.1)
+    assert cluster.destinations[0].passive is Health.UNHEALTHY
+    clock.advance(0.1)
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+
+
+async def test_a_destination_that_recovers_is_not_reactivated_later(clock):
+    cluster = cluster_of(policy=Verdicts(Health.UNHEALTHY, Health.HEALTHY))
+    stage = PassiveHealth(clock.call_later)
+    await go(stage, cluster)
+    await go(stage, cluster)
+    clock.advance(100)
+    assert cluster.destinations[0].passive is Health.HEALTHY
+
+
+async def test_the_last_fall_counts_for_the_reactivation(clock):
+    cluster = cluster_of(policy=Verdicts(Health.UNHEALTHY, Health.HEALTHY, Health.UNHEALTHY))
+    stage = PassiveHealth(clock.call_later)
+    for _ in range(3):
+        await go(stage, cluster)
+        clock.advance(25)
+    clock.advance(34)
+    assert cluster.destinations[0].passive is Health.UNHEALTHY
+    clock.advance(1)
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+
+
+async def test_staying_unhealthy_does_not_put_the_reactivation_off(clock):
+    cluster = cluster_of(policy=Verdicts(Health.UNHEALTHY, Health.UNHEALTHY))
+    stage = PassiveHealth(clock.call_later)
+    await go(stage, cluster)
+    clock.advance(50)
+    await go(stage, cluster)
+    clock.advance(10)
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+
+
+async def test_a_health_that_was_set_by_hand_is_kept(clock):
+    cluster = cluster_of(policy=Verdicts(Health.UNHEALTHY))
+    await go(PassiveHealth(clock.call_later), cluster)
+    cluster.set_passive(cluster.destinations[0], Health.HEALTHY)
+    clock.advance(60)
+    assert cluster.destinations[0].passive is Health.HEALTHY
+
+
+async def test_a_reactivation_reaches_the_cluster_of_after_a_reload(clock):
+    config = Cluster("api", ["http://a:80", "http://b:80"], health_check=HealthCheck(PassiveHealthCheck()))
+    fleet, equipment = Fleet(), Equipment(Verdicts(), FakeSender(), passive=Verdicts(Health.UNHEALTHY))
+    fleet.apply((config,), lambda config, previous: equipment)
+    await go(PassiveHealth(clock.call_later), fleet.find("api"))
+    fleet.apply((config,), lambda config, previous: equipment)
+    assert len(fleet.find("api").available) == 1
+    clock.advance(60)
+    assert len(fleet.find("api").available) == 2
+
+
+async def test_the_stage_of_the_package_uses_the_event_loop():
+    cluster = cluster_of(policy=Verdicts(Health.UNHEALTHY), period=0.0)
+    await go(passive_health, cluster)
+    assert cluster.destinations[0].passive is Health.UNHEALTHY
+    due = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0, due.set_result, None)
+    await due
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+
+
+@pytest.mark.parametrize("missing", ["cluster", "policy", "destination"])
+async def test_without_anything_to_judge_nothing_happens(missing):
+    cluster = cluster_of(policy=None if missing == "policy" else Verdicts())
+    given = exchange(cluster=None if missing == "cluster" else cluster)
+
+    async def onward(exchange):
+        if missing != "destination":
+            exchange.destination = cluster.destinations[0]
+        return GOOD
+
+    assert await passive_health(given, onward) is GOOD
+    assert cluster.destinations[0].passive is Health.UNKNOWN
+
+
+async def test_a_delegated_exchange_is_judged_too(clock):
+    cluster = cluster_of(queue("reports", "http://*:80/"))
+    cluster.equipment.passive = TransportFailureRate(cluster.config, clock=clock)
+    outcome = Outcome(Kind.FAILED, 503, "reports", failure=Failure(Reason.REQUEST, status=503))
+    for _ in range(10):
+        await go(PassiveHealth(clock.call_later), cluster, outcome)
+    assert cluster.destinations[0].passive is Health.UNHEALTHY
+
+
+async def test_an_exception_is_no_verdict():
+    cluster = cluster_of(policy=Verdicts())
+
+    async def onward(exchange):
+        exchange.destination = cluster.destinations[0]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await passive_health(exchange(cluster=cluster), onward)
+
+
+async def test_what_is_logged(clock, caplog):
+    caplog.set_level(logging.INFO)
+    cluster = cluster_of(
+        policy=Verdicts(Health.HEALTHY, Health.UNHEALTHY, Health.UNHEALTHY, Health.UNHEALTHY)
+    )
+    stage = PassiveHealth(clock.call_later)
+    await go(stage, cluster)
+    await go(stage, cluster, BAD, route=Route("/x", "api", id="x"))
+    await go(stage, cluster, BAD)
+    clock.advance(60)
+    await go(stage, cluster)
+    assert [record.name for record in caplog.records] == ["hostler.stages.health"] * 4
+    fallen = "cluster api: destination http://a:80 is unhealthy for 60 s; the last exchange, by route"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "cluster api: destination http://a:80 is healthy"),
+        ("WARNING", f"{fallen} x, ended with {BAD.failure}"),
+        ("INFO", "cluster api: destination http://a:80 is unknown"),
+        ("WARNING", f"{fallen} -, ended with 200"),
+    ]
