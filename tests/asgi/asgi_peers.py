@@ -48,6 +48,7 @@ class RecordingStream:
         if self.ends:
             pump.feed_end([])
         self.pieces = []
+        self._did("attach")
 
     def proceed(self):
         self._did("proceed")
@@ -135,6 +136,7 @@ class WebSocketClient:
 
     def connect(self, application):
         self.task = asyncio.create_task(application(self.exchange))
+        self.task.add_done_callback(lambda _: self.stream._did("done"))
 
     async def opened(self):
         """Wait for the handshake's answer and take it."""
@@ -188,17 +190,9 @@ class WebSocketClient:
         return data
 
     async def finished(self):
-        """Close what is open and return the outcome."""
-        async with asyncio.timeout(10):
-            self.sync()
-            while not self.task.done():
-                self.sync()
-                await asyncio.wait(
-                    {self.task, asyncio.ensure_future(self.stream._changed.wait())},
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                self.stream._changed.clear()
-            return self.task.result()
+        """Exchange bytes until the application is done; return the outcome."""
+        await self.until(self.task.done)
+        return self.task.result()
 
 
 class Timers:

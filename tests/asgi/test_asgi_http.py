@@ -13,10 +13,8 @@ from hostler.errors import Reason
 from hostler.exchange import Kind
 from hostler.http.message import CHUNKED
 
-pytestmark = pytest.mark.filterwarnings("error")
 
-
-def sending(*messages, seen=None):
+def sending(*messages):
     async def app(scope, receive, send):
         for message in messages:
             await send(message)
@@ -240,8 +238,7 @@ async def test_after_the_body_receive_waits_for_the_client_to_go():
         seen.append(await receive())
 
     task = asyncio.create_task(Application(app)(exchange))
-    while exchange.stream.pump is None:
-        await asyncio.sleep(0)
+    await exchange.stream.until(lambda: exchange.stream.pump)
     assert not seen
     exchange.stream.lose()
     outcome = await task

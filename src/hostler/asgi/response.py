@@ -173,6 +173,8 @@ class ResponseWriter:
         """
         exchange, stream = self._exchange, self._exchange.stream
         complete = self.complete
+        if complete and error is None:
+            return exchange.outcome(Kind.RESPONDED)
         request = f"{exchange.request.method} {exchange.path}"
         if error is not None:
             level = logger.debug if self.told and not complete else logger.error

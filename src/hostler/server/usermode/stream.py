@@ -77,7 +77,7 @@ class ClientStream:
             pump.pause()
         waiting, self._waiting = self._waiting, b""
         if self.body.done:
-            self.rest = waiting
+            self.rest = self.rest or waiting
             pump.feed_end([])
         else:
             self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)

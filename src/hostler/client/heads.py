@@ -1,0 +1,87 @@
+"""The heads that a proxy writes: what is passed on, what is dropped, what is added (spec: YARP's header rules)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hostler.http.h1 import encode_request
+from hostler.http.message import CHUNKED
+from hostler.http.rules import HOP_BY_HOP, connection_options, has_token
+from hostler.http.target import join
+
+if TYPE_CHECKING:
+    from hostler.client.upstream import Upstream
+    from hostler.exchange import Exchange
+    from hostler.http.headers import RawHeaders
+    from hostler.http.message import Response
+
+__all__ = ["offered_upgrade", "request_head", "response_headers"]
+
+_REPLACED: Final = HOP_BY_HOP | {
+    b"host", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix",
+}  # fmt: skip
+_HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
+"""Options of Connection that name no header which would otherwise be passed on."""
+
+
+def offered_upgrade(exchange: Exchange) -> bytes | None:
+    """Return the upgrade to offer the destination: the client's, unless it is HTTP/2, which ends at the proxy."""
+    offered = exchange.request.upgrade
+    if offered is None or exchange.request.framing or has_token(offered, b"h2c"):
+        return None
+    return offered
+
+
+def request_head(exchange: Exchange, upstream: Upstream) -> bytes:
+    """Write the head of the request to the destination.
+
+    Headers as YARP's defaults have it: hop-by-hop ones dropped, Host the destination's, `X-Forwarded-For`, `-Host`,
+    `-Proto` and `-Prefix` set, `Forwarded` removed. Raises ProtocolError when no head can be made of it.
+    """
+    request = exchange.request
+    headers: RawHeaders = [(b"Host", upstream.host_header)]
+    options: frozenset[bytes] | None = None
+    for header in request.headers.raw:
+        key = header[0].lower()
+        if key not in _REPLACED:
+            headers.append(header)
+        elif key == b"connection":
+            options = connection_options(request.headers.raw)
+    if options and not options <= _HARMLESS_OPTIONS:
+        headers = _without(headers, options)
+    headers.append((b"X-Forwarded-For", exchange.client[0].encode("ascii")))
+    if request.host:
+        headers.append((b"X-Forwarded-Host", request.host))
+    headers.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
+    if exchange.path_base:
+        headers.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
+    if request.framing == CHUNKED:
+        headers.append((b"Transfer-Encoding", b"chunked"))
+    if request.upgrade is not None and (upgrade := offered_upgrade(exchange)) is not None:
+        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade))
+    target = exchange.target
+    path = target.forward_after(exchange.path_base) if exchange.path_base else target.forward_path
+    return encode_request(request.method, join(upstream.base_path, path, target.query), headers)
+
+
+def response_headers(response: Response) -> RawHeaders:
+    """Return the headers of a destination's response that go to the client."""
+    headers: RawHeaders = []
+    options: frozenset[bytes] | None = None
+    for header in response.headers.raw:
+        key = header[0].lower()
+        if key not in HOP_BY_HOP:
+            headers.append(header)
+        elif key == b"connection":
+            options = connection_options(response.headers.raw)
+    if options and not options <= _HARMLESS_OPTIONS:
+        headers = _without(headers, options)
+    if response.framing < 0 or response.status < 200 or response.status in {204, 205}:
+        # Transfer-Encoding overrides it, or there is no body that it could describe
+        headers = _without(headers, {b"content-length"})
+    return headers
+
+
+def _without(headers: RawHeaders, names: frozenset[bytes] | set[bytes]) -> RawHeaders:
+    kept = names - {b"host", b"content-length"} if isinstance(names, frozenset) else names
+    return [header for header in headers if header[0].lower() not in kept]

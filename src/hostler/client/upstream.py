@@ -1,0 +1,55 @@
+"""Where a cluster's requests go: a destination's address, taken apart once."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+__all__ = ["Upstream"]
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@frozen
+class Upstream:
+    """A destination's address, as a connection and a request head need it."""
+
+    scheme: str
+    host: str
+    """A name, or an IP address without brackets."""
+
+    port: int
+    base_path: bytes
+    """The address's path, without a slash at its end."""
+
+    host_header: bytes
+    """What the request's Host says: the destination's own `Host`, or the address's authority."""
+
+    server_name: str
+    """The name that a certificate must carry, and that SNI asks for."""
+
+    @classmethod
+    def parse(cls, address: str, host: str | None = None) -> Upstream:
+        """Take an address apart; raises ValueError, naming it, when it is not an http or https URL with a host."""
+        parts = urlsplit(address)
+        if (
+            parts.scheme not in _PORTS
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            raise ValueError(
+                f"{address!r} is not a destination: write it as http://host[:port][/path] or https://..."
+            )
+        authority = parts.netloc
+        server_name = urlsplit(f"//{host}").hostname or parts.hostname if host else parts.hostname
+        return cls(
+            parts.scheme,
+            parts.hostname,
+            parts.port or _PORTS[parts.scheme],
+            parts.path.rstrip("/").encode("ascii"),
+            (host or authority).encode("ascii"),
+            server_name,
+        )
