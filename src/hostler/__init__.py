@@ -1,1 +1,57 @@
-"""hostler."""
+"""An asyncio-native reverse-proxy framework: forward a request, or delegate it to another process's queue.
+
+Everything that a program needs is here; `hostler.stages` has the stages, `hostler.testing` what tests need.
+"""
+
+from __future__ import annotations
+
+from hostler.client.forwarder import Forwarder
+from hostler.config.model import (
+    ActiveHealthCheck,
+    AffinityCookie,
+    Cluster,
+    Config,
+    Destination,
+    HeaderMatch,
+    HealthCheck,
+    HttpClient,
+    HttpRequest,
+    PassiveHealthCheck,
+    QueryMatch,
+    Route,
+    SessionAffinity,
+    queue,
+)
+from hostler.errors import (
+    ConfigError,
+    DelegationError,
+    Failure,
+    HostlerError,
+    ListenError,
+    NoSuchQueueError,
+    PrefixError,
+    ProtocolError,
+    QueueAccessError,
+    QueueError,
+    QueueExistsError,
+    QueueNameError,
+    Reason,
+    Side,
+    UnsupportedError,
+)
+from hostler.exchange import Exchange, Handler, Kind, Outcome
+from hostler.pipeline import Next, Stage, compose
+from hostler.policies import Policies
+from hostler.proxy import DEFAULT_PIPELINE, Proxy
+from hostler.server.base import QueueMode
+from hostler.server.options import ServerOptions, Timeouts
+from hostler.serving import run, serving
+
+__all__ = [
+    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
+    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HeaderMatch", "HealthCheck", "HostlerError",
+    "HttpClient", "HttpRequest", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
+    "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
+    "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerOptions", "SessionAffinity", "Side",
+    "Stage", "Timeouts", "UnsupportedError", "compose", "queue", "run", "serving",
+]  # fmt: skip

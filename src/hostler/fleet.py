@@ -93,7 +93,7 @@ class Sender(Protocol):
         """Forward; the outcome says how it went."""
         ...
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the idle connections; those in use close when their exchange ends."""
 
 

@@ -347,7 +347,7 @@ class FakeSender:
             return await exchange.fail(self.failure)
         return await exchange.respond(200, "forwarded")
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Record that it was closed."""
         self.closed = True
 

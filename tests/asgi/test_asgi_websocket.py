@@ -367,6 +367,21 @@ async def test_a_client_that_does_not_close_is_cut_off():
     assert not timers.pending
 
 
+async def test_an_application_that_does_not_return_after_the_close_is_cut_off():
+    timers = Timers()
+    go = asyncio.Event()
+    options = WebSocketOptions(ping_interval=None, call_later=timers.call_later)
+    client = await opened(accepting(lambda receive, send: go.wait()), options=options)
+    client.protocol.send_close(1000)
+    client.sync()
+    assert client.stream.ended
+    assert not client.stream.aborted
+    timers.advance(10)
+    assert client.stream.aborted
+    go.set()
+    assert (await client.task).kind is Kind.RESPONDED
+
+
 async def test_messages_before_the_close_are_still_read():
     seen = []
 

@@ -50,7 +50,7 @@ class WebSocketOptions:
     """How long the answer to a ping may take; longer closes with 1011."""
 
     close_timeout: float = 10.0
-    """How long the peer has to finish the closing handshake, then the connection is aborted."""
+    """How long the peer has to answer the close frame, and the application to return; then the client is cut off."""
 
     call_later: Callable[[float, Callable[[], None]], Timer] | None = None
     """Calls a function after so many seconds; None is the running loop's own."""

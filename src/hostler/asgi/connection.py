@@ -46,7 +46,7 @@ class Connection:
         self._parts: list[Any] = []
         self._text = False
         self._paused = False
-        self._half_closed = [False, False]  # ours, theirs
+        self._eof = False
         self._over = False
         self._pings = 0
         self._keepalive: Timer | None = None
@@ -74,7 +74,7 @@ class Connection:
     def feed(self, data: bytes) -> None:
         """Take bytes of the upgraded connection."""
         protocol = self._protocol
-        if protocol is None or self._half_closed[1] or self._over:
+        if protocol is None or self._eof or self._over:
             return
         protocol.receive_data(data)
         for frame in protocol.events_received():
@@ -85,9 +85,9 @@ class Connection:
     def feed_end(self, trailers: RawHeaders) -> None:
         """Learn that the client sends no more (before `open`: that its request has no body)."""
         protocol = self._protocol
-        if protocol is None or self._half_closed[1] or self._over:
+        if protocol is None or self._eof or self._over:
             return
-        self._half_closed[1] = True
+        self._eof = True
         protocol.receive_eof()
         self._advance(protocol)
 
@@ -134,7 +134,10 @@ class Connection:
             await self._wait()
 
     async def closed(self) -> None:
-        """Wait until both sides are done, for at most `close_timeout` after the first close frame."""
+        """Wait until nothing more is to be sent, for at most `close_timeout` after the first close frame.
+
+        What is left then, is to close the TCP connection (RFC 6455 7.1.1), which the server does.
+        """
         self._messages.clear()
         self._size = 0
         if self._holding:
@@ -180,15 +183,14 @@ class Connection:
             self.disconnect = (1006, "") if close is None else (int(close.code), close.reason)
             if self.failure is None and protocol.parser_exc is not None:
                 self.failure = Failure(Reason.UPGRADE_REQUEST_CLIENT, str(protocol.parser_exc))
-        if all(self._half_closed) or (self._half_closed[0] and self._stream.closed):
-            self._finish()
-            return
-        if self._closing is None and not self._over:
+        if self._closing is None:
             self.release()
             self._closing = self._later(self._options.close_timeout, self._give_up)
+        self._over = protocol.eof_sent
         self._wake()
 
     def _give_up(self) -> None:
+        """Abort: the peer's close frame did not come, or it did and the application does not return."""
         if self.failure is None and self._protocol is not None and self._protocol.close_rcvd is None:
             detail = f"no close frame within {self._options.close_timeout:g} s"
             self.failure = Failure(Reason.UPGRADE_REQUEST_CLIENT, detail)
@@ -196,6 +198,7 @@ class Connection:
         self._finish()
 
     def _finish(self) -> None:
+        """Nothing more is sent or read, and no timer is needed."""
         self._over = True
         self.release()
         self._wake()
@@ -237,7 +240,6 @@ class Connection:
             if data:
                 self._stream.write(data)
             else:
-                self._half_closed[0] = True
                 self._stream.end()
 
     # -- keepalive (RFC 6455 5.5.2) -------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class Forwarder:
             context = self._context
         return upstream, Pool(upstream, context, self._client.max_connections_per_server)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the idle connections; those in use close when their exchange is over."""
         for _, pool in self._pools.values():
             pool.close()

@@ -11,6 +11,7 @@ import enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
     from hostler.exchange import Handler
@@ -64,10 +65,13 @@ class Server(Protocol):
         """
         ...
 
-    async def join(self, queue: str) -> RequestQueue:
-        """Serve requests that other processes delegate to `queue`, which must exist.
+    async def listen_on(self, prefixes: Iterable[UrlPrefix], sockets: Iterable[socket.socket]) -> None:
+        """Listen on sockets that another process bound for these prefixes."""
 
-        Raises NoSuchQueueError, QueueAccessError, QueueNameError.
+    async def join(self, queue: str, mode: QueueMode) -> RequestQueue:
+        """Serve requests that other processes delegate to `queue`, opened as `mode` says.
+
+        Raises NoSuchQueueError, QueueExistsError, QueueAccessError, QueueNameError.
         """
         ...
 
@@ -83,11 +87,3 @@ class Server(Protocol):
 
     async def stop(self, grace: float) -> None:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""
-
-
-class ServerFactory(Protocol):
-    """Makes a server for a handler."""
-
-    def __call__(self, handler: Handler) -> Server:
-        """Return a server that is not listening yet."""
-        ...

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from hostler.errors import ListenError, ProtocolError, UnsupportedError
-from hostler.server.base import QueueMode
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection, Host
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from hostler.exchange import Address, Handler
     from hostler.http.target import Target
-    from hostler.server.base import DelegationRule
+    from hostler.server.base import DelegationRule, QueueMode
 
 __all__ = ["UserModeServer", "bind"]
 
@@ -82,9 +81,9 @@ class UserModeServer:
 
     # -- queues ---------------------------------------------------------------------------------------------------
 
-    async def join(self, queue: str) -> Member:
-        """Serve requests that other processes delegate to `queue`."""
-        member = Member(self._host, QueueDirectory(queue).open(QueueMode.ATTACH))
+    async def join(self, queue: str, mode: QueueMode) -> Member:
+        """Serve requests that other processes delegate to `queue`, opened as `mode` says."""
+        member = Member(self._host, QueueDirectory(queue).open(mode))
         self._members.append(member)
         return member
 

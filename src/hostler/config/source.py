@@ -1,0 +1,48 @@
+"""Where a configuration comes from: a file that is read again when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hostler.config.yarp import load_file
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hostler.config.model import Config
+
+__all__ = ["FileSource"]
+
+
+class FileSource:
+    """A YARP document on disk."""
+
+    def __init__(self, path: str | os.PathLike[str], interval: float = 1.0) -> None:
+        """`interval` is how many seconds pass between two looks at the file."""
+        self.path = Path(path)
+        self._interval = interval
+        self._seen = self._stamp()
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def load(self) -> Config:
+        """Read the file; raises OSError, ConfigError with every problem."""
+        self._seen = self._stamp()
+        return load_file(self.path)
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield each time the file is another one than at the last look; a missing file is no change."""
+        while True:
+            await asyncio.sleep(self._interval)
+            stamp = self._stamp()
+            if stamp is not None and stamp != self._seen:
+                self._seen = stamp
+                yield

@@ -1,0 +1,111 @@
+"""Named policies: which there are, and how a name in a configuration becomes an object."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from hostler.client.forwarder import Forwarder
+from hostler.config import check
+from hostler.errors import ConfigError, Problem
+from hostler.fleet import Equipment
+from hostler.stages.affinity import AFFINITY_POLICIES
+from hostler.stages.balance import BALANCE_POLICIES
+from hostler.stages.health import PASSIVE_POLICIES
+
+if TYPE_CHECKING:
+    from hostler.config.model import Cluster, SessionAffinity
+    from hostler.fleet import AffinityPolicy, BalancePolicy, LiveCluster, PassivePolicy
+
+__all__ = ["Policies"]
+
+
+def _with(known: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    return lambda given: {name.lower(): factory for name, factory in {**known, **given}.items()}
+
+
+@frozen(kw_only=True)
+class Policies:
+    """The policies that a proxy's configuration may name, without case: yours on top of hostler's.
+
+    Each mapping goes from a name to what makes a policy object for one cluster. A name with a colon in it,
+    `package.module:attribute`, is imported instead.
+    """
+
+    balance: Mapping[str, Callable[[], BalancePolicy]] = field(
+        factory=dict, converter=_with(BALANCE_POLICIES)
+    )
+    affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = field(
+        factory=dict, converter=_with(AFFINITY_POLICIES)
+    )
+    passive_health: Mapping[str, Callable[[Cluster], PassivePolicy]] = field(
+        factory=dict, converter=_with(PASSIVE_POLICIES)
+    )
+
+    def names(self) -> check.Policies:
+        """Return the names, for `config.check`."""
+        return check.Policies(
+            balance=frozenset(self.balance),
+            affinity=frozenset(self.affinity),
+            passive_health=frozenset(self.passive_health),
+        )
+
+    def equip(self, config: Cluster, previous: LiveCluster | None) -> Equipment:
+        """Resolve what a cluster's configuration names; what did not change is kept, with its memory.
+
+        Raises ConfigError when a dotted name cannot be imported.
+        """
+        old = previous.config if previous is not None else None
+        kept = previous.equipment if previous is not None else None
+        where = f"Clusters.{config.id}"
+        balance = (
+            kept.balance
+            if kept is not None and old is not None and old.balance == config.balance
+            else _resolve(
+                self.balance, config.balance or "PowerOfTwoChoices", f"{where}.LoadBalancingPolicy"
+            )()
+        )
+        same_client = (
+            old is not None
+            and old.http_client == config.http_client
+            and old.http_request == config.http_request
+        )
+        sender = (
+            kept.sender
+            if kept is not None and same_client
+            else Forwarder(config.http_client, config.http_request)
+        )
+        affinity, passive = config.affinity, config.health_check.passive
+        return Equipment(
+            balance,
+            sender,
+            _resolve(self.affinity, affinity.policy or "HashCookie", f"{where}.SessionAffinity.Policy")(
+                affinity
+            )
+            if affinity is not None and affinity.enabled
+            else None,
+            _resolve(
+                self.passive_health,
+                passive.policy or "TransportFailureRate",
+                f"{where}.HealthCheck.Passive.Policy",
+            )(config)
+            if passive.enabled
+            else None,
+        )
+
+
+def _resolve(known: Mapping[str, Callable[..., Any]], name: str, path: str) -> Callable[..., Any]:
+    """Return what makes the policy that `name` names."""
+    factory = known.get(name.lower())
+    if factory is not None:
+        return factory
+    module, _, attribute = name.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        message = f"{name!r} cannot be imported ({error}): write it as package.module:attribute"
+        raise ConfigError([Problem(path, message)]) from error
+    return found
