@@ -16,7 +16,7 @@ from hostler.config.model import SameSite, SecurePolicy
 from hostler.stages.xxhash import xxh64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hostler.config.model import AffinityCookie, SessionAffinity
     from hostler.exchange import Exchange, Outcome
@@ -114,7 +114,7 @@ AFFINITY_POLICIES: Final[Mapping[str, Callable[[SessionAffinity], AffinityPolicy
 """What makes a policy, by YARP's name."""
 
 
-async def affinity(exchange: Exchange, onward: Next, /) -> Outcome:
+def affinity(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the request's key names; a stage (YARP: UseSessionAffinity).
 
     A request without a key, or whose key names no candidate any more (YARP: Redistribute), goes anywhere, and its
@@ -127,7 +127,7 @@ async def affinity(exchange: Exchange, onward: Next, /) -> Outcome:
             exchange.candidates = found
         else:
             exchange.on_response(partial(_write_key, exchange))
-    return await onward(exchange)
+    return onward(exchange)
 
 
 def _policy(cluster: LiveCluster | None) -> AffinityPolicy | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import BalancePolicy, LiveDestination
@@ -114,13 +114,13 @@ BALANCE_POLICIES: Final[Mapping[str, Callable[[], BalancePolicy]]] = MappingProx
 """What makes a policy, by YARP's name; each live cluster has a policy object of its own."""
 
 
-async def balance(exchange: Exchange, onward: Next, /) -> Outcome:
+def balance(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the cluster's policy chooses; a stage (YARP: UseLoadBalancing)."""
     candidates = exchange.candidates
     if len(candidates) > 1 and (cluster := exchange.cluster) is not None:
         picked = cluster.equipment.balance(exchange, candidates)
         exchange.candidates = () if picked is None else (picked,)
-    return await onward(exchange)
+    return onward(exchange)
 
 
 def settle_for_one(exchange: Exchange, log: logging.Logger, randomness: Randomness) -> LiveDestination:

@@ -10,8 +10,12 @@ from hostler.errors import Side
 from hostler.stages.balance import place, settle_for_one
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hostler.exchange import Exchange, Outcome
+    from hostler.fleet import LiveDestination
     from hostler.pipeline import Next
+    from hostler.server.base import DelegationRule
     from hostler.stages.balance import Randomness
 
 __all__ = ["delegate"]
@@ -19,19 +23,23 @@ __all__ = ["delegate"]
 _log: Final = logging.getLogger("hostler.stages.delegate")
 
 
-async def delegate(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Outcome:
+def delegate(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
     """Delegate to the candidate that is left when it has a delegation rule; a stage (HttpDelegateRequestEx).
 
     What is forwarded goes onward. Of several candidates one is taken at random, so that what is delegated to never
     reaches the stages behind. Raises DelegationError when an earlier stage read the body or began a response.
     """
     if not exchange.candidates:
-        return await onward(exchange)
+        return onward(exchange)
     picked = settle_for_one(exchange, _log, randomness)
     rule = picked.rule
     if rule is None:
-        return await onward(exchange)
+        return onward(exchange)
     exchange.destination = picked
+    return _hand_over(exchange, picked, rule)
+
+
+async def _hand_over(exchange: Exchange, picked: LiveDestination, rule: DelegationRule) -> Outcome:
     picked.in_flight += 1
     try:
         outcome = await exchange.delegate(rule)

@@ -20,7 +20,7 @@ from hostler.errors import Reason, Side
 from hostler.fleet import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hostler.config.model import Cluster
     from hostler.exchange import Exchange, Outcome
@@ -151,8 +151,14 @@ class PassiveHealth:
     def __init__(self, call_later: Callable[..., Timer] = _call_later) -> None:
         self._call_later = call_later
 
-    async def __call__(self, exchange: Exchange, onward: Next, /) -> Outcome:
+    def __call__(self, exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
         """Wait for the exchange to end, then judge where it went; delegated exchanges count too."""
+        cluster = exchange.cluster
+        if cluster is None or cluster.equipment.passive is None:
+            return onward(exchange)
+        return self._judged(exchange, onward)
+
+    async def _judged(self, exchange: Exchange, onward: Next) -> Outcome:
         outcome = await onward(exchange)
         destination, cluster = exchange.destination, exchange.cluster
         if destination is not None and cluster is not None:

@@ -93,12 +93,12 @@ class Host:
     draining: bool = False
     """The server is stopping: connections close after their exchange."""
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a handler; it starts at once where Python can do that."""
         task: asyncio.Task[None] = asyncio.Task(coroutine, loop=self.loop, **_EAGER)
         if not task.done():
             self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+        return task
 
 
 class Connection(asyncio.Protocol):
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(self.host.options.limits)
         if self.extra_headers is not None:
             exchange.on_response(self.extra_headers_added)
-        self.host.spawn(self._serve(exchange, stream))
+        stream.task = self.host.spawn(self._serve(exchange, stream))
 
     def extra_headers_added(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add the headers that travelled with a lent exchange."""
@@ -265,14 +265,16 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
             exchange.refuse(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
-            return
-        if stream.is_tunnel:
-            self.linger()
-        elif not stream.closed:
-            _log.error(
-                "%s %s: the handler left the exchange unanswered", exchange.request.method, exchange.path
-            )
-            exchange.refuse(Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+        else:
+            if stream.is_tunnel:
+                self.linger()
+            elif not stream.closed:
+                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
+                exchange.refuse(Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+        finally:
+            if stream.task is not None:
+                self.host.tasks.discard(stream.task)
+                stream.task = None
 
     def refuse(self, status: int, why: str) -> None:
         """Answer what is no request, and close."""

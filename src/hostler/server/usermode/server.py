@@ -116,8 +116,8 @@ class UserModeServer:
             connection.stop_when_idle()
         try:
             async with asyncio.timeout(grace):
-                while host.tasks:
-                    await asyncio.wait(host.tasks)
+                while running := [task for task in host.tasks if not task.done()]:
+                    await asyncio.wait(running)
                 for member in self._members:
                     await member.close()
         except TimeoutError:

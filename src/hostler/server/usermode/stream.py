@@ -60,6 +60,8 @@ class ClientStream:
         self.body: Body = body_reader(request.framing, connection.host.options.limits)
         self.rest = b""
         """What followed the request, once its body is complete."""
+        self.task: asyncio.Task[None] | None = None
+        """The handler's task, while it runs and is not the current one."""
         self.started = False
         self.closed = False
         self.aborted = False

@@ -1,0 +1,177 @@
+"""Starting processes, metering their processor time, and stopping every one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Crew", "Process", "StartError", "find", "free_port"]
+
+_START: Final = 15.0
+_STOP: Final = 5.0
+_PROC: Final = Path("/proc")
+
+
+class StartError(Exception):
+    """A process did not come to listen; the message says why, as far as it said."""
+
+
+def find(program: str) -> str | None:
+    """Return where a program is, also where only root has it on the path; None when it is not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return shutil.which(program, path=path)
+
+
+def free_port() -> int:
+    """Return a port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@define(eq=False)
+class Process:
+    """A server process, with its children, in a session of its own."""
+
+    name: str
+    port: int
+    popen: subprocess.Popen[bytes]
+    log: Path
+    _family: tuple[int, ...] = field(default=(), init=False)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without the last slash."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_until_listening(self) -> None:
+        """Return once connections are taken; raises StartError."""
+        deadline = time.monotonic() + _START
+        while time.monotonic() < deadline:
+            if self.popen.poll() is not None:
+                raise StartError(f"{self.name} ended with {self.popen.returncode}: {self.last_words()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+                continue
+            self._family = _family(self.popen.pid)
+            return
+        raise StartError(f"{self.name} did not listen within {_START:g} s: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to standard error."""
+        lines = self.log.read_text(errors="replace").split("\n")
+        return " | ".join(line.strip() for line in lines[-6:] if line.strip()) or "it said nothing"
+
+    def processor_seconds(self) -> float | None:
+        """Return the processor time used so far, user and system, with that of its children; None without /proc."""
+        seconds = [_processor_seconds(pid) for pid in self._family]
+        known = [item for item in seconds if item is not None]
+        return sum(known) if known else None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+
+class Crew:
+    """The processes of one run; a context manager that stops them all, however it is left."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._processes: list[Process] = []
+        root = str(Path(__file__).parents[1])
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV_"))},
+            "HOSTLER_RUNTIME_DIR": str(directory / "run"),
+            "PYTHONPATH": root,
+        }
+
+    def start(self, name: str, command: list[str], port: int, *, quiet: bool = True) -> Process:
+        """Start a process that will listen on `port`; `wait_until_listening` before it is used.
+
+        `quiet` keeps what it writes to standard output with its log; otherwise that goes to /dev/null.
+        """
+        log = self.directory / f"{name}.log"
+        with log.open("wb") as stderr:
+            popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stderr if quiet else subprocess.DEVNULL,
+                stderr=stderr,
+                env=self._environment,
+                cwd=self.directory,
+                start_new_session=True,
+            )
+        process = Process(name, port, popen, log)
+        self._processes.append(process)
+        return process
+
+    def discard(self, process: Process) -> None:
+        """Stop one process before the others."""
+        self._processes.remove(process)
+        _stop([process])
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _stop(self._processes)
+        self._processes.clear()
+
+
+def _stop(processes: list[Process]) -> None:
+    """Ask, wait a moment, then kill; children that outlived their parent too."""
+    for process in processes:
+        process.signal(signal.SIGTERM)
+    deadline = time.monotonic() + _STOP
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.popen.wait(max(0.01, deadline - time.monotonic()))
+    for process in processes:
+        process.signal(signal.SIGKILL)
+        process.popen.wait()
+
+
+def _family(pid: int) -> tuple[int, ...]:
+    """Return a process and its descendants."""
+    parents: dict[int, int] = {}
+    for entry in _PROC.glob("[0-9]*"):
+        fields = _stat(int(entry.name))
+        if fields is not None:
+            parents[int(entry.name)] = int(fields[1])
+    family = [pid]
+    for member in family:
+        family += [child for child, parent in parents.items() if parent == member]
+    return tuple(family)
+
+
+def _processor_seconds(pid: int) -> float | None:
+    fields = _stat(pid)
+    return None if fields is None else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return /proc/PID/stat from the third field on, the state (proc_pid_stat(5)); None when there is none."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()
