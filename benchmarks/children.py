@@ -121,7 +121,9 @@ def aiohttp_proxy(port: int, destination: str) -> None:
             data = request.content if request.body_exists else None
             sending = session.request(request.method, url, headers=headers, data=data, allow_redirects=False)
             async with sending as answer:
-                passed = CIMultiDict(item for item in answer.headers.items() if item[0].lower() not in dropped)
+                passed = CIMultiDict(
+                    item for item in answer.headers.items() if item[0].lower() not in dropped
+                )
                 response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=passed)
                 await response.prepare(request)
                 async for piece in answer.content.iter_any():

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from benchmarks import processes
 from benchmarks.cases import LARGE_SIZE, SMALL_BODY
@@ -18,35 +18,23 @@ if TYPE_CHECKING:
 
     from benchmarks.processes import Crew, Process
 
-__all__ = ["ABOUT", "Contender", "Field"]
-
-ABOUT: Final = {
-    "direct": "the destination, no proxy",
-    "nginx": "nginx, forwarding",
-    "haproxy": "HAProxy, forwarding",
-    "aiohttp": "aiohttp, forwarding",
-    "hostler": "hostler, forwarding",
-    "hostler-log": "hostler, forwarding, with an access log",
-    "worker": "the worker, no proxy",
-    "nginx-worker": "nginx, forwarding to the worker",
-    "hostler-delegate": "hostler, delegating to the worker",
-}
-"""The contenders' names, in the order of a round, and what they are."""
-
-PEER: Final = {"direct": None, "nginx": None, "haproxy": None, "aiohttp": None, "hostler": "nginx", "hostler-log": "nginx",
-               "worker": None, "nginx-worker": None, "hostler-delegate": "nginx-worker"}  # fmt: skip
+__all__ = ["ROSTER", "Contender", "Entry", "Field"]
 
 
 @define(eq=False)
 class Contender:
-    """One thing to measure."""
+    """An entry that runs."""
 
-    name: str
+    entry: Entry
     url: str
     proxy: Process | None
     worker: Process | None
-    peer: str
-    """The contender that it is compared with."""
+    """Only where the worker is what is proxied: the nginx that serves as destination is nobody's cost."""
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self.entry.name
 
 
 _NGINX: Final = """\
@@ -127,38 +115,135 @@ backend destination
 
 @define(eq=False)
 class Field:
-    """Starts what the wanted contenders need; `missing` says what had to be left out, and why."""
+    """Starts what the wanted contenders need."""
 
     crew: Crew
-    missing: list[str] = field(factory=list)
-    stand_in: bool = False
-    """The destination is not nginx."""
+    missing: dict[str, list[str]] = field(factory=dict)
+    """What had to be left out, by the reason."""
 
     def contenders(self, wanted: set[str]) -> list[Contender]:
         """Start and return the wanted contenders that can run here, in the order of a round."""
-        destination = worker = None
-        if wanted & {"direct", "nginx", "haproxy", "aiohttp", "hostler", "hostler-log"}:
-            destination = self._up("the destination", self._destination)
-        if wanted & {"worker", "nginx-worker", "hostler-delegate"}:
-            worker = self._up("the worker", lambda: self._python("worker"))
-        found: list[Contender] = []
-
-        def add(name: str, peer: str, behind: Process | None, start: Callable[[Process], Process | None]) -> None:
-            if name not in wanted or behind is None:
-                return
-            proxy = self._up(name, lambda: start(behind))
-            if proxy is not None:
-                alone = proxy is behind
-                serves = worker if behind is worker else None
-                found.append(Contender(name, proxy.url, None if alone else proxy, serves, peer))
-
-        add("direct", "nginx", destination, lambda behind: behind)
-        add("nginx", "nginx", destination, lambda behind: self._nginx_proxy("nginx", behind))
-        add("haproxy", "nginx", destination, self._haproxy)
-        add("aiohttp", "nginx", destination, self._aiohttp)
-        add("hostler", "nginx", destination, lambda behind: self._python("forward", behind.url))
-        add("hostler-log", "nginx", destination, lambda behind: self._logged(behind))
-        add("worker", "nginx-worker", worker, lambda behind: behind)
-        add("nginx-worker", "nginx-worker", worker, lambda behind: self._nginx_proxy("nginx-worker", behind))
-        add("hostler-delegate", "nginx-worker", worker, lambda _: self._python("delegate"))
+        entries = [entry for entry in ROSTER if entry.name in wanted]
+        started = {"destination": self._destination, "worker": self._worker}
+        behind = {
+            name: self._try(name, started[name]) for name in dict.fromkeys(item.behind for item in entries)
+        }
+        found = []
+        for entry in entries:
+            target = behind[entry.behind]
+            if target is None:
+                continue
+            worker = target if entry.behind == "worker" else None
+            if entry.start is None:
+                found.append(Contender(entry, target.url, None, worker))
+            elif (proxy := self._try(entry.name, entry.start, self, entry.name, target)) is not None:
+                found.append(Contender(entry, proxy.url, proxy, worker))
         return found
+
+    def _try(self, name: str, start: Callable[..., Process], *arguments: object) -> Process | None:
+        try:
+            process = start(*arguments)
+            process.wait_until_listening()
+        except StartError as error:
+            self.missing.setdefault(str(error), []).append(name)
+            return None
+        return process
+
+    # -- what is behind the proxies -------------------------------------------------------------------------------
+
+    def _destination(self) -> Process:
+        (self.crew.directory / "large.txt").write_bytes(b"x" * LARGE_SIZE)
+        small = SMALL_BODY.decode().replace("\n", "\\n")
+        try:
+            return self._run_nginx("destination", _NGINX_DESTINATION, small=small)
+        except StartError as error:
+            self.missing.setdefault(f"{error}, a small server in Python is the", []).append("destination")
+            return self._python("destination", "destination")
+
+    def _worker(self) -> Process:
+        return self._python("worker", "worker")
+
+    # -- proxies --------------------------------------------------------------------------------------------------
+
+    def nginx(self, name: str, behind: Process) -> Process:
+        """Start nginx in front of `behind`."""
+        return self._run_nginx(name, _NGINX_PROXY, destination=f"127.0.0.1:{behind.port}")
+
+    def haproxy(self, name: str, behind: Process) -> Process:
+        """Start HAProxy in front of `behind`."""
+        program, port = _installed("haproxy"), free_port()
+        configuration = self.crew.directory / f"{name}.cfg"
+        configuration.write_text(_HAPROXY.format(port=port, destination=f"127.0.0.1:{behind.port}"))
+        return self.crew.start(name, [program, "-db", "-f", str(configuration)], port)
+
+    def aiohttp(self, name: str, behind: Process) -> Process:
+        """Start the aiohttp proxy in front of `behind`."""
+        if importlib.util.find_spec("aiohttp") is None:
+            raise StartError("aiohttp is not installed")
+        return self._python(name, "aiohttp", behind.url)
+
+    def hostler(self, name: str, behind: Process) -> Process:
+        """Start hostler in front of `behind`, without an access log."""
+        return self._python(name, "forward", behind.url)
+
+    def hostler_logged(self, name: str, behind: Process) -> Process:
+        """Start hostler in front of `behind`, with an access log that goes to /dev/null."""
+        return self._python(name, "forward-logged", behind.url, discard_output=True)
+
+    def hostler_delegating(self, name: str, behind: Process) -> Process:
+        """Start hostler delegating to the worker's queue."""
+        return self._python(name, "delegate")
+
+    def _run_nginx(self, name: str, content: str, **values: str) -> Process:
+        program, port, directory = _installed("nginx"), free_port(), str(self.crew.directory)
+        # as root, nginx's worker would be a user who cannot read the run's directory
+        user = "user root;" if os.geteuid() == 0 else ""
+        inner = content.format(port=port, directory=directory, **values)
+        configuration = self.crew.directory / f"{name}.conf"
+        configuration.write_text(_NGINX.format(user=user, directory=directory, name=name, content=inner))
+        command = [program, "-e", str(self.crew.directory / f"{name}.log"), "-c", str(configuration)]
+        return self.crew.start(name, command, port)
+
+    def _python(self, name: str, role: str, *arguments: str, discard_output: bool = False) -> Process:
+        port = free_port()
+        command = [sys.executable, "-m", "benchmarks.children", role, str(port), *arguments]
+        return self.crew.start(name, command, port, discard_output=discard_output)
+
+
+def _installed(program: str) -> str:
+    path = processes.find(program)
+    if path is None:
+        raise StartError(f"{program} is not installed")
+    return path
+
+
+@frozen
+class Entry:
+    """A contender that there can be."""
+
+    name: str
+    about: str
+    behind: str
+    """What answers: destination or worker."""
+
+    peer: str
+    """The contender that it is compared with."""
+
+    start: Callable[[Field, str, Process], Process] | None
+    """Starts the proxy; None when there is none, and the load goes straight to what answers."""
+
+
+ROSTER: Final = (
+    Entry("direct", "the destination, no proxy", "destination", "nginx", None),
+    Entry("nginx", "nginx, forwarding", "destination", "nginx", Field.nginx),
+    Entry("haproxy", "HAProxy, forwarding", "destination", "nginx", Field.haproxy),
+    Entry("aiohttp", "aiohttp, forwarding", "destination", "nginx", Field.aiohttp),
+    Entry("hostler", "hostler, forwarding", "destination", "nginx", Field.hostler),
+    Entry("hostler-log", "hostler, forwarding, access log", "destination", "nginx", Field.hostler_logged),
+    Entry("worker", "the worker, no proxy", "worker", "nginx-worker", None),
+    Entry("nginx-worker", "nginx, forwarding to the worker", "worker", "nginx-worker", Field.nginx),
+    Entry(
+        "hostler-delegate", "hostler, delegating to it", "worker", "nginx-worker", Field.hostler_delegating
+    ),
+)
+"""Every contender, in the order of a round."""

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from attrs import define, field
 
@@ -96,23 +96,24 @@ class Crew:
         self.directory = directory
         self._processes: list[Process] = []
         root = str(Path(__file__).parents[1])
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self._environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV_"))},
+            **inherited,
             "HOSTLER_RUNTIME_DIR": str(directory / "run"),
-            "PYTHONPATH": root,
+            "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
         }
 
-    def start(self, name: str, command: list[str], port: int, *, quiet: bool = True) -> Process:
+    def start(self, name: str, command: list[str], port: int, *, discard_output: bool = False) -> Process:
         """Start a process that will listen on `port`; `wait_until_listening` before it is used.
 
-        `quiet` keeps what it writes to standard output with its log; otherwise that goes to /dev/null.
+        Its standard output goes to its log, or to /dev/null.
         """
         log = self.directory / f"{name}.log"
         with log.open("wb") as stderr:
             popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=stderr if quiet else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if discard_output else stderr,
                 stderr=stderr,
                 env=self._environment,
                 cwd=self.directory,
@@ -122,12 +123,7 @@ class Crew:
         self._processes.append(process)
         return process
 
-    def discard(self, process: Process) -> None:
-        """Stop one process before the others."""
-        self._processes.remove(process)
-        _stop([process])
-
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

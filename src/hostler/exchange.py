@@ -9,9 +9,11 @@ direction. Coroutines use the methods of `Exchange`, which put a `Channel` (a Pu
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from hostler.channel import Channel
 from hostler.errors import DelegationError, Failure, Reason
@@ -150,10 +152,10 @@ else:
     Handler = Any
 
 
+_NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
-@define(eq=False, slots=True)
 class Exchange:
     """One request on its way.
 
@@ -161,28 +163,10 @@ class Exchange:
     `fail`), delegates, or hands the exchange onward.
     """
 
-    request: Request
-    stream: Stream
-    target: Target
-    client: Address
-    """Where the request came from."""
-
-    server: Address
-    """Where it arrived."""
-
-    host: str
-    """The host that was asked for, lower case, without its port; "" when HTTP/1.0 named none."""
-
-    port: int
-    path_base: str = ""
-    """The part of the path that the URL prefix took, as the client wrote it."""
-
-    path: str = "/"
-    """The rest of the path, decoded (%2F stays); what routes match."""
-
-    scheme: str = "http"
     route: Route | None = None
-    route_values: dict[str, str] = field(factory=dict)
+    route_values: Mapping[str, str] = _NO_VALUES
+    """What the route's path template took out of the path."""
+
     cluster: LiveCluster | None = None
     candidates: tuple[LiveDestination, ...] = ()
     """Where the request may still go; stages narrow it."""
@@ -193,6 +177,35 @@ class Exchange:
     _on_response: list[Callable[[RawHeaders], None]] | None = None
     _channel: Channel | None = None
     _items: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        request: Request,
+        stream: Stream,
+        target: Target,
+        client: Address,
+        server: Address,
+        host: str,
+        port: int,
+        path_base: str = "",
+        path: str = "/",
+        scheme: str = "http",
+    ) -> None:
+        self.request = request
+        self.stream = stream
+        self.target = target
+        self.client = client
+        """Where the request came from."""
+        self.server = server
+        """Where it arrived."""
+        self.host = host
+        """The host that was asked for, lower case, without its port; "" when HTTP/1.0 named none."""
+        self.port = port
+        self.path_base = path_base
+        """The part of the path that the URL prefix took, as the client wrote it."""
+        self.path = path
+        """The rest of the path, decoded (%2F stays); what routes match."""
+        self.scheme = scheme
 
     @property
     def items(self) -> dict[str, Any]:
@@ -274,7 +287,8 @@ class Exchange:
             raise RuntimeError(f"a response has begun already (status {self.stream.status})")
         if not 200 <= response.status <= 999 and response.status != 101:
             raise ValueError(f"{response.status} is not the status of a final response")
-        self.settle(response.headers.raw)
+        if self._on_response is not None:
+            self.settle(response.headers.raw)
         self.stream.start(response, data)
 
     async def write(self, data: bytes) -> None:

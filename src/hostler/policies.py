@@ -23,8 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["Policies"]
 
 
-def _with(known: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    return lambda given: {name.lower(): factory for name, factory in {**known, **given}.items()}
+_Factories = Mapping[str, Callable[..., Any]]
+
+
+def _balance(given: _Factories) -> _Factories:
+    return _lower(BALANCE_POLICIES, given)
+
+
+def _affinity(given: _Factories) -> _Factories:
+    return _lower(AFFINITY_POLICIES, given)
+
+
+def _passive(given: _Factories) -> _Factories:
+    return _lower(PASSIVE_POLICIES, given)
+
+
+def _lower(*layers: _Factories) -> _Factories:
+    return {name.lower(): factory for layer in layers for name, factory in layer.items()}
 
 
 @frozen(kw_only=True)
@@ -35,15 +50,11 @@ class Policies:
     `package.module:attribute`, is imported instead.
     """
 
-    balance: Mapping[str, Callable[[], BalancePolicy]] = field(
-        factory=dict, converter=_with(BALANCE_POLICIES)
-    )
+    balance: Mapping[str, Callable[[], BalancePolicy]] = field(factory=dict, converter=_balance)
     affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = field(
-        factory=dict, converter=_with(AFFINITY_POLICIES)
+        factory=dict, converter=_affinity
     )
-    passive_health: Mapping[str, Callable[[Cluster], PassivePolicy]] = field(
-        factory=dict, converter=_with(PASSIVE_POLICIES)
-    )
+    passive_health: Mapping[str, Callable[[Cluster], PassivePolicy]] = field(factory=dict, converter=_passive)
 
     def names(self) -> check.Policies:
         """Return the names, for `config.check`."""

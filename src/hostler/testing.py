@@ -319,9 +319,8 @@ def exchange(
         port or (443 if scheme == "https" else 80),
         path=target.path,
         scheme=scheme,
-        route=route,
-        cluster=cluster,
     )
+    made.route, made.cluster = route, cluster
     if candidates is not None:
         made.candidates = tuple(candidates)
     elif cluster is not None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import pytest
 
 from hostler.errors import ProtocolError
-from hostler.http.h1 import (
+from hostler.http.body import (
     ChunkedBody,
     ClosingBody,
     LengthBody,
-    RequestReader,
-    ResponseReader,
     body_reader,
     encode_chunk,
     encode_last_chunk,
-    encode_request,
-    encode_response,
 )
+from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
 from hostler.http.message import CHUNKED, UNTIL_CLOSE
 from hostler.http.rules import Limits
 

@@ -8,16 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hostler.errors import ProtocolError
-from hostler.http.h1 import (
-    ChunkedBody,
-    RequestReader,
-    ResponseReader,
-    body_reader,
-    encode_chunk,
-    encode_last_chunk,
-    encode_request,
-    encode_response,
-)
+from hostler.http.body import ChunkedBody, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
 from hostler.http.message import CHUNKED
 from hostler.http.rules import Limits
 

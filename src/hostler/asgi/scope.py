@@ -49,7 +49,7 @@ def _scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
         "raw_path": target.raw_path,
         "query_string": target.query or b"",
         "root_path": exchange.path_base,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "headers": [(name.lower(), value) for name, value in request.headers.pairs()],
         "client": exchange.client,
         "server": exchange.server,
         "state": state.copy(),

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Final, cast
 from hostler.client.heads import response_headers
 from hostler.deadline import Deadline
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.http.h1 import ClosingBody, ResponseReader, body_reader, encode_chunk, encode_last_chunk
-from hostler.http.headers import Headers
+from hostler.http.body import ClosingBody, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.h1 import ResponseReader
 from hostler.http.message import CHUNKED, Response
 
 if TYPE_CHECKING:
     from hostler.client.pool import Pool
     from hostler.exchange import Exchange, Stream
-    from hostler.http.h1 import Body
-    from hostler.http.headers import RawHeaders
+    from hostler.http.body import Body
+    from hostler.http.headers import Headers, RawHeaders
 
 __all__ = ["RETRY", "DestinationConnection", "Transfer"]
 
@@ -47,7 +47,7 @@ class DestinationConnection(asyncio.Protocol):
         """It has answered a request before."""
         self.closed = False
         self.write_paused = False
-        self._reader: ResponseReader
+        self._reader = ResponseReader("")
         self._body: Body | None = None
         self._tunnel = False
         self._reusable = False
@@ -59,7 +59,7 @@ class DestinationConnection(asyncio.Protocol):
     def begin(self, transfer: Transfer, head: bytes, method: str) -> None:
         """Send a request's head; the response goes to `transfer`."""
         self.transfer = transfer
-        self._reader = ResponseReader(method)
+        self._reader.method = method
         self._body = None
         self.transport.write(head)
 
@@ -126,8 +126,7 @@ class DestinationConnection(asyncio.Protocol):
                     transfer.stream.write(data)
                 return
             if response.status < 200:
-                transfer.stream.inform(response.status, response_headers(response))
-                self._reader = ResponseReader(transfer.method)
+                transfer.stream.inform(response.status, response_headers(response).pairs())
                 continue
             body = self._body = body_reader(response.framing)
             self._reusable = response.keep_alive
@@ -290,13 +289,18 @@ class Transfer:
             raise ProtocolError("the destination switches protocols, and nobody asked for it")
         self._answered = self._tunnel = True
         headers = response_headers(response)
-        headers += [pair for pair in response.headers.raw if pair[0].lower() in {b"connection", b"upgrade"}]
+        for pair in response.headers.pairs():
+            if pair[0].lower() in {b"connection", b"upgrade"}:
+                headers.add(*pair)
         self._send_head(response, headers, b"")
         return not self.done.done()
 
-    def _send_head(self, response: Response, headers: RawHeaders, data: bytes) -> None:
-        self._exchange.settle(headers)
-        head = Response(response.status, Headers(headers), response.framing, response.reason)
+    def _send_head(self, response: Response, headers: Headers, data: bytes) -> None:
+        added: RawHeaders = []
+        self._exchange.settle(added)
+        for pair in added:
+            headers.add(*pair)
+        head = Response(response.status, headers, response.framing, response.reason)
         try:
             self.stream.start(head, data)
         except ProtocolError as error:

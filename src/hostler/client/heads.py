@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.http.h1 import encode_request
+from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED
 from hostler.http.rules import HOP_BY_HOP, connection_options, has_token
 from hostler.http.target import join
@@ -12,7 +13,6 @@ from hostler.http.target import join
 if TYPE_CHECKING:
     from hostler.client.upstream import Upstream
     from hostler.exchange import Exchange
-    from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
 
 __all__ = ["offered_upgrade", "request_head", "response_headers"]
@@ -22,6 +22,9 @@ _REPLACED: Final = HOP_BY_HOP | {
 }  # fmt: skip
 _HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 """Options of Connection that name no header which would otherwise be passed on."""
+
+_NEVER_NOMINATED: Final = frozenset({b"host", b"content-length"})
+"""What Connection may not take away: the message would be another one."""
 
 
 def offered_upgrade(exchange: Exchange) -> bytes | None:
@@ -39,49 +42,39 @@ def request_head(exchange: Exchange, upstream: Upstream) -> bytes:
     `-Proto` and `-Prefix` set, `Forwarded` removed. Raises ProtocolError when no head can be made of it.
     """
     request = exchange.request
-    headers: RawHeaders = [(b"Host", upstream.host_header)]
-    options: frozenset[bytes] | None = None
-    for header in request.headers.raw:
-        key = header[0].lower()
-        if key not in _REPLACED:
-            headers.append(header)
-        elif key == b"connection":
-            options = connection_options(request.headers.raw)
-    if options and not options <= _HARMLESS_OPTIONS:
-        headers = _without(headers, options)
-    headers.append((b"X-Forwarded-For", exchange.client[0].encode("ascii")))
+    kept = passed_on(request.headers, _REPLACED)
+    lines, pairs = ([], kept.pairs()) if kept.lines is None else (kept.lines.values(), [])
+    added = [(b"X-Forwarded-For", exchange.client[0].encode("ascii"))]
     if request.host:
-        headers.append((b"X-Forwarded-Host", request.host))
-    headers.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
+        added.append((b"X-Forwarded-Host", request.host))
+    added.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
     if exchange.path_base:
-        headers.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
+        added.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
     if request.framing == CHUNKED:
-        headers.append((b"Transfer-Encoding", b"chunked"))
+        added.append((b"Transfer-Encoding", b"chunked"))
     if request.upgrade is not None and (upgrade := offered_upgrade(exchange)) is not None:
-        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade))
+        added += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade))
     target = exchange.target
     path = target.forward_after(exchange.path_base) if exchange.path_base else target.forward_path
-    return encode_request(request.method, join(upstream.base_path, path, target.query), headers)
+    url = join(upstream.base_path, path, target.query)
+    return encode_request(request.method, url, pairs + added, [upstream.host_line, *lines])
 
 
-def response_headers(response: Response) -> RawHeaders:
+def response_headers(response: Response) -> Headers:
     """Return the headers of a destination's response that go to the client."""
-    headers: RawHeaders = []
-    options: frozenset[bytes] | None = None
-    for header in response.headers.raw:
-        key = header[0].lower()
-        if key not in HOP_BY_HOP:
-            headers.append(header)
-        elif key == b"connection":
-            options = connection_options(response.headers.raw)
-    if options and not options <= _HARMLESS_OPTIONS:
-        headers = _without(headers, options)
+    headers = passed_on(response.headers, HOP_BY_HOP)
     if response.framing < 0 or response.status < 200 or response.status in {204, 205}:
         # Transfer-Encoding overrides it, or there is no body that it could describe
-        headers = _without(headers, {b"content-length"})
+        headers.remove(b"content-length")
     return headers
 
 
-def _without(headers: RawHeaders, names: frozenset[bytes] | set[bytes]) -> RawHeaders:
-    kept = names - {b"host", b"content-length"} if isinstance(names, frozenset) else names
-    return [header for header in headers if header[0].lower() not in kept]
+def passed_on(headers: Headers, dropped: frozenset[bytes]) -> Headers:
+    """Return the headers without those in `dropped`, and without those that Connection names (RFC 9110 7.6.1)."""
+    if b"connection" in headers:
+        options = connection_options(b",".join(headers.get_all_raw(b"connection")))
+        if not options <= _HARMLESS_OPTIONS:
+            dropped |= options - _NEVER_NOMINATED
+    if headers.lines is not None:
+        return Headers.of_lines({key: line for key, line in headers.lines.items() if key not in dropped})
+    return Headers([pair for pair in headers.pairs() if pair[0].lower() not in dropped])

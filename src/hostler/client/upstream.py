@@ -23,8 +23,8 @@ class Upstream:
     base_path: bytes
     """The address's path, without a slash at its end."""
 
-    host_header: bytes
-    """What the request's Host says: the destination's own `Host`, or the address's authority."""
+    host_line: bytes
+    """The request's Host header: the destination's own `Host`, or the address's authority."""
 
     server_name: str
     """The name that a certificate must carry, and that SNI asks for."""
@@ -50,6 +50,6 @@ class Upstream:
             parts.hostname,
             parts.port or _PORTS[parts.scheme],
             parts.path.rstrip("/").encode("ascii"),
-            (host or authority).encode("ascii"),
+            b"Host: " + (host or authority).encode("ascii"),
             server_name,
         )

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Headers", "RawHeaders"]
+__all__ = ["Headers", "RawHeaders", "split_line"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 """list of (name, value) byte pairs, in wire order."""
+
+
+def split_line(line: bytes) -> tuple[bytes, bytes]:
+    """Cut a well-formed header line into name and value (RFC 9112 5)."""
+    name, _, value = line.partition(b":")
+    return name, value.strip(b" \t")
 
 
 def _bytes(text: str | bytes) -> bytes:
@@ -22,12 +28,56 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 class Headers:
-    """The header section of a message; `raw` is the list of (name, value) byte pairs itself."""
+    """The header section of a message.
 
-    __slots__ = ("raw",)
+    There are two forms. Headers that were made or changed are a list of pairs. Headers off the wire, as long as nobody
+    changes them, are the lines themselves by lower-case name (`lines`): a proxy passes most of them on untouched, so
+    neither names nor values are cut out of them before somebody asks.
+    """
+
+    __slots__ = ("_raw", "lines")
 
     def __init__(self, raw: RawHeaders | None = None) -> None:
-        self.raw: RawHeaders = [] if raw is None else raw
+        self._raw: RawHeaders | None = [] if raw is None else raw
+        self.lines: dict[bytes, bytes] | None = None
+        """The lines as they stand on the wire, without CRLF, by lower-case name; None once they may have changed."""
+
+    @classmethod
+    def of_lines(cls, lines: dict[bytes, bytes]) -> Headers:
+        """Make headers of whole lines that are known to be well-formed, by lower-case name, in order."""
+        made = cls.__new__(cls)
+        made._raw = None
+        made.lines = lines
+        return made
+
+    @property
+    def raw(self) -> RawHeaders:
+        """The list of (name, value) byte pairs itself, yours to change."""
+        pairs = self.pairs()
+        self.lines = None
+        return pairs
+
+    def pairs(self) -> RawHeaders:
+        """Return the (name, value) byte pairs, to be read only."""
+        if self._raw is None:
+            self._raw = [split_line(line) for line in (self.lines or {}).values()]
+        return self._raw
+
+    def index(self) -> tuple[dict[bytes, bytes], frozenset[bytes]]:
+        """Return each name's value, by lower-case name, and the names that stand on several lines.
+
+        The values of those are joined with a comma (RFC 9110 5.3).
+        """
+        found: dict[bytes, bytes] = {}
+        repeated = set()
+        for name, value in self.pairs():
+            key = name.lower()
+            if key in found:
+                repeated.add(key)
+                found[key] += b", " + value
+            else:
+                found[key] = value
+        return found, frozenset(repeated)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Headers:
@@ -36,8 +86,11 @@ class Headers:
 
     def get_raw(self, name: bytes) -> bytes | None:
         """Return the first value of `name` (given in lower case), or None."""
+        if self.lines is not None:
+            line = self.lines.get(name)
+            return None if line is None else line[len(name) + 1 :].strip(b" \t")
         size = len(name)
-        for key, value in self.raw:
+        for key, value in self.pairs():
             if len(key) == size and key.lower() == name:
                 return value
         return None
@@ -47,10 +100,16 @@ class Headers:
         value = self.get_raw(name.lower().encode("latin-1"))
         return default if value is None else value.decode("latin-1")
 
+    def get_all_raw(self, name: bytes) -> list[bytes]:
+        """Return every value of `name` (given in lower case), one per header line, in order."""
+        if self.lines is not None:
+            value = self.get_raw(name)
+            return [] if value is None else [value]
+        return [value for key, value in self.pairs() if key.lower() == name]
+
     def get_all(self, name: str) -> list[str]:
         """Return every value of `name`, one per header line, in order."""
-        wanted = name.lower().encode("latin-1")
-        return [value.decode("latin-1") for key, value in self.raw if key.lower() == wanted]
+        return [value.decode("latin-1") for value in self.get_all_raw(name.lower().encode("latin-1"))]
 
     def add(self, name: str | bytes, value: str | bytes) -> None:
         """Append one more line."""
@@ -64,17 +123,24 @@ class Headers:
     def remove(self, name: str | bytes) -> None:
         """Remove every line of `name`; none is fine."""
         wanted = _bytes(name).lower()
+        if self.lines is not None:
+            if self.lines.pop(wanted, None) is not None:
+                self._raw = None
+            return
         self.raw[:] = [pair for pair in self.raw if pair[0].lower() != wanted]
 
-    def __contains__(self, name: str) -> bool:
-        return self.get_raw(name.lower().encode("latin-1")) is not None
+    def __contains__(self, name: str | bytes) -> bool:
+        wanted = _bytes(name).lower()
+        if self.lines is not None:
+            return wanted in self.lines
+        return self.get_raw(wanted) is not None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for name, value in self.raw:
+        for name, value in self.pairs():
             yield name.decode("latin-1"), value.decode("latin-1")
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self.pairs() if self.lines is None else self.lines)
 
     def __repr__(self) -> str:
-        return f"Headers({self.raw!r})"
+        return f"Headers({self.pairs()!r})"

@@ -8,6 +8,7 @@ which framing hangs are here a second time, so that they hold whatever read the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -16,7 +17,8 @@ from hostler.errors import ProtocolError
 from hostler.http.message import CHUNKED, UNTIL_CLOSE
 
 if TYPE_CHECKING:
-    from hostler.http.headers import RawHeaders
+    from collections.abc import Callable, Collection
+
     from hostler.http.message import Request, Response
 
 __all__ = ["HOP_BY_HOP", "Limits", "connection_options", "frame_request", "frame_response", "has_token"]
@@ -27,6 +29,9 @@ HOP_BY_HOP: Final = frozenset({
     b"security-scheme", b"alpn", b"close", b"http2-settings", b"upgrade-insecure-requests", b"te", b"alt-svc",
 })  # fmt: skip
 """Headers that are never forwarded, in either direction, in lower case (YARP; RFC 9110 7.6.1)."""
+
+
+_NONE: Final[frozenset[bytes]] = frozenset()
 
 
 @frozen
@@ -54,16 +59,10 @@ def has_token(value: bytes, token: bytes) -> bool:
     return token in lowered and any(part.strip() == token for part in lowered.split(b","))
 
 
-def connection_options(raw: RawHeaders) -> frozenset[bytes]:
-    """Return the options of every Connection header, in lower case (RFC 9110 7.6.1)."""
-    values = [value.lower() for name, value in raw if len(name) == 10 and name.lower() == b"connection"]
-    return frozenset(option for value in values for part in value.split(b",") if (option := part.strip()))
-
-
-_FRAMED: Final = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"}
-)
-_FRAMED_SIZES: Final = frozenset(map(len, _FRAMED))
+@lru_cache(maxsize=256)
+def connection_options(value: bytes) -> frozenset[bytes]:
+    """Return the options in a Connection header, in lower case (RFC 9110 7.6.1)."""
+    return frozenset(option for part in value.lower().split(b",") if (option := part.strip()))
 
 
 def frame_request(request: Request) -> None:
@@ -71,43 +70,49 @@ def frame_request(request: Request) -> None:
 
     Raises ProtocolError with the status that the client gets.
     """
-    raw = request.headers.raw
-    hosts = 0
-    options: frozenset[bytes] | None = None
-    offered: bytes | None = None
-    coding: bytes | None = None
-    sized = False
-    for name, value in raw:
-        if len(name) not in _FRAMED_SIZES or (key := name.lower()) not in _FRAMED:
-            continue
-        if key == b"host":
-            hosts += 1
-            request.host = value
-        elif key == b"content-length":
-            if sized:
-                raise ProtocolError("Content-Length is repeated")
-            request.framing, sized = _content_length(value), True
-        elif key == b"transfer-encoding":
-            coding = value if coding is None else coding + b"," + value
-        elif key == b"connection":
-            options = options or connection_options(raw)
-        elif key == b"expect":
-            request.expect_continue = request.version >= 11 and value.lower() == b"100-continue"
-        else:
-            offered = value if offered is None else offered + b", " + value
-    if hosts != 1 and (hosts > 1 or request.version >= 11):
-        raise ProtocolError("no Host header" if not hosts else "several Host headers")
-    if coding is not None:
-        if sized:
-            raise ProtocolError("Content-Length beside Transfer-Encoding")
-        if request.version < 11:
-            raise ProtocolError("Transfer-Encoding in HTTP/1.0")
-        if coding.lower() != b"chunked":
-            raise _coding_error(coding)
-        request.framing = CHUNKED
-    request.keep_alive = _keep_alive(request.version, options)
-    if offered is not None and options and b"upgrade" in options and request.version >= 11:
-        request.upgrade = offered
+    headers, version = request.headers, request.version
+    named: Collection[bytes]
+    get: Callable[[bytes], bytes | None]
+    if headers.lines is not None:
+        get, named, repeated = headers.get_raw, headers.lines, _NONE
+    else:
+        values, repeated = headers.index()
+        get, named = values.get, values
+    host = request.host = get(b"host")
+    if host is None:
+        if version >= 11:
+            raise ProtocolError("no Host header")
+    elif b"host" in repeated:
+        raise ProtocolError("several Host headers")
+    if b"content-length" in named or b"transfer-encoding" in named:
+        request.framing = _request_framing(
+            get(b"content-length"), get(b"transfer-encoding"), version, repeated
+        )
+    if b"connection" in named:
+        options = connection_options(get(b"connection") or b"")
+        request.keep_alive = _keep_alive(version, options)
+        if version >= 11 and b"upgrade" in options:
+            request.upgrade = get(b"upgrade")
+    else:
+        request.keep_alive = version >= 11
+    if b"expect" in named:
+        request.expect_continue = version >= 11 and (get(b"expect") or b"").lower() == b"100-continue"
+
+
+def _request_framing(
+    length: bytes | None, coding: bytes | None, version: int, repeated: frozenset[bytes]
+) -> int:
+    if b"content-length" in repeated:
+        raise ProtocolError("Content-Length is repeated")
+    if coding is None:
+        return _content_length(length or b"")
+    if length is not None:
+        raise ProtocolError("Content-Length beside Transfer-Encoding")
+    if version < 11:
+        raise ProtocolError("Transfer-Encoding in HTTP/1.0")
+    if coding.lower() != b"chunked":
+        raise _coding_error(coding)
+    return CHUNKED
 
 
 def frame_response(response: Response, request_method: str) -> None:
@@ -118,39 +123,44 @@ def frame_response(response: Response, request_method: str) -> None:
 
     Raises ProtocolError when the destination's framing cannot be trusted.
     """
-    length: int | None = None
-    chunked = False
-    options: frozenset[bytes] | None = None
-    for name, value in response.headers.raw:
-        if len(name) not in _FRAMED_SIZES:
-            continue
-        key = name.lower()
-        if key == b"content-length":
-            if length is not None:
-                raise ProtocolError("the response's Content-Length is repeated")
-            length = _content_length(value)
-        elif key == b"transfer-encoding":
-            if chunked or value.lower() != b"chunked":
-                raise ProtocolError("the response's Transfer-Encoding is not chunked")
-            chunked = True
-        elif key == b"connection":
-            options = options or connection_options(response.headers.raw)
-    response.keep_alive = _keep_alive(response.version, options)
-    if chunked and length is not None:
-        response.headers.remove(b"content-length")
-        response.keep_alive = False
-    status = response.status
+    headers, version, status = response.headers, response.version, response.status
+    get: Callable[[bytes], bytes | None]
+    repeated = _NONE
+    if headers.lines is not None:
+        get = headers.get_raw
+    else:
+        values, repeated = headers.index()
+        get = values.get
+    coding, length = get(b"transfer-encoding"), get(b"content-length")
+    size = _response_size(length, repeated)
+    connection = get(b"connection")
+    if connection is None:
+        response.keep_alive = version >= 11
+    else:
+        response.keep_alive = _keep_alive(version, connection_options(connection))
+    if coding is not None:
+        if coding.lower() != b"chunked":
+            raise ProtocolError("the response's Transfer-Encoding is not chunked")
+        if size is not None:
+            response.headers.remove(b"content-length")
+            response.keep_alive = False
     if request_method == "HEAD" or status < 200 or status in {204, 304}:
         response.framing = 0
-    elif chunked:
-        if response.version < 11:
+    elif coding is not None:
+        if version < 11:
             raise ProtocolError("Transfer-Encoding in an HTTP/1.0 response")
         response.framing = CHUNKED
-    elif length is not None:
-        response.framing = length
+    elif size is not None:
+        response.framing = size
     else:
         response.framing = UNTIL_CLOSE
         response.keep_alive = False
+
+
+def _response_size(length: bytes | None, repeated: frozenset[bytes]) -> int | None:
+    if b"content-length" in repeated:
+        raise ProtocolError("the response's Content-Length is repeated")
+    return None if length is None else _content_length(length)
 
 
 def _content_length(value: bytes) -> int:
@@ -170,9 +180,7 @@ def _coding_error(coding: bytes) -> ProtocolError:
     return ProtocolError("Transfer-Encoding does not end in one chunked")
 
 
-def _keep_alive(version: int, options: frozenset[bytes] | None) -> bool:
-    if options is None:
-        return version >= 11
+def _keep_alive(version: int, options: frozenset[bytes]) -> bool:
     if b"close" in options:
         return False
     return version >= 11 or b"keep-alive" in options

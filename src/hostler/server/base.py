@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
-    from hostler.exchange import Handler
     from hostler.server.prefix import UrlPrefix
 
 __all__ = ["DelegationRule", "QueueMode", "RequestQueue", "Server"]

@@ -46,7 +46,7 @@ class HashCookie:
         self, exchange: Exchange, candidates: tuple[LiveDestination, ...], /
     ) -> tuple[LiveDestination, ...] | None:
         """Return the destination of the request's key, () when it is gone, None when it has no key."""
-        keys = _cookies(exchange.request.headers.raw, self._name)
+        keys = _cookies(exchange.request.headers.pairs(), self._name)
         if keys is None:
             return None
         for key in keys:

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from hostler.exchange import Address, Handler
+    from hostler.http.headers import RawHeaders
     from hostler.http.message import Request
     from hostler.http.target import Target
-    from hostler.http.headers import RawHeaders
     from hostler.server.options import ServerOptions
     from hostler.server.usermode.loan import Returned
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Delegated
-from hostler.http.h1 import LengthBody, body_reader, encode_chunk, encode_last_chunk, encode_response
+from hostler.http.body import body_reader, encode_chunk, encode_last_chunk
+from hostler.http.h1 import encode_response
 from hostler.server.usermode.rule import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hostler.exchange import Pump
-    from hostler.http.h1 import Body
+    from hostler.http.body import Body
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule
@@ -40,9 +43,11 @@ def _today() -> bytes:
 class ClientStream:
     """A request's body on its way in, its response on its way out."""
 
-    __slots__ = ("_chunked", "_connection", "_head", "_keep_alive", "_paused", "_pump", "_remaining", "_silent",
-                 "_tunnel", "_waiting", "_waits_for_100", "aborted", "body", "bytes_received", "bytes_sent", "closed",
-                 "request", "rest", "started", "status")  # fmt: skip
+    __slots__ = (
+        "_chunked", "_connection", "_head", "_keep_alive", "_paused", "_pump", "_remaining", "_silent", "_tunnel",
+        "_waiting", "_waits_for_100", "aborted", "body", "bytes_received", "bytes_sent", "closed", "request", "rest",
+        "started", "status", "task",
+    )  # fmt: skip
 
     def __init__(self, connection: Connection, request: Request, head: bytes, rest: bytes) -> None:
         self._connection = connection
@@ -198,54 +203,56 @@ class ClientStream:
 
     def start(self, response: Response, data: bytes = b"") -> None:
         """Send the response's head, and the body's first bytes with it."""
-        raw, status, framing = response.headers.raw, response.status, response.framing
-        request = self.request
-        head = list(raw)
-        if status == 101:
-            self._tunnel = True
+        headers, status = response.headers, response.status
+        lines = headers.lines
+        added: RawHeaders
+        named: Collection[bytes]
+        if lines is not None:
+            named, added = lines.keys(), []
         else:
-            dated = sized = False
-            for name, _ in raw:
-                size = len(name)
-                if size == 4:
-                    dated = dated or name.lower() == b"date"
-                elif size == 14:
-                    sized = sized or name.lower() == b"content-length"
-            if not dated:
-                head.append((b"date", _today()))
-            bare = request.method == "HEAD" or status in {204, 304}
-            if framing >= 0:
-                if not sized and not bare:
-                    head.append((b"content-length", b"%d" % framing))
-            elif bare:
-                pass
-            elif request.version >= 11:
-                head.append((b"transfer-encoding", b"chunked"))
-            else:
-                self._keep_alive = False
-            if self._waits_for_100 or (self._connection.host.draining and self._connection.lease is None):
-                self._keep_alive = False
-            if not self._keep_alive:
-                head.append((b"connection", b"close"))
-            elif request.version < 11:
-                head.append((b"connection", b"keep-alive"))
-            self._silent = bare
-            self._chunked = framing < 0 and request.version >= 11
-            self._remaining = framing if framing >= 0 else None
-        block = encode_response(status, head, response.reason)
+            added = list(headers.pairs())
+            named = {name.lower() for name, _ in added}
+        if status != 101:
+            self._frame(response, named, added)
+        block = encode_response(status, added, response.reason, () if lines is None else lines.values())
         if self.closed:
             return
         self.started, self.status = True, status
-        if self._tunnel:
-            self._connection.deadline.clear()
+        if status == 101:
             self._begin_tunnel(block)
         elif data:
             self._send(data, block)
         else:
             self._connection.transport.write(block)
 
+    def _frame(self, response: Response, named: Collection[bytes], added: RawHeaders) -> None:
+        """Decide how the body is framed and whether the connection lasts; add the headers that say so, and Date."""
+        framing, status, request = response.framing, response.status, self.request
+        if b"date" not in named:
+            added.append((b"date", _today()))
+        bare = request.method == "HEAD" or status in {204, 304}
+        if framing >= 0:
+            if not bare and b"content-length" not in named:
+                added.append((b"content-length", b"%d" % framing))
+        elif bare:
+            pass
+        elif request.version >= 11:
+            added.append((b"transfer-encoding", b"chunked"))
+        else:
+            self._keep_alive = False
+        if self._waits_for_100 or (self._connection.host.draining and self._connection.lease is None):
+            self._keep_alive = False
+        if not self._keep_alive:
+            added.append((b"connection", b"close"))
+        elif request.version < 11:
+            added.append((b"connection", b"keep-alive"))
+        self._silent = bare
+        self._chunked = framing < 0 and request.version >= 11
+        self._remaining = framing if framing >= 0 else None
+
     def _begin_tunnel(self, block: bytes) -> None:
-        self._keep_alive = False
+        self._tunnel, self._keep_alive = True, False
+        self._connection.deadline.clear()
         self._connection.transport.write(block)
         rest, self.rest = self.rest, b""
         self._connection.resume_reading()

@@ -1,0 +1,214 @@
+"""The three framings of a body (RFC 9112 6.3): by length, in chunks, until the connection closes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol
+
+from hostler.errors import ProtocolError
+from hostler.http.h1 import encode_lines, read_lines
+from hostler.http.headers import RawHeaders
+from hostler.http.message import CHUNKED
+from hostler.http.rules import Limits
+
+__all__ = [
+    "Body",
+    "ChunkedBody",
+    "ClosingBody",
+    "LengthBody",
+    "body_reader",
+    "encode_chunk",
+    "encode_last_chunk",
+]
+
+_END: Final = b"\r\n\r\n"
+_DEFAULT_LIMITS: Final = Limits()
+
+
+class Body(Protocol):
+    """Reads one body off the wire."""
+
+    done: bool
+    """Whether the last byte has been read."""
+
+    rest: bytes
+    """What followed the body in the bytes that ended it."""
+
+    trailers: RawHeaders
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes, return the payload among them; raises ProtocolError on broken framing."""
+        ...
+
+
+class LengthBody:
+    """A body of `remaining` bytes (RFC 9112 6.2); zero stands for no body at all."""
+
+    __slots__ = ("done", "remaining", "rest", "trailers")
+
+    def __init__(self, remaining: int) -> None:
+        self.remaining = remaining
+        self.done = not remaining
+        self.rest = b""
+        self.trailers: RawHeaders = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes, return the payload among them."""
+        size = len(data)
+        if size < self.remaining:
+            self.remaining -= size
+            return [data] if size else []
+        remaining, self.remaining, self.done = self.remaining, 0, True
+        if size == remaining:
+            return [data] if size else []
+        self.rest = data[remaining:]
+        return [data[:remaining]] if remaining else []
+
+
+class ClosingBody:
+    """A body that ends with the connection; whoever sees the end of file says so."""
+
+    __slots__ = ("done", "rest", "trailers")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.rest = b""
+        self.trailers: RawHeaders = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the bytes as they are."""
+        return [data] if data else []
+
+
+_MAX_CHUNK_LINE: Final = 1024
+_EXTENSIONS: Final = re.compile(
+    rb"""(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[^"\\\0-\x08\x0a-\x1f\x7f]|\\[\t -~\x80-\xff])*"))?)*"""
+)
+_SIZE_SO_FAR: Final = re.compile(
+    rb"[0-9A-Fa-f]{0,15}(?:(?<=[0-9A-Fa-f]);[^\0-\x08\x0a-\x1f\x7f]*)?(?:(?<!^)\r)?"
+)
+_HEX: Final = b"0123456789abcdefABCDEF"
+
+
+class ChunkedBody:
+    """A body in chunks, with trailers (RFC 9112 7.1), stricter than llhttp: CRLF only, no blanks around the size.
+
+    Chunk extensions are read over. `trailers` is complete when `done` is set.
+    """
+
+    __slots__ = (
+        "_after_data",
+        "_buffer",
+        "_in_trailers",
+        "_limits",
+        "_remaining",
+        "done",
+        "rest",
+        "trailers",
+    )
+
+    def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._buffer = b""
+        self._remaining = 0
+        self._after_data = False
+        self._in_trailers = False
+        self.done = False
+        self.rest = b""
+        self.trailers: RawHeaders = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes, return the payload among them; raises ProtocolError on broken framing."""
+        pieces: list[bytes] = []
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        position, size = 0, len(data)
+        while position < size:
+            if self._remaining:
+                end = min(position + self._remaining, size)
+                pieces.append(data[position:end] if position or end != size else data)
+                self._remaining -= end - position
+                self._after_data = not self._remaining
+                position = end
+                continue
+            if self._in_trailers:
+                self._read_trailers(data[position:])
+                break
+            if self._after_data:
+                crlf = data[position : position + 2]
+                if crlf != b"\r\n"[: len(crlf)]:
+                    raise ProtocolError("a chunk is not followed by CRLF")
+                if len(crlf) < 2:
+                    self._buffer = crlf
+                    break
+                self._after_data = False
+                position += 2
+                continue
+            end = data.find(b"\n", position)
+            if end < 0:
+                self._buffer = data[position:]
+                if len(self._buffer) > _MAX_CHUNK_LINE or not _SIZE_SO_FAR.fullmatch(self._buffer):
+                    raise ProtocolError("a chunk's size line is too long, or not one")
+                break
+            self._remaining = self._chunk_size(data[position : end + 1])
+            self._in_trailers = not self._remaining
+            position = end + 1
+        return pieces
+
+    @staticmethod
+    def _chunk_size(line: bytes) -> int:
+        if line[-2:] != b"\r\n" or len(line) > _MAX_CHUNK_LINE:
+            raise ProtocolError("a chunk's size line does not end in CRLF")
+        text, semicolon, _ = line[:-2].partition(b";")
+        if not text or len(text) > 15 or text.strip(_HEX):
+            raise ProtocolError("a chunk's size is not a hexadecimal number")
+        if semicolon and not _EXTENSIONS.fullmatch(line, len(text), len(line) - 2):
+            raise ProtocolError("a chunk's extension is not `;name=value`")
+        return int(text, 16)
+
+    def _read_trailers(self, data: bytes) -> None:
+        if data[:2] == b"\r\n":
+            self.done, self.rest = True, data[2:]
+            return
+        end = data.find(_END)
+        if end < 0:
+            self._buffer = data
+            if len(data) > self._limits.trailers + 3:
+                raise ProtocolError("the trailer section is too long", 431)
+            ends = data.count(b"\r\n")
+            if data.count(b"\n") != ends or data.count(b"\r", 0, -1) > ends:
+                raise ProtocolError("a trailer line does not end in CRLF")
+            return
+        if end > self._limits.trailers:
+            raise ProtocolError("the trailer section is too long", 431)
+        # llhttp reads the lines: a trailer section has the grammar of a head's
+        lines = read_lines(data[: end + 4])
+        if len(lines) > self._limits.headers:
+            raise ProtocolError(f"more than {self._limits.headers} trailer lines", 431)
+        self.trailers = [pair for pair in lines if pair[0].lower() not in _NOT_TRAILERS]
+        self.done, self.rest = True, data[end + 4 :]
+
+
+_NOT_TRAILERS: Final = frozenset({
+    b"transfer-encoding", b"content-length", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
+    b"content-encoding", b"content-type", b"content-range", b"authorization", b"set-cookie", b"cookie", b"expect",
+})  # fmt: skip
+"""Fields that must not come in a trailer section (RFC 9110 6.5.1); they are dropped."""
+
+
+def body_reader(framing: int, limits: Limits = _DEFAULT_LIMITS) -> Body:
+    """Return what reads a body of this framing."""
+    if framing >= 0:
+        return LengthBody(framing)
+    return ChunkedBody(limits) if framing == CHUNKED else ClosingBody()
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Wrap payload in one chunk; the payload must not be empty, which would end the body."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def encode_last_chunk(trailers: RawHeaders) -> bytes:
+    """Write the last chunk and the trailer section."""
+    return encode_lines(b"0", trailers) if trailers else b"0\r\n\r\n"
