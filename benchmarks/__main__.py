@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases import CASES
-from benchmarks.load import LOADS, LoadError, choose
+from benchmarks.load import LOADS, NOTHING, LoadError, choose
 from benchmarks.peers import ROSTER, Field
 from benchmarks.processes import Crew
 from benchmarks.report import Report, Row, Visit, machine
@@ -101,16 +102,15 @@ def _run(options: argparse.Namespace, directory: Path) -> int:
     with Crew(directory) as crew:
         field = Field(crew)
         contenders = field.contenders(options.only)
-        left_out = [f"{', '.join(names)} ({reason})" for reason, names in field.missing.items()]
-        left_out += [f"{name} (is not installed)" for name in missing]
+        left_out = [*field.missing, *(f"{name}: {name} is not installed" for name in missing)]
         for item in left_out:
             print(f"left out: {item}", flush=True)
         visits = _rounds(contenders, load, options.rounds, options.seconds)
-    conditions = f"{load.name}, median of {options.rounds} rounds of {options.seconds:g} s"
+    rounds = "1 round" if options.rounds == 1 else f"the median of {options.rounds} rounds"
+    conditions = f"{load.name}, {rounds} of {options.seconds:g} s"
     report = Report(conditions)
     for (case, contender), found in visits.items():
-        if found:
-            report.tables.setdefault(case, []).append(Row.of(contender, found))
+        report.tables.setdefault(case, []).append(Row.of(contender, found))
     print("", report.text(), sep="\n", end="", flush=True)
     if options.markdown is not None:
         options.markdown.write_text(report.markdown(description, left_out))
@@ -131,7 +131,7 @@ def _rounds(
                 visit = _visit(contender, case, load, seconds if number else min(seconds, 0.5))
             except LoadError as error:
                 print(f"{case.name}, {contender.name}: {error}", file=sys.stderr, flush=True)
-                continue
+                visit = Visit(NOTHING, math.nan, math.nan)
             if number:
                 found.append(visit)
     return visits
@@ -142,16 +142,15 @@ def _visit(contender: Contender, case: Case, load: Load, seconds: float) -> Visi
     result = load.run(contender.url, case, seconds)
     time.sleep(_SETTLE)
     after = _used(contender.proxy), _used(contender.worker)
-    proxy, worker = (
-        (now - then) * 1e6 / max(1, result.requests) for now, then in zip(after, before, strict=True)
-    )
+    requests = result.requests or math.nan
+    proxy, worker = ((now - then) * 1e6 / requests for now, then in zip(after, before, strict=True))
     return Visit(result, proxy, worker)
 
 
 def _used(process: Process | None) -> float:
     """Return the processor seconds of a process; NaN when there is none, or they are not known."""
     seconds = None if process is None else process.processor_seconds()
-    return float("nan") if seconds is None else seconds
+    return math.nan if seconds is None else seconds
 
 
 if __name__ == "__main__":

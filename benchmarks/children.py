@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import hostler
 from benchmarks.cases import LARGE_SIZE, SMALL_BODY
 from hostler.asgi import Application
-from hostler.serving import run_loop, serving, stop_signal
+from hostler.serving import run_loop, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUEUE: Final = "bench"
 _LARGE_BODY: Final = b"x" * LARGE_SIZE
+
+
+async def _stopped() -> None:
+    """Wait until this process is asked to stop."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await stopped.wait()
 
 
 def _proxy(destination: str | hostler.Destination) -> hostler.Proxy:
@@ -54,7 +62,7 @@ def worker(port: int) -> None:
         urls = [f"http://127.0.0.1:{port}/"]
         mode = hostler.QueueMode.CREATE_OR_ATTACH
         async with serving(Application(app), urls, queue=QUEUE, mode=mode, grace=1):
-            await stop_signal()
+            await _stopped()
         return 0
 
     run_loop(main)
@@ -63,8 +71,7 @@ def worker(port: int) -> None:
 class _Destination(asyncio.Protocol):
     """Answers with as little as it can; stands in for nginx where there is none."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._received = b""
 
@@ -85,7 +92,7 @@ def destination(port: int) -> None:
     async def main() -> int:
         server = await asyncio.get_running_loop().create_server(_Destination, "127.0.0.1", port)
         async with server:
-            await stop_signal()
+            await _stopped()
         return 0
 
     run_loop(main)
@@ -136,7 +143,7 @@ def aiohttp_proxy(port: int, destination: str) -> None:
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=1).start()
-                await stop_signal()
+                await _stopped()
             finally:
                 await runner.cleanup()
         return 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.cases import Case
 
-__all__ = ["LOADS", "H2Load", "Load", "LoadError", "Own", "Result", "Wrk", "choose"]
+__all__ = ["LOADS", "NOTHING", "H2Load", "Load", "LoadError", "Own", "Result", "Wrk", "choose"]
 
 _SLACK: Final = 20.0
 """Seconds beyond its own time after which a load generator is killed."""
@@ -43,6 +43,9 @@ class Result:
     per_second: float
     median: float
     p99: float
+
+
+NOTHING: Final = Result(0, 0, 0.0, math.nan, math.nan)
 
 
 class Load(Protocol):

@@ -80,6 +80,9 @@ _NGINX_PROXY: Final = """\
         location / {{
             proxy_pass http://destination;
             proxy_http_version 1.1;
+            # of the sizes tried, these serve 1 MiB answers at the least cost
+            proxy_buffers 16 32k;
+            proxy_busy_buffers_size 64k;
             proxy_max_temp_file_size 0;
             proxy_set_header Connection "";
             proxy_set_header Host {destination};
@@ -118,8 +121,8 @@ class Field:
     """Starts what the wanted contenders need."""
 
     crew: Crew
-    missing: dict[str, list[str]] = field(factory=dict)
-    """What had to be left out, by the reason."""
+    missing: list[str] = field(factory=list)
+    """What had to be left out, and why."""
 
     def contenders(self, wanted: set[str]) -> list[Contender]:
         """Start and return the wanted contenders that can run here, in the order of a round."""
@@ -145,7 +148,7 @@ class Field:
             process = start(*arguments)
             process.wait_until_listening()
         except StartError as error:
-            self.missing.setdefault(str(error), []).append(name)
+            self.missing.append(f"{name}: {error}")
             return None
         return process
 
@@ -157,7 +160,7 @@ class Field:
         try:
             return self._run_nginx("destination", _NGINX_DESTINATION, small=small)
         except StartError as error:
-            self.missing.setdefault(f"{error}, a small server in Python is the", []).append("destination")
+            self.missing.append(f"nginx as the destination: {error}, a small server in Python stands in")
             return self._python("destination", "destination")
 
     def _worker(self) -> Process:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from attrs import define, field
+from attrs import define
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +50,6 @@ class Process:
     port: int
     popen: subprocess.Popen[bytes]
     log: Path
-    _family: tuple[int, ...] = field(default=(), init=False)
 
     @property
     def url(self) -> str:
@@ -68,7 +67,6 @@ class Process:
             except OSError:
                 time.sleep(0.02)
                 continue
-            self._family = _family(self.popen.pid)
             return
         raise StartError(f"{self.name} did not listen within {_START:g} s: {self.last_words()}")
 
@@ -79,7 +77,7 @@ class Process:
 
     def processor_seconds(self) -> float | None:
         """Return the processor time used so far, user and system, with that of its children; None without /proc."""
-        seconds = [_processor_seconds(pid) for pid in self._family]
+        seconds = [_processor_seconds(pid) for pid in _family(self.popen.pid)]
         known = [item for item in seconds if item is not None]
         return sum(known) if known else None
 

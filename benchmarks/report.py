@@ -53,7 +53,8 @@ class Row:
     both: float
     """Proxy and worker together; the worker alone when there is no proxy."""
 
-    failures: int
+    trouble: str
+    """What went wrong, empty when every request of every round was answered."""
 
     @classmethod
     def of(cls, contender: Contender, visits: Sequence[Visit]) -> Row:
@@ -73,7 +74,7 @@ class Row:
             statistics.median(visit.result.p99 for visit in visits),
             statistics.median(visit.proxy for visit in visits),
             statistics.median(both) if has_worker else math.nan,
-            sum(visit.result.failures for visit in visits),
+            _trouble(visits),
         )
 
     @property
@@ -138,10 +139,10 @@ class Report:
     tables: dict[Case, list[Row]] = field(factory=dict)
 
     def row(self, case: Case, name: str) -> Row | None:
-        """Return a contender's row in a case, or None when it is not there, or not without failures."""
+        """Return a contender's row in a case, or None when it is not there, or not without trouble."""
         for row in self.tables.get(case, ()):
             if row.contender.name == name:
-                return None if row.failures else row
+                return None if row.trouble else row
         return None
 
     def text(self) -> str:
@@ -154,7 +155,7 @@ class Report:
                  "requests/s to nginx", "us to nginx"],
                 [self._measured(case, row) for row in rows],
             )  # fmt: skip
-            lines += [f"{row.contender.name}: {row.failures} requests FAILED" for row in rows if row.failures]
+            lines += [f"{row.contender.name} FAILED: {row.trouble}" for row in rows if row.trouble]
             lines.append("")
         lines += [
             "us is microseconds of processor time per request; to nginx: relative to nginx, or to nginx and the",
@@ -173,7 +174,7 @@ class Report:
     def _ratios(self, case: Case, row: Row) -> list[str]:
         """Return requests/s, median, 99th percentile and processor time relative to the peer's."""
         peer = self.row(case, row.contender.entry.peer)
-        if peer is None or row.failures:
+        if peer is None or row.trouble:
             return ["-"] * 4
         pairs = (
             (row.per_second, peer.per_second),
@@ -207,6 +208,14 @@ class Report:
                 ]
         lines += ["", "## Aims", "", *_piped(["aim", "wanted", "measured", ""], self._aims())]
         return "\n".join(lines) + "\n"
+
+
+def _trouble(visits: Sequence[Visit]) -> str:
+    failures = sum(visit.result.failures for visit in visits)
+    silent = sum(not visit.result.requests for visit in visits)
+    parts = [f"{failures} requests were not answered with 200"] if failures else []
+    parts += [f"nothing was answered in {silent} of {len(visits)} rounds"] if silent else []
+    return ", ".join(parts)
 
 
 def _ratio(ours: float, theirs: float) -> float:

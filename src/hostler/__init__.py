@@ -5,6 +5,7 @@ Everything that a program needs is here; `hostler.stages` has the stages, `hostl
 
 from __future__ import annotations
 
+from hostler.applications import serve
 from hostler.client.forwarder import Forwarder
 from hostler.config.model import (
     ActiveHealthCheck,
@@ -38,6 +39,7 @@ from hostler.errors import (
     Reason,
     Side,
     UnsupportedError,
+    WorkerError,
 )
 from hostler.exchange import Exchange, Handler, Kind, Outcome
 from hostler.pipeline import Next, Stage, compose
@@ -53,5 +55,5 @@ __all__ = [
     "HttpClient", "HttpRequest", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerOptions", "SessionAffinity", "Side",
-    "Stage", "Timeouts", "UnsupportedError", "compose", "queue", "run", "serving",
+    "Stage", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ Exceptions are for whoever calls hostler::
      +-- UnsupportedError       this platform, or this version of hostler, cannot do that
      +-- ProtocolError          a peer broke HTTP
      +-- DelegationError        an exchange cannot be delegated any more
+     +-- WorkerError            a worker process cannot start
      +-- QueueError             a request queue cannot be used
           +-- QueueNameError    not a legal queue name
           +-- NoSuchQueueError  no process holds a queue of that name
@@ -46,6 +47,7 @@ __all__ = [
     "Reason",
     "Side",
     "UnsupportedError",
+    "WorkerError",
 ]
 
 
@@ -97,6 +99,10 @@ class ProtocolError(HostlerError):
 
 class DelegationError(HostlerError, RuntimeError):
     """An exchange that cannot be delegated: its body was read, its response has begun, or it is over."""
+
+
+class WorkerError(HostlerError, RuntimeError):
+    """A worker process that cannot start: its application cannot be imported, or refuses to."""
 
 
 class QueueError(HostlerError):

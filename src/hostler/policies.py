@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -42,6 +42,12 @@ def _lower(*layers: _Factories) -> _Factories:
     return {name.lower(): factory for layer in layers for name, factory in layer.items()}
 
 
+def _spelled(names: Iterable[str], known: Iterable[str]) -> frozenset[str]:
+    """Give hostler's own names in YARP's spelling."""
+    spelling = {name.lower(): name for name in known}
+    return frozenset(spelling.get(name, name) for name in names)
+
+
 @frozen(kw_only=True)
 class Policies:
     """The policies that a proxy's configuration may name, without case: yours on top of hostler's.
@@ -58,10 +64,11 @@ class Policies:
 
     def names(self) -> check.Policies:
         """Return the names, for `config.check`."""
+        known = check.Policies()
         return check.Policies(
-            balance=frozenset(self.balance),
-            affinity=frozenset(self.affinity),
-            passive_health=frozenset(self.passive_health),
+            balance=_spelled(self.balance, known.balance),
+            affinity=_spelled(self.affinity, known.affinity),
+            passive_health=_spelled(self.passive_health, known.passive_health),
         )
 
     def equip(self, config: Cluster, previous: LiveCluster | None) -> Equipment:

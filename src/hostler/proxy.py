@@ -18,6 +18,7 @@ from hostler.fleet import Fleet
 from hostler.pipeline import compose, lifespans
 from hostler.policies import Policies
 from hostler.routing.table import Match, Miss, MissKind, Table
+from hostler.server.check import check_prefixes
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
     from hostler.config.model import Cluster, Route
+    from hostler.errors import Problem
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveCluster, LiveDestination
     from hostler.pipeline import Stage
     from hostler.server.base import DelegationRule, Server
 
-__all__ = ["DEFAULT_PIPELINE", "Proxy"]
+__all__ = ["DEFAULT_PIPELINE", "Proxy", "find_problems"]
 
 _log = logging.getLogger("hostler.proxy")
 
@@ -52,6 +54,14 @@ class _Snapshot:
 class _Rule:
     key: tuple[str, str]
     rule: DelegationRule
+
+
+def find_problems(config: Config, policies: Policies | None = None) -> list[Problem]:
+    """List everything that keeps a proxy from running with a configuration."""
+    prefixes = list(check_prefixes(config))
+    reported = {problem.path for problem in prefixes}
+    found = check(config, policies=(policies or Policies()).names())
+    return prefixes + [problem for problem in found if problem.path not in reported]
 
 
 class Proxy:
@@ -121,7 +131,7 @@ class Proxy:
         Destinations that are in both, by id, keep their health and counts. Raises ConfigError with every problem;
         then nothing has changed.
         """
-        problems = check(config, policies=self._policies.names())
+        problems = find_problems(config, self._policies)
         if problems:
             raise ConfigError(problems)
         table = Table(config.routes)

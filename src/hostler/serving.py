@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -19,13 +20,27 @@ from hostler.stages.access import AccessLog
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
     from hostler.exchange import Handler
     from hostler.server.base import Server
     from hostler.server.options import ServerOptions
 
-__all__ = ["DEFAULT_URL", "GRACE", "Serving", "run", "run_loop", "serving", "stop_signal"]
+__all__ = [
+    "DEFAULT_URL",
+    "GRACE",
+    "Serving",
+    "Stop",
+    "announce",
+    "on_signals",
+    "run",
+    "run_loop",
+    "run_until_stopped",
+    "serving",
+    "stop_signal",
+    "stop_signals",
+    "write_out",
+]
 
 DEFAULT_URL: Final = "http://localhost:5000/"
 GRACE: Final = 30.0
@@ -75,44 +90,137 @@ async def serving(
     log = None if write_line is None else AccessLog(write_line)
     server = make_server(handler if log is None else compose([log], handler), options)
     async with AsyncExitStack() as stack:
+        if log is not None:
+            stack.callback(log.flush)
         lifespan = getattr(handler, "lifespan", None)
         if lifespan is not None:
             await stack.enter_async_context(lifespan(server))
+        stack.push_async_callback(server.stop, grace)
+        settled = await server.listen(prefixes)
+        if sockets is not None:
+            await server.listen_on(*sockets)
+            settled += sockets[0]
+        if queue is not None:
+            await server.join(queue, mode)
+        yield Serving(server, settled)
+
+
+# -- until a signal ---------------------------------------------------------------------------------------------------
+
+
+class Stop:
+    """The wish to stop. The first one ends `wait`; the second, or one that nobody waits for, cancels the program."""
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self._scope = scope
+        self._asked = asyncio.Event()
+        self._waited = False
+        self.status = 0
+        """The program's exit status: 128 and the signal's number when it had to be asked twice."""
+
+    async def wait(self) -> None:
+        """Wait for the first wish. Call it once everything is in place."""
+        self._waited = True
+        await self._asked.wait()
+
+    def request(self, number: int = signal.SIGTERM) -> None:
+        """Ask to stop, as the signal `number` does."""
+        again = self._asked.is_set()
+        self._asked.set()
+        if again:
+            self.status = 128 + number
+        if again or not self._waited:
+            self._scope.cancel()
+
+
+@contextmanager
+def stop_signals(*numbers: signal.Signals) -> Iterator[Stop]:
+    """Have signals, SIGINT and SIGTERM unless others are named, ask the body to stop; the second cancels it."""
+    with anyio.CancelScope() as scope:
+        stop = Stop(scope)
+        with on_signals(numbers or (signal.SIGINT, signal.SIGTERM), stop.request):
+            yield stop
+
+
+@contextmanager
+def on_signals(numbers: Iterable[signal.Signals], callback: Callable[[int], object]) -> Iterator[None]:
+    """Call back from the event loop when one of the signals arrives."""
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        before = {number: signal.getsignal(number) for number in numbers}
+        for number in before:
+            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(callback, number))
         try:
-            settled = await server.listen(prefixes)
-            if sockets is not None:
-                await server.listen_on(*sockets)
-            if queue is not None:
-                await server.join(queue, mode)
-            yield Serving(server, settled)
+            yield
         finally:
-            await server.stop(grace)
-            if log is not None:
-                log.flush()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    else:
+        handled = tuple(numbers)
+        for number in handled:
+            loop.add_signal_handler(number, callback, number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
 
 
 async def stop_signal() -> None:
     """Wait for SIGINT or SIGTERM."""
-    signals = [signal.SIGINT, signal.SIGTERM]
-    with anyio.open_signal_receiver(*signals) as received:
-        async for _ in received:
-            return
+    with stop_signals() as stop:
+        await stop.wait()
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run a program on the fastest event loop that this platform has."""
+    """Run a program on the fastest event loop that this platform has.
+
+    The collector of cycles is told to leave alone what exists by now, and to look seldom: an exchange leaves none.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 - for mypy, which checks each platform's own branch
         try:
-            import uvloop  # noqa: PLC0415 - not on every platform
+            import uvloop  # noqa: PLC0415 - not everywhere
         except ImportError:
             return None
         return uvloop.new_event_loop
-    return None
+
+
+async def run_until_stopped(
+    handler: Handler,
+    urls: Iterable[str] = (),
+    *,
+    queue: str | None = None,
+    mode: QueueMode = QueueMode.CREATE_OR_ATTACH,
+    options: ServerOptions | None = None,
+    grace: float = GRACE,
+    quiet: bool = False,
+) -> int:
+    """Serve a handler until SIGINT or SIGTERM; returns the exit status.
+
+    Without `urls` those of the handler's configuration are listened on, and without those either, and without a
+    queue, http://localhost:5000/.
+    """
+    configured = getattr(getattr(handler, "config", None), "urls", ())
+    wanted = tuple(urls) or configured or (() if queue is not None else (DEFAULT_URL,))
+    write = None if quiet else write_out
+    with stop_signals() as stop:
+        async with serving(
+            handler, wanted, queue=queue, mode=mode, options=options, grace=grace, write_line=write
+        ) as served:
+            announce(served.prefixes)
+            if queue is not None:
+                write_out(f"serving queue {queue} in this process\n")
+            await stop.wait()
+    return stop.status
 
 
 def run(
@@ -127,24 +235,14 @@ def run(
 
     `urls` are URL prefixes; none means those of the proxy's configuration, else http://localhost:5000/. `quiet`
     switches off the line per exchange on standard output. On the signal no new connections are taken, and exchanges
-    in progress have `grace` seconds. Raises ListenError, PrefixError.
+    in progress have `grace` seconds; a second signal ends them at once. Raises ListenError, PrefixError.
     """
-    configured = getattr(getattr(handler, "config", None), "urls", ())
-    wanted = tuple(urls) or configured or (DEFAULT_URL,)
-    write = None if quiet else write_out
-
-    async def main() -> int:
-        async with serving(handler, wanted, options=options, grace=grace, write_line=write) as served:
-            announce(served)
-            await stop_signal()
-        return 0
-
-    run_loop(main)
+    run_loop(lambda: run_until_stopped(handler, urls, options=options, grace=grace, quiet=quiet))
 
 
-def announce(served: Serving) -> None:
+def announce(prefixes: Iterable[UrlPrefix]) -> None:
     """Print where a server listens."""
-    for prefix in served.prefixes:
+    for prefix in prefixes:
         write_out(f"listening on {prefix}\n")
 
 

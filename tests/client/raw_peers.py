@@ -36,7 +36,22 @@ class Answer:
 
 
 def lines(block):
-    return [tuple(line.split(b": ", 1)) for line in block.split(b"\r\n") if line]
+    """Take header lines apart; each must be `name: value`."""
+    found = []
+    for line in block.split(b"\r\n"):
+        if line:
+            name, colon, value = line.partition(b":")
+            assert name, line
+            assert colon, line
+            found.append((name, value.strip(b" ")))
+    return found
+
+
+async def until(condition):
+    """Wait for what no event tells of: that something arrived at the other end, say."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 class Peer:
@@ -139,8 +154,8 @@ class Peer:
 class Destination:
     """A destination: each connection runs `script(peer)`; what goes wrong in it fails the test."""
 
-    def __init__(self, script, *, close=True):
-        self._script, self._close = script, close
+    def __init__(self, script):
+        self._script = script
         self.connections = 0
         self.peers = []
         self._tasks = []
@@ -159,9 +174,10 @@ class Destination:
     async def _run(self, peer):
         try:
             await self._script(peer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the proxy was done with the connection first
         finally:
-            if self._close:
-                peer.close()
+            peer.close()
 
 
 @asynccontextmanager
@@ -191,10 +207,7 @@ def answering(*answers):
 
     async def script(peer):
         while True:
-            try:
-                await peer.head()
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
+            await peer.head()
             peer.send(left.pop(0) if len(left) > 1 else left[0])
 
     return script

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hostler.asgi.messages import ASGIApplication
     from hostler.exchange import Exchange, Outcome
     from hostler.http.message import Request
+    from hostler.server.base import Server
 
 __all__ = ["Application", "Timer", "WebSocketOptions", "load"]
 
@@ -79,7 +80,7 @@ class Application:
             return await self._websocket(exchange)
         return await HttpCycle(exchange).run(self.app, http_scope(exchange, self.state))
 
-    def lifespan(self) -> AbstractAsyncContextManager[None]:
+    def lifespan(self, server: Server | None = None) -> AbstractAsyncContextManager[None]:
         """Start the application on entry, stop it on exit; raises LifespanError when it refuses to start."""
         self.state.clear()
         return lifespan(self.app, self.state)

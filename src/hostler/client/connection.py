@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from hostler.client.heads import response_headers
+from hostler.client.heads import offered_upgrade, response_headers
 from hostler.deadline import Deadline
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import ClosingBody, body_reader, encode_chunk, encode_last_chunk
@@ -46,7 +46,10 @@ class DestinationConnection(asyncio.Protocol):
         self.used = False
         """It has answered a request before."""
         self.closed = False
+        self.counted = False
+        """The pool counts it among its connections."""
         self.write_paused = False
+        self._informed = False
         self._reader = ResponseReader("")
         self._body: Body | None = None
         self._tunnel = False
@@ -61,12 +64,15 @@ class DestinationConnection(asyncio.Protocol):
         self.transfer = transfer
         self._reader.method = method
         self._body = None
+        self._informed = False
         self.transport.write(head)
 
     def release(self) -> None:
         """Be done with the transfer: back to the pool if the connection can carry another, else closed."""
         self.transfer = None
-        reusable = self._reusable and not self.closed and not self.transport.is_closing()
+        reusable = (
+            self._reusable and not self.closed and not self.write_paused and not self.transport.is_closing()
+        )
         self._reusable = False
         if reusable:
             self.used = True
@@ -82,16 +88,16 @@ class DestinationConnection(asyncio.Protocol):
     @property
     def answer_begun(self) -> bool:
         """Whether any byte of an answer has come."""
-        return self._body is not None or self._reader.begun
+        return self._informed or self._body is not None or self._reader.begun
 
-    def close(self) -> None:
-        """Close; what was written is still sent."""
+    def close(self, *, flush: bool = True) -> None:
+        """Close; what was written is still sent, unless nobody waits for that any more."""
         self.transfer = None
         self.deadline.close()
         if not self.closed:
             self.closed = True
             self._pool.forget(self)
-            self.transport.abort() if self.write_paused else self.transport.close()
+            self.transport.close() if flush and not self.write_paused else self.transport.abort()
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
@@ -126,12 +132,15 @@ class DestinationConnection(asyncio.Protocol):
                     transfer.stream.write(data)
                 return
             if response.status < 200:
+                self._informed = True
                 transfer.stream.inform(response.status, response_headers(response).pairs())
                 continue
             body = self._body = body_reader(response.framing)
             self._reusable = response.keep_alive
             pieces = body.feed(data) if data or body.done else []
             transfer.answered(response, pieces.pop(0) if pieces else b"")
+            if transfer.done.done():
+                return  # the head cannot be passed on, or the client is gone
             self._pass_on(transfer, body, pieces)
             return
 
@@ -247,7 +256,9 @@ class Transfer:
             self._client_ended = True
             if self._destination_ended:
                 self._finish(None)
-            elif not transport.is_closing() and transport.can_write_eof():
+            elif not transport.can_write_eof():
+                self._finish(None)  # TLS has no half-open connections
+            elif not transport.is_closing():
                 transport.write_eof()
             return
         self.request_sent = True
@@ -263,6 +274,8 @@ class Transfer:
 
     def pause(self) -> None:
         """Read no more of the response for now."""
+        if self.done.done():
+            return  # the connection is idle, or another's
         self._paused = True
         transport = self._connection.transport
         if not transport.is_closing():
@@ -270,6 +283,8 @@ class Transfer:
 
     def resume(self) -> None:
         """Read on."""
+        if self.done.done():
+            return
         self._paused = False
         self.touch()
         transport = self._connection.transport
@@ -285,7 +300,7 @@ class Transfer:
 
     def switched(self, response: Response) -> bool:
         """Send a 101 on, and become a tunnel; returns whether it was one that the client had asked for."""
-        if self._exchange.request.upgrade is None or not self.request_sent:
+        if not self.request_sent or offered_upgrade(self._exchange) is None:
             raise ProtocolError("the destination switches protocols, and nobody asked for it")
         self._answered = self._tunnel = True
         headers = response_headers(response)
@@ -344,10 +359,13 @@ class Transfer:
             self._finish(Failure(Reason.REQUEST, detail, exc))
 
     def _may_retry(self) -> bool:
-        """Whether sending the request again is safe: no byte of an answer came, and none of the body is gone."""
+        """Whether sending the request again is safe: no byte of an answer came, and none of the body is gone.
+
+        What is not idempotent only while its body is to come, so that nobody can have acted on it (RFC 9110 9.2.2).
+        """
         if self._fed or self._connection.answer_begun:
             return False
-        return self.method in _IDEMPOTENT or not self._exchange.request.framing
+        return self.method in _IDEMPOTENT or not self.request_sent
 
     def timed_out(self) -> None:
         """Give up: nothing moved for the activity timeout."""
@@ -367,4 +385,4 @@ class Transfer:
         if not self.done.done():
             self.done.set_result(result)
             if close:
-                self._connection.close()
+                self._connection.close(flush=result is None)

@@ -41,6 +41,7 @@ class Forwarder:
         self._request = http_request or HttpRequest()
         self._context = context
         self._pools: dict[tuple[str, str | None], tuple[Upstream, Pool]] = {}
+        self._closed = False
 
     async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
         """Forward the exchange to a destination, or to an address; the outcome says how it went.
@@ -85,14 +86,16 @@ class Forwarder:
             if result is not RETRY:
                 return result
 
-    @staticmethod
-    async def _connect(pool: Pool) -> DestinationConnection | Failure:
+    async def _connect(self, pool: Pool) -> DestinationConnection | Failure:
+        patience = self._request.activity_timeout
         try:
-            return await pool.connect()
+            async with asyncio.timeout(patience):
+                return await pool.connect()
         except TimeoutError as error:
-            return Failure(Reason.REQUEST_TIMED_OUT, f"no connection within {CONNECT_TIMEOUT:g} s", error)
-        except OSError as error:
-            return Failure(Reason.REQUEST, str(error), error)
+            detail = f"no connection within {min(patience, CONNECT_TIMEOUT):g} s"
+            return Failure(Reason.REQUEST_TIMED_OUT, detail, error)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver can be asked for
+            return Failure(Reason.REQUEST, str(error) or repr(error), error)
 
     @staticmethod
     def _failed(exchange: Exchange, address: str, failure: Failure) -> Outcome:
@@ -110,10 +113,14 @@ class Forwarder:
             if self._context is None:
                 self._context = _tls_context(self._client)
             context = self._context
-        return upstream, Pool(upstream, context, self._client.max_connections_per_server)
+        pool = Pool(upstream, context, self._client.max_connections_per_server)
+        if self._closed:
+            pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
+        return upstream, pool
 
     def close(self) -> None:
         """Close the idle connections; those in use close when their exchange is over."""
+        self._closed = True
         for _, pool in self._pools.values():
             pool.close()
 

@@ -13,6 +13,7 @@ from hostler.http.target import join
 if TYPE_CHECKING:
     from hostler.client.upstream import Upstream
     from hostler.exchange import Exchange
+    from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
 
 __all__ = ["offered_upgrade", "request_head", "response_headers"]
@@ -23,6 +24,8 @@ _REPLACED: Final = HOP_BY_HOP | {
 _HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 """Options of Connection that name no header which would otherwise be passed on."""
 
+_PROTO_HTTP: Final = b"X-Forwarded-Proto: http"
+_PROTO_HTTPS: Final = b"X-Forwarded-Proto: https"
 _NEVER_NOMINATED: Final = frozenset({b"host", b"content-length"})
 """What Connection may not take away: the message would be another one."""
 
@@ -43,21 +46,27 @@ def request_head(exchange: Exchange, upstream: Upstream) -> bytes:
     """
     request = exchange.request
     kept = passed_on(request.headers, _REPLACED)
-    lines, pairs = ([], kept.pairs()) if kept.lines is None else (kept.lines.values(), [])
-    added = [(b"X-Forwarded-For", exchange.client[0].encode("ascii"))]
-    if request.host:
-        added.append((b"X-Forwarded-Host", request.host))
-    added.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
-    if exchange.path_base:
-        added.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
-    if request.framing == CHUNKED:
-        added.append((b"Transfer-Encoding", b"chunked"))
-    if request.upgrade is not None and (upgrade := offered_upgrade(exchange)) is not None:
-        added += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade))
     target = exchange.target
     path = target.forward_after(exchange.path_base) if exchange.path_base else target.forward_path
     url = join(upstream.base_path, path, target.query)
-    return encode_request(request.method, url, pairs + added, [upstream.host_line, *lines])
+    # what is added is ours, or stood in a well-formed head: only headers that were changed need a look
+    lines = [upstream.host_line]
+    changed: RawHeaders = []
+    if kept.lines is not None:
+        lines += kept.lines.values()
+    else:
+        changed = kept.pairs()
+    lines.append(b"X-Forwarded-For: " + exchange.client[0].encode("ascii"))
+    if request.host:
+        lines.append(b"X-Forwarded-Host: " + request.host)
+    lines.append(_PROTO_HTTPS if exchange.scheme == "https" else _PROTO_HTTP)
+    if request.framing == CHUNKED:
+        lines.append(b"Transfer-Encoding: chunked")
+    if exchange.path_base:
+        changed.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
+    if request.upgrade is not None and (upgrade := offered_upgrade(exchange)) is not None:
+        changed += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade))
+    return encode_request(request.method, url, changed, lines)
 
 
 def response_headers(response: Response) -> Headers:

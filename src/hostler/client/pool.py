@@ -55,18 +55,25 @@ class Pool:
             self._waiting.append(waiter)
             try:
                 await waiter
-            finally:
+            except asyncio.CancelledError:
                 if waiter in self._waiting:
                     self._waiting.remove(waiter)
+                else:
+                    self._admit()  # the place was ours, and goes to the next
+                raise
             if (connection := self.take()) is not None:
                 return connection
         self._open += 1
         try:
-            return await self._connect()
+            connection = await self._connect()
+            if connection.closed:
+                raise ConnectionResetError("the destination closed the connection at once")
         except BaseException:
             self._open -= 1
             self._admit()
             raise
+        connection.counted = True
+        return connection
 
     async def _connect(self) -> DestinationConnection:
         loop = asyncio.get_running_loop()
@@ -92,6 +99,9 @@ class Pool:
 
     def forget(self, connection: DestinationConnection) -> None:
         """Note that a connection is closed."""
+        if not connection.counted:
+            return
+        connection.counted = False
         self._open -= 1
         if connection in self._idle:
             self._idle.remove(connection)

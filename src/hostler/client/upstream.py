@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -9,6 +10,7 @@ from attrs import frozen
 __all__ = ["Upstream"]
 
 _PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 @frozen
@@ -32,24 +34,29 @@ class Upstream:
     @classmethod
     def parse(cls, address: str, host: str | None = None) -> Upstream:
         """Take an address apart; raises ValueError, naming it, when it is not an http or https URL with a host."""
-        parts = urlsplit(address)
-        if (
-            parts.scheme not in _PORTS
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.username
-        ):
-            raise ValueError(
-                f"{address!r} is not a destination: write it as http://host[:port][/path] or https://..."
-            )
+        try:
+            parts = urlsplit(address)
+            port = parts.port
+        except ValueError:
+            raise _not_one(address) from None
         authority = parts.netloc
+        plain = address.isascii() and not {"?", "#", "@"} & set(address)
+        if parts.scheme not in _PORTS or not parts.hostname or not plain or _UNSAFE.search(address):
+            raise _not_one(address)
+        if host and (not host.isascii() or _UNSAFE.search(host)):
+            raise ValueError(f"{host!r} is not a host for {address}: write it as name[:port]")
         server_name = urlsplit(f"//{host}").hostname or parts.hostname if host else parts.hostname
         return cls(
             parts.scheme,
             parts.hostname,
-            parts.port or _PORTS[parts.scheme],
+            _PORTS[parts.scheme] if port is None else port,
             parts.path.rstrip("/").encode("ascii"),
             b"Host: " + (host or authority).encode("ascii"),
             server_name,
         )
+
+
+def _not_one(address: str) -> ValueError:
+    return ValueError(
+        f"{address!r} is not a destination: write it as http://host[:port][/path] or https://..."
+    )

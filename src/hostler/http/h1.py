@@ -102,11 +102,10 @@ class _Head(ABC):
     def _headers(self, lines: list[bytes]) -> Headers:
         """Make headers of a head's lines, the first line among them; llhttp has found them well-formed."""
         del lines[0]
-        by_name = dict(zip(map(bytes.lower, self._names), lines, strict=False))
-        if len(by_name) == len(lines):
-            self._names.clear()
-            return Headers.of_lines(by_name)
+        by_name = dict(zip(map(bytes.lower, self._names), lines))  # noqa: B905 - the lengths are compared below
         self._names.clear()
+        if len(by_name) == len(lines):
+            return Headers.of_lines(by_name)
         return Headers([split_line(line) for line in lines])
 
     def _collect(self, buffer: bytes) -> None:
@@ -311,10 +310,12 @@ def encode_lines(first: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> 
 
     Raises ProtocolError when a header would break the message.
     """
+    if not raw:
+        return b"\r\n".join([first, *lines, b"\r\n"])
     for name, _ in raw:
         if name not in _names:
             _admit(name)
-    added = b"\r\n".join([b"", *map(b": ".join, raw)]) if raw else b""
+    added = b"\r\n".join([b"", *map(b": ".join, raw)])
     # one count proves that nothing smuggles a line in
     if added.count(b"\n") != len(raw) or added.count(b"\r") != len(raw) or b"\0" in added:
         raise ProtocolError("a header holds CR, LF or NUL")

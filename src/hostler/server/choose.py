@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
-
-from hostler.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import socket
@@ -28,9 +25,10 @@ def make_server(handler: Handler, options: ServerOptions | None = None) -> Serve
 
 
 def hold_queue(queue: str, mode: QueueMode) -> Hold:
-    """Hold a named queue for as long as the process lives, without serving it (HTTP.sys: the controller)."""
-    if sys.platform == "win32":
-        raise UnsupportedError("named queues of the user-mode server need Unix sockets")
+    """Hold a named queue for as long as the process lives, without serving it (HTTP.sys: the controller).
+
+    Raises QueueExistsError, NoSuchQueueError, QueueAccessError, QueueNameError; UnsupportedError on Windows.
+    """
     from hostler.server.usermode.directory import QueueDirectory  # noqa: PLC0415 - as above
 
     return QueueDirectory(queue).open(mode)

@@ -17,6 +17,7 @@ Bytes of a later request wait unparsed in `_surplus`. A lent connection in a wor
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import enum
 import logging
 import socket
@@ -32,7 +33,7 @@ from hostler.exchange import Exchange
 from hostler.http.h1 import RequestReader, encode_response
 from hostler.http.message import reason_phrase
 from hostler.http.target import parse_host, parse_target
-from hostler.server.usermode.loan import Loan, borrow_socket, bytes_written
+from hostler.server.usermode.loan import Loan, borrow_socket, bytes_read, bytes_written
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Host", "Lease", "Phase", "Placing"]
 
 _log = logging.getLogger("hostler.server")
+_LAST_CALL: Final = 0.5
+"""Seconds that an idle connection has to bring one more request in while the server stops."""
+
 _LINGER: Final = 5.0
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing resets."""
@@ -80,6 +84,9 @@ class Lease(Protocol):
     def done(self, stream: ClientStream | None, surplus: bytes, *, keep_alive: bool, complete: bool) -> None:
         """Give the connection back, with the bytes that were read too far."""
 
+    def watch(self) -> None:
+        """Notice when the client goes away."""
+
 
 @define(eq=False)
 class Host:
@@ -90,12 +97,17 @@ class Host:
     loop: asyncio.AbstractEventLoop
     connections: set[Connection] = field(factory=set)
     tasks: set[asyncio.Task[None]] = field(factory=set)
+    context: contextvars.Context = field(factory=contextvars.copy_context)
+    """What every handler starts from; not what another handler left."""
+
     draining: bool = False
     """The server is stopping: connections close after their exchange."""
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a handler; it starts at once where Python can do that."""
-        task: asyncio.Task[None] = asyncio.Task(coroutine, loop=self.loop, **_EAGER)
+        task: asyncio.Task[None] = asyncio.Task(
+            coroutine, loop=self.loop, context=self.context.copy(), **_EAGER
+        )
         if not task.done():
             self.tasks.add(task)
         return task
@@ -118,8 +130,11 @@ class Connection(asyncio.Protocol):
         self.extra_headers: list[tuple[bytes, bytes]] | None = None
         """Headers to add to the answer of a lent exchange."""
         self.deadline = Deadline(host.loop, self._on_deadline)
+        """For what the client sends."""
+        self._send_deadline = Deadline(host.loop, self._on_send_deadline)
         self.half_closed = False
         self._orderly = False
+        self._lost = False
         self.write_paused = False
         self._read_paused = False
         self._reader = RequestReader(host.options.limits)
@@ -139,9 +154,9 @@ class Connection(asyncio.Protocol):
         if self.lease is None:
             self.client = (transport.get_extra_info("peername") or ("", 0))[:2]
             self.server = (transport.get_extra_info("sockname") or ("", 0))[:2]
-            self.deadline.set(self.host.options.timeouts.idle_connection)
-            if self.host.draining:
-                self.close()
+            self.deadline.set(
+                _LAST_CALL if self.host.draining else self.host.options.timeouts.idle_connection
+            )
         else:
             # nothing is read from a lent connection until a body is wanted
             self._read_paused = True
@@ -162,19 +177,23 @@ class Connection(asyncio.Protocol):
             self.keep(data)
 
     def eof_received(self) -> bool:
-        """Note that the client sends no more; it may still be waiting for its answer."""
+        """Note that the client sends no more; it may still be waiting for its answers."""
+        if self.half_closed:
+            return True  # reading was resumed, and finds the end once more
         self.half_closed = True
         if self.phase is Phase.EXCHANGE and self._stream is not None:
             self._stream.received_eof()
-        elif self.phase is not Phase.LENT:
+        elif self.phase is not Phase.LENT and not (self.phase is Phase.HEAD and self._surplus):
             self.close()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the exchange that its client is gone."""
         self.phase = Phase.CLOSED
+        self._lost = True
         self.host.connections.discard(self)
         self.deadline.close()
+        self._send_deadline.close()
         self._settle_flush()
         if self._socket is not None:
             self._socket.detach()
@@ -189,32 +208,37 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Hold back whoever produces the response."""
         self.write_paused = True
-        self._unsent = self.transport.get_write_buffer_size()
-        self.deadline.set(self.host.options.timeouts.send)
+        self._watch_sending()
         if self._stream is not None:
             self._stream.pause_producer()
 
     def resume_writing(self) -> None:
         """Let whoever produces the response go on."""
         self.write_paused = False
-        self.deadline.clear()
+        if not self.transport.is_closing():
+            self._send_deadline.clear()
         self._settle_flush()
         if self._stream is not None:
             self._stream.resume_producer()
+        elif self.phase is Phase.HEAD and self._surplus:
+            self.resume_reading()
+            self._advance()
 
     # -- requests -------------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        """Take heads off the surplus while nothing else is under way."""
+        """Take heads off the surplus while nothing else is under way and the client takes its answers."""
         if self._advancing:
             return
         self._advancing = True
         try:
-            while self._surplus and self.phase is Phase.HEAD:
+            while self._surplus and self.phase is Phase.HEAD and not self.write_paused:
                 data, self._surplus = self._surplus, b""
                 self._take_head(data)
         finally:
             self._advancing = False
+        if self.half_closed and self.phase is Phase.HEAD and not self._surplus:
+            self.close()
 
     def _take_head(self, data: bytes) -> None:
         reader = self._reader
@@ -233,7 +257,6 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         stream = ClientStream(self, request, reader.head, reader.rest)
         exchange.stream = self._stream = stream
-        self._reader = RequestReader(self.host.options.limits)
         if self.extra_headers is not None:
             exchange.on_response(self.extra_headers_added)
         stream.task = self.host.spawn(self._serve(exchange, stream))
@@ -263,18 +286,32 @@ class Connection(asyncio.Protocol):
             stream.abort()
             raise
         except Exception as error:
-            _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
-            exchange.refuse(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+            if stream.failure is not None and isinstance(error, ConnectionError):
+                _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
+                self._give_up(exchange, stream.failure)
+            else:
+                _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
+                self._give_up(exchange, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
         else:
             if stream.is_tunnel:
+                stream.closed = True
                 self.linger()
             elif not stream.closed:
                 _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
-                exchange.refuse(Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+                self._give_up(exchange, Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
         finally:
             if stream.task is not None:
                 self.host.tasks.discard(stream.task)
                 stream.task = None
+
+    @staticmethod
+    def _give_up(exchange: Exchange, failure: Failure) -> None:
+        """Answer an exchange that its handler did not answer."""
+        try:
+            exchange.refuse(failure)
+        except Exception:
+            _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
+            exchange.stream.abort()
 
     def refuse(self, status: int, why: str) -> None:
         """Answer what is no request, and close."""
@@ -305,11 +342,16 @@ class Connection(asyncio.Protocol):
             self._read_paused = False
             self.transport.resume_reading()
 
+    def watch(self) -> None:
+        """Notice when the client of a lent connection goes away, and read nothing."""
+        if self.lease is not None:
+            self.lease.watch()
+
     def finished(self, stream: ClientStream, *, reusable: bool) -> None:
         """Go on after a complete response."""
         if self._stream is not stream:
             return
-        if not stream.body.done and reusable:
+        if not stream.body.done and reusable and not self.half_closed:
             self.phase = Phase.DRAIN
             self.deadline.set(self.host.options.timeouts.drain_entity_body)
             self.resume_reading()
@@ -318,8 +360,7 @@ class Connection(asyncio.Protocol):
         self._stream = None
         if self.lease is not None:
             self._give_back(stream, reusable=reusable)
-        elif not reusable or self.half_closed or self.host.draining:
-            self.phase = Phase.HEAD
+        elif not reusable or self.host.draining or not stream.body.done:
             if stream.body.done:
                 self.close()
             else:
@@ -333,8 +374,7 @@ class Connection(asyncio.Protocol):
         self._surplus = surplus + self._surplus if self._surplus else surplus
         if self._read_paused:
             self.resume_reading()
-        if self._surplus:
-            self._advance()
+        self._advance()
         if self.phase is Phase.HEAD and not self._reader.begun:
             self.deadline.set(self.host.options.timeouts.idle_connection)
 
@@ -342,6 +382,7 @@ class Connection(asyncio.Protocol):
         lease, self.lease = self.lease, None
         self.phase = Phase.CLOSED
         self.deadline.close()
+        self._watch_sending()
         self.host.connections.discard(self)
         if lease is not None:
             keep_alive = reusable and not self.half_closed
@@ -374,15 +415,22 @@ class Connection(asyncio.Protocol):
             return None
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         sock = self.socket()
-        return Loan(sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock))
+        # without a body to come, the other process reads nothing
+        read = None if self._stream is None or self._stream.body.done else bytes_read(sock)
+        return Loan(sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock), read)
 
     def take_back(self) -> None:
         """Go on with an exchange that nobody took."""
-        self.phase = Phase.EXCHANGE
+        if not self._lost:
+            self.phase = Phase.EXCHANGE
 
     def returned(self, result: Returned) -> None:
         """Go on after a loan."""
         self._stream = None
+        if self._lost:
+            return
+        # nobody else has the socket any more: closing it resets, and nothing need be shut before
+        self.phase = Phase.HEAD
         if result.failure is not None:
             self.abort()
         elif not result.keep_alive or self.host.draining:
@@ -399,15 +447,27 @@ class Connection(asyncio.Protocol):
 
     # -- ending ---------------------------------------------------------------------------------------------------
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether closing now would lose a request, or part of an answer."""
+        if self.phase is Phase.LINGER or self.transport.is_closing():
+            return self.transport.get_write_buffer_size() > 0
+        return True
+
     def stop_when_idle(self) -> None:
-        """Close now if no exchange is under way; otherwise after it (the server is stopping)."""
-        if self.phase is Phase.HEAD:
-            self.close()
+        """Close soon if no exchange is under way; otherwise after it (the server is stopping).
+
+        A client that has just connected, or got an answer, may have a request on the way, and a moment for it.
+        """
+        if self.phase is Phase.HEAD and not self._reader.begun:
+            self.deadline.set(_LAST_CALL)
 
     def stop_now(self) -> None:
         """Close, whatever is under way (the server's patience is over)."""
         if self._stream is not None and not self._stream.closed:
             self._stream.abort()
+        elif self.phase is Phase.LINGER:
+            self.close()
         else:
             self.abort()
 
@@ -415,12 +475,14 @@ class Connection(asyncio.Protocol):
         """Close once everything written has been sent."""
         self.deadline.clear()
         self._orderly = True
+        self.phase = Phase.CLOSED
         self.transport.close()
+        self._watch_sending()
 
     def abort(self) -> None:
         """Close now, with a reset, so that a client cannot take what it got for all there is."""
         self.deadline.clear()
-        if self.transport.is_closing():
+        if self._lost or (self.transport.is_closing() and not self.transport.get_write_buffer_size()):
             return
         sock = self.socket()
         try:
@@ -443,19 +505,30 @@ class Connection(asyncio.Protocol):
         self.transport.write_eof()
         self.resume_reading()
         self.deadline.set(_LINGER)
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        """Give the client its time to take some of what is written and not yet with the system."""
+        self._unsent = self.transport.get_write_buffer_size()
+        if self._unsent:
+            self._send_deadline.set(self.host.options.timeouts.send)
+
+    def _on_send_deadline(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent < self._unsent:
+            self._watch_sending()
+        elif unsent:
+            self.abort()
 
     def _on_deadline(self) -> None:
-        if self.write_paused:
-            unsent = self.transport.get_write_buffer_size()
-            if unsent < self._unsent:
-                self._unsent = unsent
-                self.deadline.set(self.host.options.timeouts.send)
-            else:
-                self.abort()
-        elif self.phase is Phase.HEAD and self._reader.begun:
+        if self.phase is Phase.HEAD and self._reader.begun:
             self.refuse(408, "the request's head did not come in time")
         elif self.phase is Phase.EXCHANGE and self._stream is not None:
             self._stream.body_timed_out()
+        elif self.phase is Phase.LINGER and self.transport.get_write_buffer_size():
+            self.deadline.set(_LINGER)
+        elif self.phase is Phase.HEAD and self._surplus:
+            self.deadline.set(self.host.options.timeouts.idle_connection)  # its next answer waits for it to read
         else:
             self.close()
 

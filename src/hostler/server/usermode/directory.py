@@ -90,11 +90,12 @@ class Hold:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let go, and tell the lenders."""
+        """Let go, and tell the lenders; the last to let go clears the queue away."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
             self.directory.poke()
+            self.directory.clear()
 
 
 class QueueDirectory:
@@ -164,9 +165,23 @@ class QueueDirectory:
         return Hold(self, descriptor)
 
     def _sweep(self) -> None:
-        """Clear away the member sockets that killed processes left."""
-        for path in self.path.glob("member-*"):
+        """Clear away the member sockets that killed processes left, half-made ones too."""
+        for path in [*self._find("member-*"), *self._find(".member-*")]:
             path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove the directory if no process holds the queue, and no lender waits for it to come back."""
+        with contextlib.suppress(OSError), self._guard():
+            if not self._is_held():
+                self._sweep()
+                (self.path / "hold").unlink(missing_ok=True)
+                self.path.rmdir()
+
+    def _find(self, pattern: str) -> list[Path]:
+        try:
+            return sorted(self.path.glob(pattern))
+        except OSError:
+            return []  # the directory is gone
 
     # -- sockets --------------------------------------------------------------------------------------------------
 
@@ -193,10 +208,7 @@ class QueueDirectory:
 
     def members(self) -> list[Path]:
         """Return the sockets of the members, dead ones perhaps among them."""
-        try:
-            return sorted(self.path.glob("member-*"))
-        except OSError:
-            return []
+        return self._find("member-*")
 
     def bind_watch(self) -> tuple[socket.socket, Path]:
         """Return a datagram socket that becomes readable when members come or go."""
@@ -211,7 +223,7 @@ class QueueDirectory:
 
     def poke(self) -> None:
         """Wake every lender that watches this queue; clear away the sockets of those that are gone."""
-        watches = sorted(self.path.glob("watch-*"))
+        watches = self._find("watch-*")
         if not watches:
             return
         with contextlib.closing(_unix_socket(socket.SOCK_DGRAM)) as sender:

@@ -150,7 +150,7 @@ class LentTransport(asyncio.Transport):
             self._end(None)
 
     def when_flushed(self, callback: Callable[[], None]) -> None:
-        """Call back once everything written is with the system; at once if it is."""
+        """Call back once everything written is with the system, at once if it is; or once the connection is lost."""
         if self._buffer:
             self._on_flushed = callback
         else:
@@ -218,7 +218,15 @@ class LentTransport(asyncio.Transport):
         if not self._lost:
             self._lost = True
             self._protocol.connection_lost(error)
+            callback, self._on_flushed = self._on_flushed, None
+            if callback is not None:
+                callback()
             self._socket.close()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection broke, or was let go of."""
+        return self._lost
 
     def release(self) -> None:
         """Close our copy of the descriptor without a word to the protocol: the connection goes back."""

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, frozen
 
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
 if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.exchange import Address
 
-__all__ = ["Loan", "Returned", "borrow_socket", "bytes_written"]
+__all__ = ["Loan", "Returned", "borrow_socket", "bytes_read", "bytes_written"]
 
 
 @define(eq=False)
@@ -31,9 +35,14 @@ class Loan:
     written: int | None
     """What the kernel counts as written on the connection before the loan; None when it does not say."""
 
+    read: int | None = None
+    """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
+
     def untouched(self) -> bool:
-        """Whether the kernel vouches that nothing was sent on the connection since."""
-        return self.written is not None and bytes_written(self.socket) == self.written
+        """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
+        if self.written is None or bytes_written(self.socket) != self.written:
+            return False
+        return self.read is None or bytes_read(self.socket) == self.read
 
 
 @frozen
@@ -67,6 +76,30 @@ def bytes_written(sock: socket.socket) -> int | None:
     (unsent,) = struct.unpack_from("=I", info, 144)  # tcpi_notsent_bytes
     sent, again = struct.unpack_from("=QQ", info, 200)  # tcpi_bytes_sent, tcpi_bytes_retrans
     return int(sent - again + unsent)
+
+
+def bytes_read(sock: socket.socket) -> int:
+    """Return how many bytes anybody has read from a TCP connection (Linux, TCP_INFO); -1 where nobody knows.
+
+    The end of the client's stream may count as a byte.
+    """
+    if not sys.platform.startswith("linux"):
+        return -1
+    try:
+        waiting = _unread(sock)
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        while waiting != (waiting := _unread(sock)):
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+    except OSError:
+        return -1
+    (received,) = struct.unpack_from("=Q", info, 128)  # tcpi_bytes_received
+    return int(received) - waiting
+
+
+def _unread(sock: socket.socket) -> int:
+    if sys.platform == "win32":
+        return 0
+    return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
 
 
 def borrow_socket(descriptor: int, address: str) -> socket.socket:

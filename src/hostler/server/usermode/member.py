@@ -8,6 +8,8 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from hostler.errors import QueueError, Reason
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection
@@ -37,7 +39,11 @@ class Member:
         self.name = hold.directory.queue
         self._host = host
         self._hold = hold
-        self._listener, self._path = hold.directory.bind_member(KIND)
+        try:
+            self._listener, self._path = hold.directory.bind_member(KIND)
+        except BaseException:
+            hold.release()
+            raise
         self._links: set[_Lender] = set()
         self.leases: set[_Lease] = set()
         self.leaving = False
@@ -50,10 +56,13 @@ class Member:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
         try:
-            self._links.add(_Lender(self, self._host, sock))
+            lender = _Lender(self, self._host, sock)
         except QueueError as error:
             sock.close()
             _log.error("queue %s: a lender is not trusted: %s", self.name, error)
+        else:
+            if not lender.link.closed:
+                self._links.add(lender)
 
     def forget(self, lender: _Lender) -> None:
         """Forget a lender that hung up; what it lent is answered all the same."""
@@ -153,12 +162,21 @@ class _Lease:
                 reason = None if complete else _why(stream)
             ahead, surplus = split(self._loan, surplus)
             last = Done(self._loan, status, received, sent, keep_alive and reason is None, reason, surplus)
-            self.transport.when_flushed(lambda: self._give_back([*ahead, last]))
+            flushing = not self.transport.is_lost
+            self.transport.when_flushed(lambda: self._give_back(ahead, last, flushing=flushing))
 
-    def _give_back(self, packets: list[Data | Done]) -> None:
+    def watch(self) -> None:
+        """Notice when the client goes away."""
+        self.transport.watch()
+
+    def _give_back(self, ahead: list[Data], last: Done, *, flushing: bool) -> None:
+        if flushing and self.transport.is_lost:
+            # the client went away before it had all of it
+            ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, surplus=b"")
         self.transport.release()
-        for packet in packets:
+        for packet in ahead:
             self._link.send(packet)
+        self._link.send(last)
         self._member.returned(self)
 
 

@@ -187,7 +187,9 @@ def _decode(block: bytes) -> Packet:
     if kind == _Kind.LEND and flags <= 1:
         return _decode_lend(block, loan, https=bool(flags))
     if kind == _Kind.DONE and flags <= 3:
-        status, reason, _, received, sent = _DONE.unpack_from(block, _HEADER.size)
+        status, reason, zero, received, sent = _DONE.unpack_from(block, _HEADER.size)
+        if zero:
+            raise PacketError("not a packet of this format")
         if bool(flags & 2) != bool(reason):
             raise PacketError("DONE says that it failed, and not why")
         why = _REASONS[reason - 1] if reason else None

@@ -24,7 +24,7 @@ from hostler.errors import Failure, QueueError, Reason
 from hostler.server.usermode.directory import QueueDirectory, connect
 from hostler.server.usermode.link import KIND, Link
 from hostler.server.usermode.loan import Loan, Returned
-from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, split
+from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, PacketError, split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,16 +52,14 @@ class _Member:
     async def lend(self, number: int, loan: Loan, prefix: str) -> Packet | None:
         """Lend, and wait for the last packet about it; None when the member is lost."""
         done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
-        self.loans[number] = done
         ahead, data = split(number, loan.data)
-        for packet in ahead:
-            self.link.send(packet)
-        self.link.send(
-            Lend(number, loan.client, loan.server, prefix, loan.headers, data, loan.https),
-            (loan.socket.fileno(),),
-        )
+        lend = Lend(number, loan.client, loan.server, prefix, loan.headers, data, loan.https)
+        self.loans[number] = done
         try:
-            return await done
+            for packet in ahead:
+                self.link.send(packet)
+            self.link.send(lend, (loan.socket.fileno(),))
+            return await done if not self.link.closed else None
         finally:
             self.loans.pop(number, None)
             if self._retired and not self.loans:
@@ -76,7 +74,7 @@ class _Member:
     def _on_packet(self, packet: Packet, _: int) -> None:
         if isinstance(packet, Leaving):
             self.leaving = True
-        elif isinstance(packet, Data):
+        elif isinstance(packet, Data) and packet.loan in self.loans:
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
         elif isinstance(packet, (Done, GiveBack)):
             done = self.loans.get(packet.loan)
@@ -143,10 +141,13 @@ class TargetQueue:
             if sock is None:
                 continue
             try:
-                self._members[path] = _Member(self, path, sock)
+                member = _Member(self, path, sock)
             except QueueError as error:
                 sock.close()
                 _log.error("queue %s: %s is not trusted: %s", self.name, path.name, error)
+            else:
+                if not member.link.closed:
+                    self._members[path] = member
         if self._members:
             self._wake()
 
@@ -169,6 +170,15 @@ class TargetQueue:
 
     async def lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         """Have a member answer the request; a Failure means that the connection is as it was."""
+        try:
+            return await self._lend(loan, prefix)
+        except PacketError as error:
+            return Failure(Reason.REQUEST_CREATION, str(error), error)
+        finally:
+            if not self.rules:
+                self.close()  # the last rule was closed meanwhile
+
+    async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         deadline = self.loop.time() + self._options.timeouts.request_queue
         while True:
             member = self._pick()
@@ -260,6 +270,8 @@ class TargetQueue:
         if self._watch_path is not None:
             self._watch_path.unlink(missing_ok=True)
             self._watch_path = None
+            if self._directory is not None:
+                self._directory.clear()
         members, self._members = self._members, {}
         for member in members.values():
             member.retire()
@@ -296,6 +308,7 @@ class Lender:
         self._options = options
         self._targets: dict[str, TargetQueue] = {}
         self._rules: dict[tuple[str, str], Rule] = {}
+        self._closed = False
 
     def open_rule(self, queue: str, prefix: str) -> Rule:
         """Open or share a rule."""
@@ -312,17 +325,21 @@ class Lender:
 
     def close_rule(self, rule: Rule) -> None:
         """Give a rule back; the last one closes the handle."""
+        if self._closed:
+            return
         rule.users -= 1
         if rule.users:
             return
-        del self._rules[rule.queue.casefold(), rule.prefix.casefold()]
+        if self._rules.pop((rule.queue.casefold(), rule.prefix.casefold()), None) is None:
+            return  # every handle was closed before
         rule.target.rules -= 1
         if not rule.target.rules:
             del self._targets[rule.queue.casefold()]
             rule.target.close()
 
     def close(self) -> None:
-        """Close every handle."""
+        """Close every handle; rules that are given back later are closed already."""
+        self._closed = True
         for target in self._targets.values():
             target.close()
         self._targets.clear()

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["UserModeServer", "bind"]
 
 _log = logging.getLogger("hostler.server")
+_LAST_WORDS: Final = 5.0
+"""Seconds that a cancelled handler has to end in."""
+
+_LOOK_AGAIN: Final = 0.02
 _WILDCARDS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - what + and * mean
 
 
@@ -71,11 +75,9 @@ class UserModeServer:
         match = self.prefixes.match(scheme, host, server[1], server[0], target.path or "/")
         if match is not None:
             return match.path_base, match.path
-        known_host = any(
-            prefix.port == server[1] and prefix.host in {host, "+", "*", server[0], f"[{server[0]}]"}
-            for prefix in self.prefixes
-        )
-        if known_host:
+        everywhere = "[::]" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - compared, not bound
+        hosts = {host, "+", "*", server[0], f"[{server[0]}]", everywhere}
+        if any(prefix.port == server[1] and prefix.host in hosts for prefix in self.prefixes):
             raise ProtocolError(f"no URL prefix takes {target.path}", 404)
         raise ProtocolError(f"no URL prefix takes the host {host!r}")
 
@@ -116,20 +118,35 @@ class UserModeServer:
             connection.stop_when_idle()
         try:
             async with asyncio.timeout(grace):
-                while running := [task for task in host.tasks if not task.done()]:
-                    await asyncio.wait(running)
+                await self._finish()
                 for member in self._members:
                     await member.close()
         except TimeoutError:
             _log.warning("%d exchanges were not over after %g s and are aborted", len(host.tasks), grace)
-        await self._abort()
+            for task in list(host.tasks):
+                task.cancel()
+            if host.tasks:
+                await asyncio.wait(host.tasks, timeout=_LAST_WORDS)
+        finally:
+            self._drop()
 
-    async def _abort(self) -> None:
+    async def _finish(self) -> None:
+        """Wait until closing what is left loses no request and no part of an answer."""
+        host = self._host
+        while True:
+            running = [task for task in host.tasks if not task.done()]
+            if running:
+                await asyncio.wait(running, timeout=_LOOK_AGAIN)
+            elif any(connection.unfinished for connection in host.connections):
+                await asyncio.sleep(_LOOK_AGAIN)
+            else:
+                return
+
+    def _drop(self) -> None:
+        """Let go of everything now."""
         host = self._host
         for task in list(host.tasks):
             task.cancel()
-        if host.tasks:
-            await asyncio.wait(host.tasks)
         for connection in list(host.connections):
             connection.stop_now()
         for member in self._members:

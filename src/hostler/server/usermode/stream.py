@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,11 @@ HIGH_WATER: Final = 1 << 16
 """Bytes that may wait in one direction of one connection before its source is paused."""
 
 _COPY: Final = 1 << 15
+_LINES_ARE_HELD_BACK: Final = not (
+    (3, 12) <= sys.version_info < (3, 12, 8) or (3, 13) <= sys.version_info < (3, 13, 1)
+)
+"""Whether asyncio's `writelines` ever says that it is too much (CVE-2024-12254)."""
+
 _date: tuple[int, bytes] = (0, b"")
 
 
@@ -45,7 +51,7 @@ class ClientStream:
 
     __slots__ = (
         "_chunked", "_connection", "_head", "_keep_alive", "_paused", "_pump", "_remaining", "_silent", "_tunnel",
-        "_waiting", "_waits_for_100", "aborted", "body", "bytes_received", "bytes_sent", "closed", "request", "rest",
+        "_waiting", "_waits_for_100", "aborted", "body", "bytes_received", "bytes_sent", "closed", "failure", "request", "rest",
         "started", "status", "task",
     )  # fmt: skip
 
@@ -67,6 +73,8 @@ class ClientStream:
         """What followed the request, once its body is complete."""
         self.task: asyncio.Task[None] | None = None
         """The handler's task, while it runs and is not the current one."""
+        self.failure: Failure | None = None
+        """Why the client is gone, or its body no use, once that is so."""
         self.started = False
         self.closed = False
         self.aborted = False
@@ -79,6 +87,11 @@ class ClientStream:
 
     def attach(self, pump: Pump) -> None:
         """Send the body to `pump`, what waits first, and tell it about the client from now on."""
+        if self.closed:
+            if self.body.done:
+                pump.feed_end([])
+            pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
+            return
         self._pump = pump
         if self._connection.write_paused:
             pump.pause()
@@ -96,6 +109,8 @@ class ClientStream:
 
     def received(self, data: bytes) -> None:
         """Take bytes from the connection."""
+        if self.failure is not None:
+            return  # whatever it is, it is no body
         if self._tunnel:
             self.bytes_received += len(data)
             assert self._pump is not None
@@ -131,6 +146,7 @@ class ClientStream:
             if self._connection.lease is not None:
                 # what follows is the lender's to read
                 self._connection.pause_reading()
+                self._connection.watch()
             pump.feed_end(body.trailers)
         elif not self._paused:
             self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
@@ -138,6 +154,7 @@ class ClientStream:
     def _body_failed(self, failure: Failure) -> None:
         """Give up on the request's body: the connection carries nothing after this response."""
         self._keep_alive = False
+        self.failure = failure
         self._connection.deadline.clear()
         if self._pump is not None:
             self._pump.lost(failure)
@@ -190,7 +207,9 @@ class ClientStream:
         if not self.closed:
             if not self.body.done:
                 self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
-            self._connection.resume_reading()
+                self._connection.resume_reading()
+            elif self._tunnel or self._connection.lease is None:
+                self._connection.resume_reading()
 
     # -- the response ---------------------------------------------------------------------------------------------
 
@@ -212,8 +231,12 @@ class ClientStream:
         else:
             added = list(headers.pairs())
             named = {name.lower() for name, _ in added}
+            if b"content-length" in named or b"transfer-encoding" in named:
+                self._check_framing(response)
         if status != 101:
             self._frame(response, named, added)
+        elif self._pump is None and not self.closed:
+            raise RuntimeError("a 101 needs a pump that takes what the client sends from then on")
         block = encode_response(status, added, response.reason, () if lines is None else lines.values())
         if self.closed:
             return
@@ -224,6 +247,16 @@ class ClientStream:
             self._send(data, block)
         else:
             self._connection.transport.write(block)
+
+    def _check_framing(self, response: Response) -> None:
+        """Refuse headers that say something else about the body than the response does."""
+        if b"transfer-encoding" in response.headers:
+            raise ProtocolError("Transfer-Encoding is the server's to set: give the length, or none", 500)
+        lengths = response.headers.get_all_raw(b"content-length")
+        bare = self.request.method == "HEAD" or response.status in {101, 204, 304}
+        if len(lengths) != 1 or not lengths[0].isdigit() or not (bare or int(lengths[0]) == response.framing):
+            known = f"{response.framing} bytes long" if response.framing >= 0 else "of no known length"
+            raise ProtocolError(f"Content-Length is {b', '.join(lengths)!r}, and the body is {known}", 500)
 
     def _frame(self, response: Response, named: Collection[bytes], added: RawHeaders) -> None:
         """Decide how the body is framed and whether the connection lasts; add the headers that say so, and Date."""
@@ -240,7 +273,8 @@ class ClientStream:
             added.append((b"transfer-encoding", b"chunked"))
         else:
             self._keep_alive = False
-        if self._waits_for_100 or (self._connection.host.draining and self._connection.lease is None):
+        connection = self._connection
+        if (self._waits_for_100 and not self.body.done) or (connection.host.draining and connection.lease is None):
             self._keep_alive = False
         if not self._keep_alive:
             added.append((b"connection", b"close"))
@@ -280,7 +314,7 @@ class ClientStream:
             if head:
                 transport.write(head)
         elif self._chunked:
-            if size > _COPY:
+            if size > _COPY and _LINES_ARE_HELD_BACK:
                 transport.writelines((b"%s%x\r\n" % (head, size), data, b"\r\n"))
             else:
                 transport.write(head + encode_chunk(data))
@@ -341,15 +375,19 @@ class ClientStream:
             return
         self.closed = True
         pump, self._pump = self._pump, None
+        if self.failure is not None:
+            if pump is not None:
+                pump.resume()  # it knows; nobody must wait for this client to keep up
+            return
+        if self._tunnel:
+            reason = Reason.UPGRADE_REQUEST_CLIENT
+        elif self.started:
+            reason = Reason.RESPONSE_BODY_CLIENT
+        else:
+            reason = Reason.REQUEST_CANCELED if self.body.done else Reason.REQUEST_BODY_CANCELED
+        self.failure = Failure(reason, str(exc or ""))
         if pump is not None:
-            detail = str(exc or "")
-            if self._tunnel:
-                reason = Reason.UPGRADE_REQUEST_CLIENT
-            elif self.started:
-                reason = Reason.RESPONSE_BODY_CLIENT
-            else:
-                reason = Reason.REQUEST_CANCELED if self.body.done else Reason.REQUEST_BODY_CANCELED
-            pump.lost(Failure(reason, detail))
+            pump.lost(self.failure)
 
     # -- delegating -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,271 @@
+"""The command `hostler`: run, check, serve, demo.
+
+Exit status: 0 when all went well, 1 for what the message on standard error says, 2 for a file that cannot be read or
+a command line that is wrong, 128 and a signal's number when it took a second signal to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from hostler import demo
+from hostler.applications import supervise
+from hostler.asgi import Application, load
+from hostler.config.yarp import load_file
+from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
+from hostler.proxy import Proxy, find_problems
+from hostler.server.base import QueueMode
+from hostler.server.prefix import UrlPrefix
+from hostler.serving import DEFAULT_URL, GRACE, run_loop, run_until_stopped
+from hostler.worker import Work, log_to_stderr, why
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hostler.config.model import Config
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["main"]
+
+_UNREADABLE: Final = 2
+_INTERRUPTED: Final = 130
+_WORKERS: Final = 0 if sys.platform == "win32" else 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = args.command
+    with _logging(logging.INFO if getattr(args, "verbose", False) else logging.WARNING):
+        try:
+            return command(args)
+        except HostlerError as error:
+            _complain(why(error))
+            return 1
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines():
+        print(f"hostler: {line}", file=sys.stderr)
+
+
+@contextmanager
+def _logging(level: int) -> Iterator[None]:
+    handler = log_to_stderr(level)
+    try:
+        yield
+    finally:
+        logging.getLogger("hostler").removeHandler(handler)
+
+
+# -- run and check ----------------------------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        proxy = Proxy.from_file(args.config)
+    except OSError as error:
+        return _unreadable(args.config, error)
+    except ConfigError as error:
+        return _wrong(args.config, error.problems)
+    return run_loop(lambda: run_until_stopped(proxy, args.url, grace=args.grace, quiet=args.quiet))
+
+
+def _check(args: argparse.Namespace) -> int:
+    try:
+        config = load_file(args.config)
+    except OSError as error:
+        return _unreadable(args.config, error)
+    except ConfigError as error:
+        return _wrong(args.config, error.problems)
+    problems = [*find_problems(config), *_not_yet(config)]
+    if problems:
+        return _wrong(args.config, problems)
+    print(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}")
+    return 0
+
+
+def _not_yet(config: Config) -> Iterator[Problem]:
+    """Find what a server refuses once it listens, unless `--url` says otherwise."""
+    for url in config.urls:
+        if url.startswith("https://"):
+            yield Problem(
+                "Urls", f"not supported yet: {url}; put a TLS terminator in front, and write http://"
+            )
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _unreadable(path: str, error: OSError) -> int:
+    _complain(f"{path} cannot be read: {error.strerror or error}")
+    return _UNREADABLE
+
+
+def _wrong(path: str, problems: Sequence[Problem]) -> int:
+    for problem in problems:
+        _complain(f"{path}: {problem}")
+    return 1
+
+
+# -- serve and demo ---------------------------------------------------------------------------------------------------
+
+
+def _serve(args: argparse.Namespace) -> int:
+    sys.path.insert(0, os.path.abspath(args.app_dir))  # noqa: PTH100 - sys.path has strings
+    urls = args.url or (() if args.queue is not None else (DEFAULT_URL,))
+    mode = QueueMode(args.mode)
+    if args.workers:
+        level = logging.INFO if args.verbose else logging.WARNING
+        work = Work(app=args.app, queue=args.queue, grace=args.grace, quiet=args.quiet, log_level=level)
+        return run_loop(lambda: supervise(work, args.workers, urls=urls, mode=mode))
+    app = _application(args.app)
+    return run_loop(
+        lambda: run_until_stopped(app, urls, queue=args.queue, mode=mode, grace=args.grace, quiet=args.quiet)
+    )
+
+
+def _application(name: str) -> Application:
+    try:
+        return Application(load(name))
+    except HostlerError:
+        raise
+    except Exception as error:
+        raise WorkerError(why(error)) from error
+
+
+def _demo(args: argparse.Namespace) -> int:
+    try:
+        return demo.run(args.url, once=args.once)
+    except ListenError as error:
+        raise ListenError(f"{why(error)}, as in --url http://localhost:8080/") from error
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hostler",
+        description="A reverse proxy that forwards requests to addresses, or delegates them to the queues of other "
+        "processes.",
+        epilog="hostler COMMAND --help says more. Stop with Ctrl-C or SIGTERM; a second time: at once.",
+    )
+    parser.add_argument("--version", action="version", version=f"hostler {version('hostler')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_check(commands)
+    _add_serve(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
+    parser = _add(
+        commands, "run", _run, "run a proxy from a YARP document, and follow the file when it changes"
+    )
+    parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    _add_urls(parser, "listen here instead of where the document's Urls say")
+    _add_running(parser)
+
+
+def _add_check(commands: Commands) -> None:
+    parser = _add(commands, "check", _check, "say everything that is wrong with a YARP document")
+    parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = _add(
+        commands, "serve", _serve, "serve an ASGI application from a queue, on URL prefixes, or both"
+    )
+    parser.add_argument("app", metavar="MODULE:APP", help="the application, such as shop.main:app")
+    parser.add_argument("--queue", metavar="NAME", help="the request queue that proxies delegate to")
+    parser.add_argument(
+        "--mode", default=QueueMode.CREATE_OR_ATTACH.value, choices=[mode.value for mode in QueueMode],
+        help="whether the queue must be new, must be there, or either (the default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", metavar="N", type=_number_of_workers, default=_WORKERS,
+        help="worker processes, restarted when they die (default %(default)s); 0 serves in this process",
+    )  # fmt: skip
+    parser.add_argument(
+        "--app-dir", metavar="DIR", default=".", help="where MODULE is looked for first (default: here)"
+    )
+    _add_urls(parser, "listen here too; neither this nor --queue: http://localhost:5000/")
+    _add_running(parser)
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _add(
+        commands, "demo", _demo, "start a proxy, destinations and workers, to see forwarding and delegation"
+    )
+    parser.add_argument("--once", action="store_true", help="send some requests, check the answers, and stop")
+    parser.add_argument(
+        "--url",
+        metavar="PREFIX",
+        type=_prefix,
+        help="listen here (default http://localhost:5000/; --once: a free port)",
+    )
+
+
+def _add(
+    commands: Commands, name: str, command: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_urls(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--url", metavar="PREFIX", type=_prefix, action="append", default=[],
+        help=f"{text}; a URL prefix such as http://localhost:8080/ or http://+:80/shop/; may be repeated",
+    )  # fmt: skip
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--grace", metavar="SECONDS", type=_seconds, default=GRACE,
+        help="how long exchanges in progress may take after the signal to stop (default %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
+    parser.add_argument("--verbose", action="store_true", help="log more than warnings")
+
+
+def _prefix(text: str) -> str:
+    try:
+        UrlPrefix.parse(text)
+    except HostlerError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; use 0 or more")
+    return seconds
+
+
+def _number_of_workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processes; use 1 or more, or 0 for none"
+        )
+    return int(text)

@@ -1,0 +1,394 @@
+"""One transfer on one connection, without sockets: what moves when, and what is left of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hostler.client.connection import RETRY, DestinationConnection, Transfer
+from hostler.errors import Failure, Reason
+from hostler.http.message import CHUNKED
+from hostler.testing import FakeStream, exchange
+
+
+class Pipe:
+    """A transport that remembers."""
+
+    def __init__(self, *, half_close=True):
+        self.written = b""
+        self.reading, self.closing, self.aborted, self.ended = True, False, False, False
+        self._half_close = half_close
+
+    def write(self, data):
+        assert not self.closing
+        self.written += data
+
+    def writelines(self, pieces):
+        self.write(b"".join(pieces))
+
+    def pause_reading(self):
+        assert not self.closing
+        self.reading = False
+
+    def resume_reading(self):
+        assert not self.closing
+        self.reading = True
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    def abort(self):
+        self.closing = self.aborted = True
+
+    def can_write_eof(self):
+        return self._half_close
+
+    def write_eof(self):
+        self.ended = True
+
+    def get_write_buffer_size(self):
+        return 0
+
+
+class Shelf:
+    """A pool that remembers."""
+
+    def __init__(self):
+        self.kept, self.forgotten = [], []
+
+    def give_back(self, connection):
+        self.kept.append(connection)
+
+    def forget(self, connection):
+        self.forgotten.append(connection)
+
+
+class Case:
+    """An exchange whose transfer has begun."""
+
+    def __init__(self, given=None, connection=None, *, pipe=None, activity=100.0, used=False):
+        loop = asyncio.get_running_loop()
+        self.shelf = Shelf()
+        if connection is None:
+            connection = DestinationConnection(self.shelf, loop)
+            connection.connection_made(pipe or Pipe())
+            connection.used = used
+        self.connection = connection
+        self.pipe = connection.transport
+        self.exchange = given or exchange()
+        self.stream = self.exchange.stream
+        self.done = loop.create_future()
+        self.transfer = Transfer(self.exchange, connection, activity, self.done)
+        self.transfer.begin(b"HEAD")
+
+    def receive(self, data):
+        self.connection.data_received(data)
+
+    @property
+    def response(self):
+        return self.stream.response
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture
+async def case():
+    made = []
+
+    def make(*arguments, **options):
+        made.append(Case(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
+async def test_an_exchange(case):
+    here = case(exchange("POST", body=[b"one", b"two"]))
+    assert here.pipe.written == b"HEAD3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    here.receive(OK)
+    here.receive(b"ok")
+    assert here.done.result() is None
+    assert (here.response.status, here.response.body, here.response.complete) == (200, b"ok", True)
+    assert here.connection.used
+    assert (here.connection.transfer, here.connection.closed) == (None, False)
+
+
+@pytest.mark.parametrize("cut", range(1, 90, 7))
+async def test_how_an_answer_is_cut_does_not_change_it(case, cut):
+    whole = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"
+    )
+    here = case()
+    for at in range(0, len(whole), cut):
+        here.receive(whole[at : at + cut])
+    assert here.done.result() is None
+    assert [status for status, _ in here.response.informational] == [103]
+    assert here.response.body == b"abcde"
+    assert here.response.trailers.get("x-t") == "1"
+    assert here.connection.used
+
+
+async def test_a_second_request_on_the_same_connection(case):
+    first = case()
+    first.receive(OK + b"ok")
+    second = case(exchange("HEAD"), first.connection)
+    second.receive(OK)
+    assert (second.done.result(), second.response.complete, second.response.body) == (None, True, b"")
+    third = case(exchange("GET"), first.connection)
+    third.receive(b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    assert (third.response.status, third.response.complete) == (404, True)
+
+
+class LastStraw(FakeStream):
+    """A stream whose client falls behind exactly when the answer's end is written."""
+
+    def end(self, trailers=None):
+        self.client_stalls()
+        super().end(trailers)
+        self.client_reads()
+
+
+async def test_the_end_of_an_answer_that_is_too_much_for_the_client_does_not_pause_an_idle_connection(case):
+    here = case(exchange(stream=LastStraw()))
+    here.receive(OK + b"ok")
+    assert here.connection.used
+    assert here.pipe.reading
+
+
+async def test_an_answer_before_the_request_is_complete_ends_the_connection(case):
+    here = case(exchange("POST", body=None))
+    here.receive(OK + b"ok")
+    assert (here.done.result(), here.response.complete) == (None, True)
+    assert here.pipe.closing
+
+
+async def test_bytes_behind_an_answer_end_the_connection(case):
+    here = case()
+    here.receive(OK + b"okHTTP/1.1 200 OK\r\n")
+    assert here.response.complete
+    assert here.response.body == b"ok"
+    assert here.pipe.closing
+
+
+async def test_a_destination_that_does_not_keep_up_stops_the_client(case):
+    here = case(exchange("POST", body=None))
+    here.connection.pause_writing()
+    assert here.stream.paused
+    here.connection.resume_writing()
+    assert not here.stream.paused
+
+
+async def test_a_client_that_does_not_keep_up_stops_the_destination(case):
+    here = case()
+    here.stream.client_stalls()
+    assert not here.pipe.reading
+    here.stream.client_reads()
+    assert here.pipe.reading
+
+
+async def test_a_connection_with_unsent_bytes_is_not_kept(case):
+    """Its next request would begin with a client that is held back, and that nobody would let go again."""
+    here = case()
+    here.connection.pause_writing()
+    here.receive(OK + b"ok")
+    assert here.pipe.closing
+    assert here.shelf.kept == []
+
+
+async def test_after_a_failure_nothing_waits_for_a_destination_that_takes_nothing(case):
+    here = case(exchange("POST", body=None))
+    here.stream.client_sends(b"x")
+    here.stream.client_leaves()
+    assert here.done.result().reason is Reason.REQUEST_CANCELED
+    assert here.pipe.aborted
+
+
+async def test_a_tunnels_last_bytes_are_still_sent(case):
+    here = upgraded(case)
+    here.connection.eof_received()
+    here.stream.client_sends(b"bye")
+    here.stream.client_ends()
+    assert here.done.result() is None
+    assert here.pipe.written.endswith(b"bye")
+    assert (here.pipe.closing, here.pipe.aborted) == (True, False)
+
+
+class Tunnel(FakeStream):
+    """A stream that stays open after a 101."""
+
+    def end(self, trailers=None):
+        self.response.complete = True
+
+    def _flow(self):
+        self._told = False
+        super()._flow()
+
+
+def upgraded(case, **options):
+    headers = [("Connection", "Upgrade"), ("Upgrade", "x")]
+    given = exchange(headers=headers, stream=Tunnel())
+    given.request.upgrade = b"x"
+    here = case(given, **options)
+    here.receive(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhi")
+    assert here.response.status == 101
+    assert here.response.body == b"hi"
+    here.stream._ended = False
+    return here
+
+
+async def test_a_tunnel_without_half_open_connections_ends_whole(case):
+    here = upgraded(case, pipe=Pipe(half_close=False))
+    here.stream.client_ends()
+    assert here.done.result() is None
+    assert here.pipe.closing
+
+
+async def test_a_tunnels_bytes_are_not_chunked(case):
+    here = upgraded(case)
+    here.stream.client_sends(b"raw")
+    assert here.pipe.written.endswith(b"raw")
+    here.receive(b"0\r\n\r\n")
+    assert here.response.body == b"hi0\r\n\r\n"
+    assert not here.done.done()
+
+
+RETRIED = [("GET", b""), ("HEAD", b""), ("PUT", b""), ("DELETE", b""), ("PUT", None), ("POST", None)]
+
+
+@pytest.mark.parametrize(("method", "body"), RETRIED)
+async def test_what_may_be_sent_again(case, method, body):
+    here = case(exchange(method, body=body), used=True)
+    here.connection.connection_lost(None)
+    assert here.done.result() is RETRY
+    assert here.shelf.forgotten == [here.connection]
+
+
+@pytest.mark.parametrize(("method", "body"), [("POST", b""), ("PATCH", b""), ("POST", b"x"), ("PUT", b"x"), ("GET", b"x")])
+async def test_what_may_not_be_sent_again(case, method, body):
+    here = case(exchange(method, body=body), used=True)
+    here.connection.connection_lost(ConnectionResetError("reset"))
+    assert here.done.result().reason is Reason.REQUEST
+
+
+@pytest.mark.parametrize("begun", [b"H", OK[:20], b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_nothing_is_sent_again_once_an_answer_has_begun(case, begun):
+    here = case(used=True)
+    here.receive(begun)
+    here.connection.connection_lost(None)
+    assert here.done.result().reason is Reason.REQUEST
+
+
+async def test_an_interim_answer_counts_for_its_own_request_only(case):
+    first = case(used=True)
+    first.receive(b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"ok")
+    second = case(exchange(), first.connection)
+    second.connection.connection_lost(None)
+    assert second.done.result() is RETRY
+
+
+async def test_a_broken_off_upload_is_the_destinations_fault(case):
+    here = case(exchange("POST", body=None))
+    here.stream.client_sends(b"x")
+    here.connection.connection_lost(BrokenPipeError("broken"))
+    assert here.done.result().reason is Reason.REQUEST_BODY_DESTINATION
+
+
+async def test_a_broken_off_answer(case):
+    here = case()
+    here.receive(OK + b"o")
+    here.connection.connection_lost(None)
+    assert here.done.result().reason is Reason.RESPONSE_BODY_DESTINATION
+    assert not here.response.complete
+
+
+@pytest.mark.parametrize(
+    ("end", "complete"), [(lambda connection: connection.eof_received(), True), (lambda connection: None, False)]
+)
+async def test_an_answer_until_the_end_of_the_connection(case, end, complete):
+    here = case()
+    here.receive(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    assert not here.done.done()
+    end(here.connection)
+    here.connection.connection_lost(None if complete else ConnectionResetError())
+    assert here.response.body == b"abc"
+    assert here.response.complete == complete
+    assert (here.done.result() is None) == complete
+
+
+@pytest.mark.parametrize("framing", [5, CHUNKED])
+async def test_the_end_of_the_connection_ends_no_other_answer(case, framing):
+    here = case()
+    head = b"Content-Length: 5" if framing > 0 else b"Transfer-Encoding: chunked"
+    here.receive(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % head)
+    here.connection.eof_received()
+    assert not here.done.done()
+    here.connection.connection_lost(None)
+    assert here.done.result().reason is Reason.RESPONSE_BODY_DESTINATION
+
+
+async def test_nothing_that_comes_late_disturbs_the_next_exchange(case):
+    here = case()
+    here.receive(OK + b"ok")
+    here.transfer.lost(Failure(Reason.REQUEST_CANCELED))
+    here.transfer.pause()
+    here.transfer.resume()
+    here.transfer.connection_lost(None)
+    assert here.done.result() is None
+    assert here.pipe.reading
+    assert not here.pipe.closing
+
+
+async def test_an_uncalled_for_answer_closes_the_connection(case):
+    here = case()
+    here.receive(OK + b"ok")
+    here.connection.data_received(b"HTTP/1.1 200 OK\r\n")
+    assert here.pipe.closing
+
+
+async def test_an_answer_while_its_head_cannot_be_passed_on_is_passed_on_in_no_part(case):
+    class Refusing(FakeStream):
+        def start(self, response, data=b""):
+            from hostler.errors import ProtocolError  # noqa: PLC0415 - only here
+
+            raise ProtocolError("no")
+
+    here = case(exchange(stream=Refusing()))
+    here.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+    assert here.done.result().reason is Reason.RESPONSE_HEADERS
+    assert here.response.body == b""
+    assert here.pipe.closing
+
+
+@pytest.mark.parametrize(
+    ("arrange", "reason", "status"),
+    [
+        (lambda here: None, Reason.REQUEST_TIMED_OUT, 504),
+        (lambda here: here.receive(OK), Reason.RESPONSE_BODY_DESTINATION, 502),
+        (lambda here: (here.receive(OK), here.stream.client_stalls()), Reason.RESPONSE_BODY_CLIENT, 502),
+    ],
+)
+async def test_whose_fault_a_standstill_is(case, arrange, reason, status):
+    here = case(activity=0.02)
+    arrange(here)
+    failure = await asyncio.wait_for(here.done, 5)
+    assert (failure.reason, failure.status) == (reason, status)
+    assert failure.detail == "nothing moved for 0.02 s"
+
+
+async def test_a_standstill_in_the_middle_of_the_body_is_the_clients_fault_or_the_destinations(case):
+    client = case(exchange("POST", body=None), activity=0.02)
+    there = case(exchange("POST", body=None), activity=0.02)
+    there.connection.pause_writing()
+    assert (await asyncio.wait_for(client.done, 5)).status == 408
+    assert (await asyncio.wait_for(there.done, 5)).status == 504

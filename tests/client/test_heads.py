@@ -1,0 +1,197 @@
+"""What a proxy passes on of a head, what it drops, what it adds (YARP's header rules)."""
+
+from __future__ import annotations
+
+import pytest
+
+from hostler.client.heads import offered_upgrade, request_head, response_headers
+from hostler.client.upstream import Upstream
+from hostler.errors import ProtocolError
+from hostler.exchange import Exchange
+from hostler.http.h1 import RequestReader, ResponseReader
+from hostler.http.rules import HOP_BY_HOP
+from hostler.http.target import parse_target
+
+UPSTREAM = Upstream.parse("http://there:81/base")
+
+
+def arrived(head, **more):
+    """Make the exchange of a head as it came off the wire."""
+    request = RequestReader().feed(head)
+    target = parse_target(request.method, request.target)
+    more.setdefault("path", target.path)
+    return Exchange(request, None, target, ("192.0.2.7", 50000), ("192.0.2.1", 80), "here", 80, **more)
+
+
+def passed(*lines, first="GET / HTTP/1.1", host="here", upstream=UPSTREAM, **more):
+    """Return the lines of the head to the destination."""
+    head = "".join(f"{line}\r\n" for line in (first, f"Host: {host}", *lines, "")).encode("latin-1")
+    made = request_head(arrived(head, **more), upstream)
+    assert made.endswith(b"\r\n\r\n")
+    return made.decode("latin-1")[:-4].split("\r\n")
+
+
+ADDED = ["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Host: here", "X-Forwarded-Proto: http"]
+
+
+def test_nothing_is_added_but_host_and_the_forwarded_headers():
+    assert passed() == ["GET /base/ HTTP/1.1", "Host: there:81", *ADDED]
+
+
+def test_host_comes_first_and_the_rest_keeps_order_case_and_repetition():
+    lines = ["b: 1", "A: 2", "b: 3", "Cookie: x=1; y=2", "X-Empty:"]
+    kept = [line.rstrip() for line in passed(*lines) if line not in ADDED]
+    assert kept[1:] == ["Host: there:81", *lines]
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP - {b"connection", b"transfer-encoding"}))
+def test_what_concerns_one_hop_only_is_dropped(name):
+    spelled = name.decode().title()
+    assert passed(f"{spelled}: x", "Kept: 1") == passed("Kept: 1")
+
+
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
+)
+def test_what_the_client_says_of_forwarding_is_replaced(name):
+    assert passed(f"{name}: evil", f"{name.lower()}: evil") == passed()
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (["Connection: close"], []),
+        (["Connection: keep-alive", "Keep-Alive: 5"], []),
+        (["Connection: X-One", "X-One: 1", "X-Two: 2"], ["X-Two: 2"]),
+        (["Connection: x-one ,\tX-TWO,,", "X-One: 1", "X-Two: 2"], []),
+        (["Connection: x-one", "X-One: 1", "Connection: x-two", "X-Two: 2", "x-one: 3"], []),
+        (["Connection: Authorization", "Authorization: x"], []),
+        (["X-One: 1", "Connection: close, X-One", "A: 1"], ["A: 1"]),
+    ],
+)
+def test_what_connection_names_is_dropped(lines, kept):
+    assert passed(*lines) == passed(*kept)
+
+
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host"])
+def test_connection_cannot_take_away_what_the_destination_must_see(name):
+    lines = passed(f"Connection: {name}", "Content-Length: 5", first="POST / HTTP/1.1")
+    assert "Host: there:81" in lines
+    assert "Content-Length: 5" in lines
+    assert set(ADDED) <= set(lines)
+
+
+def test_a_chunked_body_stays_chunked():
+    lines = passed("Transfer-Encoding: Chunked", first="POST / HTTP/1.1")
+    assert [line for line in lines if "ncoding" in line] == ["Transfer-Encoding: chunked"]
+
+
+def test_an_http_1_0_request_without_host_has_no_forwarded_host():
+    made = request_head(arrived(b"GET / HTTP/1.0\r\n\r\n"), UPSTREAM)
+    assert made == (
+        b"GET /base/ HTTP/1.1\r\nHost: there:81\r\n"
+        b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n\r\n"
+    )
+
+
+def test_the_scheme_is_told():
+    assert "X-Forwarded-Proto: https" in passed(scheme="https")
+
+
+@pytest.mark.parametrize(
+    ("address", "target", "path_base", "expected"),
+    [
+        ("http://a", "/", "", "/"),
+        ("http://a/", "/x", "", "/x"),
+        ("http://a/b/", "/x/", "", "/b/x/"),
+        ("http://a/b", "/app/x", "/app", "/b/x"),
+        ("http://a", "/app", "/app", "/"),
+        ("http://a/b", "/app", "/app", "/b"),
+        ("http://a", "/x?", "", "/x?"),
+        ("http://a", "/x?a=%2F&b=[1]&c=%zz?", "", "/x?a=%2F&b=[1]&c=%zz?"),
+        ("http://a", "/a%2Fb//c%20d;e", "", "/a%2Fb//c%20d;e"),
+        ("http://a", "/a/./b/../c", "", "/a/c"),
+        ("http://a/b", "/../../x", "", "/b/x"),
+        ("http://a/b", "/%2e%2e/x", "", "/b/x"),
+        ("http://a/b", "http://here/x?y", "", "/b/x?y"),
+    ],
+)
+def test_the_target_is_the_addresss_path_then_the_clients(address, target, path_base, expected):
+    lines = passed(first=f"GET {target} HTTP/1.1", upstream=Upstream.parse(address), path_base=path_base)
+    assert lines[0] == f"GET {expected} HTTP/1.1"
+    assert (f"X-Forwarded-Prefix: {path_base}" in lines) == bool(path_base)
+
+
+def test_options_of_the_whole_server():
+    assert passed(first="OPTIONS * HTTP/1.1")[0] == "OPTIONS * HTTP/1.1"
+
+
+def test_a_path_base_that_would_break_the_head_is_refused():
+    with pytest.raises(ProtocolError):
+        passed(first="GET /a/b HTTP/1.1", path_base="/a\r\nX: 1")
+
+
+# -- upgrades -------------------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_is_offered_on():
+    lines = passed("Upgrade: websocket", "Connection: keep-alive, Upgrade", "Sec-WebSocket-Key: x")
+    assert [line for line in lines if "pgrade" in line] == ["Connection: Upgrade", "Upgrade: websocket"]
+    assert "Sec-WebSocket-Key: x" in lines
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Upgrade: websocket"],
+        ["Upgrade: websocket", "Connection: close"],
+        ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAA"],
+        ["Upgrade: websocket, h2c", "Connection: Upgrade"],
+        ["Upgrade: websocket", "Connection: Upgrade", "Content-Length: 5"],
+    ],
+)
+def test_what_is_not_offered_on(lines):
+    head = "".join(f"{line}\r\n" for line in ("GET / HTTP/1.1", "Host: here", *lines, "")).encode()
+    assert offered_upgrade(arrived(head)) is None
+    assert not [line for line in passed(*lines) if "pgrade" in line]
+
+
+# -- responses ------------------------------------------------------------------------------------------------------
+
+
+def returned(*lines, status=200, method="GET"):
+    head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status} Status", *lines, "")).encode("latin-1")
+    response = ResponseReader(method).feed(head)
+    return [f"{name.decode()}: {value.decode()}" for name, value in response_headers(response).pairs()]
+
+
+def test_a_responses_headers_keep_order_case_and_repetition():
+    lines = ["b: 1", "Set-Cookie: a", "A: 2", "Set-Cookie: b", "Content-Length: 3", "Strict-Transport-Security: x"]
+    assert returned(*lines) == lines
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP - {b"connection", b"transfer-encoding"}))
+def test_a_response_says_nothing_of_the_destinations_hop(name):
+    assert returned(f"{name.decode().title()}: x", "Kept: 1") == ["Kept: 1"]
+
+
+def test_what_the_destinations_connection_names_is_dropped():
+    assert returned("X-Hop: 1", "Connection: X-Hop, close", "A: 1", "Content-Length: 1") == [
+        "A: 1",
+        "Content-Length: 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "lines", "expected"),
+    [
+        (200, "GET", ["Transfer-Encoding: chunked", "Content-Length: 5"], []),
+        (204, "GET", ["Content-Length: 0"], []),
+        (205, "GET", ["Content-Length: 0"], []),
+        (304, "GET", ["Content-Length: 5"], ["Content-Length: 5"]),
+        (200, "HEAD", ["Content-Length: 5"], ["Content-Length: 5"]),
+        (103, "GET", ["Content-Length: 5", "Link: x"], ["Link: x"]),
+    ],
+)
+def test_a_length_is_passed_on_where_it_means_something(status, method, lines, expected):
+    assert returned(*lines, status=status, method=method) == expected

@@ -1,0 +1,911 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+
+import pytest
+from usermode_peers import Client, Process, RecordingPump, chunked, eventually, options, request, serving
+
+from hostler.errors import DelegationError, QueueExistsError, Reason, Side
+from hostler.exchange import Kind
+from hostler.http.headers import Headers
+from hostler.http.message import CHUNKED, Response
+from hostler.server.base import QueueMode
+from hostler.server.usermode.connection import Phase
+from hostler.server.usermode.server import UserModeServer
+
+pytestmark = pytest.mark.usefixtures("runtime")
+
+PREFIX = "http://*:80/"
+
+
+async def echo(exchange):
+    return await exchange.respond(200, await exchange.read(1 << 26))
+
+
+async def where(exchange):
+    return await exchange.respond(200, f"{exchange.path_base}|{exchange.path}")
+
+
+@contextlib.asynccontextmanager
+async def working(handler, queue="q", *, settings=None, grace=0.0):
+    """A member of a queue on this loop."""
+    server = UserModeServer(handler, settings)
+    try:
+        server.queue = await server.join(queue, QueueMode.CREATE_OR_ATTACH)
+        yield server
+    finally:
+        await server.stop(grace)
+
+
+class Delegating:
+    """A handler that delegates what is under /d and answers the rest itself; `outcomes` has what became of it."""
+
+    def __init__(self, queue="q", prefix=PREFIX, headers=()):
+        self.queue, self.prefix, self.headers = queue, prefix, headers
+        self.outcomes = []
+        self.rule = None
+
+    async def __call__(self, exchange):
+        if not exchange.path.startswith("/d"):
+            return await exchange.respond(200, "here")
+        for header in self.headers:
+            exchange.on_response(lambda raw, header=header: raw.append(header))
+        outcome = await exchange.delegate(self.rule)
+        self.outcomes.append(outcome)
+        return outcome
+
+    @contextlib.asynccontextmanager
+    async def serving(self, **kwargs):
+        async with serving(self, **kwargs) as server:
+            self.rule = server.open_rule(self.queue, self.prefix)
+            yield server
+
+
+@contextlib.asynccontextmanager
+async def delegated(handler, *, receive_buffer=None, **kwargs):
+    """A client of a proxy that delegates to a member with this handler; yields both, and the proxy's handler."""
+    proxy = Delegating(**kwargs)
+    async with (
+        working(handler) as worker,
+        proxy.serving() as server,
+        await Client.connect(server.port, receive_buffer=receive_buffer) as client,
+    ):
+        client.server, client.worker = server, worker
+        yield client, proxy
+
+
+def connection_of(server):
+    (connection,) = server._host.connections
+    return connection
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_delegated_request_is_answered_by_the_member():
+    async with delegated(where) as (client, proxy):
+        for _ in range(3):
+            answer = await client.get("/d/x?y")
+            assert (answer.status, answer.body) == (200, b"|/d/x")
+        (outcome, *_) = proxy.outcomes
+        assert (outcome.kind, outcome.status, outcome.destination) == (Kind.DELEGATED, 200, "q")
+        assert (outcome.bytes_sent, outcome.failure) == (5, None)
+
+
+async def test_head_and_statuses_without_a_body_are_delegated():
+    async def handler(exchange):
+        return await exchange.respond(204 if exchange.path == "/d/204" else 200, "body")
+
+    async with delegated(handler) as (client, _):
+        for _ in range(2):
+            assert (await client.get("/d", method="HEAD")).body == b""
+            assert (await client.get("/d/204")).status == 204
+            assert (await client.get("/d")).body == b"body"
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 20 << 20])
+async def test_uploads_are_delegated(size):
+    body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    async with delegated(echo) as (client, proxy):
+        for _ in range(2):
+            sending = asyncio.create_task(
+                client.send(request("POST", "/d", *([] if size else ["Content-Length: 0"]), body=body))
+            )
+            assert (await client.answer()).body == body
+            await sending
+            assert (await client.get("/here")).body == b"here"
+        assert [(item.bytes_received, item.bytes_sent) for item in proxy.outcomes] == [(size, size)] * 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 20 << 20])
+async def test_uploads_in_chunks_are_delegated(size):
+    body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    pieces = [body[at : at + 70_000] for at in range(0, size, 70_000)]
+    async with delegated(echo) as (client, _):
+        for _ in range(2):
+            data = request("POST", "/d", "Transfer-Encoding: chunked") + chunked(*pieces)
+            sending = asyncio.create_task(client.send(data))
+            assert (await client.answer()).body == body
+            await sending
+            assert (await client.get("/here")).body == b"here"
+
+
+async def test_a_large_answer_goes_straight_to_a_slow_client():
+    async def handler(exchange):
+        await exchange.start(200)
+        for _ in range(64):
+            await exchange.write(bytes(1 << 18))
+        return await exchange.end()
+
+    async with delegated(handler, receive_buffer=8192) as (client, _):
+        await client.send(request("GET", "/d"))
+        assert len((await client.answer()).body) == 1 << 24
+        assert (await client.get("/here")).body == b"here"
+
+
+async def test_expect_100_continue_is_the_members_to_answer():
+    async with delegated(echo) as (client, _):
+        await client.send(request("POST", "/d", "Expect: 100-continue", "Content-Length: 5"))
+        assert await client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.send(b"first")
+        assert (await client.answer()).body == b"first"
+        assert (await client.get("/here")).body == b"here"
+
+
+async def test_requests_behind_a_delegated_one_go_where_they_should():
+    async with delegated(where) as (client, _):
+        paths = ["/d/1", "/2", "/d/3", "/d/4", "/5", "/6", "/d/7"] * 20
+        await client.send(b"".join(request("GET", path) for path in paths))
+        for path in paths:
+            expected = f"|{path}".encode() if path.startswith("/d") else b"here"
+            assert (await client.answer()).body == expected
+
+
+async def test_requests_behind_a_delegated_body_go_where_they_should():
+    async with delegated(echo) as (client, _):
+        data = b""
+        for number in range(20):
+            data += request("POST", "/d", body=b"x" * (number * 1000 + 1)) + request("GET", "/here")
+            data += request("POST", "/d", "Transfer-Encoding: chunked") + chunked(b"y" * (number * 1000 + 1))
+        sending = asyncio.create_task(client.send(data))
+        for number in range(20):
+            assert (await client.answer()).body == b"x" * (number * 1000 + 1)
+            assert (await client.answer()).body == b"here"
+            assert (await client.answer()).body == b"y" * (number * 1000 + 1)
+        await sending
+
+
+async def test_more_than_a_packet_of_requests_comes_back():
+    async with delegated(where) as (client, _):
+        # all of it is read with the first request, lent with it, and comes back as surplus
+        paths = ["/d", *(f"/{number}" for number in range(8000))]
+        sending = asyncio.create_task(client.send(b"".join(request("GET", path) for path in paths)))
+        assert (await client.answer()).body == b"|/d"
+        for _ in range(8000):
+            assert (await client.answer()).body == b"here"
+        await sending
+
+
+async def test_a_body_that_the_member_ignores_is_read_over():
+    async with delegated(where) as (client, _):
+        await client.send(request("POST", "/d", body=b"x" * 500_000) + request("GET", "/here"))
+        assert (await client.answer()).body == b"|/d"
+        assert (await client.answer()).body == b"here"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "expected"),
+    [
+        ("http://*:80/", "/d/e", b"|/d/e"),
+        ("http://*:80/d/", "/d/e", b"/d|/e"),
+        ("http://localhost:9999/D/", "/d/e", b"/d|/e"),
+        ("http://*:80/other/", "/d/e", b"|/d/e"),
+    ],
+)
+async def test_the_prefix_of_the_rule_says_what_the_path_base_is(prefix, path, expected):
+    async with delegated(where, prefix=prefix) as (client, _):
+        assert (await client.get(path)).body == expected
+
+
+async def test_headers_for_the_answer_travel_along():
+    headers = [(b"set-cookie", b"a=b; path=/"), (b"x-empty", b""), (b"x-colon", b"a: b")]
+    async with delegated(where, headers=headers) as (client, _):
+        answer = await client.get("/d")
+        assert answer.headers["set-cookie"] == "a=b; path=/"
+        assert (answer.headers["x-empty"], answer.headers["x-colon"]) == ("", "a: b")
+        assert "set-cookie" not in (await client.get("/here")).headers
+
+
+async def test_too_many_headers_for_the_answer_are_refused():
+    async with delegated(where, headers=[(b"x-large", b"x" * 200_000)]) as (client, proxy):
+        assert (await client.get("/d")).status >= 500
+        assert proxy.outcomes[0].kind is Kind.FAILED
+        assert (await client.get("/here")).body == b"here"
+
+
+async def test_the_member_sees_the_client():
+    seen = []
+
+    async def handler(exchange):
+        seen.append(exchange)
+        return await exchange.respond(204)
+
+    async with delegated(handler) as (client, _):
+        await client.get("/d")
+        (exchange,) = seen
+        assert exchange.client == client.socket.getsockname()
+        assert exchange.server == client.socket.getpeername()
+        assert (exchange.scheme, exchange.host, exchange.port) == ("http", "localhost", 80)
+
+
+async def test_the_member_sees_that_the_client_came_by_https():
+    seen = []
+
+    async def handler(exchange):
+        seen.append((exchange.scheme, exchange.port))
+        return await exchange.respond(204)
+
+    async with delegated(handler) as (client, _):
+        await client.get("/here")
+        connection_of(client.server).scheme = "https"
+        connection_of(client.server).placing = Anywhere()
+        await client.get("/d")
+        assert seen == [("https", 443)]
+
+
+class Anywhere:
+    def place(self, scheme, host, server, target):
+        return "", target.path
+
+
+@pytest.mark.parametrize("line", ["Connection: close", "X: y"])
+async def test_http_1_0_and_connection_close_are_honoured_by_the_member(line):
+    async with delegated(where) as (client, _):
+        answer = await client.get("/d", line, version="1.0" if line == "X: y" else "1.1")
+        assert (answer.body, answer.headers["connection"]) == (b"|/d", "close")
+        assert await client.rest() == b""
+
+
+async def test_a_half_closed_client_gets_its_delegated_answer():
+    async with delegated(where) as (client, _):
+        await client.send(request("GET", "/here") + request("GET", "/d") + request("GET", "/here"))
+        client.shut()
+        assert [(await client.answer()).body for _ in range(3)] == [b"here", b"|/d", b"here"]
+        assert await client.rest() == b""
+
+
+async def test_an_upgrade_is_delegated():
+    class Upper(RecordingPump):
+        def feed(self, data):
+            super().feed(data)
+            self.stream.write(data.upper())
+
+        def lost(self, failure):
+            super().lost(failure)
+
+    pump = Upper()
+
+    async def handler(exchange):
+        pump.stream = exchange.stream
+        exchange.stream.attach(pump)
+        exchange.begin(Response(101, Headers([(b"Connection", b"upgrade"), (b"Upgrade", b"raw")])))
+        await pump.until(lambda pump: pump.ends == 2 or pump.losses)
+        return exchange.outcome(Kind.RESPONDED)
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d", "Connection: upgrade", "Upgrade: raw") + b"early ")
+        assert (await client.answer()).status == 101
+        await client.send(b"bird")
+        assert await client.until(b"BIRD") == b"EARLY BIRD"
+        client.shut()
+        assert await client.rest() == b""
+        await eventually(lambda: proxy.outcomes)
+        assert (proxy.outcomes[0].status, proxy.outcomes[0].failure) == (101, None)
+        assert (pump.ends, pump.losses) == (2, 0)
+
+
+async def test_a_handler_that_fails_in_the_member_is_a_500():
+    async def handler(exchange):
+        raise LookupError
+
+    async with delegated(handler) as (client, proxy):
+        for _ in range(2):
+            assert (await client.get("/d")).status == 500
+        assert proxy.outcomes[0].status == 500
+
+
+async def test_a_response_that_the_member_breaks_off_is_aborted():
+    async def handler(exchange):
+        await exchange.start(200)
+        await exchange.write(b"half")
+        raise LookupError
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d", version="1.0"))
+        with pytest.raises(ConnectionResetError):
+            await client.answer()
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].kind is Kind.FAILED
+        assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_DESTINATION
+
+
+async def test_a_body_that_breaks_the_rules_is_refused_by_the_member():
+    async with delegated(echo) as (client, _):
+        await client.send(request("POST", "/d", "Transfer-Encoding: chunked") + b"zz\r\n")
+        assert (await client.answer()).status == 400
+        client.shut()
+        assert await client.rest() == b""
+
+
+async def test_a_body_that_stalls_is_the_members_408():
+    proxy = Delegating()
+    async with (
+        working(echo, settings=options(entity_body=0.05)),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
+        await client.send(request("POST", "/d", "Content-Length: 10") + b"short")
+        assert (await client.answer()).status == 408
+
+
+# -- refusals ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_read_cannot_be_delegated():
+    told = []
+
+    async def handler(exchange):
+        await exchange.read()
+        try:
+            await exchange.delegate(rule)
+        except DelegationError as error:
+            told.append(str(error))
+            return await exchange.respond(500)
+
+    async with serving(handler) as server, await Client.connect(server.port) as client:
+        rule = server.open_rule("q", PREFIX)
+        assert (await client.get("/d")).status == 500
+    assert "its body was read" in told[0]
+
+
+async def test_what_was_answered_cannot_be_delegated():
+    told = []
+
+    async def handler(exchange):
+        outcome = await exchange.respond(200)
+        try:
+            await exchange.delegate(rule)
+        except DelegationError as error:
+            told.append(str(error))
+        return outcome
+
+    async with serving(handler) as server, await Client.connect(server.port) as client:
+        rule = server.open_rule("q", PREFIX)
+        assert (await client.get("/d")).status == 200
+        await eventually(lambda: told)
+    assert "its response has begun" in told[0]
+
+
+async def test_what_was_delegated_cannot_be_delegated_on():
+    told = []
+
+    async def handler(exchange):
+        try:
+            await exchange.delegate(None)
+        except DelegationError as error:
+            told.append(str(error))
+        return await exchange.respond(200)
+
+    async with delegated(handler) as (client, _):
+        assert (await client.get("/d")).status == 200
+    assert "cannot delegate" in told[0]
+
+
+# -- queues that are not there, or have nobody ------------------------------------------------------------------------
+
+
+async def test_no_such_queue_is_503_until_there_is_one():
+    proxy = Delegating()
+    async with proxy.serving() as server, await Client.connect(server.port) as client:
+        for _ in range(2):
+            answer = await client.get("/d")
+            assert answer.status == 503
+            assert "connection" not in answer.headers
+        assert proxy.outcomes[0].failure.reason is Reason.NO_AVAILABLE_DESTINATIONS
+        async with working(where):
+            assert (await client.get("/d")).body == b"|/d"
+        assert (await client.get("/d")).status == 503
+        async with working(where):
+            assert (await client.get("/d")).body == b"|/d"
+            assert (await client.get("/here")).body == b"here"
+
+
+async def test_the_body_of_a_request_that_nobody_takes_is_read_over():
+    proxy = Delegating()
+    async with proxy.serving() as server, await Client.connect(server.port) as client:
+        sending = asyncio.create_task(client.send(request("POST", "/d", body=bytes(1 << 20))))
+        assert (await client.answer()).status == 503
+        await sending
+        assert (await client.get("/here")).body == b"here"
+
+
+@contextlib.contextmanager
+def held(queue="q"):
+    """A queue that exists, without a member."""
+    from hostler.server.usermode.directory import QueueDirectory
+
+    hold = QueueDirectory(queue).open(QueueMode.CREATE)
+    try:
+        yield hold
+    finally:
+        hold.release()
+
+
+async def test_a_request_waits_for_a_member_to_come():
+    proxy = Delegating()
+    with held():
+        async with proxy.serving() as server, await Client.connect(server.port) as client:
+            await client.send(request("GET", "/d"))
+            await eventually(lambda: proxy.rule.target._waiting)
+            async with working(where):
+                assert (await client.answer()).body == b"|/d"
+
+
+async def test_requests_wait_in_order_up_to_the_queues_length():
+    proxy = Delegating()
+    with held():
+        async with proxy.serving(settings=options(queue_limit=2)) as server, contextlib.AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(await Client.connect(server.port)) for _ in range(3)]
+            for waiting, client in enumerate(clients[:2], 1):
+                await client.send(request("GET", "/d"))
+                await eventually(lambda waiting=waiting: len(proxy.rule.target._waiting) == waiting)
+            assert (await clients[2].get("/d")).status == 503
+            assert "full" in proxy.outcomes[0].failure.detail
+            async with working(where):
+                assert [(await client.answer()).status for client in clients[:2]] == [200, 200]
+
+
+async def test_a_request_waits_only_so_long():
+    proxy = Delegating()
+    with held():
+        async with (
+            proxy.serving(settings=options(request_queue=0.05)) as server,
+            await Client.connect(server.port) as client,
+        ):
+            assert (await client.get("/d")).status == 503
+            assert "0.05 s" in proxy.outcomes[0].failure.detail
+            assert not proxy.rule.target._waiting
+
+
+async def test_requests_that_wait_are_let_go_when_the_queue_is():
+    proxy = Delegating()
+    async with proxy.serving() as server, await Client.connect(server.port) as client:
+        with held():
+            await client.send(request("GET", "/d"))
+            await eventually(lambda: proxy.rule.target._waiting)
+        assert (await client.answer()).status == 503
+
+
+async def test_a_rule_that_is_given_back_while_a_request_waits_leaves_nothing_behind(runtime):
+    proxy = Delegating()
+    with held():
+        async with (
+            proxy.serving(settings=options(request_queue=0.2)) as server,
+            await Client.connect(server.port) as client,
+        ):
+            await client.send(request("GET", "/d"))
+            await eventually(lambda: proxy.rule.target._waiting)
+            server.close_rule(proxy.rule)
+            assert (await client.answer()).status == 503
+            assert not list(runtime.glob("q/watch-*"))
+
+
+async def test_a_queue_that_is_reset_is_opened_anew():
+    async with delegated(where) as (client, proxy):
+        for _ in range(3):
+            assert (await client.get("/d")).status == 200
+            proxy.rule.reset()
+
+
+async def test_a_reset_lets_what_is_lent_come_back():
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await go_on.wait()
+        return await exchange.respond(200, "done")
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        proxy.rule.reset()
+        go_on.set()
+        assert (await client.answer()).body == b"done"
+        assert (await client.get("/here")).body == b"here"
+
+
+async def test_a_queue_is_created_once():
+    async with working(where) as worker:
+        with pytest.raises(QueueExistsError):
+            await worker.join("q", QueueMode.CREATE)
+
+
+# -- members that come, go and die ------------------------------------------------------------------------------------
+
+
+async def test_members_share_the_load():
+    go_on = asyncio.Event()
+    counts = [0, 0, 0]
+
+    def counting(number):
+        async def handler(exchange):
+            counts[number] += 1
+            await go_on.wait()
+            return await exchange.respond(200)
+
+        return handler
+
+    proxy = Delegating()
+    async with contextlib.AsyncExitStack() as stack:
+        for number in range(3):
+            await stack.enter_async_context(working(counting(number)))
+        server = await stack.enter_async_context(proxy.serving())
+        clients = [await stack.enter_async_context(await Client.connect(server.port)) for _ in range(9)]
+        for sent, client in enumerate(clients, 1):
+            await client.send(request("GET", "/d"))
+            await eventually(lambda sent=sent: sum(counts) == sent)
+        assert counts == [3, 3, 3]
+        go_on.set()
+        for client in clients:
+            assert (await client.answer()).status == 200
+
+
+async def test_a_member_that_leaves_finishes_what_it_has_and_gets_no_more():
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first(exchange):
+        started.set()
+        await go_on.wait()
+        return await exchange.respond(200, "first")
+
+    proxy = Delegating()
+    async with working(first) as worker, proxy.serving() as server, await Client.connect(server.port) as busy:
+        await busy.send(request("GET", "/d"))
+        await started.wait()
+        async with working(where), await Client.connect(server.port) as client:
+            leaving = asyncio.create_task(worker.queue.close())
+            for _ in range(5):
+                assert (await client.get("/d")).body == b"|/d"
+            assert not leaving.done()
+            go_on.set()
+            assert (await busy.answer()).body == b"first"
+            await leaving
+            assert (await busy.get("/d")).body == b"|/d"
+
+
+async def test_a_member_that_stops_in_the_middle_breaks_the_answer():
+    started = asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.start(200)
+        await exchange.write(b"half")
+        started.set()
+        await asyncio.Event().wait()
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        await client.worker.stop(0)
+        with pytest.raises((ConnectionResetError, EOFError)):
+            await client.answer()
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].kind is Kind.FAILED
+
+
+@contextlib.asynccontextmanager
+async def processes(count):
+    async with contextlib.AsyncExitStack() as stack:
+        workers = [await stack.enter_async_context(Process("worker", "q")) for _ in range(count)]
+        for worker in workers:
+            assert await worker.line() == "ready"
+        yield workers
+
+
+async def test_another_process_answers():
+    proxy = Delegating()
+    async with processes(1) as (worker,), proxy.serving() as server, await Client.connect(server.port) as client:
+        assert int((await client.get("/d")).body) == worker.pid
+        assert (await client.get("/here")).body == b"here"
+        body = bytes(range(256)) * 10_000
+        sending = asyncio.create_task(client.send(request("POST", "/d", body=body)))
+        assert (await client.answer()).body == body
+        await sending
+
+
+async def test_a_process_that_is_killed_while_it_idles_is_not_missed():
+    proxy = Delegating()
+    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+        pids = {int((await client.get("/d")).body) for _ in range(4)}
+        assert pids == {worker.pid for worker in workers}
+        await workers[0].kill()
+        for _ in range(4):
+            assert int((await client.get("/d")).body) == workers[1].pid
+        await workers[1].kill()
+        assert (await client.get("/d")).status == 503
+        assert (await client.get("/here")).body == b"here"
+
+
+async def test_a_request_survives_the_process_that_had_not_begun_to_answer():
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(1) as (first,), proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("GET", "/d/hang"))
+        assert await first.line() == "/hang"
+        async with processes(1) as (second,):
+            await first.kill()
+            assert await second.line() == "/hang"
+            await second.kill()
+        # now there is no member, and no queue
+        assert (await client.answer()).status == 503
+        assert (await client.get("/here")).body == b"here"
+
+
+@pytest.mark.parametrize("path", ["/half", "/until-close"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_answer_does_not_survive_its_process(path, version):
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("GET", f"/d{path}", version=version))
+        begun = await client.until(b"first half")
+        assert b"200 OK" in begun
+        for worker in workers:
+            await worker.kill()
+        # not an end: what came was not all of it
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_DESTINATION
+        assert proxy.outcomes[0].failure.side is Side.DESTINATION
+
+
+async def test_a_body_that_was_read_in_part_does_not_go_to_another_process():
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("POST", "/d/half-read", "Content-Length: 10"))
+        await client.send(b"12345")
+        reader = asyncio.create_task(first_line_of(workers))
+        worker = await reader
+        assert await worker.line() == "read"
+        await worker.kill()
+        with pytest.raises((ConnectionResetError, EOFError)):
+            await client.answer()
+
+
+async def first_line_of(workers):
+    """Return the process that writes the next line."""
+    import select
+
+    outs = [worker.process.stdout for worker in workers]
+    ready, _, _ = await asyncio.to_thread(select.select, outs, [], [], 20)
+    worker = workers[outs.index(ready[0])]
+    assert await worker.line() == "/half-read"
+    return worker
+
+
+async def test_a_body_that_nobody_has_read_goes_to_another_process():
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(1) as (first,), proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("POST", "/d/hang", body=b"x" * 10))
+        assert await first.line() == "/hang"
+        async with working(where):
+            await first.kill()
+            assert (await client.answer()).body == b"/d|/hang"
+            assert (await client.get("/here")).body == b"here"
+
+
+async def test_a_process_that_is_told_to_stop_finishes_its_answer():
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(1) as (worker,), proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("GET", "/d/slow"))
+        assert await worker.line() == "/slow"
+        assert await worker.line() == "waiting"
+        stopping = asyncio.create_task(worker.terminate())
+        await asyncio.sleep(0.05)
+        os.kill(worker.pid, signal.SIGUSR1)
+        assert int((await client.answer()).body) == worker.pid
+        assert await stopping == 0
+        assert (await client.get("/d/x")).status == 503
+
+
+async def test_a_client_gets_its_answer_although_the_proxy_was_killed():
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await go_on.wait()
+        return await exchange.respond(200, "done")
+
+    async with working(handler), Process("proxy", "q") as proxy:
+        async with await Client.connect(int(await proxy.line())) as client:
+            await client.send(request("GET", "/"))
+            await started.wait()
+            await proxy.kill()
+            go_on.set()
+            assert (await client.answer()).body == b"done"
+            assert await client.rest() == b""
+
+
+# -- clients that go away ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_client_that_vanishes_is_noticed_by_the_member(how):
+    told = asyncio.get_running_loop().create_future()
+    started = asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        if how == "reset":
+            await exchange.channel().disconnected()
+        await exchange.start(200)
+        while not exchange.stream.closed:
+            await exchange.write(bytes(1 << 16))
+        told.set_result(True)
+        return exchange.outcome(Kind.FAILED)
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        getattr(client, how)()
+        async with asyncio.timeout(5):
+            await told
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].failure.side is Side.CLIENT
+        await eventually(lambda: not client.server._host.connections)
+        assert not client.worker.queue.leases
+
+
+async def test_a_client_that_vanishes_after_its_body_is_noticed_by_the_member():
+    told = asyncio.get_running_loop().create_future()
+    started = asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.read()
+        started.set()
+        await exchange.channel().disconnected()
+        told.set_result(True)
+        return exchange.outcome(Kind.FAILED)
+
+    async with delegated(handler) as (client, _):
+        await client.send(request("POST", "/d", "Content-Length: 10"))
+        await client.send(b"0123456789")
+        await started.wait()
+        client.reset()
+        async with asyncio.timeout(5):
+            await told
+
+
+@pytest.mark.parametrize("size", [40_000, 4_000_000])
+async def test_a_client_that_vanishes_before_it_has_its_tail_gives_the_connection_back(size):
+    answered = asyncio.Event()
+
+    async def handler(exchange):
+        # more than the system takes, all at once, and the handler is done with it
+        sock = exchange.stream._connection.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        outcome = await exchange.respond(200, bytes(size))
+        answered.set()
+        return outcome
+
+    async with delegated(handler, receive_buffer=4096) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await answered.wait()
+        client.reset()
+        await eventually(lambda: proxy.outcomes)
+        await eventually(lambda: not client.worker.queue.leases)
+        await eventually(lambda: not client.server._host.connections)
+
+
+async def test_a_client_that_takes_nothing_of_a_delegated_tail_is_aborted():
+    async def handler(exchange):
+        return await exchange.respond(200, bytes(8_000_000))
+
+    proxy = Delegating()
+    async with (
+        working(handler, settings=options(send=0.05)) as worker,
+        proxy.serving() as server,
+        await Client.connect(server.port, receive_buffer=4096) as client,
+    ):
+        await client.send(request("GET", "/d"))
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_CLIENT
+        await eventually(lambda: not worker.queue.leases)
+        with pytest.raises((ConnectionResetError, EOFError)):
+            await client.answer()
+
+
+async def test_a_slow_client_of_a_delegated_answer_is_held_against_the_member():
+    written = 0
+
+    async def handler(exchange):
+        nonlocal written
+        await exchange.start(200)
+        while written < 1 << 25:
+            await exchange.write(bytes(1 << 17))
+            written += 1 << 17
+        return await exchange.end()
+
+    async with delegated(handler, receive_buffer=8192) as (client, _):
+        await client.send(request("GET", "/d"))
+        await eventually(lambda: client.worker._host.connections)
+        connection = connection_of(client.worker)
+        await eventually(lambda: connection.write_paused)
+        before = written
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert written == before
+        assert connection.transport.get_write_buffer_size() < 1 << 20
+        assert len((await client.answer()).body) == 1 << 25
+
+
+# -- stopping ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_that_stops_waits_for_what_it_lent():
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await go_on.wait()
+        return await exchange.respond(200, "done")
+
+    async with delegated(handler) as (client, _):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        assert connection_of(client.server).phase is Phase.LENT
+        stopping = asyncio.create_task(client.server.stop(10))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await client.answer()).body == b"done"
+        client.close()
+        await stopping
+
+
+async def test_a_proxy_that_stops_at_once_cuts_off_what_it_lent():
+    started = asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.start(200)
+        await exchange.write(b"half")
+        started.set()
+        await exchange.channel().disconnected()
+        return exchange.outcome(Kind.FAILED)
+
+    async with delegated(handler) as (client, _):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        await client.server.stop(0)
+        with pytest.raises((ConnectionResetError, EOFError)):
+            await client.answer()
+
+
+async def test_a_rule_may_be_given_back_after_its_server_stopped():
+    proxy = Delegating()
+    async with working(where), proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.get("/d")
+        await server.stop(0)
+        server.close_rule(proxy.rule)
+
+
+async def test_a_response_in_chunks_is_delegated_with_its_trailers():
+    async def handler(exchange):
+        exchange.begin(Response(200, Headers(), CHUNKED), b"abc")
+        exchange.finish([(b"x-sum", b"1")])
+        return exchange.outcome(Kind.RESPONDED)
+
+    async with delegated(handler) as (client, _):
+        answer = await client.get("/d")
+        assert (answer.body, answer.trailers) == (b"abc", [(b"x-sum", b"1")])

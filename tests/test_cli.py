@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from hostler import cli
+
+GOOD = {
+    "Urls": "http://localhost:8080/",
+    "ReverseProxy": {
+        "Routes": {"api": {"ClusterId": "c", "Match": {"Path": "/api/{**rest}"}}},
+        "Clusters": {"c": {"Destinations": {"a": {"Address": "http://127.0.0.1:1/"}}}, "d": {}},
+    },
+}
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a document, and be where it is."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(document):
+        (tmp_path / "proxy.json").write_text(document if isinstance(document, str) else json.dumps(document))
+        return "proxy.json"
+
+    return write
+
+
+@pytest.fixture
+def hostler(capsys):
+    """Run the command; returns the exit status, what it printed, and what it complained about."""
+
+    def run(*args):
+        try:
+            status = cli.main(args)
+        except SystemExit as error:
+            status = error.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+# -- check ------------------------------------------------------------------------------------------------------------
+
+
+def test_check_a_good_document(hostler, write):
+    assert hostler("check", write(GOOD)) == (0, "proxy.json: ok, 1 route, 2 clusters\n", "")
+
+
+def test_check_says_everything_at_once_with_paths_and_remedies(hostler, write):
+    document = {
+        "Urls": "http://localhost:8080:1/;http://localhost:0x/",
+        "ReverseProxy": {
+            "Routes": {"api": {"ClusterId": "c", "Match": {"Path": "/{"}}},
+            "Clusters": {
+                "c": {
+                    "LoadBalancingPolicy": "RoundRobbin",
+                    "Destinations": {
+                        "q": {"Address": "http://*.com/", "Metadata": {"HttpSysDelegationQueue": "a/b"}},
+                        "r": {"Address": "no address"},
+                    },
+                }
+            },
+        },
+    }
+    status, out, err = hostler("check", write(document))
+    assert (status, out) == (1, "")
+    lines = err.splitlines()
+    assert [line.split(": ")[:3] for line in lines] == [
+        ["hostler", "proxy.json", "Urls"],
+        ["hostler", "proxy.json", "Urls"],
+        ["hostler", "proxy.json", "Clusters.c.Destinations.q.Address"],
+        ["hostler", "proxy.json", "Routes.api.Match.Path"],
+        ["hostler", "proxy.json", "Clusters.c.LoadBalancingPolicy"],
+        ["hostler", "proxy.json", "Clusters.c.Destinations.q.Metadata.HttpSysDelegationQueue"],
+        ["hostler", "proxy.json", "Clusters.c.Destinations.r.Address"],
+    ]
+    assert "did you mean RoundRobin?" in lines[4]
+
+
+def test_check_refuses_prefixes_that_exclude_each_other(hostler, write):
+    status, _, err = hostler("check", write({"Urls": "http://a:80/;http://A:80"}))
+    assert status == 1
+    assert "http://a:80/ is already registered" in err
+
+
+def test_check_says_that_https_is_not_there_yet(hostler, write):
+    status, _, err = hostler("check", write({**GOOD, "Urls": "https://localhost:5001"}))
+    assert status == 1
+    assert err.startswith("hostler: proxy.json: Urls: not supported yet: https://localhost:5001; ")
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ('{"ReverseProxy": {]}', "hostler: proxy.json: line 1, column 19: not JSON: "),
+        ({"ReverseProxy": {"Routes": {"r": {"Order": "x"}}}}, "hostler: proxy.json: Routes.r.Order: "),
+        ({"ReverseProxy": {"Routes": {"r": {"Match": {"Path": "/{"}}}}}, "hostler: proxy.json: Routes.r.Match.Path: "),
+    ],
+)  # fmt: skip
+def test_wrong_documents(hostler, write, command, document, message):
+    status, out, err = hostler(command, write(document))
+    assert (status, out) == (1, "")
+    assert err.startswith(message)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_unreadable_documents(hostler, tmp_path, command):
+    assert hostler(command, "nowhere.json") == (2, "", "hostler: nowhere.json cannot be read: No such file or directory\n")
+    assert hostler(command, str(tmp_path))[0] == 2
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_run_with_a_port_in_use(hostler, write):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, out, err = hostler("run", write(GOOD), "--url", f"http://127.0.0.1:{port}")
+    assert (status, out) == (1, "")
+    assert err == (
+        f"hostler: cannot listen on http://127.0.0.1:{port}/: port {port} is in use; "
+        "stop the program that has it, or choose another port\n"
+    )
+
+
+def test_run_with_https(hostler, write):
+    status, _, err = hostler("run", write({**GOOD, "Urls": "https://localhost:5001"}))
+    assert status == 1
+    assert err.startswith("hostler: https://localhost:5001/: https is not supported yet")
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_the_version(hostler):
+    assert hostler("--version") == (0, f"hostler {version('hostler')}\n", "")
+
+
+def test_python_m():
+    done = subprocess.run(
+        [sys.executable, "-m", "hostler", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"hostler {version('hostler')}\n"
+
+
+@pytest.mark.parametrize("args", [[], ["run"], ["check"], ["serve"], ["demo"]])
+def test_help(hostler, args):
+    status, out, _ = hostler(*args, "--help")
+    assert status == 0
+    assert out.startswith(f"usage: {' '.join(['hostler', *args])} ")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["run"], "the following arguments are required: CONFIG"),
+        (["run", "x", "--grace", "-1"], "argument --grace: '-1' is not a number of seconds; use 0 or more"),
+        (["run", "x", "--grace", "long"], "argument --grace: 'long' is not a number of seconds"),
+        (["run", "x", "--url", "localhost"], "argument --url: 'localhost' is not a URL prefix: it has no ://"),
+        (["serve", "a:b", "--workers", "-1"], "argument --workers: '-1' is not a number of processes"),
+        (["serve", "a:b", "--mode", "new"], "argument --mode: invalid choice: 'new'"),
+    ],
+)
+def test_wrong_command_lines(hostler, args, message):
+    status, _, err = hostler(*args)
+    assert status == 2
+    assert message in err
+
+
+def test_an_interrupt_leaves_no_traceback(hostler, monkeypatch):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_check", interrupted)
+    assert hostler("check", "x") == (130, "", "")
+
+
+def test_logging_is_as_it_was_afterwards(hostler):
+    before = list(logging.getLogger("hostler").handlers)
+    hostler("check", "nowhere.json")
+    assert logging.getLogger("hostler").handlers == before
