@@ -9,7 +9,6 @@ direction. Coroutines use the methods of `Exchange`, which put a `Channel` (a Pu
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -21,6 +20,7 @@ from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response, reason_phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from hostler.config.model import Route

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,7 @@ from hostler.server.check import check_prefixes
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     import os
     from collections.abc import AsyncIterator, Awaitable
 

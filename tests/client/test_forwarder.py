@@ -13,7 +13,17 @@ from raw_peers import OK, Peer, answering, connected, destination, front, until
 
 import hostler.client.forwarder
 import hostler.client.pool
-from hostler import Destination, Forwarder, HttpClient, HttpRequest, Kind, Reason, ServerOptions, Timeouts, serving
+from hostler import (
+    Destination,
+    Forwarder,
+    HttpClient,
+    HttpRequest,
+    Kind,
+    Reason,
+    ServerOptions,
+    Timeouts,
+    serving,
+)
 from hostler.fleet import LiveDestination
 from hostler.http.rules import Limits
 
@@ -74,11 +84,10 @@ async def test_a_url_prefixs_path_goes_to_x_forwarded_prefix_and_the_address_pat
 
     async with (
         destination(script) as there,
-        front(f"{there.address}/base/", url="http://127.0.0.1:0/App/") as proxy,
+        front(f"{there.address}/base/", url="http://127.0.0.1:0/App/") as proxy,connected(proxy.url) as client
     ):
-        async with connected(proxy.url) as client:
-            client.send(f"GET /app/x%20y?q HTTP/1.1\r\nHost: {proxy.host}\r\n\r\n".encode())
-            assert (await client.answer()).status == 200
+        client.send(f"GET /app/x%20y?q HTTP/1.1\r\nHost: {proxy.host}\r\n\r\n".encode())
+        assert (await client.answer()).status == 200
     assert heads[0].startswith(b"GET /base/x%20y?q HTTP/1.1\r\n")
     assert b"\r\nX-Forwarded-Prefix: /app\r\n" in heads[0]
 
@@ -405,11 +414,10 @@ async def test_connections_are_kept_and_used_again():
 async def test_a_connection_that_the_destination_will_close_is_not_kept():
     async with destination(
         answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
-    ) as there:
-        async with front(there.address) as proxy:
-            for count in (1, 2):
-                assert (await proxy.fetch()).body == b"ok"
-                assert there.connections == count
+    ) as there, front(there.address) as proxy:
+        for count in (1, 2):
+            assert (await proxy.fetch()).body == b"ok"
+            assert there.connections == count
 
 
 async def test_bytes_after_an_answer_answer_nobody():
@@ -1411,14 +1419,13 @@ async def test_a_stopping_server_lets_a_forward_finish():
         await go.wait()
         peer.send(OK)
 
-    async with destination(script) as there:
-        async with asyncio.TaskGroup() as group, connected_later() as later:
-            async with front(there.address) as proxy:
-                client = await later(proxy)
-                client.send(proxy.request())
-                await got.wait()
-                group.create_task(set_soon(go))
-            answer = await client.answer()
+    async with destination(script) as there, asyncio.TaskGroup() as group, connected_later() as later:
+        async with front(there.address) as proxy:
+            client = await later(proxy)
+            client.send(proxy.request())
+            await got.wait()
+            group.create_task(set_soon(go))
+        answer = await client.answer()
     assert (answer.body, answer.get(b"connection")) == (b"ok", b"close")
 
 

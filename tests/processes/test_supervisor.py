@@ -259,19 +259,19 @@ async def flow(url, http, seen, stopping):
 
 
 async def restarted_under_load(supervisor, url, http):
-    """Restart the workers while requests flow; returns those before and after."""
-    seen, stopping = [], asyncio.Event()
+    """Restart the workers while requests flow; returns those that answered before and after."""
+    flows, stopping = [[], [], [], []], asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        for _ in range(4):
+        for seen in flows:
             group.create_task(flow(url, http, seen, stopping))
-        await until(lambda: len(set(seen)) == 2)
-        before = set(seen)
+        await until(lambda: all(len(seen) > 10 for seen in flows))
+        before = {pid for seen in flows for pid in seen}
         supervisor.kill(signal.SIGHUP)
         await supervisor.says("every worker was replaced", "err")
-        seen.clear()
-        await until(lambda: len(set(seen)) >= 2 and len(seen) > 50)
+        marks = [len(seen) + 1 for seen in flows]  # one answer each may still be on its way
+        await until(lambda: all(len(seen) > mark + 10 for seen, mark in zip(flows, marks, strict=True)))
         stopping.set()
-    return before, set(seen)
+    return before, {pid for seen, mark in zip(flows, marks, strict=True) for pid in seen[mark:]}
 
 
 @pytest.mark.parametrize("kept", [0, 4])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hostler.config.yarp import load_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator
 
     from hostler.config.model import Config

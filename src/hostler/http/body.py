@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol
+from typing import Final, Protocol, TYPE_CHECKING
 
 from hostler.errors import ProtocolError
 from hostler.http.h1 import encode_lines, read_lines
-from hostler.http.headers import RawHeaders
 from hostler.http.message import CHUNKED
 from hostler.http.rules import Limits
+
+if TYPE_CHECKING:
+    from hostler.http.headers import RawHeaders
 
 __all__ = [
     "Body",

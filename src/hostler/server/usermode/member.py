@@ -82,8 +82,8 @@ class Member:
         self._host.loop.remove_reader(self._listener)
         self._listener.close()
         self._hold.directory.leave(self._path)
-        for lender in self._links:
-            lender.link.send(Leaving())
+        for lender in list(self._links):
+            lender.link.send(Leaving())  # one that is gone is forgotten now
         if not self.leases:
             self._idle.set()
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import socket
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +26,7 @@ from hostler.server.usermode.loan import Loan, Returned
 from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, PacketError, split
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from hostler.server.options import ServerOptions

@@ -1,0 +1,94 @@
+"""The rules of the house: which way imports point, and what stays free of I/O."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "hostler"
+
+ALLOWED = {
+    "errors": set(),
+    "deadline": set(),
+    "http": {"errors"},
+    "config": {"errors", "routing"},
+    "routing": {"errors", "http", "config"},
+    "channel": {"errors"},
+    "exchange": {"errors", "http", "channel"},
+    "fleet": {"errors", "http"},
+    "pipeline": {"exchange"},
+    "server.base": set(),
+    "server.options": {"http"},
+    "server.prefix": {"errors"},
+    "server.usermode": {"errors", "http", "config", "deadline", "exchange", "server.base", "server.options", "server.prefix"},
+    "server.choose": {"errors", "server.usermode"},
+    "server.check": {"errors", "config", "server.prefix"},
+    "client": {"errors", "http", "config", "deadline", "exchange"},
+    "stages": {"errors", "http", "config", "exchange", "fleet", "pipeline"},
+    "policies": {"errors", "config", "fleet", "client", "stages"},
+    "proxy": {"errors", "config", "routing", "fleet", "exchange", "pipeline", "stages", "policies", "client", "server.check"},
+    "asgi": {"errors", "http", "exchange", "channel"},
+}  # fmt: skip
+"""What each part may import from the others; what is not listed composes, and may import anything."""
+
+WITHOUT_IO = ["http", "routing", "config.model", "server.prefix", "server.usermode.packets"]
+IO = {"asyncio", "anyio", "socket", "os", "selectors", "threading", "ssl", "subprocess"}
+
+
+def modules():
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path):
+    """Return the modules that are imported when a module runs, not those for type checkers only."""
+    found = set()
+
+    def visit(nodes):
+        for node in nodes:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                visit(node.orelse)
+            elif isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module)
+            else:
+                visit(ast.iter_child_nodes(node))
+
+    visit(ast.parse(path.read_text()).body)
+    return found
+
+
+def part_of(module):
+    names = [name for name in ALLOWED if module == name or module.startswith(f"{name}.")]
+    return max(names, key=len, default=None)
+
+
+def test_every_listed_part_exists():
+    existing = [name for name, _ in modules()]
+    assert [part for part in ALLOWED if not any(part_of(name) == part for name in existing)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "path"), list(modules()), ids=[name or "hostler" for name, _ in modules()]
+)
+def test_imports_point_one_way(module, path):
+    part = part_of(module)
+    if part is None:
+        return
+    used = {part_of(name.removeprefix("hostler.")) for name in imports(path) if name.startswith("hostler.")}
+    assert used - {part} <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("part", WITHOUT_IO)
+def test_these_do_no_io(part):
+    for module, path in modules():
+        if module == part or module.startswith(f"{part}."):
+            assert not {name.partition(".")[0] for name in imports(path)} & IO, module
+
+
+def test_stages_never_import_a_server_implementation():
+    for module, path in modules():
+        if module.startswith("stages"):
+            assert not [name for name in imports(path) if name.startswith("hostler.server.")], module
