@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.cases import CASES
 from benchmarks.load import LOADS, NOTHING, LoadError, choose
 from benchmarks.peers import ROSTER, Field
-from benchmarks.processes import Crew
+from benchmarks.processes import STOPPING, Crew
 from benchmarks.report import Report, Row, Visit, machine
 
 if TYPE_CHECKING:
@@ -76,14 +76,13 @@ def _within(least: float, most: float) -> object:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Have the signals that end a program unwind it, once: the second must not stop the stopping."""
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: object) -> None:
-        for item in signals:
+        for item in STOPPING:
             signal.signal(item, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = [(item, signal.signal(item, interrupt)) for item in signals]
+    before = [(item, signal.signal(item, interrupt)) for item in STOPPING]
     try:
         yield
     finally:

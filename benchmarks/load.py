@@ -59,14 +59,12 @@ class Load(Protocol):
 
 def _run(command: list[str], seconds: float) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + _SLACK, check=False)
+        status, output, errors = processes.run(command, seconds + _SLACK)
     except subprocess.TimeoutExpired as error:
         raise LoadError(f"{command[0]} did not end within {error.timeout:g} s") from error
-    if done.returncode:
-        raise LoadError(
-            f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}"
-        )
-    return done.stdout
+    if status:
+        raise LoadError(f"{command[0]} ended with {status}: {(errors or output).strip()[-300:]}")
+    return output
 
 
 def _found(pattern: str, output: str) -> tuple[str, ...]:

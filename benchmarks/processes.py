@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Final, Self
 from attrs import define
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["Crew", "Process", "StartError", "find", "free_port"]
+__all__ = ["STOPPING", "Crew", "Process", "StartError", "find", "free_port", "run"]
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end a run."""
 
 _START: Final = 15.0
 _STOP: Final = 5.0
@@ -40,6 +44,41 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def _unbroken() -> Iterator[None]:
+    """Hold the signals that end a run back: one in the middle of starting a process would leave it to itself."""
+    held: list[int] = []
+    before = [(item, signal.signal(item, lambda number, _: held.append(number))) for item in STOPPING]
+    try:
+        yield
+    finally:
+        for item, handler in before:
+            signal.signal(item, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
+def run(command: list[str], timeout: float) -> tuple[int, str, str]:
+    """Run a program to its end; returns its status, output and errors. Raises subprocess.TimeoutExpired."""
+    popen: subprocess.Popen[str] | None = None
+    try:
+        with _unbroken():
+            popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        output, errors = popen.communicate(timeout=timeout)
+        return popen.returncode, output, errors
+    finally:
+        if popen is not None and popen.returncode is None:
+            popen.kill()
+            popen.communicate()
 
 
 @define(eq=False)
@@ -107,7 +146,7 @@ class Crew:
         Its standard output goes to its log, or to /dev/null.
         """
         log = self.directory / f"{name}.log"
-        with log.open("wb") as stderr:
+        with log.open("wb") as stderr, _unbroken():
             popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -117,8 +156,8 @@ class Crew:
                 cwd=self.directory,
                 start_new_session=True,
             )
-        process = Process(name, port, popen, log)
-        self._processes.append(process)
+            process = Process(name, port, popen, log)
+            self._processes.append(process)
         return process
 
     def __enter__(self) -> Self:

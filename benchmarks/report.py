@@ -270,10 +270,10 @@ def _processor() -> str:
 
 def _version(path: str, option: str) -> str:
     try:
-        done = subprocess.run([path, option], capture_output=True, text=True, timeout=5, check=False)
+        _, output, errors = processes.run([path, option], 5)
     except (OSError, subprocess.TimeoutExpired):
         return Path(path).name
-    lines = (done.stdout + done.stderr).strip().splitlines() or [Path(path).name]
+    lines = (output + errors).strip().splitlines() or [Path(path).name]
     words = lines[0].removeprefix("nginx version: ").replace("/", " ").split()
     # "wrk debian 4.1.0-3+b2 [epoll] Copyright ...", "HAProxy version 2.6.12-1 2026 ...": the name, the number
     number = next((word for word in words if word[0].isdigit()), "")

@@ -5,7 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
@@ -113,7 +113,11 @@ def test_wrong_documents(hostler, write, command, document, message):
 
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_unreadable_documents(hostler, tmp_path, command):
-    assert hostler(command, "nowhere.json") == (2, "", "hostler: nowhere.json cannot be read: No such file or directory\n")
+    assert hostler(command, "nowhere.json") == (
+        2,
+        "",
+        "hostler: nowhere.json cannot be read: No such file or directory\n",
+    )
     assert hostler(command, str(tmp_path))[0] == 2
 
 
@@ -144,6 +148,16 @@ def test_the_version(hostler):
     assert hostler("--version") == (0, f"hostler {version('hostler')}\n", "")
 
 
+def test_a_copy_that_is_not_installed(hostler, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(cli, "version", missing)
+    status, out, err = hostler("--version")
+    assert (status, out) == (1, "")
+    assert err.startswith("hostler: this copy is not installed")
+
+
 def test_python_m():
     done = subprocess.run(
         [sys.executable, "-m", "hostler", "--version"], capture_output=True, text=True, check=True
@@ -165,7 +179,10 @@ def test_help(hostler, args):
         (["run"], "the following arguments are required: CONFIG"),
         (["run", "x", "--grace", "-1"], "argument --grace: '-1' is not a number of seconds; use 0 or more"),
         (["run", "x", "--grace", "long"], "argument --grace: 'long' is not a number of seconds"),
-        (["run", "x", "--url", "localhost"], "argument --url: 'localhost' is not a URL prefix: it has no ://"),
+        (
+            ["run", "x", "--url", "localhost"],
+            "argument --url: 'localhost' is not a URL prefix: it has no ://",
+        ),
         (["serve", "a:b", "--workers", "-1"], "argument --workers: '-1' is not a number of processes"),
         (["serve", "a:b", "--mode", "new"], "argument --mode: invalid choice: 'new'"),
     ],
@@ -185,6 +202,7 @@ def test_an_interrupt_leaves_no_traceback(hostler, monkeypatch):
 
 
 def test_logging_is_as_it_was_afterwards(hostler):
-    before = list(logging.getLogger("hostler").handlers)
+    logger = logging.getLogger("hostler")
+    before = list(logger.handlers), logger.level
     hostler("check", "nowhere.json")
-    assert logging.getLogger("hostler").handlers == before
+    assert (logger.handlers, logger.level) == before

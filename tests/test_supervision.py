@@ -74,7 +74,9 @@ class Yard:
         if self.failing and isinstance(self.failing[0], OSError):
             raise self.failing.pop(0)
         fails = self.failing.pop(0) if self.failing else None
-        worker = FakeWorker(number, 100 + len(self.started), **{**self.how, **({"ready": False} if fails else {})})
+        worker = FakeWorker(
+            number, 100 + len(self.started), **{**self.how, **({"ready": False} if fails else {})}
+        )
         if fails:
             worker.fail(fails)
         self.started.append(worker)
@@ -90,7 +92,7 @@ class Yard:
 
     async def until(self, condition):
         async with asyncio.timeout(5):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - it takes a few turns of the loop
                 await asyncio.sleep(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import sys
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hostler.asgi import Application, load
 from hostler.asgi.naming import name_of
+from hostler.errors import WorkerError
 from hostler.server.base import QueueMode
 from hostler.serving import (
     DEFAULT_URL,
@@ -55,6 +57,11 @@ def serve(
     Raises ListenError, PrefixError, QueueError; ConfigError for what is no application, or one that workers cannot
     import; WorkerError when a worker cannot start; LifespanError when the application refuses to.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise WorkerError(
+            "a worker process imports the program, and the program calls hostler.serve again: "
+            'put the call under `if __name__ == "__main__":`'
+        )
     mode = QueueMode(mode)
     wanted = tuple(urls) or (() if queue is not None else (DEFAULT_URL,))
     if workers is None:

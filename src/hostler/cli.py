@@ -12,7 +12,7 @@ import math
 import os
 import sys
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from hostler import demo
@@ -61,11 +61,14 @@ def _complain(text: str) -> None:
 
 @contextmanager
 def _logging(level: int) -> Iterator[None]:
+    logger = logging.getLogger("hostler")
+    before = logger.level
     handler = log_to_stderr(level)
     try:
         yield
     finally:
-        logging.getLogger("hostler").removeHandler(handler)
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 # -- run and check ----------------------------------------------------------------------------------------------------
@@ -155,6 +158,18 @@ def _demo(args: argparse.Namespace) -> int:
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it."""
+        try:
+            print(f"hostler {version('hostler')}")
+        except PackageNotFoundError:
+            parser.exit(1, "hostler: this copy is not installed, so it has no version; pip install hostler\n")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hostler",
@@ -162,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         "processes.",
         epilog="hostler COMMAND --help says more. Stop with Ctrl-C or SIGTERM; a second time: at once.",
     )
-    parser.add_argument("--version", action="version", version=f"hostler {version('hostler')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and stop")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     _add_check(commands)

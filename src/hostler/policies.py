@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ from hostler.stages.health import PASSIVE_POLICIES
 
 if TYPE_CHECKING:
     from hostler.config.model import Cluster, SessionAffinity
-    from hostler.fleet import AffinityPolicy, BalancePolicy, LiveCluster, PassivePolicy
+    from hostler.fleet import AffinityPolicy, BalancePolicy, LiveCluster, PassivePolicy, Sender
 
-__all__ = ["Policies"]
+__all__ = ["Policies", "make_sender"]
 
 
 _Factories = Mapping[str, Callable[..., Any]]
@@ -94,7 +95,7 @@ class Policies:
         sender = (
             kept.sender
             if kept is not None and same_client
-            else Forwarder(config.http_client, config.http_request)
+            else make_sender(config)
         )
         affinity, passive = config.affinity, config.health_check.passive
         return Equipment(
@@ -115,6 +116,11 @@ class Policies:
         )
 
 
+def make_sender(config: Cluster) -> Sender:
+    """Make the client of a cluster's destinations, without connections yet."""
+    return Forwarder(config.http_client, config.http_request)
+
+
 def _resolve(known: Mapping[str, Callable[..., Any]], name: str, path: str) -> Callable[..., Any]:
     """Return what makes the policy that `name` names."""
     factory = known.get(name.lower())
@@ -122,8 +128,12 @@ def _resolve(known: Mapping[str, Callable[..., Any]], name: str, path: str) -> C
         return factory
     module, _, attribute = name.partition(":")
     try:
-        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        message = f"{name!r} cannot be imported ({error}): write it as package.module:attribute"
+        found: Any = operator.attrgetter(attribute)(importlib.import_module(module))
+    except Exception as error:  # importing runs a stranger's code
+        message = f"{name!r} cannot be imported ({error!r}): write it as package.module:attribute"
         raise ConfigError([Problem(path, message)]) from error
-    return found
+    if not callable(found):
+        message = f"{name!r} is {found!r}, which cannot be called: name what makes the policy"
+        raise ConfigError([Problem(path, message)])
+    imported: Callable[..., Any] = found
+    return imported

@@ -15,7 +15,7 @@ from hostler.config.source import FileSource
 from hostler.errors import ConfigError, Failure, Reason
 from hostler.fleet import Fleet
 from hostler.pipeline import compose, lifespans
-from hostler.policies import Policies
+from hostler.policies import Policies, make_sender
 from hostler.routing.table import Match, Miss, MissKind, Table
 from hostler.server.check import check_prefixes
 from hostler.stages import affinity, balance, delegate, forward, passive_health
@@ -216,6 +216,8 @@ class Proxy:
         self._rules.clear()
         for cluster in self._fleet:
             cluster.equipment.sender.close()
+            # what is closed keeps no connections, and the next run may be in another event loop
+            cluster.equipment.sender = make_sender(cluster.config)
 
     def _open_rules(self) -> None:
         """Have a rule open for every destination that names a queue, and for no other."""
@@ -263,6 +265,8 @@ class Proxy:
                 _log.error(
                     "%s is not used, the configuration before it stays in force:\n%s", source.path, error
                 )  # noqa: TRY400 - the problems say it all
+            except Exception:  # whatever a policy's factory does, the file is followed on
+                _log.exception("%s is not used, the configuration before it stays in force", source.path)
             else:
                 _log.info("%s is in force", source.path)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import ssl
+import weakref
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from hostler import (
 )
 from hostler.fleet import LiveDestination
 from hostler.http.rules import Limits
+from hostler.testing import FakeStream, exchange
 
 HERE = Path(__file__).parent
 
@@ -1410,6 +1413,71 @@ async def test_a_cancelled_handler_closes_the_connection_to_the_destination():
         await until(lambda: ends)
 
 
+async def test_a_cancellation_that_comes_too_late_leaves_the_connection_to_whoever_has_it_now():
+    forwarder, taken = Forwarder(), []
+
+    class Late(FakeStream):
+        def end(self, trailers=None):
+            super().end(trailers)
+            ((_, pool),) = forwarder._pools.values()
+            taken.append(pool.take())
+            sending.cancel()
+
+    async with destination(answering(OK)) as there:
+        sending = asyncio.create_task(forwarder.send(exchange(stream=Late()), there.address))
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        (connection,) = taken
+        assert not connection.closed
+        connection.close()
+
+
+async def test_a_request_that_a_stage_broke_is_502():
+    forwarder = Forwarder()
+
+    async def handler(exchange):
+        exchange.request.headers.add("X", "1\r\nInjected: 2")
+        outcome = await forwarder.send(exchange, "http://127.0.0.1:1")
+        assert outcome.failure.reason is Reason.REQUEST_CREATION
+        return outcome
+
+    async with serving(handler) as served, connected(served.url) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await client.answer()).status == 502
+
+
+async def test_a_client_that_goes_while_its_request_waits_for_a_connection_costs_no_connection():
+    arrived, go, heads = asyncio.Event(), asyncio.Event(), []
+
+    async def script(peer):
+        while True:
+            heads.append((await peer.head()).split()[1])
+            arrived.set()
+            await go.wait()
+            peer.send(OK)
+
+    async with (
+        destination(script) as there,
+        front(there.address, client=HttpClient(max_connections_per_server=1)) as proxy,
+        proxy.connect() as first,
+        proxy.connect() as second,
+        proxy.connect() as third,
+    ):
+        first.send(proxy.request("GET", "/first"))
+        await arrived.wait()
+        second.send(proxy.request("GET", "/second"))
+        await until(lambda: len(proxy.seen) == 2)
+        third.send(proxy.request("GET", "/third"))
+        await until(lambda: len(proxy.seen) == 3)
+        second.reset()
+        await until(lambda: proxy.seen[1].stream.closed)
+        go.set()
+        assert (await third.answer()).body == b"ok"
+        await proxy.over(3)
+        assert heads == [b"/first", b"/third"]
+        assert there.connections == 1
+
+
 async def test_a_stopping_server_lets_a_forward_finish():
     got, go = asyncio.Event(), asyncio.Event()
 
@@ -1529,3 +1597,27 @@ async def test_a_slow_client_counts_against_the_client():
         client.send(proxy.request())
         outcome = await proxy.over()
         assert outcome.failure.reason is Reason.RESPONSE_BODY_CLIENT
+
+
+async def test_an_exchange_leaves_no_cycles_for_the_collector():
+    """What runs for every request must not need the garbage collector, which is told to look seldom."""
+    forwarder, left = Forwarder(), []
+
+    async def handler(exchange):
+        left.append(weakref.ref(exchange))
+        return await forwarder.send(exchange, there.address)
+
+    async with (
+        destination(answering(OK)) as there,
+        serving(handler) as served,
+        connected(served.url) as client,
+    ):
+        gc.disable()
+        try:
+            for _ in range(3):
+                client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert (await client.answer()).body == b"ok"
+            await until(lambda: all(item() is None for item in left))
+        finally:
+            gc.enable()
+        forwarder.close()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 TIMEOUT = 20.0
 HERE = Path(__file__).parent
+APPS = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+"""A PYTHONPATH with the applications of these tests."""
 
 
 class Program:
@@ -125,5 +127,5 @@ def session(leader):
 async def until(condition):
     """Wait until a condition holds that nobody tells us about."""
     async with asyncio.timeout(TIMEOUT):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - processes set no events
             await asyncio.sleep(0.01)

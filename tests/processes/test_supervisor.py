@@ -9,7 +9,7 @@ import sys
 
 import httpx
 import pytest
-from process_control import hostler, program, session, until
+from process_control import APPS, hostler, program, session, until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks processes up in /proc")
 
@@ -210,9 +210,7 @@ async def test_a_worker_that_ends_while_it_starts(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 1])
 async def test_an_application_that_refuses_to_start(workers):
-    async with hostler(
-        "serve", "worker_apps:stubborn", "--url", LOCAL, "--workers", workers
-    ) as server:
+    async with hostler("serve", "worker_apps:stubborn", "--url", LOCAL, "--workers", workers) as server:
         assert await server.ends() == 1
         assert server.errors == "hostler: the application did not start: OSError: no database"
 
@@ -232,7 +230,9 @@ async def test_a_port_in_use():
         url = await first.url()
         async with serve("--url", url) as second:
             assert await second.ends() == 1
-            assert second.errors.startswith(f"hostler: cannot listen on {url}/: port {url.rpartition(':')[2]} is")
+            assert second.errors.startswith(
+                f"hostler: cannot listen on {url}/: port {url.rpartition(':')[2]} is"
+            )
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -245,6 +245,18 @@ async def test_a_program_that_serves_its_own_application(workers):
         server.kill(signal.SIGTERM)
         assert await server.ends() == 0
         assert server.errors == ""
+
+
+async def test_a_program_must_not_serve_again_when_workers_import_it(tmp_path):
+    path = tmp_path / "unguarded.py"
+    path.write_text(
+        "import hostler\nfrom worker_apps import app\n"
+        "hostler.serve(app, urls=['http://127.0.0.1:0/'], workers=1, quiet=True)\n"
+    )
+    async with program(path, PYTHONPATH=APPS) as server:
+        assert await server.ends() == 1
+        assert 'put the call under `if __name__ == "__main__":`' in server.errors
+        assert server.errors.splitlines()[-1].endswith("with exit status 1 before it was ready")
 
 
 # -- restarting -------------------------------------------------------------------------------------------------------
@@ -302,7 +314,13 @@ async def test_a_restart_into_a_broken_application_keeps_the_one_that_runs(tmp_p
     source = tmp_path / "edited_shop.py"
     source.write_text("from worker_apps import app\n")
     async with hostler(
-        "serve", "edited_shop:app", "--app-dir", tmp_path, "--url", LOCAL, PYTHONPATH=os.path.dirname(__file__)
+        "serve",
+        "edited_shop:app",
+        "--app-dir",
+        tmp_path,
+        "--url",
+        LOCAL,
+        PYTHONPATH=APPS,
     ) as supervisor:
         url = await supervisor.url()
         worker = await ask(url)

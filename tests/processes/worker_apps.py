@@ -21,8 +21,10 @@ async def app(scope, receive, send):
         if not message.get("more_body"):
             break
     if scope["path"].endswith("/wait"):
-        print("waiting", file=sys.stderr, flush=True)
-        while not Path(os.environ["RELEASE"]).exists():
+        sys.stderr.write("waiting\n")
+        sys.stderr.flush()
+        release = Path(os.environ["RELEASE"])
+        while not release.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
             await asyncio.sleep(0.01)
     answer = b"%d %d" % (os.getpid(), received)
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -113,7 +113,7 @@ async def test_a_queue_is_never_forwarded_to(rule, why, caplog):
     assert cluster.destinations[0].in_flight == 0
 
 
-async def test_the_fake_sender_remembers_that_it_was_closed():
+def test_the_fake_sender_remembers_that_it_was_closed():
     sender = FakeSender()
-    await sender.close()
+    sender.close()
     assert sender.closed

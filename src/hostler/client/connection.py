@@ -19,7 +19,7 @@ from hostler.deadline import Deadline
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import ClosingBody, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import ResponseReader
-from hostler.http.message import CHUNKED, Response
+from hostler.http.message import CHUNKED
 
 if TYPE_CHECKING:
     from hostler.client.pool import Pool
@@ -315,9 +315,9 @@ class Transfer:
         self._exchange.settle(added)
         for pair in added:
             headers.add(*pair)
-        head = Response(response.status, headers, response.framing, response.reason)
+        response.headers = headers
         try:
-            self.stream.start(head, data)
+            self.stream.start(response, data)
         except ProtocolError as error:
             self._finish(Failure(Reason.RESPONSE_HEADERS, str(error), error))
 

@@ -81,7 +81,8 @@ class Forwarder:
             try:
                 result = await transfer.done
             except asyncio.CancelledError:
-                connection.close()
+                if connection.transfer is transfer:  # else it is complete, and the connection is idle or another's
+                    connection.close(flush=False)
                 raise
             if result is not RETRY:
                 return result

@@ -80,10 +80,11 @@ def response_headers(response: Response) -> Headers:
 
 def passed_on(headers: Headers, dropped: frozenset[bytes]) -> Headers:
     """Return the headers without those in `dropped`, and without those that Connection names (RFC 9110 7.6.1)."""
-    if b"connection" in headers:
+    lines = headers.lines
+    if b"connection" in (headers if lines is None else lines):
         options = connection_options(b",".join(headers.get_all_raw(b"connection")))
         if not options <= _HARMLESS_OPTIONS:
             dropped |= options - _NEVER_NOMINATED
-    if headers.lines is not None:
-        return Headers.of_lines({key: line for key, line in headers.lines.items() if key not in dropped})
+    if lines is not None:
+        return Headers.of_lines({key: line for key, line in lines.items() if key not in dropped})
     return Headers([pair for pair in headers.pairs() if pair[0].lower() not in dropped])

@@ -58,6 +58,7 @@ def _private_runtime_directory() -> Iterator[None]:
 
 async def _main(url: str, *, once: bool) -> int:
     name = f"hostler-demo-{os.getpid()}"
+    interrupted = 1 if once else 0
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:
             destinations = [
@@ -88,7 +89,7 @@ async def _main(url: str, *, once: bool) -> int:
                 return 0 if right else 1
             _suggest(served.url, supervisor.pids[0])
             await stop.wait()
-    return 1 if once else stop.status
+    return stop.status or interrupted
 
 
 def _introduce(served: Serving, supervisor: Supervisor, destinations: list[str], name: str) -> None:

@@ -261,6 +261,7 @@ class PrefixTable:
         self._ports: dict[int, _Port] = {}
         self._prefixes: dict[UrlPrefix, None] = {}
         self._only: UrlPrefix | None = None
+        self._only_at: str | None = None
 
     def __iter__(self) -> Iterator[UrlPrefix]:
         return iter(self._prefixes)
@@ -303,8 +304,9 @@ class PrefixTable:
         self._only = None
         if len(self._prefixes) == 1:
             (prefix,) = self._prefixes
-            if prefix.host in {"+", "*"} and prefix.path == "/":
+            if prefix.path == "/" and prefix.category is not Category.HOST:
                 self._only = prefix
+                self._only_at = _address(prefix.host)
 
     def match(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> PrefixMatch | None:
         """Find the prefix that takes a request, or None.
@@ -313,7 +315,7 @@ class PrefixTable:
         `path` is decoded.
         """
         only = self._only
-        if only is not None:
+        if only is not None and (self._only_at is None or self._only_at == local_ip):
             return PrefixMatch(only, "", path) if only.port == port and only.scheme == scheme else None
         place = self._ports.get(port)
         return place.find(host, local_ip, path) if place is not None and place.scheme == scheme else None

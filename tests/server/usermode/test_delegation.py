@@ -631,9 +631,11 @@ async def test_a_process_that_is_killed_while_it_idles_is_not_missed():
     async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
         pids = {int((await client.get("/d")).body) for _ in range(4)}
         assert pids == {worker.pid for worker in workers}
+        await eventually(lambda: len(proxy.outcomes) == 4)
         await workers[0].kill()
         for _ in range(4):
             assert int((await client.get("/d")).body) == workers[1].pid
+        await eventually(lambda: len(proxy.outcomes) == 8)
         await workers[1].kill()
         assert (await client.get("/d")).status == 503
         assert (await client.get("/here")).body == b"here"
@@ -675,9 +677,8 @@ async def test_a_body_that_was_read_in_part_does_not_go_to_another_process():
     proxy = Delegating(prefix="http://*:80/d/")
     async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
         await client.send(request("POST", "/d/half-read", "Content-Length: 10"))
+        worker = await first_line_of(workers)
         await client.send(b"12345")
-        reader = asyncio.create_task(first_line_of(workers))
-        worker = await reader
         assert await worker.line() == "read"
         await worker.kill()
         with pytest.raises((ConnectionResetError, EOFError)):

@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             stream.abort()
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its 500
             if stream.failure is not None and isinstance(error, ConnectionError):
                 _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
                 self._give_up(exchange, stream.failure)
@@ -309,7 +309,7 @@ class Connection(asyncio.Protocol):
         """Answer an exchange that its handler did not answer."""
         try:
             exchange.refuse(failure)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
             _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
             exchange.stream.abort()
 
@@ -528,7 +528,8 @@ class Connection(asyncio.Protocol):
         elif self.phase is Phase.LINGER and self.transport.get_write_buffer_size():
             self.deadline.set(_LINGER)
         elif self.phase is Phase.HEAD and self._surplus:
-            self.deadline.set(self.host.options.timeouts.idle_connection)  # its next answer waits for it to read
+            # its next answer waits for it to read
+            self.deadline.set(self.host.options.timeouts.idle_connection)
         else:
             self.close()
 

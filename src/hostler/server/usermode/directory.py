@@ -44,7 +44,7 @@ def runtime_directory() -> Path:
     """Return the directory that holds the queues, made if need be, checked to be ours and nobody else's.
 
     `HOSTLER_RUNTIME_DIR`, else `hostler` in `XDG_RUNTIME_DIR`, else `hostler-UID` in the system's temporary
-    directory. Raises QueueAccessError when others could reach into it.
+    directory. Raises QueueAccessError when others could reach into it, QueueError when it cannot be made.
     """
     if sys.platform == "win32":
         raise UnsupportedError(
@@ -58,7 +58,10 @@ def runtime_directory() -> Path:
         path = Path(shared) / "hostler"
     else:
         path = Path(tempfile.gettempdir()) / f"hostler-{os.geteuid()}"
-    path.mkdir(mode=0o700, parents=named is not None, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=bool(named), exist_ok=True)
+    except OSError as error:
+        raise QueueError(f"{path} cannot be made ({error}): name another in HOSTLER_RUNTIME_DIR") from error
     _check_private(path)
     return path
 

@@ -90,7 +90,7 @@ def bytes_read(sock: socket.socket) -> int:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         while waiting != (waiting := _unread(sock)):
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-    except OSError:
+    except (OSError, ValueError):
         return -1
     (received,) = struct.unpack_from("=Q", info, 128)  # tcpi_bytes_received
     return int(received) - waiting

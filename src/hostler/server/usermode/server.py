@@ -7,11 +7,11 @@ import errno
 import logging
 import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve
 
-from hostler.errors import ListenError, ProtocolError, UnsupportedError
+from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection, Host
@@ -33,6 +33,9 @@ _LAST_WORDS: Final = 5.0
 """Seconds that a cancelled handler has to end in."""
 
 _LOOK_AGAIN: Final = 0.02
+_PICKS: Final = 10
+"""How often a free port is picked before that is given up."""
+
 _WILDCARDS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - what + and * mean
 
 
@@ -56,14 +59,27 @@ class UserModeServer:
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Listen on more prefixes; returns them with the ports that were picked for port 0."""
-        settled, sockets = bind(prefixes, self.options.backlog)
-        await self.listen_on(settled, sockets)
+        ours = [sock for listener in self._listeners for sock in listener.sockets]
+        settled, sockets = bind(prefixes, self.options.backlog, ours)
+        try:
+            await self.listen_on(settled, sockets)
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
         return settled
 
     async def listen_on(self, prefixes: Iterable[UrlPrefix], sockets: Iterable[socket.socket]) -> None:
         """Listen on sockets that are bound already, for these prefixes."""
-        for prefix in prefixes:
-            self.prefixes.add(prefix)
+        added: list[UrlPrefix] = []
+        try:
+            for prefix in prefixes:
+                self.prefixes.add(prefix)
+                added.append(prefix)
+        except PrefixError:
+            for prefix in added:
+                self.prefixes.remove(prefix)
+            raise
         for sock in sockets:
             listener = await self._host.loop.create_server(
                 lambda: Connection(self._host, self), sock=sock, backlog=self.options.backlog
@@ -154,14 +170,26 @@ class UserModeServer:
         self._lender.close()
 
 
-def bind(prefixes: Iterable[UrlPrefix], backlog: int) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
-    """Bind the narrowest sockets that see every request of the prefixes; all of them or none.
+class _Socket(Protocol):
+    """What is asked of a socket that is bound already."""
+
+    @property
+    def family(self) -> int: ...
+
+    def getsockname(self) -> Any: ...
+
+
+def bind(
+    prefixes: Iterable[UrlPrefix], backlog: int, ours: Iterable[_Socket] = ()
+) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
+    """Bind the narrowest sockets that, with `ours`, see every request of the prefixes; all of them or none.
 
     Returns the prefixes with port 0 replaced by the port that was picked, and the sockets. Raises ListenError with
     the prefix and the remedy.
     """
     wanted = list(prefixes)
     settled: dict[int, UrlPrefix] = {}
+    held = list(ours)
     sockets: list[socket.socket] = []
     try:
         for prefix in wanted:
@@ -172,7 +200,7 @@ def bind(prefixes: Iterable[UrlPrefix], backlog: int) -> tuple[tuple[UrlPrefix, 
         # wildcards first, so that a port which is needed everywhere is not taken for one address before
         everywhere = set(_WILDCARDS.values())
         for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):
-            settled[at] = _bind_prefix(wanted[at], sockets)
+            settled[at] = _bind_prefix(wanted[at], held, sockets)
         for sock in sockets:
             sock.listen(backlog)
     except BaseException:
@@ -182,13 +210,28 @@ def bind(prefixes: Iterable[UrlPrefix], backlog: int) -> tuple[tuple[UrlPrefix, 
     return tuple(settled[at] for at in range(len(wanted))), sockets
 
 
-def _bind_prefix(prefix: UrlPrefix, sockets: list[socket.socket]) -> UrlPrefix:
+def _bind_prefix(prefix: UrlPrefix, held: list[_Socket], sockets: list[socket.socket]) -> UrlPrefix:
     """Bind what `prefix` still needs; returns it with its port."""
+    for _ in range(_PICKS if not prefix.port else 0):
+        before = len(sockets)
+        try:
+            return _bind_addresses(prefix, held, sockets)
+        except ListenError as error:
+            # the port that was free on one address is taken on another: pick again
+            if error.errno != errno.EADDRINUSE:
+                raise
+            for sock in sockets[before:]:
+                sock.close()
+            del sockets[before:]
+    return _bind_addresses(prefix, held, sockets)
+
+
+def _bind_addresses(prefix: UrlPrefix, held: list[_Socket], sockets: list[socket.socket]) -> UrlPrefix:
     port, failures = prefix.port, []
     bound = False
     for address in prefix.addresses():
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if port and _covered(family, address, port, sockets):
+        if port and _covered(family, address, port, [*held, *sockets]):
             bound = True
             continue
         try:
@@ -206,7 +249,7 @@ def _bind_prefix(prefix: UrlPrefix, sockets: list[socket.socket]) -> UrlPrefix:
     return evolve(prefix, port=port)
 
 
-def _covered(family: int, address: str, port: int, sockets: list[socket.socket]) -> bool:
+def _covered(family: int, address: str, port: int, sockets: Iterable[_Socket]) -> bool:
     wildcard = _WILDCARDS[socket.AddressFamily(family)]
     return any(
         sock.family == family

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+from usermode_peers import eventually
+
+from hostler.server.usermode.loan import Loan, borrow_socket, bytes_read, bytes_written
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
+
+
+@pytest.fixture
+def pair():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    far.setblocking(False)
+    with near, far:
+        yield near, far
+
+
+def loan_of(sock, *, body):
+    read = bytes_read(sock) if body else None
+    return Loan(sock, b"", b"", ("127.0.0.1", 1), ("127.0.0.1", 2), False, bytes_written(sock), read)
+
+
+@linux
+def test_what_is_written_is_counted_whether_it_was_sent_or_not(pair):
+    near, _ = pair
+    assert bytes_written(near) == 0
+    near.send(b"x" * 1000)
+    assert bytes_written(near) == 1000
+    total = 1000
+    with pytest.raises(BlockingIOError):
+        while True:
+            total += near.send(bytes(100_000))
+    assert bytes_written(near) == total
+
+
+@linux
+def test_what_a_copy_writes_is_counted_too(pair):
+    near, _ = pair
+    with near.dup() as copy:
+        copy.send(b"abc")
+    assert bytes_written(near) == 3
+
+
+@linux
+async def test_what_is_read_is_counted_and_what_only_arrives_is_not(pair):
+    near, far = pair
+    assert bytes_read(near) == 0
+    far.send(b"abcdef")
+    await eventually(lambda: arrived(near))
+    assert bytes_read(near) == 0
+    near.recv(4, socket.MSG_PEEK)
+    assert bytes_read(near) == 0
+    with near.dup() as copy:
+        copy.recv(4)
+    assert bytes_read(near) == 4
+
+
+def arrived(sock):
+    try:
+        return sock.recv(100, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+@linux
+@pytest.mark.parametrize("body", [True, False])
+async def test_a_loan_is_untouched_until_somebody_writes_or_takes_of_its_body(pair, body):
+    near, far = pair
+    far.send(b"request")
+    await eventually(lambda: arrived(near))
+    near.recv(100)
+    loan = loan_of(near, body=body)
+    assert loan.untouched()
+    far.send(b"body")
+    await eventually(lambda: arrived(near))
+    assert loan.untouched()
+    near.recv(2)
+    assert loan.untouched() is not body
+    near.send(b"x")
+    assert not loan.untouched()
+
+
+@linux
+async def test_a_client_that_sends_no_more_touches_no_loan_without_a_body(pair):
+    near, far = pair
+    loan = loan_of(near, body=False)
+    far.shutdown(socket.SHUT_WR)
+    assert loan.untouched()
+
+
+def test_where_nobody_counts_nothing_is_untouched(pair, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    near, _ = pair
+    assert bytes_written(near) is None
+    assert not loan_of(near, body=False).untouched()
+
+
+@linux
+def test_a_socket_that_is_gone_counts_nothing():
+    sock = socket.socket()
+    sock.close()
+    assert bytes_written(sock) is None
+    assert bytes_read(sock) == -1
+
+
+def test_a_unix_socket_is_no_tcp_connection():
+    one, other = socket.socketpair()
+    with one, other:
+        assert bytes_written(one) is None
+
+
+@pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6), ("", socket.AF_INET)])
+def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descriptor_as_it_is(address, family):
+    with socket.socket(family) as sock:
+        sock.setblocking(False)
+        borrowed = borrow_socket(sock.fileno(), address)
+        assert (borrowed.family, borrowed.type) == (family, socket.SOCK_STREAM)
+        assert borrowed.detach() == sock.fileno()
+        assert sock.gettimeout() == 0

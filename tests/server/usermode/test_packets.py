@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostler.errors import Reason
+from hostler.server.usermode.packets import (
+    MAX_PACKET,
+    Data,
+    Done,
+    GiveBack,
+    Hello,
+    Leaving,
+    Lend,
+    PacketError,
+    decode,
+    encode,
+    split,
+)
+
+# -- playbook: what stands on the wire --------------------------------------------------------------------------------
+
+WIRE = [
+    (Hello(7), b"\1\0\0\0" b"\0\0\0\0" b"\0\1" b"\0\0\0\7"),
+    (
+        Lend(5, ("1.2.3.4", 80), ("::1", 443), "http://*:80/", b"x: y\r\n", b"GET", https=True),
+        b"\2\1\0\0" b"\0\0\0\5" b"\0\7\0\3\0\x0c" b"\0\0\0\6\0\0\0\3" b"\0\x50\1\xbb"
+        b"1.2.3.4" b"::1" b"http://*:80/" b"x: y\r\n" b"GET",
+    ),
+    (Data(5, b"abc"), b"\3\0\0\0" b"\0\0\0\5" b"abc"),
+    (
+        Done(5, 200, 1, 2, keep_alive=True, surplus=b"GET"),
+        b"\4\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET",
+    ),
+    (
+        Done(5, 0, keep_alive=False, reason=Reason.REQUEST),
+        b"\4\2\0\0" b"\0\0\0\5" b"\0\0\1\0" + bytes(16),
+    ),
+    (GiveBack(5), b"\5\0\0\0" b"\0\0\0\5"),
+    (Leaving(), b"\6\0\0\0" b"\0\0\0\0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("packet", "block"), WIRE)
+def test_a_packet_looks_like_this_on_the_wire(packet, block):
+    assert encode(packet) == block
+    assert decode(block) == packet
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        b"\1",
+        bytes(8),  # no kind
+        b"\7" + bytes(7),
+        b"\5\1\0\0\0\0\0\5",  # a flag that GIVE_BACK has not
+        b"\5\0\0\1\0\0\0\5",  # not zero
+        b"\5\0\0\0\0\0\0\5x",  # longer than GIVE_BACK
+        b"\6\0\0\0\0\0\0\5",  # LEAVING is about no loan
+        b"\1\0\0\0\0\0\0\5\0\1\0\0\0\7",  # nor is HELLO
+        b"\1\0\0\0\0\0\0\0\0\1\0\0\0",
+        b"\1\0\0\0\0\0\0\0\0\1\0\0\0\7\0",
+        b"\2\0\0\0\0\0\0\5",
+        b"\2\2\0\0\0\0\0\5" + bytes(18),
+        b"\2\0\0\0\0\0\0\5" + bytes(18) + b"x",  # the lengths do not add up
+        b"\2\0\0\0\0\0\0\5\0\1" + bytes(16) + b"\xff",  # not text
+        b"\4\0\0\0\0\0\0\5",
+        b"\4\2\0\0\0\0\0\5" + bytes(20),  # failed, and not why
+        b"\4\0\0\0\0\0\0\5\0\0\1\0" + bytes(16),  # why, and not that
+        b"\4\2\0\0\0\0\0\5\0\0\xff\0" + bytes(16),  # no such reason
+        b"\4\1\0\0\0\0\0\5\0\xc8\0\1" + bytes(16),  # not zero
+        b"\3\0\0\0\0\0\0\5" + bytes(MAX_PACKET),
+    ],
+)
+def test_what_encode_does_not_write_is_no_packet(block):
+    with pytest.raises(PacketError):
+        decode(block)
+
+
+def test_every_reason_travels():
+    for reason in Reason:
+        assert decode(encode(Done(1, 0, reason=reason))).reason is reason
+
+
+def test_a_packet_that_is_too_large_is_not_written():
+    with pytest.raises(PacketError, match="larger than"):
+        encode(Data(1, bytes(MAX_PACKET)))
+    with pytest.raises(PacketError, match="larger than"):
+        encode(Lend(1, ("", 0), ("", 0), "", bytes(MAX_PACKET), b""))
+
+
+# -- properties -------------------------------------------------------------------------------------------------------
+
+loans = st.integers(0, 2**32 - 1)
+addresses = st.tuples(st.text(max_size=40), st.integers(0, 65535))
+payloads = st.binary(max_size=300)
+counts = st.integers(0, 2**64 - 1)
+packets = st.one_of(
+    st.builds(Hello, st.integers(0, 2**32 - 1), st.integers(0, 65535)),
+    st.builds(Lend, loans, addresses, addresses, st.text(max_size=40), payloads, payloads, st.booleans()),
+    st.builds(Data, loans, payloads),
+    st.builds(
+        Done, loans, st.integers(0, 65535), counts, counts, st.booleans(), st.none() | st.sampled_from(Reason), payloads
+    ),
+    st.builds(GiveBack, loans),
+    st.builds(Leaving),
+)
+
+
+@given(packets)
+def test_a_packet_is_read_as_it_was_written(packet):
+    assert decode(encode(packet)) == packet
+
+
+@given(packets, st.data())
+def test_a_changed_packet_is_another_packet_or_none(packet, data):
+    block = bytearray(encode(packet))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(block)))
+        kind = data.draw(st.sampled_from(["set", "insert", "cut"]))
+        if kind == "set" and at < len(block):
+            block[at] = data.draw(st.integers(0, 255))
+        elif kind == "insert":
+            block[at:at] = data.draw(st.binary(max_size=4))
+        elif kind == "cut":
+            del block[at:]
+    is_canonical(bytes(block))
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_packet_or_none(block):
+    is_canonical(block)
+
+
+def is_canonical(block):
+    """What is read as a packet is what that packet is written as."""
+    try:
+        packet = decode(block)
+    except PacketError:
+        return
+    assert encode(packet) == block
+
+
+@given(loans, st.integers(0, 400_000))
+def test_data_that_is_cut_is_the_same_data_together(loan, size):
+    data = bytes(range(251)) * (size // 251 + 1)
+    data = data[:size]
+    ahead, last = split(loan, data)
+    assert b"".join([*(packet.data for packet in ahead), last]) == data
+    assert all(packet.loan == loan and len(encode(packet)) <= MAX_PACKET for packet in ahead)
+    # with room for the rest of a LEND
+    encode(Lend(loan, ("x" * 45, 1), ("y" * 45, 2), "z" * 2000, b"h" * 16000, last))
+    assert bool(ahead) == (size > 96 * 1024)

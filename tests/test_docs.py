@@ -1,0 +1,223 @@
+"""Every block of README.md and docs/ is executed, and every link leads somewhere. CONTRIBUTING.md says how."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from documentation import LANGUAGES, MARKS, ROOT, TIMEOUT, Page, Program, environment, pages, pattern, shell
+from hostler import cli
+from hostler.config import yarp
+from hostler.errors import ConfigError
+from hostler.proxy import find_problems
+
+WRITTEN_BY_A_PROGRAM = {"docs/benchmarks.md"}
+LINK = re.compile(r"(?<!`)\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
+NAME = re.compile(r"`(hostler(?:\.\w+)+)`")
+LOGGER = re.compile(r'getLogger\("([\w.]+)"\)')
+
+
+def ids(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+EXECUTED = [path for path in pages() if ids(path) not in WRITTEN_BY_A_PROGRAM]
+
+
+# -- executing a page -------------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Somebody who does what a page says, from top to bottom, in one directory."""
+
+    def __init__(self, page, directory):
+        self.page = page
+        self.directory = directory
+        self.programs = []
+        shutil.copytree(
+            ROOT / "examples", directory / "examples", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        for path in (directory / "examples").iterdir():
+            path.write_text(page.with_free_ports(path.read_text()))
+
+    def read(self, block):
+        if "file" in block.marks:
+            path = self.directory / block.marks["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.page.with_free_ports(block.text))
+        if "not run" in block.marks:
+            assert block.marks["not run"], f"{block.place}: say why it is not run"
+        else:
+            getattr(self, f"read_{block.language}")(block)
+
+    def read_python(self, block):
+        check_names(block)
+        if "same as" in block.marks:
+            text = (ROOT / block.marks["same as"]).read_text()
+            assert block.text == text, f"{block.place} differs from {block.marks['same as']}"
+        elif not {"file", "fragment"} & block.marks.keys():
+            done = subprocess.run(
+                [sys.executable, "-c", self.page.with_free_ports(block.text)],
+                cwd=self.directory,
+                env=environment(self.directory),
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) == (0, ""), f"{block.place}\n{done.stderr}"
+
+    def read_json(self, block):
+        try:
+            problems = find_problems(yarp.loads(block.text))
+        except ConfigError as error:
+            problems = error.problems
+        assert bool(problems) == ("refused" in block.marks), f"{block.place}: {problems}"
+
+    def read_console(self, block):
+        commands = block.commands()
+        assert commands, f"{block.place}: no line begins with $"
+        if "keeps running" in block.marks:
+            ((command, output),) = commands
+            program = Program(self.page.with_free_ports(command), self.directory)
+            self.programs.append((block.place, output, program))
+            program.says(pattern(self.page.with_free_ports(output.partition("\n")[0])))
+            return
+        for command, output in commands:
+            status, said = shell(self.page.with_free_ports(command), self.directory)
+            said = self.page.with_written_ports(said)
+            assert pattern(output).fullmatch(said.rstrip()), f"{block.place}: {command}\n{said}"
+            assert bool(status) == ("refused" in block.marks), f"{block.place}: {command} ended with {status}"
+
+    def read_sh(self, block):
+        status, said = shell(self.page.with_free_ports(block.text), self.directory)
+        assert status == 0, f"{block.place}: {said}"
+
+    def read_ini(self, block):
+        """Read data."""
+
+    read_text = read_ini
+
+    def close(self):
+        """Stop what keeps running, the last first, and compare what it said."""
+        for place, output, program in reversed(self.programs):
+            assert program.stop() == 0, f"{place}: {program.output}"
+            said = self.page.with_written_ports(program.output)
+            assert pattern(output).match(said), f"{place}: {program.command}\n{said}"
+
+
+def check_names(block):
+    """Compile a block, and find what it takes from hostler."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
+    for node in ast.walk(compile(block.text, block.place, "exec", flags)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "hostler":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{block.place}: {node.module} has no {alias.name}"
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "hostler"
+        ):
+            assert hasattr(importlib.import_module("hostler"), node.attr), (
+                f"{block.place}: hostler.{node.attr}"
+            )
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=ids)
+def test_what_a_page_says_happens(path, tmp_path):
+    page = Page(path)
+    reader = Reader(page, tmp_path)
+    with ExitStack() as stack:
+        try:
+            for block in page.blocks():
+                reader.read(block)
+        finally:
+            for *_, program in reader.programs:
+                stack.enter_context(program)
+        reader.close()
+
+
+# -- what need not be executed to be checked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=ids)
+def test_blocks_are_well_formed(path):
+    page = Page(path)
+    blocks = page.blocks()
+    assert len(re.findall(r"^\s*```", page.text, re.MULTILINE)) == 2 * len(blocks), (
+        "a fence is indented or open"
+    )
+    commands = "\n".join(block.text for block in blocks if block.language in {"console", "sh", "ini"})
+    for block in blocks:
+        assert block.language in LANGUAGES, f"{block.place}: what is {block.language!r}?"
+        assert block.marks.keys() <= MARKS, f"{block.place}: {block.marks}"
+        if "file" in block.marks:
+            path = block.marks["file"]
+            names = {path, path.removesuffix(".py") + ":"}
+            assert any(name in commands for name in names), f"{block.place}: no command uses {path}"
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=ids)
+def test_commands_that_are_not_run_are_commands(path):
+    for block in Page(path).blocks():
+        if block.language == "ini" or "not run" in block.marks:
+            for found in re.finditer(
+                r"(?:^|[ /=])hostler (?P<arguments>(?:run|check|serve|demo)\b.*)", block.text
+            ):
+                cli._parser().parse_args(shlex.split(found["arguments"], comments=True))
+
+
+@pytest.mark.parametrize("path", [*pages(), *ROOT.glob("*.md")], ids=ids)
+def test_links_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    for found in LINK.finditer(text):
+        name, _, anchor = found["target"].partition("#")
+        if "://" in name:
+            continue
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), f"{path.name} links to {found['target']}"
+        if anchor:
+            assert anchor in anchors(target), f"{path.name} links to {found['target']}"
+
+
+def anchors(path):
+    """Name the headings of a page as GitHub does."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", EXECUTED, ids=ids)
+def test_names_exist(path):
+    sources = (path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    loggers = {name for source in sources for name in LOGGER.findall(source)}
+    for name in NAME.findall(path.read_text(encoding="utf-8")):
+        assert name in loggers or exists(name), f"there is no {name}"
+
+
+def exists(dotted):
+    """Tell whether a dotted name leads to a module, or to something in one."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
+
+
+def test_every_page_is_in_the_map():
+    index = (ROOT / "docs" / "index.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "index.md" or f"({path.name})" in index

@@ -1,0 +1,139 @@
+"""Every file in examples/ runs as a reader would run it, but on free ports."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from documentation import ROOT, Program, with_ports
+
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Answers with its server's name and the path."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = f"{self.server.name} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@contextmanager
+def answering(name):
+    """Run a destination; returns its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        server.name, server.daemon_threads = name, True
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield str(server.server_port)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start examples, and stop them in the end; their destinations are `one` and `two`."""
+    running = []
+    with answering("one") as one, answering("two") as two:
+
+        def start(name):
+            text = with_ports((ROOT / "examples" / name).read_text(), {"9001": one, "9002": two})
+            (tmp_path / name).write_text(text)
+            command = ["-m", "hostler", "run", name, "--url"] if name.endswith(".json") else [name]
+            running.append(Program([sys.executable, *command, "http://localhost:0/"], tmp_path))
+            return running[-1]
+
+        try:
+            yield start
+            for program in reversed(running):
+                assert program.stop() == 0, program.output
+                assert "Traceback" not in program.output
+        finally:
+            for program in running:
+                program.__exit__()
+
+
+def check_both_ways(start, proxy):
+    """Check that a proxy forwards and delegates."""
+    start("worker.py").says("serving queue reports with 2 workers\n")
+    url = proxy.url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert [client.get("/api/a?b=c").text for _ in range(4)] == ["one /api/a?b=c", "two /api/a?b=c"] * 2
+        answers = [client.get("/reports/today").text for _ in range(6)]
+        assert client.post("/reports/new", content=b"x" * 100_000).text.startswith(
+            "/reports/new, answered by "
+        )
+        assert client.delete("/reports/today").status_code == 405
+        assert client.get("/").status_code == 404
+    assert {answer.partition("process ")[0] for answer in answers} == {"/reports/today, answered by "}
+    assert len({answer.partition("process ")[2] for answer in answers}) == 2
+    proxy.says("GET .* /api/a\\?b=c 200 forwarded to http://127.0.0.1:")
+    proxy.says("GET .* /reports/today 200 delegated to reports, 0 B in, ")
+
+
+def check_proxy(start):
+    check_both_ways(start, start("proxy.py"))
+
+
+def check_worker(start):
+    """Check that the worker waits for a proxy that comes later."""
+    worker = start("worker.py")
+    worker.says("serving queue reports with 2 workers\n")
+    proxy = start("proxy.py")
+    assert httpx.get(f"{proxy.url()}/reports/", trust_env=False).text.startswith(
+        "/reports/, answered by process "
+    )
+    worker.says("GET .* /reports/ 200 responded, ")
+
+
+def check_appsettings(start):
+    check_both_ways(start, start("appsettings.json"))
+
+
+def check_tenant_stage(start):
+    url = start("tenant_stage.py").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        for tenant, name in [("red", "one"), ("blue", "two")] * 3:
+            assert client.get("/", headers={"X-Tenant": tenant}).text == f"{name} /"
+        assert client.get("/").status_code == 400
+        assert client.get("/", headers={"X-Tenant": "green"}).status_code == 503
+
+
+def check_direct(start):
+    url = start("direct.py").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert client.get("/a").text == "one /a"
+        assert client.get("/a", headers={"Cookie": "a=b; version=next"}).text == "two /a"
+
+
+CHECKS = {
+    "appsettings.json": check_appsettings,
+    "direct.py": check_direct,
+    "proxy.py": check_proxy,
+    "tenant_stage.py": check_tenant_stage,
+    "worker.py": check_worker,
+}
+
+
+def test_every_example_has_a_test():
+    assert sorted(CHECKS) == EXAMPLES
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_example_does_what_it_says(name, start):
+    CHECKS[name](start)

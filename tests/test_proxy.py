@@ -1,0 +1,623 @@
+"""The whole proxy: configuration in, answers out, also while the configuration changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+import hostler
+from hostler import (
+    Cluster,
+    Config,
+    ConfigError,
+    Destination,
+    Forwarder,
+    HealthCheck,
+    HttpClient,
+    HttpRequest,
+    Kind,
+    PassiveHealthCheck,
+    Policies,
+    Proxy,
+    QueueMode,
+    Route,
+    SessionAffinity,
+    serving,
+)
+from hostler.fleet import Health
+from hostler.stages import affinity, balance, delegate, forward, passive_health
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left():
+    """A task that outlives its test is a failure of the test."""
+    yield
+    async with asyncio.timeout(5):
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - tasks that are ending tell nobody
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path, monkeypatch):
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(directory))
+
+
+def naming(name):
+    """Make a destination that answers with its name."""
+
+    async def handler(exchange):
+        return await exchange.respond(200, name, headers=[("x-path", exchange.path)])
+
+    return handler
+
+
+@asynccontextmanager
+async def running(proxy, **options):
+    """Serve a proxy, with a client for it."""
+    async with serving(proxy, **options) as served, httpx.AsyncClient(base_url=served.url) as client:
+        yield client
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - another process's or task's doing
+            await asyncio.sleep(0.002)
+
+
+EVERYTHING = Route("/{**rest}", "c", id="all")
+
+
+# -- routing ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_goes_to_the_cluster_of_its_route():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        proxy = Proxy(
+            [Route("/a/{**rest}", "A"), Route("/b/{**rest}", "b", methods=["GET"])],
+            [Cluster("a", [a.url]), Cluster("B", [f"{b.url}/base/"])],
+        )
+        async with running(proxy) as client:
+            assert (await client.get("/a/1")).text == "a"
+            got = await client.get("/b/2")
+            assert (got.text, got.headers["x-path"]) == ("b", "/base/b/2")
+
+
+async def test_what_no_route_takes_is_404():
+    async with running(Proxy([Route("/a", "c")])) as client:
+        got = await client.get("/b")
+        assert (got.status_code, got.text) == (404, "404 Not Found\n")
+
+
+async def test_another_method_is_405_with_allow():
+    async with running(Proxy([Route("/a", "c", methods=["GET", "put"])])) as client:
+        got = await client.post("/a")
+        assert (got.status_code, got.headers["allow"]) == (405, "GET, PUT")
+
+
+async def test_two_routes_that_match_equally_are_500(caplog):
+    routes = [Route("/a/{x}", "c", id="one"), Route("/a/{y}", "c", id="two")]
+    async with running(Proxy(routes)) as client:
+        assert (await client.get("/a/1")).status_code == 500
+    assert "/a/1 matches the routes one and two equally well" in caplog.text
+
+
+@pytest.mark.parametrize("cluster_id", ["missing", None])
+async def test_a_route_without_a_cluster_is_503(cluster_id, caplog):
+    async with running(Proxy([Route("/a", cluster_id, id="r")])) as client:
+        assert (await client.get("/a")).status_code == 503
+    assert f"route r: there is no cluster {cluster_id!r}" in caplog.text
+
+
+async def test_a_cluster_without_destinations_is_503():
+    async with running(Proxy([EVERYTHING], [Cluster("c")])) as client:
+        assert (await client.get("/")).status_code == 503
+
+
+async def test_hosts_are_told_apart():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        proxy = Proxy(
+            [Route("/", "a", id="a", hosts=["a.example"]), Route("/", "b", id="b", hosts=["*.b.example"])],
+            [Cluster("a", [a.url]), Cluster("b", [b.url])],
+        )
+        async with running(proxy) as client:
+            for host, name in (("A.example", "a"), ("x.b.example", "b")):
+                assert (await client.get("/", headers={"host": host})).text == name
+            assert (await client.get("/", headers={"host": "c.example"})).status_code == 404
+
+
+async def test_a_proxy_is_a_handler_that_can_be_called():
+    async with serving(naming("a")) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])
+
+        async def handler(exchange):
+            if exchange.path == "/own":
+                return await exchange.respond(200, "own")
+            outcome = await proxy(exchange)
+            assert outcome.kind is Kind.FORWARDED
+            return outcome
+
+        async with running(handler) as client:
+            assert (await client.get("/own")).text == "own"
+            assert (await client.get("/other")).text == "a"
+        for cluster in proxy.clusters:
+            cluster.equipment.sender.close()
+
+
+# -- stages and policies ----------------------------------------------------------------------------------------------
+
+
+async def test_a_stage_of_ones_own_narrows_answers_and_adds():
+    async def by_tenant(exchange, onward):
+        tenant = exchange.request.headers.get("x-tenant")
+        if tenant is None:
+            return await exchange.respond(400, "x-tenant is missing")
+        exchange.on_response(lambda headers: headers.append((b"x-tenant", tenant.encode())))
+        exchange.narrow(lambda destination: destination.config.metadata.get("tenant") == tenant)
+        return await onward(exchange)
+
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        destinations = [Destination(a.url, metadata={"tenant": "a"}), Destination(b.url, metadata={"tenant": "b"})]
+        proxy = Proxy(
+            [EVERYTHING],
+            [Cluster("c", destinations)],
+            pipeline=[by_tenant, affinity, balance, passive_health, delegate, forward],
+        )
+        async with running(proxy) as client:
+            assert (await client.get("/")).status_code == 400
+            for name in "abab":
+                got = await client.get("/", headers={"x-tenant": name})
+                assert (got.text, got.headers["x-tenant"]) == (name, name)
+            got = await client.get("/", headers={"x-tenant": "c"})
+            assert (got.status_code, got.headers["x-tenant"]) == (503, "c")
+
+
+async def test_a_stages_frame_lasts_as_long_as_the_bodies():
+    order = []
+
+    async def bracket(exchange, onward):
+        order.append("in")
+        try:
+            return await onward(exchange)
+        finally:
+            order.append("out")
+
+    async def slow(exchange):
+        await exchange.start(200)
+        for piece in range(3):
+            await exchange.write(b"%d" % piece)
+            order.append(f"piece {piece}")
+        return await exchange.end()
+
+    async with serving(slow) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])], pipeline=[bracket, balance, forward])
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "012"
+            await until(lambda: order[-1] == "out")
+    assert order == ["in", "piece 0", "piece 1", "piece 2", "out"]
+
+
+async def test_a_stages_lifespan_brackets_the_serving():
+    events = []
+
+    class Stage:
+        def __init__(self, name):
+            self.name = name
+
+        async def __call__(self, exchange, onward):
+            return await onward(exchange)
+
+        @asynccontextmanager
+        async def lifespan(self):
+            events.append(f"{self.name} in")
+            yield
+            events.append(f"{self.name} out")
+
+    async with running(Proxy([EVERYTHING], pipeline=[Stage("a"), Stage("b"), forward])) as client:
+        assert events == ["a in", "b in"]
+        assert (await client.get("/")).status_code == 503
+    assert events == ["a in", "b in", "b out", "a out"]
+
+
+async def test_a_stage_that_breaks_is_500_and_the_next_request_is_served(caplog):
+    async def broken(exchange, onward):
+        if exchange.path == "/broken":
+            raise LookupError("a bug")
+        return await onward(exchange)
+
+    async with serving(naming("a")) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])], pipeline=[broken, balance, forward])
+        async with running(proxy) as client:
+            assert (await client.get("/broken")).status_code == 500
+            assert (await client.get("/")).text == "a"
+    assert "LookupError: a bug" in caplog.text
+
+
+class Last:
+    """Takes the destination whose id comes last."""
+
+    def __call__(self, exchange, candidates, /):
+        return max(candidates, key=lambda candidate: candidate.id)
+
+
+@pytest.mark.parametrize(
+    ("name", "policies"),
+    [("FirstAlphabetical", None), ("mine", Policies(balance={"Mine": Last})), (f"{__name__}:Last", None)],
+)
+async def test_balancing_by_name_by_a_policy_of_ones_own_and_by_import(name, policies):
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        cluster = Cluster("c", {"1": a.url, "2": b.url}, balance=name)
+        async with running(Proxy([EVERYTHING], [cluster], policies=policies)) as client:
+            expected = "a" if name == "FirstAlphabetical" else "b"
+            assert {(await client.get("/")).text for _ in range(4)} == {expected}
+
+
+async def test_round_robin_goes_round():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        cluster = Cluster("c", [a.url, b.url], balance="RoundRobin")
+        async with running(Proxy([EVERYTHING], [cluster])) as client:
+            assert [(await client.get("/")).text for _ in range(4)] == ["a", "b", "a", "b"]
+
+
+async def test_affinity_keeps_a_client_where_it_was():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        cluster = Cluster("c", [a.url, b.url], balance="RoundRobin", affinity=SessionAffinity("key"))
+        async with running(Proxy([EVERYTHING], [cluster])) as client:
+            first = await client.get("/")
+            assert "key=" in first.headers["set-cookie"]
+            client.cookies.set("key", first.cookies["key"])
+            again = [await client.get("/") for _ in range(4)]
+            assert {got.text for got in again} == {first.text}
+            assert not any("set-cookie" in got.headers for got in again)
+
+
+async def test_passive_health_takes_a_dead_destination_out():
+    async with serving(naming("b")) as b:
+        cluster = Cluster(
+            "c",
+            {"dead": "http://127.0.0.1:1", "live": b.url},
+            balance="FirstAlphabetical",
+            health_check=HealthCheck(passive=PassiveHealthCheck()),
+        )
+        proxy = Proxy([EVERYTHING], [cluster])
+        async with running(proxy) as client:
+            statuses = [(await client.get("/")).status_code for _ in range(30)]
+            assert statuses[0] == 502
+            assert statuses[-1] == 200
+            assert proxy.clusters[0].destinations[0].passive is Health.UNHEALTHY
+
+
+async def test_requests_in_flight_are_counted_while_they_are():
+    go, arrived = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow(exchange):
+        arrived.release()
+        await go.wait()
+        return await exchange.respond(200)
+
+    async with serving(slow) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])
+        (destination,) = proxy.clusters[0].destinations
+        async with running(proxy) as client:
+            asked = [asyncio.create_task(client.get("/")) for _ in range(5)]
+            for _ in asked:
+                await arrived.acquire()
+            assert destination.in_flight == 5
+            go.set()
+            await asyncio.gather(*asked)
+            await until(lambda: destination.in_flight == 0)
+
+
+async def test_the_count_goes_back_when_a_client_goes_away():
+    arrived, never = asyncio.Event(), asyncio.Event()
+
+    async def slow(exchange):
+        arrived.set()
+        await never.wait()
+
+    async with serving(slow, grace=0.01) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url], http_request=HttpRequest(activity_timeout=0.2))])
+        (destination,) = proxy.clusters[0].destinations
+        async with running(proxy) as client:
+            asking = asyncio.create_task(client.get("/"))
+            await arrived.wait()
+            assert destination.in_flight == 1
+            asking.cancel()
+            await until(lambda: destination.in_flight == 0)
+
+
+# -- direct forwarding ------------------------------------------------------------------------------------------------
+
+
+async def test_direct_forwarding_needs_no_routes():
+    forwarder = Forwarder(HttpClient(max_connections_per_server=1))
+
+    async def handler(exchange):
+        return await forwarder.send(exchange, f"{there.url}/base")
+
+    async with serving(naming("a")) as there, running(handler) as client:
+        got = await client.get("/x")
+        assert (got.text, got.headers["x-path"]) == ("a", "/base/x")
+        forwarder.close()
+
+
+# -- delegation -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_queue_is_delegated_to_and_a_destination_beside_it_forwarded_to():
+    async def worker(exchange):
+        return await exchange.respond(200, b"worker " + await exchange.read())
+
+    async with serving(worker, [], queue="q"), serving(naming("a")) as there:
+        proxy = Proxy(
+            [Route("/q/{**rest}", "q"), Route("/a", "a")],
+            [Cluster("q", [hostler.queue("q", "http://*:80/")]), Cluster("a", [there.url])],
+        )
+        async with running(proxy) as client:
+            assert (await client.post("/q/1", content=b"body")).text == "worker body"
+            assert (await client.get("/a")).text == "a"
+
+
+async def test_a_queue_that_nobody_holds_is_503():
+    proxy = Proxy([EVERYTHING], [Cluster("c", [hostler.queue("nobody", "http://*:80/")])])
+    async with running(proxy) as client:
+        assert (await client.get("/")).status_code == 503
+
+
+async def test_rules_are_opened_and_closed_with_the_configuration():
+    queues = {name: Cluster(name, [hostler.queue(name, "http://*:80/")]) for name in "ab"}
+    routes = [Route("/a", "a"), Route("/b", "b")]
+
+    async with serving(naming("worker a"), [], queue="a"), serving(naming("worker b"), [], queue="b"):
+        proxy = Proxy(routes, [queues["a"]])
+        async with running(proxy) as client:
+            assert (await client.get("/a")).text == "worker a"
+            assert (await client.get("/b")).status_code == 503
+            (destination,) = proxy.clusters[0].destinations
+            rule = destination.rule
+
+            proxy.update(Config(routes, list(queues.values())))
+            assert (await client.get("/a")).text == "worker a"
+            assert (await client.get("/b")).text == "worker b"
+            assert destination.rule is rule
+
+            proxy.update(Config(routes, [queues["b"]]))
+            assert destination.rule is None
+            assert (await client.get("/a")).status_code == 503
+            assert (await client.get("/b")).text == "worker b"
+
+
+async def test_a_destination_may_become_a_queue_and_back():
+    async with serving(naming("forwarded")) as there, serving(naming("delegated"), [], queue="q"):
+        plain = Config([EVERYTHING], [Cluster("c", {"d": there.url})])
+        queued = Config([EVERYTHING], [Cluster("c", {"d": hostler.queue("q", "http://*:80/")})])
+        proxy = Proxy.from_config(plain)
+        async with running(proxy) as client:
+            for config, text in ((plain, "forwarded"), (queued, "delegated"), (plain, "forwarded")):
+                proxy.update(config)
+                assert (await client.get("/")).text == text
+
+
+async def test_a_queue_that_is_reset_is_found_again():
+    proxy = Proxy([EVERYTHING], [Cluster("c", [hostler.queue("q", "http://*:80/")])])
+    async with running(proxy) as client:
+        for name in ("first", "second"):
+            async with serving(naming(name), [], queue="q", mode=QueueMode.CREATE):
+                proxy.reset_queue("Q", "HTTP://*:80/")
+                assert (await client.get("/")).text == name
+        proxy.reset_queue("unknown", "http://*:80/")
+
+
+async def test_without_a_delegate_stage_a_queue_is_not_forwarded_to(caplog):
+    proxy = Proxy([EVERYTHING], [Cluster("c", [hostler.queue("q", "http://127.0.0.1:1/")])], pipeline=[forward])
+    async with running(proxy) as client:
+        assert (await client.get("/")).status_code == 502
+    assert "no `delegate` stage" in caplog.text
+
+
+# -- another configuration --------------------------------------------------------------------------------------------
+
+
+async def test_an_update_is_in_force_for_the_next_request():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        proxy = Proxy([EVERYTHING], [Cluster("c", {"d": a.url})])
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "a"
+            proxy.update(Config([EVERYTHING], [Cluster("c", {"d": b.url})]))
+            assert (await client.get("/")).text == "b"
+            proxy.update(Config([Route("/only", "c")], [Cluster("c", {"d": b.url})]))
+            assert (await client.get("/")).status_code == 404
+
+
+BROKEN = {
+    "a template": Config([Route("/{", "c")]),
+    "a policy": Config((), [Cluster("c", balance="Nonsense")]),
+    "an import": Config((), [Cluster("new"), Cluster("c", balance="no.such:thing")]),
+    "a queue's prefix": Config((), [Cluster("c", [hostler.queue("q", "HTTP://*.a/")])]),
+    "a queue's name": Config((), [Cluster("c", [hostler.queue("a/b", "http://*:80/")])]),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+async def test_an_update_that_is_wrong_changes_nothing(broken):
+    async with serving(naming("a")) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])
+        async with running(proxy) as client:
+            before, clusters = proxy.config, proxy.clusters
+            with pytest.raises(ConfigError):
+                proxy.update(broken)
+            assert (proxy.config, proxy.clusters) == (before, clusters)
+            assert (await client.get("/")).text == "a"
+
+
+def test_a_proxy_cannot_begin_with_what_is_wrong():
+    with pytest.raises(ConfigError) as caught:
+        Proxy([Route("/{", "c")], [Cluster("c", ["nonsense"], balance="Nonsense")])
+    assert len(caught.value.problems) == 3
+
+
+async def test_health_and_counts_of_a_destination_survive_an_update():
+    async with serving(naming("a")) as there:
+
+        def config(**more):
+            return Config([EVERYTHING], [Cluster("c", {"D": there.url}, **more)])
+
+        proxy = Proxy.from_config(config())
+        (before,) = proxy.clusters[0].destinations
+        before.passive, before.in_flight = Health.UNHEALTHY, 3
+        proxy.update(config(balance="Random", health_check=HealthCheck(passive=PassiveHealthCheck())))
+        (after,) = proxy.clusters[0].destinations
+        assert after is before
+        assert (after.passive, after.in_flight) == (Health.UNHEALTHY, 3)
+
+
+async def test_an_exchange_under_way_keeps_what_it_began_with():
+    go, arrived = asyncio.Event(), asyncio.Event()
+
+    async def slow(exchange):
+        arrived.set()
+        await go.wait()
+        return await exchange.respond(200, "old")
+
+    async with serving(slow) as old, serving(naming("new")) as new:
+        proxy = Proxy([EVERYTHING], [Cluster("c", {"d": old.url})])
+        async with running(proxy) as client:
+            asking = asyncio.create_task(client.get("/"))
+            await arrived.wait()
+            http_client = HttpClient(max_connections_per_server=7)
+            proxy.update(Config([EVERYTHING], [Cluster("c", {"e": new.url}, http_client=http_client)]))
+            assert (await client.get("/")).text == "new"
+            proxy.update(Config())
+            go.set()
+            assert (await asking).text == "old"
+
+
+async def test_an_exchange_that_is_still_in_a_stage_during_an_update_is_forwarded_and_leaves_nothing_open():
+    go, arrived = asyncio.Event(), asyncio.Event()
+
+    async def wait(exchange, onward):
+        arrived.set()
+        await go.wait()
+        return await onward(exchange)
+
+    async with serving(naming("old")) as old:
+        connections = old.server._host.connections
+        proxy = Proxy([EVERYTHING], [Cluster("c", [old.url])], pipeline=[wait, balance, forward])
+        async with running(proxy) as client:
+            asking = asyncio.create_task(client.get("/"))
+            await arrived.wait()
+            proxy.update(Config())
+            go.set()
+            assert (await asking).text == "old"
+            await until(lambda: not connections)
+
+
+async def test_connections_to_what_is_gone_are_closed_and_to_what_stays_are_kept():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        clusters = [Cluster("a", [a.url]), Cluster("b", [b.url])]
+        routes = [Route("/a", "a"), Route("/b", "b")]
+        proxy = Proxy(routes, clusters)
+        async with running(proxy) as client:
+            await asyncio.gather(client.get("/a"), client.get("/b"))
+            kept = set(b.server._host.connections)
+            proxy.update(Config(routes, clusters[1:]))
+            await until(lambda: not a.server._host.connections)
+            assert (await client.get("/b")).text == "b"
+            assert b.server._host.connections == kept
+        await until(lambda: not b.server._host.connections)
+
+
+# -- a file -----------------------------------------------------------------------------------------------------------
+
+
+def document(address, **cluster):
+    routes = {"all": {"ClusterId": "c", "Match": {"Path": "/{**rest}"}}}
+    return json.dumps(
+        {"ReverseProxy": {"Routes": routes, "Clusters": {"c": {"Destinations": {"d": {"Address": address}}, **cluster}}}}
+    )
+
+
+def following(path, policies=None):
+    proxy = Proxy.from_file(path, policies=policies)
+    proxy._source._interval = 0.005
+    return proxy
+
+
+async def test_a_proxy_follows_its_file(tmp_path):
+    path = tmp_path / "appsettings.json"
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        path.write_text(document(a.url))
+        proxy = following(path)
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "a"
+            before = proxy.config
+            path.write_text(document(b.url))
+            await until(lambda: proxy.config is not before)
+            assert (await client.get("/")).text == "b"
+
+
+class Breaking:
+    """A policy that cannot be made."""
+
+    def __init__(self):
+        raise LookupError("a bug in a policy")
+
+
+async def test_a_broken_file_keeps_the_old_configuration_and_a_mended_one_is_taken(tmp_path, caplog):
+    path = tmp_path / "appsettings.json"
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        path.write_text(document(a.url))
+        proxy = following(path, Policies(balance={"Breaking": Breaking}))
+        async with running(proxy) as client:
+            for broken, why in (
+                ("{", "is not used"),
+                (document("nonsense"), "Clusters.c.Destinations.d.Address"),
+                (document(a.url, LoadBalancingPolicy="no.such:thing"), "No module named 'no'"),
+                (document(a.url, LoadBalancingPolicy="Breaking"), "a bug in a policy"),
+            ):
+                caplog.clear()
+                path.write_text(broken)
+                await until(lambda why=why: why in caplog.text)
+                assert "the configuration before it stays in force" in caplog.text
+                assert (await client.get("/")).text == "a"
+            before = proxy.config
+            path.write_text(document(b.url))
+            await until(lambda: proxy.config is not before)
+            assert (await client.get("/")).text == "b"
+
+
+def test_a_file_that_cannot_be_used_is_the_callers_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Proxy.from_file(tmp_path / "none.json")
+    (tmp_path / "wrong.json").write_text(document("nonsense"))
+    with pytest.raises(ConfigError):
+        Proxy.from_file(tmp_path / "wrong.json")
+
+
+async def test_a_proxy_runs_once_at_a_time():
+    proxy = Proxy()
+    async with running(proxy):
+        with pytest.raises(RuntimeError, match="runs already"):
+            async with running(proxy):
+                pass
+    async with running(proxy) as client:
+        assert (await client.get("/")).status_code == 404
+
+
+async def test_a_proxy_that_was_stopped_forwards_again_when_it_runs_again():
+    """And keeps its connections, as it did the first time."""
+    async with serving(naming("a")) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])
+        for _ in range(2):
+            async with running(proxy) as client:
+                assert (await client.get("/")).text == "a"
+                before = set(there.server._host.connections)
+                assert (await client.get("/")).text == "a"
+                assert there.server._host.connections == before
+                assert len(before) == 1
+            await until(lambda: not there.server._host.connections)

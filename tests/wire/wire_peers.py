@@ -1,0 +1,127 @@
+"""Programs that others wrote, as peers of a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+
+from hostler import Cluster, Proxy, Route, queue, serving
+
+PATIENCE = 20.0
+
+
+def program(name):
+    """Return where a program is; without it the test is skipped, or fails where it must not be missing (CI)."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        message = f"{name} is not installed; install it to run this test"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+async def run(*command, feed=None):
+    """Run a program to its end; return its exit status, output and errors."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        stdin=asyncio.subprocess.PIPE if feed is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, errors = await process.communicate(feed)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, out, errors.decode()
+
+
+@asynccontextmanager
+async def proxied(address, **cluster):
+    """Serve a proxy that sends everything to one address."""
+    proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [address], **cluster)])
+    async with serving(proxy) as served:
+        yield served.url
+
+
+@asynccontextmanager
+async def forwarded(handler):
+    """Serve a handler behind a proxy that forwards to it."""
+    async with serving(handler) as there, proxied(there.url) as url:
+        yield url
+
+
+@asynccontextmanager
+async def delegated(handler):
+    """Serve a handler from a queue that a proxy delegates to."""
+    async with serving(handler, [], queue="wire"), proxied(queue("wire", "http://*:80/")) as url:
+        yield url
+
+
+BOTH = pytest.mark.parametrize("behind", [forwarded, delegated])
+
+NGINX = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log info;
+events {{ worker_connections 256; }}
+http {{
+    access_log {directory}/access.log;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    types {{ text/plain txt; application/octet-stream bin; }}
+    {config}
+}}
+"""
+
+
+@asynccontextmanager
+async def nginx(directory, config):
+    """Run nginx with a configuration for its http block, in which {port} is a free port; gives that port."""
+    binary = program("nginx")
+    home = directory / "nginx"
+    home.mkdir()
+    home.chmod(0o755)
+    port = free_port()
+    file = home / "nginx.conf"
+    file.write_text(NGINX.format(directory=home, config=config.replace("{port}", str(port))))
+    process = await asyncio.create_subprocess_exec(
+        binary, "-p", home, "-c", file, "-e", home / "error.log",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    break
+                if process.returncode is not None:
+                    pytest.fail(f"nginx ended: {(await process.stderr.read()).decode()}")
+                await asyncio.sleep(0.01)
+        yield port
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            await process.communicate()
