@@ -24,7 +24,10 @@ _FENCE = re.compile(
     re.MULTILINE,
 )
 _PORTS = re.compile(r"\b(5000|80[0-9]{2}|90[0-9]{2})\b")
+_ASSIGNMENTS = re.compile(r"^(?:\w+=\S* )*")
 _COMMAND = re.compile(r"^\$ (?P<command>.*(?:\\\n.*)*)\n?(?P<output>(?:(?!\$ ).*\n?)*)", re.MULTILINE)
+_AT_A_TERMINAL = 'curl() { command curl --silent --show-error "$@"; }'
+"""Nothing is said there of a short transfer's progress."""
 _UNDER_EPHEMERAL = range(20000, 32768)
 """Ports that nobody is given by chance."""
 
@@ -123,8 +126,16 @@ def _is_free(port):
 
 
 def pattern(output):
-    """Make a pattern of expected output, in which `...` stands for any text."""
-    return re.compile(".*?".join(re.escape(part) for part in output.rstrip().split("...")), re.DOTALL)
+    """Make a pattern of lines of output: `...` stands for any text, alone on a line for any lines or none."""
+    return re.compile("".join(map(_line_pattern, output.rstrip().splitlines())))
+
+
+def _line_pattern(line):
+    if line == "...":
+        return r"(?:.*\n)*?"
+    client, rest = re.match(r"(127\.0\.0\.1(?= ))?(.*)", line).groups()
+    escaped = ".*?".join(re.escape(part) for part in rest.split("..."))
+    return (r"(?:127\.0\.0\.1|::1)" if client else "") + escaped + r"\n"
 
 
 # -- programs ---------------------------------------------------------------------------------------------------------
@@ -143,7 +154,7 @@ def environment(directory):
 def shell(command, directory):
     """Run a command to its end; returns the exit status, and output and errors together."""
     done = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", f"{_AT_A_TERMINAL}\n{command}"],
         cwd=directory,
         env=environment(directory),
         stdin=subprocess.DEVNULL,
@@ -165,7 +176,9 @@ class Program:
         self._ended = False
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            command if isinstance(command, list) else ["bash", "-c", f"exec {command}"],
+            command
+            if isinstance(command, list)
+            else ["bash", "-c", _ASSIGNMENTS.sub(r"\g<0>exec ", command)],
             cwd=directory,
             env=environment(directory),
             stdin=subprocess.DEVNULL,

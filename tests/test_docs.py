@@ -94,7 +94,7 @@ class Reader:
         for command, output in commands:
             status, said = shell(self.page.with_free_ports(command), self.directory)
             said = self.page.with_written_ports(said)
-            assert pattern(output).fullmatch(said.rstrip()), f"{block.place}: {command}\n{said}"
+            assert pattern(output).fullmatch(said.rstrip() + "\n"), f"{block.place}: {command}\n{said}"
             assert bool(status) == ("refused" in block.marks), f"{block.place}: {command} ended with {status}"
 
     def read_sh(self, block):
@@ -161,9 +161,9 @@ def test_blocks_are_well_formed(path):
         assert block.language in LANGUAGES, f"{block.place}: what is {block.language!r}?"
         assert block.marks.keys() <= MARKS, f"{block.place}: {block.marks}"
         if "file" in block.marks:
-            path = block.marks["file"]
-            names = {path, path.removesuffix(".py") + ":"}
-            assert any(name in commands for name in names), f"{block.place}: no command uses {path}"
+            name = block.marks["file"].rpartition("/")[2]
+            used = name in commands or f"{name.removesuffix('.py')}:" in commands
+            assert used, f"{block.place}: no command uses {name}"
 
 
 @pytest.mark.parametrize("path", EXECUTED, ids=ids)
@@ -176,7 +176,7 @@ def test_commands_that_are_not_run_are_commands(path):
                 cli._parser().parse_args(shlex.split(found["arguments"], comments=True))
 
 
-@pytest.mark.parametrize("path", [*pages(), *ROOT.glob("*.md")], ids=ids)
+@pytest.mark.parametrize("path", sorted({*pages(), *ROOT.glob("*.md")}), ids=ids)
 def test_links_lead_somewhere(path):
     text = path.read_text(encoding="utf-8")
     for found in LINK.finditer(text):
@@ -221,3 +221,13 @@ def test_every_page_is_in_the_map():
     index = (ROOT / "docs" / "index.md").read_text()
     for path in (ROOT / "docs").glob("*.md"):
         assert path.name == "index.md" or f"({path.name})" in index
+
+
+def test_the_options_of_the_command_are_the_ones_that_are_documented():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    sections = dict(re.findall(r"^### hostler (\w+)\n(.*?)(?=^###)", text, re.MULTILINE | re.DOTALL))
+    (commands,) = (action.choices for action in cli._parser()._actions if action.choices)
+    assert sections.keys() == commands.keys()
+    for name, parser in commands.items():
+        options = {option for option in parser._option_string_actions if option.startswith("--")} - {"--help"}
+        assert set(re.findall(r"--[a-z-]+", sections[name])) == options, name

@@ -162,7 +162,10 @@ async def test_a_stage_of_ones_own_narrows_answers_and_adds():
         return await onward(exchange)
 
     async with serving(naming("a")) as a, serving(naming("b")) as b:
-        destinations = [Destination(a.url, metadata={"tenant": "a"}), Destination(b.url, metadata={"tenant": "b"})]
+        destinations = [
+            Destination(a.url, metadata={"tenant": "a"}),
+            Destination(b.url, metadata={"tenant": "b"}),
+        ]
         proxy = Proxy(
             [EVERYTHING],
             [Cluster("c", destinations)],
@@ -321,7 +324,9 @@ async def test_the_count_goes_back_when_a_client_goes_away():
         await never.wait()
 
     async with serving(slow, grace=0.01) as there:
-        proxy = Proxy([EVERYTHING], [Cluster("c", [there.url], http_request=HttpRequest(activity_timeout=0.2))])
+        proxy = Proxy(
+            [EVERYTHING], [Cluster("c", [there.url], http_request=HttpRequest(activity_timeout=0.2))]
+        )
         (destination,) = proxy.clusters[0].destinations
         async with running(proxy) as client:
             asking = asyncio.create_task(client.get("/"))
@@ -414,7 +419,9 @@ async def test_a_queue_that_is_reset_is_found_again():
 
 
 async def test_without_a_delegate_stage_a_queue_is_not_forwarded_to(caplog):
-    proxy = Proxy([EVERYTHING], [Cluster("c", [hostler.queue("q", "http://127.0.0.1:1/")])], pipeline=[forward])
+    proxy = Proxy(
+        [EVERYTHING], [Cluster("c", [hostler.queue("q", "http://127.0.0.1:1/")])], pipeline=[forward]
+    )
     async with running(proxy) as client:
         assert (await client.get("/")).status_code == 502
     assert "no `delegate` stage" in caplog.text
@@ -538,7 +545,12 @@ async def test_connections_to_what_is_gone_are_closed_and_to_what_stays_are_kept
 def document(address, **cluster):
     routes = {"all": {"ClusterId": "c", "Match": {"Path": "/{**rest}"}}}
     return json.dumps(
-        {"ReverseProxy": {"Routes": routes, "Clusters": {"c": {"Destinations": {"d": {"Address": address}}, **cluster}}}}
+        {
+            "ReverseProxy": {
+                "Routes": routes,
+                "Clusters": {"c": {"Destinations": {"d": {"Address": address}}, **cluster}},
+            }
+        }
     )
 
 

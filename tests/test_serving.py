@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from hostler import ListenError, PrefixError, Proxy, serving
-from hostler.serving import GRACE, Serving
 from hostler.server.prefix import UrlPrefix
+from hostler.serving import GRACE, Serving
 
 
 async def ok(exchange):
@@ -44,7 +44,9 @@ async def test_several_prefixes_have_several_urls():
 
 
 def test_wildcards_are_shown_as_something_to_open():
-    prefixes = tuple(map(UrlPrefix.parse, ("http://*:80/", "http://+:81/a/", "http://[::1]:82/", "http://a/")))
+    prefixes = tuple(
+        map(UrlPrefix.parse, ("http://*:80/", "http://+:81/a/", "http://[::1]:82/", "http://a/"))
+    )
     assert Serving(None, prefixes).urls == (
         "http://localhost:80",
         "http://localhost:81/a",

@@ -92,11 +92,7 @@ class Policies:
             and old.http_client == config.http_client
             and old.http_request == config.http_request
         )
-        sender = (
-            kept.sender
-            if kept is not None and same_client
-            else make_sender(config)
-        )
+        sender = kept.sender if kept is not None and same_client else make_sender(config)
         affinity, passive = config.affinity, config.health_check.passive
         return Equipment(
             balance,

@@ -21,9 +21,8 @@ from hostler.server.check import check_prefixes
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     import os
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Iterable
 
     from hostler.config.model import Cluster, Route
     from hostler.errors import Problem
@@ -264,8 +263,8 @@ class Proxy:
             except (OSError, ConfigError) as error:
                 _log.error(
                     "%s is not used, the configuration before it stays in force:\n%s", source.path, error
-                )  # noqa: TRY400 - the problems say it all
-            except Exception:  # whatever a policy's factory does, the file is followed on
+                )
+            except Exception:  # noqa: BLE001 - whatever a policy does, the file is followed on
                 _log.exception("%s is not used, the configuration before it stays in force", source.path)
             else:
                 _log.info("%s is in force", source.path)

@@ -10,12 +10,16 @@ import socket
 from pathlib import Path
 
 import pytest
-import uvloop
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(config, item):
-    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+    loops = {"asyncio": asyncio.SelectorEventLoop}
+    try:
+        import uvloop  # noqa: PLC0415 - not everywhere
+    except ImportError:
+        return loops
+    return loops | {"uvloop": uvloop.new_event_loop}
 
 
 def _connections():
@@ -48,7 +52,7 @@ async def nothing_is_left():
     yield
     try:
         async with asyncio.timeout(2):
-            while _connections() - before or len(asyncio.all_tasks()) > 1:
+            while _connections() - before or len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - what is closing tells nobody
                 await asyncio.sleep(0.002)
     except TimeoutError:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -50,7 +50,7 @@ def lines(block):
 async def until(condition):
     """Wait for what no event tells of: that something arrived at the other end, say."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the other end's doing
             await asyncio.sleep(0.002)
 
 
@@ -265,7 +265,9 @@ class Front:
 
 
 @asynccontextmanager
-async def front(address, *, client=None, request=None, context=None, options=None, url="http://127.0.0.1:0/", grace=5):
+async def front(
+    address, *, client=None, request=None, context=None, options=None, url="http://127.0.0.1:0/", grace=5
+):
     """Serve a forwarder to one address, or destination."""
     forwarder = Forwarder(client, request, context)
     ended = asyncio.Condition()

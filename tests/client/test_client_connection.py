@@ -274,7 +274,9 @@ async def test_what_may_be_sent_again(case, method, body):
     assert here.shelf.forgotten == [here.connection]
 
 
-@pytest.mark.parametrize(("method", "body"), [("POST", b""), ("PATCH", b""), ("POST", b"x"), ("PUT", b"x"), ("GET", b"x")])
+@pytest.mark.parametrize(
+    ("method", "body"), [("POST", b""), ("PATCH", b""), ("POST", b"x"), ("PUT", b"x"), ("GET", b"x")]
+)
 async def test_what_may_not_be_sent_again(case, method, body):
     here = case(exchange(method, body=body), used=True)
     here.connection.connection_lost(ConnectionResetError("reset"))
@@ -313,7 +315,8 @@ async def test_a_broken_off_answer(case):
 
 
 @pytest.mark.parametrize(
-    ("end", "complete"), [(lambda connection: connection.eof_received(), True), (lambda connection: None, False)]
+    ("end", "complete"),
+    [(lambda connection: connection.eof_received(), True), (lambda connection: None, False)],
 )
 async def test_an_answer_until_the_end_of_the_connection(case, end, complete):
     here = case()

@@ -48,7 +48,9 @@ async def test_the_destination_gets_the_clients_own_head_with_host_and_forwarded
         peer.send(OK)
 
     async with destination(script) as there, front(there.address) as proxy:
-        headers = "X-MiXeD: One\r\naccept: a\r\nForwarded: for=evil\r\nX-Forwarded-For: 6.6.6.6\r\nAccept:  b \r\n"
+        headers = (
+            "X-MiXeD: One\r\naccept: a\r\nForwarded: for=evil\r\nX-Forwarded-For: 6.6.6.6\r\nAccept:  b \r\n"
+        )
         answer = await proxy.fetch("GET", "/a%2Fb/./c/../d?x=1&&y=%zz", headers)
         assert answer.status == 200
     (head,) = heads
@@ -87,7 +89,8 @@ async def test_a_url_prefixs_path_goes_to_x_forwarded_prefix_and_the_address_pat
 
     async with (
         destination(script) as there,
-        front(f"{there.address}/base/", url="http://127.0.0.1:0/App/") as proxy,connected(proxy.url) as client
+        front(f"{there.address}/base/", url="http://127.0.0.1:0/App/") as proxy,
+        connected(proxy.url) as client,
     ):
         client.send(f"GET /app/x%20y?q HTTP/1.1\r\nHost: {proxy.host}\r\n\r\n".encode())
         assert (await client.answer()).status == 200
@@ -119,7 +122,10 @@ async def test_bodies_pass_in_both_directions_with_their_framing(chunked):
         head = await peer.head()
         if b"Transfer-Encoding: chunked" in head:
             body, _ = await peer.chunked()
-            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+            peer.send(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+                % (len(body), body)
+            )
         else:
             assert b"Content-Length: 11" in head
             body = await peer.exactly(11)
@@ -188,7 +194,9 @@ class Watch:
     def __init__(self, monkeypatch):
         self.most = 0
         self.pauses = 0
-        self._wrap(monkeypatch, "hostler.client.connection.DestinationConnection.data_received", self._response)
+        self._wrap(
+            monkeypatch, "hostler.client.connection.DestinationConnection.data_received", self._response
+        )
         self._wrap(monkeypatch, "hostler.server.usermode.connection.Connection.data_received", self._request)
         self._wrap(monkeypatch, "hostler.client.connection.Transfer.pause", self._paused)
         self._wrap(monkeypatch, "hostler.server.usermode.stream.ClientStream.pause", self._paused)
@@ -298,14 +306,16 @@ async def test_answers_without_a_body_keep_both_connections(method, answer, leng
 
 
 async def test_an_empty_205_is_framed():
-    async with destination(answering(b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n")) as there:
-        async with front(there.address) as proxy:
-            got = await proxy.fetch()
-            assert (got.status, got.body, got.complete) == (205, b"", True)
+    script = answering(b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n")
+    async with destination(script) as there, front(there.address) as proxy:
+        got = await proxy.fetch()
+        assert (got.status, got.body, got.complete) == (205, b"", True)
 
 
 async def test_interim_answers_are_passed_on():
-    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x\r\nX: 1\r\nContent-Length: 3\r\n\r\n"
+    early = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x\r\nX: 1\r\nContent-Length: 3\r\n\r\n"
+    )
     async with (
         destination(answering(early + b"HTTP/1.1 102 Processing\r\n\r\n" + OK)) as there,
         front(there.address) as proxy,
@@ -415,9 +425,12 @@ async def test_connections_are_kept_and_used_again():
 
 
 async def test_a_connection_that_the_destination_will_close_is_not_kept():
-    async with destination(
-        answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
-    ) as there, front(there.address) as proxy:
+    async with (
+        destination(
+            answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+        ) as there,
+        front(there.address) as proxy,
+    ):
         for count in (1, 2):
             assert (await proxy.fetch()).body == b"ok"
             assert there.connections == count
@@ -1022,24 +1035,24 @@ async def test_a_client_that_resets_before_the_answer_ends_the_request_at_the_de
         await until(lambda: ends)
 
 
-async def test_a_client_that_goes_while_sending_its_body_ends_the_request_at_the_destination():
-    for how in ("reset", "close"):
-        got, ends = asyncio.Event(), []
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_client_that_goes_while_sending_its_body_ends_the_request_at_the_destination(how):
+    got, ends = asyncio.Event(), []
 
-        async def script(peer, got=got, ends=ends):
-            await peer.head()
-            await peer.exactly(2)
-            got.set()
-            ends.append(await peer.rest())
+    async def script(peer):
+        await peer.head()
+        await peer.exactly(2)
+        got.set()
+        ends.append(await peer.rest())
 
-        async with destination(script) as there, front(there.address) as proxy, proxy.connect() as client:
-            client.send(proxy.request("POST", "/", "Content-Length: 5\r\n", b"he"))
-            await got.wait()
-            getattr(client, how)()
-            outcome = await proxy.over()
-            assert outcome.failure.reason in {Reason.REQUEST_BODY_CANCELED, Reason.REQUEST_BODY_CLIENT}
-            await until(lambda: ends)
-            assert ends == [b""]
+    async with destination(script) as there, front(there.address) as proxy, proxy.connect() as client:
+        client.send(proxy.request("POST", "/", "Content-Length: 5\r\n", b"he"))
+        await got.wait()
+        getattr(client, how)()
+        outcome = await proxy.over()
+        assert outcome.failure.reason in {Reason.REQUEST_BODY_CANCELED, Reason.REQUEST_BODY_CLIENT}
+        await until(lambda: ends)
+        assert ends == [b""]
 
 
 async def test_a_chunked_body_that_breaks_off_is_not_completed_at_the_destination():
@@ -1242,10 +1255,12 @@ async def test_an_https_destination_of_a_trusted_authority():
             body = await peer.exactly(5)
             peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + body)
 
-    async with destination(script, context=presenting("localhost")) as there:
-        async with front(f"https://localhost:{there.port}", context=trusting()) as proxy:
-            for _ in range(2):
-                assert (await proxy.fetch("POST", "/", "Content-Length: 5\r\n", b"hello")).body == b"hello"
+    async with (
+        destination(script, context=presenting("localhost")) as there,
+        front(f"https://localhost:{there.port}", context=trusting()) as proxy,
+    ):
+        for _ in range(2):
+            assert (await proxy.fetch("POST", "/", "Content-Length: 5\r\n", b"hello")).body == b"hello"
         assert there.connections == 1
 
 
@@ -1259,11 +1274,13 @@ async def test_an_https_destination_of_a_trusted_authority():
     ids=["no address in it", "another name", "an authority that is not trusted"],
 )
 async def test_a_certificate_that_does_not_fit_is_502(address, certificate, context, caplog):
-    async with destination(answering(OK), context=presenting(certificate)) as there:
-        async with front(f"{address}:{there.port}", context=context) as proxy:
-            assert (await proxy.fetch()).status == 502
-            assert proxy.failure is Reason.REQUEST
-            assert "certificate" in caplog.text.lower()
+    async with (
+        destination(answering(OK), context=presenting(certificate)) as there,
+        front(f"{address}:{there.port}", context=context) as proxy,
+    ):
+        assert (await proxy.fetch()).status == 502
+        assert proxy.failure is Reason.REQUEST
+        assert "certificate" in caplog.text.lower()
 
 
 async def test_a_destinations_host_is_the_name_that_its_certificate_must_have():
@@ -1275,9 +1292,11 @@ async def test_a_destinations_host_is_the_name_that_its_certificate_must_have():
 
 async def test_dangerous_accept_any_server_certificate():
     client = HttpClient(dangerous_accept_any_server_certificate=True)
-    async with destination(answering(OK), context=presenting("other")) as there:
-        async with front(f"https://127.0.0.1:{there.port}", client=client) as proxy:
-            assert (await proxy.fetch()).body == b"ok"
+    async with (
+        destination(answering(OK), context=presenting("other")) as there,
+        front(f"https://127.0.0.1:{there.port}", client=client) as proxy,
+    ):
+        assert (await proxy.fetch()).body == b"ok"
 
 
 async def test_a_plain_destination_under_https_is_502():
@@ -1285,9 +1304,11 @@ async def test_a_plain_destination_under_https_is_502():
         await peer.some()
         peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    async with destination(script) as there:
-        async with front(f"https://localhost:{there.port}", context=trusting()) as proxy:
-            assert (await proxy.fetch()).status == 502
+    async with (
+        destination(script) as there,
+        front(f"https://localhost:{there.port}", context=trusting()) as proxy,
+    ):
+        assert (await proxy.fetch()).status == 502
 
 
 async def test_an_upgraded_connection_over_tls_ends_when_the_client_ends_it():
@@ -1299,25 +1320,27 @@ async def test_an_upgraded_connection_over_tls_ends_when_the_client_ends_it():
         peer.send(SWITCHING)
         ends.append(await peer.rest())
 
-    async with destination(script, context=presenting("localhost")) as there:
-        async with (
-            front(f"https://localhost:{there.port}", context=trusting()) as proxy,
-            proxy.connect() as client,
-        ):
-            client.send(proxy.request("GET", "/", UPGRADE))
-            await client.head()
-            client.send(b"last words")
-            client.end()
-            assert await client.rest() == b""
-            assert (await proxy.over()).failure is None
-            await until(lambda: ends)
+    async with (
+        destination(script, context=presenting("localhost")) as there,
+        front(f"https://localhost:{there.port}", context=trusting()) as proxy,
+        proxy.connect() as client,
+    ):
+        client.send(proxy.request("GET", "/", UPGRADE))
+        await client.head()
+        client.send(b"last words")
+        client.end()
+        assert await client.rest() == b""
+        assert (await proxy.over()).failure is None
+        await until(lambda: ends)
     assert ends == [b"last words"]
 
 
 # -- by itself ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["", "example.com", "ftp://example.com", "http://", "http://a:b/", "http://ü/"])
+@pytest.mark.parametrize(
+    "address", ["", "example.com", "ftp://example.com", "http://", "http://a:b/", "http://ü/"]
+)
 async def test_what_is_no_address_is_the_callers_error(address, caplog):
     caplog.set_level(logging.CRITICAL, "hostler.server")
     errors = []
@@ -1370,7 +1393,9 @@ async def test_what_a_stage_adds_to_the_answer_is_added_once():
 
 async def test_a_header_that_a_stage_adds_and_nobody_can_send_is_502():
     """Nothing of the answer leaks in front of the 502, however many pieces its body came in."""
-    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n"
+    chunks = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n"
+    )
     forwarder, failures = Forwarder(), []
 
     async def handler(exchange):
@@ -1578,6 +1603,7 @@ async def test_a_hundred_exchanges_under_way_while_their_destination_dies():
 
 async def test_a_slow_client_counts_against_the_client():
     """A client that takes nothing is not its destination's fault."""
+
     async def script(peer):
         await peer.head()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")

@@ -166,7 +166,14 @@ def returned(*lines, status=200, method="GET"):
 
 
 def test_a_responses_headers_keep_order_case_and_repetition():
-    lines = ["b: 1", "Set-Cookie: a", "A: 2", "Set-Cookie: b", "Content-Length: 3", "Strict-Transport-Security: x"]
+    lines = [
+        "b: 1",
+        "Set-Cookie: a",
+        "A: 2",
+        "Set-Cookie: b",
+        "Content-Length: 3",
+        "Strict-Transport-Security: x",
+    ]
     assert returned(*lines) == lines
 
 

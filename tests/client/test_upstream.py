@@ -13,7 +13,10 @@ from hostler.client.upstream import Upstream
         ("http://example.com", ("http", "example.com", 80, b"", b"Host: example.com", "example.com")),
         ("https://example.com", ("https", "example.com", 443, b"", b"Host: example.com", "example.com")),
         ("http://example.com/", ("http", "example.com", 80, b"", b"Host: example.com", "example.com")),
-        ("http://Example.COM:8080", ("http", "example.com", 8080, b"", b"Host: Example.COM:8080", "example.com")),
+        (
+            "http://Example.COM:8080",
+            ("http", "example.com", 8080, b"", b"Host: Example.COM:8080", "example.com"),
+        ),
         ("http://a/base/", ("http", "a", 80, b"/base", b"Host: a", "a")),
         ("http://a/b%20c", ("http", "a", 80, b"/b%20c", b"Host: a", "a")),
         ("http://10.0.0.1:81/x", ("http", "10.0.0.1", 81, b"/x", b"Host: 10.0.0.1:81", "10.0.0.1")),

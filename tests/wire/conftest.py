@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import uvloop
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(config, item):
-    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+    loops = {"asyncio": asyncio.SelectorEventLoop}
+    try:
+        import uvloop  # noqa: PLC0415 - not everywhere
+    except ImportError:
+        return loops
+    return loops | {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,9 @@ async def mirror(exchange):
         "size": len(body),
         "start": body[:20].decode("latin-1"),
     }
-    return await exchange.respond(200, json.dumps(said).encode(), headers=[("content-type", "application/json")])
+    return await exchange.respond(
+        200, json.dumps(said).encode(), headers=[("content-type", "application/json")]
+    )
 
 
 async def curl(*arguments, feed=None):
@@ -177,7 +179,14 @@ async def test_a_client_that_is_killed_cancels_an_answer_that_streams():
 
     async with forwarded(endless) as url:
         process = await asyncio.create_subprocess_exec(
-            program("curl"), "-sS", "--noproxy", "*", "-o", "/dev/null", url, stderr=asyncio.subprocess.DEVNULL
+            program("curl"),
+            "-sS",
+            "--noproxy",
+            "*",
+            "-o",
+            "/dev/null",
+            url,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         await began.wait()
         process.kill()

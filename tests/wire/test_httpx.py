@@ -35,7 +35,9 @@ async def test_a_body_comes_back_as_it_was_sent(behind):
 @BOTH
 async def test_a_hundred_at_once(behind):
     async with behind(echo) as url, httpx.AsyncClient(trust_env=False, timeout=20) as client:
-        answers = await asyncio.gather(*[client.post(url, content=b"%d" % number * 100) for number in range(100)])
+        answers = await asyncio.gather(
+            *[client.post(url, content=b"%d" % number * 100) for number in range(100)]
+        )
     assert [answer.content for answer in answers] == [b"%d" % number * 100 for number in range(100)]
 
 

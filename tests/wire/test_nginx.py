@@ -46,7 +46,11 @@ def client(url):
 async def test_static_files_of_nginx(tmp_path):
     large = bytes(range(256)) * 40000
     config = root(tmp_path, small=b"hello", large=large, empty=b"")
-    async with nginx(tmp_path, config) as port, proxied(f"http://127.0.0.1:{port}") as url, client(url) as ask:
+    async with (
+        nginx(tmp_path, config) as port,
+        proxied(f"http://127.0.0.1:{port}") as url,
+        client(url) as ask,
+    ):
         raw = {"accept-encoding": "identity"}
         assert (await ask.get("/large.txt", headers=raw)).content == large
         assert (await ask.get("/empty.txt", headers=raw)).content == b""
@@ -64,7 +68,11 @@ async def test_static_files_of_nginx(tmp_path):
 
 async def test_a_compressed_answer_in_chunks(tmp_path):
     config = root(tmp_path, text=b"hello " * 10000)
-    async with nginx(tmp_path, config) as port, proxied(f"http://127.0.0.1:{port}") as url, client(url) as ask:
+    async with (
+        nginx(tmp_path, config) as port,
+        proxied(f"http://127.0.0.1:{port}") as url,
+        client(url) as ask,
+    ):
         async with ask.stream("GET", "/text.txt", headers={"accept-encoding": "gzip"}) as got:
             assert got.headers["content-encoding"] == "gzip"
             assert got.headers["transfer-encoding"] == "chunked"
@@ -143,10 +151,8 @@ async def pieces():
 
 
 async def test_nginx_in_front_of_a_proxy(tmp_path):
-    number = 0
     for behind in (forwarded, delegated):
-        number += 1
-        directory = tmp_path / str(number)
+        directory = tmp_path / behind.__name__
         directory.mkdir()
         async with behind(echo) as url:
             # the upstream's name is what nginx sends as Host

@@ -22,7 +22,9 @@ async def upload(request):
         file = form["file"]
         data = await file.read()
         digest = hashlib.sha256(data).hexdigest()
-        return JSONResponse({"name": file.filename, "size": len(data), "sha256": digest, "note": form["note"]})
+        return JSONResponse(
+            {"name": file.filename, "size": len(data), "sha256": digest, "note": form["note"]}
+        )
 
 
 async def stream(request):

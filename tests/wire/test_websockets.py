@@ -138,9 +138,14 @@ async def test_a_subprotocol_is_agreed():
 async def test_headers_of_the_handshake_pass():
     async def handler(connection):
         request = connection.request
-        await connection.send(f"{request.path} {request.headers['X-Forwarded-For']} {request.headers['X-Own']}")
+        await connection.send(
+            f"{request.path} {request.headers['X-Forwarded-For']} {request.headers['X-Own']}"
+        )
 
-    async with through_a_proxy(handler) as url, client(f"{url}/a?b", additional_headers={"X-Own": "1"}) as socket:
+    async with (
+        through_a_proxy(handler) as url,
+        client(f"{url}/a?b", additional_headers={"X-Own": "1"}) as socket,
+    ):
         assert await socket.recv() == "/a?b 127.0.0.1 1"
 
 

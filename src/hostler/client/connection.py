@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange, Stream
     from hostler.http.body import Body
     from hostler.http.headers import Headers, RawHeaders
+    from hostler.http.message import Response
 
 __all__ = ["RETRY", "DestinationConnection", "Transfer"]
 

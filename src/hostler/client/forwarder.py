@@ -81,7 +81,7 @@ class Forwarder:
             try:
                 result = await transfer.done
             except asyncio.CancelledError:
-                if connection.transfer is transfer:  # else it is complete, and the connection is idle or another's
+                if connection.transfer is transfer:  # else the connection is idle, or another's
                     connection.close(flush=False)
                 raise
             if result is not RETRY:

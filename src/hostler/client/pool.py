@@ -66,12 +66,14 @@ class Pool:
         self._open += 1
         try:
             connection = await self._connect()
-            if connection.closed:
-                raise ConnectionResetError("the destination closed the connection at once")
         except BaseException:
             self._open -= 1
             self._admit()
             raise
+        if connection.closed:
+            self._open -= 1
+            self._admit()
+            raise ConnectionResetError("the destination closed the connection at once")
         connection.counted = True
         return connection
 

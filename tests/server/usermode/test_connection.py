@@ -67,7 +67,9 @@ async def test_bodies_that_the_handler_ignores_are_read_over():
     async with connected(hello) as client:
         for path in ("/a", "/b"):
             await client.send(request("POST", path, body=b"x" * 300_000))
-            await client.send(request("POST", path, "Transfer-Encoding: chunked") + chunked(b"y" * 100_000, b"z"))
+            await client.send(
+                request("POST", path, "Transfer-Encoding: chunked") + chunked(b"y" * 100_000, b"z")
+            )
         for path in ("/a", "/a", "/b", "/b"):
             assert (await client.answer()).body == f"hello {path}".encode()
         assert (await client.get("/c")).body == b"hello /c"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 
@@ -15,6 +16,7 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
 from hostler.server.usermode.connection import Phase
+from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.server import UserModeServer
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -436,8 +438,6 @@ async def test_the_body_of_a_request_that_nobody_takes_is_read_over():
 @contextlib.contextmanager
 def held(queue="q"):
     """A queue that exists, without a member."""
-    from hostler.server.usermode.directory import QueueDirectory
-
     hold = QueueDirectory(queue).open(QueueMode.CREATE)
     try:
         yield hold
@@ -458,7 +458,10 @@ async def test_a_request_waits_for_a_member_to_come():
 async def test_requests_wait_in_order_up_to_the_queues_length():
     proxy = Delegating()
     with held():
-        async with proxy.serving(settings=options(queue_limit=2)) as server, contextlib.AsyncExitStack() as stack:
+        async with (
+            proxy.serving(settings=options(queue_limit=2)) as server,
+            contextlib.AsyncExitStack() as stack,
+        ):
             clients = [await stack.enter_async_context(await Client.connect(server.port)) for _ in range(3)]
             for waiting, client in enumerate(clients[:2], 1):
                 await client.send(request("GET", "/d"))
@@ -617,7 +620,11 @@ async def processes(count):
 
 async def test_another_process_answers():
     proxy = Delegating()
-    async with processes(1) as (worker,), proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(1) as (worker,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         assert int((await client.get("/d")).body) == worker.pid
         assert (await client.get("/here")).body == b"here"
         body = bytes(range(256)) * 10_000
@@ -628,7 +635,11 @@ async def test_another_process_answers():
 
 async def test_a_process_that_is_killed_while_it_idles_is_not_missed():
     proxy = Delegating()
-    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(2) as workers,
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         pids = {int((await client.get("/d")).body) for _ in range(4)}
         assert pids == {worker.pid for worker in workers}
         await eventually(lambda: len(proxy.outcomes) == 4)
@@ -643,7 +654,11 @@ async def test_a_process_that_is_killed_while_it_idles_is_not_missed():
 
 async def test_a_request_survives_the_process_that_had_not_begun_to_answer():
     proxy = Delegating(prefix="http://*:80/d/")
-    async with processes(1) as (first,), proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(1) as (first,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         await client.send(request("GET", "/d/hang"))
         assert await first.line() == "/hang"
         async with processes(1) as (second,):
@@ -659,7 +674,11 @@ async def test_a_request_survives_the_process_that_had_not_begun_to_answer():
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 async def test_an_answer_does_not_survive_its_process(path, version):
     proxy = Delegating(prefix="http://*:80/d/")
-    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(2) as workers,
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         await client.send(request("GET", f"/d{path}", version=version))
         begun = await client.until(b"first half")
         assert b"200 OK" in begun
@@ -675,7 +694,11 @@ async def test_an_answer_does_not_survive_its_process(path, version):
 
 async def test_a_body_that_was_read_in_part_does_not_go_to_another_process():
     proxy = Delegating(prefix="http://*:80/d/")
-    async with processes(2) as workers, proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(2) as workers,
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         await client.send(request("POST", "/d/half-read", "Content-Length: 10"))
         worker = await first_line_of(workers)
         await client.send(b"12345")
@@ -687,8 +710,6 @@ async def test_a_body_that_was_read_in_part_does_not_go_to_another_process():
 
 async def first_line_of(workers):
     """Return the process that writes the next line."""
-    import select
-
     outs = [worker.process.stdout for worker in workers]
     ready, _, _ = await asyncio.to_thread(select.select, outs, [], [], 20)
     worker = workers[outs.index(ready[0])]
@@ -698,7 +719,11 @@ async def first_line_of(workers):
 
 async def test_a_body_that_nobody_has_read_goes_to_another_process():
     proxy = Delegating(prefix="http://*:80/d/")
-    async with processes(1) as (first,), proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(1) as (first,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         await client.send(request("POST", "/d/hang", body=b"x" * 10))
         assert await first.line() == "/hang"
         async with working(where):
@@ -709,7 +734,11 @@ async def test_a_body_that_nobody_has_read_goes_to_another_process():
 
 async def test_a_process_that_is_told_to_stop_finishes_its_answer():
     proxy = Delegating(prefix="http://*:80/d/")
-    async with processes(1) as (worker,), proxy.serving() as server, await Client.connect(server.port) as client:
+    async with (
+        processes(1) as (worker,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
         await client.send(request("GET", "/d/slow"))
         assert await worker.line() == "/slow"
         assert await worker.line() == "waiting"
@@ -729,14 +758,17 @@ async def test_a_client_gets_its_answer_although_the_proxy_was_killed():
         await go_on.wait()
         return await exchange.respond(200, "done")
 
-    async with working(handler), Process("proxy", "q") as proxy:
-        async with await Client.connect(int(await proxy.line())) as client:
-            await client.send(request("GET", "/"))
-            await started.wait()
-            await proxy.kill()
-            go_on.set()
-            assert (await client.answer()).body == b"done"
-            assert await client.rest() == b""
+    async with (
+        working(handler),
+        Process("proxy", "q") as proxy,
+        await Client.connect(int(await proxy.line())) as client,
+    ):
+        await client.send(request("GET", "/"))
+        await started.wait()
+        await proxy.kill()
+        go_on.set()
+        assert (await client.answer()).body == b"done"
+        assert await client.rest() == b""
 
 
 # -- clients that go away ---------------------------------------------------------------------------------------------

@@ -224,7 +224,21 @@ class TestRuntimeDirectory:
 @pytest.mark.usefixtures("runtime")
 @pytest.mark.parametrize(
     "name",
-    ["q", "a b", ".hidden", ".guard", "ünïcödé", "x" * 260, "é" * 260, "[a-z]", "-q", "~", "hold", "😀" * 70, "a'b"],
+    [
+        "q",
+        "a b",
+        ".hidden",
+        ".guard",
+        "ünïcödé",
+        "x" * 260,
+        "é" * 260,
+        "[a-z]",
+        "-q",
+        "~",
+        "hold",
+        "😀" * 70,
+        "a'b",
+    ],
 )
 def test_any_legal_name_works_and_is_kept_apart(name, runtime):
     directory = QueueDirectory(name)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import socket
 
 import pytest
@@ -271,9 +273,6 @@ async def test_releasing_says_nothing(lent):
 
 
 async def test_the_descriptors_mode_is_never_changed(lent):
-    import fcntl
-    import os
-
     before = fcntl.fcntl(lent.kept, fcntl.F_GETFL)
     lent.transport.resume_reading()
     lent.transport.write(b"x")

@@ -11,7 +11,17 @@ from usermode_peers import eventually
 from hostler.errors import QueueAccessError
 from hostler.server.usermode import link as link_module
 from hostler.server.usermode.link import Link, check_peer
-from hostler.server.usermode.packets import MAX_PACKET, Data, Done, GiveBack, Hello, Leaving, Lend, PacketError, encode
+from hostler.server.usermode.packets import (
+    MAX_PACKET,
+    Data,
+    Done,
+    GiveBack,
+    Hello,
+    Leaving,
+    Lend,
+    PacketError,
+    encode,
+)
 
 KINDS = [socket.SOCK_SEQPACKET, socket.SOCK_STREAM]
 
@@ -70,7 +80,13 @@ async def test_both_ends_greet(ends):
 
 async def test_packets_arrive_in_order_and_whole(ends):
     one, other = ends
-    sent = [GiveBack(1), Data(2, bytes(100_000)), Done(3, 200, surplus=b"x" * 90_000), Leaving(), Data(4, b"")]
+    sent = [
+        GiveBack(1),
+        Data(2, bytes(100_000)),
+        Done(3, 200, surplus=b"x" * 90_000),
+        Leaving(),
+        Data(4, b""),
+    ]
     for packet in sent:
         one.link.send(packet)
     await eventually(lambda: len(other.packets) == len(sent))
@@ -177,7 +193,11 @@ async def test_packets_are_the_same_however_a_stream_is_cut():
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with one, other:
         end = End(one)
-        data = framed(other, encode(Hello(1))) + framed(other, encode(Data(1, b"abc"))) + framed(other, encode(GiveBack(2)))
+        data = (
+            framed(other, encode(Hello(1)))
+            + framed(other, encode(Data(1, b"abc")))
+            + framed(other, encode(GiveBack(2)))
+        )
         for at in range(len(data)):
             other.send(data[at : at + 1])
             await asyncio.sleep(0)

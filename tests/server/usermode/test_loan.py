@@ -116,7 +116,9 @@ def test_a_unix_socket_is_no_tcp_connection():
         assert bytes_written(one) is None
 
 
-@pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6), ("", socket.AF_INET)])
+@pytest.mark.parametrize(
+    ("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6), ("", socket.AF_INET)]
+)
 def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descriptor_as_it_is(address, family):
     with socket.socket(family) as sock:
         sock.setblocking(False)

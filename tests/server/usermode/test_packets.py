@@ -22,23 +22,23 @@ from hostler.server.usermode.packets import (
 # -- playbook: what stands on the wire --------------------------------------------------------------------------------
 
 WIRE = [
-    (Hello(7), b"\1\0\0\0" b"\0\0\0\0" b"\0\1" b"\0\0\0\7"),
+    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\1" b"\0\0\0\7")),
     (
         Lend(5, ("1.2.3.4", 80), ("::1", 443), "http://*:80/", b"x: y\r\n", b"GET", https=True),
-        b"\2\1\0\0" b"\0\0\0\5" b"\0\7\0\3\0\x0c" b"\0\0\0\6\0\0\0\3" b"\0\x50\1\xbb"
-        b"1.2.3.4" b"::1" b"http://*:80/" b"x: y\r\n" b"GET",
+        (b"\2\1\0\0" b"\0\0\0\5" b"\0\7\0\3\0\x0c" b"\0\0\0\6\0\0\0\3" b"\0\x50\1\xbb"
+        b"1.2.3.4" b"::1" b"http://*:80/" b"x: y\r\n" b"GET"),
     ),
-    (Data(5, b"abc"), b"\3\0\0\0" b"\0\0\0\5" b"abc"),
+    (Data(5, b"abc"), (b"\3\0\0\0" b"\0\0\0\5" b"abc")),
     (
         Done(5, 200, 1, 2, keep_alive=True, surplus=b"GET"),
-        b"\4\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET",
+        (b"\4\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET"),
     ),
     (
         Done(5, 0, keep_alive=False, reason=Reason.REQUEST),
-        b"\4\2\0\0" b"\0\0\0\5" b"\0\0\1\0" + bytes(16),
+        (b"\4\2\0\0" b"\0\0\0\5" b"\0\0\1\0") + bytes(16),
     ),
-    (GiveBack(5), b"\5\0\0\0" b"\0\0\0\5"),
-    (Leaving(), b"\6\0\0\0" b"\0\0\0\0"),
+    (GiveBack(5), (b"\5\0\0\0" b"\0\0\0\5")),
+    (Leaving(), (b"\6\0\0\0" b"\0\0\0\0")),
 ]  # fmt: skip
 
 
@@ -102,7 +102,14 @@ packets = st.one_of(
     st.builds(Lend, loans, addresses, addresses, st.text(max_size=40), payloads, payloads, st.booleans()),
     st.builds(Data, loans, payloads),
     st.builds(
-        Done, loans, st.integers(0, 65535), counts, counts, st.booleans(), st.none() | st.sampled_from(Reason), payloads
+        Done,
+        loans,
+        st.integers(0, 65535),
+        counts,
+        counts,
+        st.booleans(),
+        st.none() | st.sampled_from(Reason),
+        payloads,
     ),
     st.builds(GiveBack, loans),
     st.builds(Leaving),

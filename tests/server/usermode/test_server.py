@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from usermode_peers import Client, serving
@@ -81,7 +82,10 @@ def test_a_wildcard_covers_what_comes_with_it_on_its_port():
     with Bound("http://*:0/") as found:
         port = found.prefixes[0].port
     with Bound(
-        f"http://127.0.0.1:{port}/a/", f"http://localhost:{port}/b/", f"http://+:{port}/c/", f"http://[::1]:{port}/d/"
+        f"http://127.0.0.1:{port}/a/",
+        f"http://localhost:{port}/b/",
+        f"http://+:{port}/c/",
+        f"http://[::1]:{port}/d/",
     ) as bound:
         assert bound.addresses == [("0.0.0.0", port), ("::", port)]
         assert [prefix.path for prefix in bound.prefixes] == ["/a/", "/b/", "/c/", "/d/"]
@@ -142,18 +146,21 @@ def test_a_port_that_needs_privileges_is_named(monkeypatch):
         bind_all("http://*:80/")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else"
+)
 def test_a_port_that_needs_privileges_really_needs_them():
-    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as limit:
-        if int(limit.read()) < 80:
-            pytest.skip("every port is open to everybody here")
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 80:
+        pytest.skip("every port is open to everybody here")
     code = (
         "import os; from hostler.server.prefix import UrlPrefix; from hostler.server.usermode.server import bind\n"
         "os.setuid(65534)\n"
         "try: bind([UrlPrefix.parse('http://127.0.0.1:79/')], 1)\n"
         "except OSError as error: print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
     assert "port 79 needs privileges" in told.stdout
 
 
@@ -186,12 +193,18 @@ def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch, missing):
 @ipv6
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_localhost_is_served_on_both_families(host):
-    async with serving(hello, urls=["http://localhost:0/"]) as server, await Client.connect(server.port, host=host) as client:
+    async with (
+        serving(hello, urls=["http://localhost:0/"]) as server,
+        await Client.connect(server.port, host=host) as client,
+    ):
         assert (await client.get()).status == 200
 
 
 async def test_a_later_prefix_on_the_same_port_is_served():
-    async with serving(hello, urls=["http://127.0.0.1:0/a/"]) as server, await Client.connect(server.port) as client:
+    async with (
+        serving(hello, urls=["http://127.0.0.1:0/a/"]) as server,
+        await Client.connect(server.port) as client,
+    ):
         await server.listen([UrlPrefix.parse(f"http://127.0.0.1:{server.port}/b/")])
         assert (await client.get("/a/")).body == b"/a"
         assert (await client.get("/b/")).body == b"/b"
@@ -203,7 +216,10 @@ async def test_a_prefix_that_is_there_already_is_refused_and_nothing_else_is_lis
             port = free.prefixes[0].port
         with pytest.raises((PrefixError, ListenError)):
             await server.listen(
-                [UrlPrefix.parse(f"http://127.0.0.1:{port}/"), UrlPrefix.parse(f"http://127.0.0.1:{server.port}/A/")]
+                [
+                    UrlPrefix.parse(f"http://127.0.0.1:{port}/"),
+                    UrlPrefix.parse(f"http://127.0.0.1:{server.port}/A/"),
+                ]
             )
         assert len(server.prefixes) == 1
         with Bound(f"http://127.0.0.1:{port}/"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import pytest
 from usermode_peers import Client, RecordingPump, chunked, connected, eventually, options, request, serving
@@ -78,7 +77,9 @@ async def test_the_length_of_what_head_does_not_get_is_passed_on():
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("framing", [0, CHUNKED])
 async def test_a_status_without_a_body_has_none(status, framing):
-    async with connected(answering(status, framing=framing, pieces=[b"ignored"] if framing else [])) as client:
+    async with connected(
+        answering(status, framing=framing, pieces=[b"ignored"] if framing else [])
+    ) as client:
         for _ in range(2):
             answer = await client.get()
             assert (answer.status, answer.body) == (status, b"")
@@ -222,7 +223,8 @@ async def test_a_body_in_chunks_arrives_whole(size):
     async with connected(echo) as client:
         for _ in range(2):
             await client.send(
-                request("POST", "/", "Transfer-Encoding: chunked") + chunked(body, b"y", trailers=b"X-Sum: 1\r\n")
+                request("POST", "/", "Transfer-Encoding: chunked")
+                + chunked(body, b"y", trailers=b"X-Sum: 1\r\n")
             )
             assert (await client.answer()).body == body + b"y"
 
@@ -492,19 +494,6 @@ async def test_a_writer_is_let_go_when_the_client_leaves_after_it_broke_its_body
         client.reset()
         async with asyncio.timeout(5):
             assert await told
-
-
-@pytest.mark.parametrize(
-    ("version", "trusted"),
-    [((3, 11, 7), True), ((3, 12, 1), False), ((3, 12, 8), True), ((3, 13, 0), False), ((3, 13, 1), True)],
-)
-def test_writelines_is_left_alone_where_it_does_not_hold_back(version, trusted):
-    from hostler.server.usermode import stream
-
-    expected = not ((3, 12) <= version < (3, 12, 8) or (3, 13) <= version < (3, 13, 1))
-    assert expected is trusted
-    if sys.version_info[:3] == version:
-        assert stream._LINES_ARE_HELD_BACK is trusted
 
 
 # -- upgrades ---------------------------------------------------------------------------------------------------------

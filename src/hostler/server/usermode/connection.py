@@ -417,7 +417,9 @@ class Connection(asyncio.Protocol):
         sock = self.socket()
         # without a body to come, the other process reads nothing
         read = None if self._stream is None or self._stream.body.done else bytes_read(sock)
-        return Loan(sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock), read)
+        return Loan(
+            sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock), read
+        )
 
     def take_back(self) -> None:
         """Go on with an exchange that nobody took."""

@@ -13,6 +13,11 @@ if sys.platform != "win32":
     import fcntl
     import termios
 
+    def _unread(sock: socket.socket) -> int:
+        """Return how many bytes have arrived and wait to be read."""
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.exchange import Address
@@ -94,12 +99,6 @@ def bytes_read(sock: socket.socket) -> int:
         return -1
     (received,) = struct.unpack_from("=Q", info, 128)  # tcpi_bytes_received
     return int(received) - waiting
-
-
-def _unread(sock: socket.socket) -> int:
-    if sys.platform == "win32":
-        return 0
-    return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
 
 
 def borrow_socket(descriptor: int, address: str) -> socket.socket:

@@ -191,12 +191,12 @@ def bind(
     settled: dict[int, UrlPrefix] = {}
     held = list(ours)
     sockets: list[socket.socket] = []
+    for prefix in wanted:
+        if prefix.scheme == "https":
+            raise UnsupportedError(
+                f"{prefix}: https is not supported yet; put a TLS terminator in front, and listen on http"
+            )
     try:
-        for prefix in wanted:
-            if prefix.scheme == "https":
-                raise UnsupportedError(
-                    f"{prefix}: https is not supported yet; put a TLS terminator in front, and listen on http"
-                )
         # wildcards first, so that a port which is needed everywhere is not taken for one address before
         everywhere = set(_WILDCARDS.values())
         for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):

@@ -274,7 +274,9 @@ class ClientStream:
         else:
             self._keep_alive = False
         connection = self._connection
-        if (self._waits_for_100 and not self.body.done) or (connection.host.draining and connection.lease is None):
+        if (self._waits_for_100 and not self.body.done) or (
+            connection.host.draining and connection.lease is None
+        ):
             self._keep_alive = False
         if not self._keep_alive:
             added.append((b"connection", b"close"))
