@@ -20,8 +20,7 @@ from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response, reason_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from hostler.config.model import Route
     from hostler.fleet import LiveCluster, LiveDestination

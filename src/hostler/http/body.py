@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.errors import ProtocolError
 from hostler.http.h1 import encode_lines, read_lines

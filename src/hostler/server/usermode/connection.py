@@ -33,7 +33,7 @@ from hostler.exchange import Exchange
 from hostler.http.h1 import RequestReader, encode_response
 from hostler.http.message import reason_phrase
 from hostler.http.target import parse_host, parse_target
-from hostler.server.usermode.loan import Loan, borrow_socket, bytes_read, bytes_written
+from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 
 if TYPE_CHECKING:
@@ -144,14 +144,15 @@ class Connection(asyncio.Protocol):
         self._unsent = 0
         self._flushed: asyncio.Future[None] | None = None
         self._socket: socket.socket | None = None
+        self._shared: Shared | None = None
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first request."""
         self.transport = cast("asyncio.Transport", transport)
-        self.host.connections.add(self)
         if self.lease is None:
+            self.host.connections.add(self)
             self.client = (transport.get_extra_info("peername") or ("", 0))[:2]
             self.server = (transport.get_extra_info("sockname") or ("", 0))[:2]
             self.deadline.set(
@@ -201,9 +202,10 @@ class Connection(asyncio.Protocol):
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.connection_lost(exc)
-        lease, self.lease = self.lease, None
-        if lease is not None:
-            lease.done(stream, b"", keep_alive=False, complete=self._orderly)
+        if self._shared is not None:
+            self._shared.close()
+        if self.lease is not None:
+            self.lease.done(stream, b"", keep_alive=False, complete=self._orderly)
 
     def pause_writing(self) -> None:
         """Hold back whoever produces the response."""
@@ -379,14 +381,23 @@ class Connection(asyncio.Protocol):
             self.deadline.set(self.host.options.timeouts.idle_connection)
 
     def _give_back(self, stream: ClientStream, *, reusable: bool) -> None:
-        lease, self.lease = self.lease, None
-        self.phase = Phase.CLOSED
-        self.deadline.close()
+        assert self.lease is not None
+        self.phase = Phase.HEAD
+        self.deadline.clear()
         self._watch_sending()
+        surplus, self._surplus = stream.rest + self._surplus, b""
+        self.lease.done(stream, surplus, keep_alive=reusable and not self.half_closed, complete=True)
+
+    def let_go(self) -> None:
+        """Be done with a lent connection that went back for good."""
+        self.phase = Phase.CLOSED
+        self._lost = True
+        self.deadline.close()
+        self._send_deadline.close()
         self.host.connections.discard(self)
-        if lease is not None:
-            keep_alive = reusable and not self.half_closed
-            lease.done(stream, stream.rest + self._surplus, keep_alive=keep_alive, complete=True)
+        if self._socket is not None:
+            self._socket.detach()
+            self._socket = None
 
     async def flushed(self) -> None:
         """Wait until every byte written so far is with the system."""
@@ -409,17 +420,20 @@ class Connection(asyncio.Protocol):
         """Stop reading and writing here, and make a loan of the request in `data`; None when the client is gone."""
         self.phase = Phase.LENT
         self.deadline.clear()
-        self.pause_reading()
-        await self.flushed()
+        stream = self._stream
+        # without a body to come, the other process reads nothing, and what arrives is ours
+        alone = stream is not None and stream.body.done and stream.request.upgrade is None
+        if not alone:
+            self.pause_reading()
+        if self.transport.get_write_buffer_size():
+            await self.flushed()
         if self.transport.is_closing():
             return None
-        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         sock = self.socket()
-        # without a body to come, the other process reads nothing
-        read = None if self._stream is None or self._stream.body.done else bytes_read(sock)
-        return Loan(
-            sock, data, lines, self.client, self.server, self.scheme == "https", bytes_written(sock), read
-        )
+        if self._shared is None:
+            self._shared = Shared(sock, self.client, self.server, self.scheme == "https")
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers) if headers else b""
+        return Loan(self._shared, data, lines, bytes_written(sock), None if alone else bytes_read(sock))
 
     def take_back(self) -> None:
         """Go on with an exchange that nobody took."""
@@ -478,6 +492,9 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         self._orderly = True
         self.phase = Phase.CLOSED
+        if self._shared is not None and not self.half_closed and not self.transport.is_closing():
+            # closing our copy says nothing to the client while another process has one
+            self.transport.write_eof()
         self.transport.close()
         self._watch_sending()
 

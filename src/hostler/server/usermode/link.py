@@ -1,7 +1,7 @@
 """A link between a lender and a member: packets and descriptors over one Unix socket, on the event loop.
 
-`SOCK_SEQPACKET` keeps packets apart where the system has it (Linux); elsewhere (macOS) a `SOCK_STREAM` carries each
-packet behind its length. The peer must be a process of this user, or of root.
+`SOCK_SEQPACKET` keeps messages apart where the system has it (Linux): a message holds whole packets. Elsewhere (macOS)
+it is a `SOCK_STREAM`. The peer must be a process of this user, or of root.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hostler.server.usermode.packets import (
     MAX_PACKET,
     VERSION,
     Hello,
-    Lend,
+    Open,
     Packet,
     PacketError,
     decode,
@@ -63,8 +63,9 @@ def check_peer(sock: socket.socket) -> None:
 class Link:
     """One end of a link.
 
-    `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; a LEND's descriptor belongs to
-    whoever is called, other packets come with -1.
+    `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; an OPEN's descriptor belongs to
+    whoever is called, other packets come with -1. Packets that are sent while the event loop handles one batch of
+    events leave together.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class Link:
         self._socket = sock
         self._on_packet = on_packet
         self._on_lost = on_lost
-        self._stream = sock.type == socket.SOCK_STREAM
+        self._keeps_apart = sock.type != socket.SOCK_STREAM
+        self._batch: list[bytes] = []
+        self._batched = 0
         self._outgoing: deque[tuple[bytes, tuple[int, ...]]] = deque()
         self._incoming = bytearray(MAX_PACKET + _LENGTH.size)
         self._partial = b""
@@ -92,16 +95,36 @@ class Link:
         self.closed = False
         loop.add_reader(sock, self._on_readable)
         self.send(Hello(os.getpid()))
+        self.flush()
 
     # -- sending --------------------------------------------------------------------------------------------------
 
-    def send(self, packet: Packet, descriptors: tuple[int, ...] = ()) -> None:
-        """Send a packet, with copies of descriptors; those are duplicated if it has to wait."""
+    def send(self, packet: Packet) -> None:
+        """Send a packet with the others of this turn of the event loop; raises PacketError when it is too large."""
         if self.closed:
             return
         block = encode(packet)
-        if self._stream:
-            block = _LENGTH.pack(len(block)) + block
+        size = len(block) + _LENGTH.size
+        if self._batched + size > MAX_PACKET + _LENGTH.size:
+            self.flush()
+        if not self._batch:
+            self._loop.call_soon(self.flush)
+        self._batch += (_LENGTH.pack(len(block)), block)
+        self._batched += size
+
+    def open(self, packet: Open, descriptor: int) -> None:
+        """Send an OPEN with a copy of a descriptor, now."""
+        self.flush()
+        self.send(packet)
+        self.flush((descriptor,))
+
+    def flush(self, descriptors: tuple[int, ...] = ()) -> None:
+        """Send now what waits for the end of this turn."""
+        if not self._batch or self.closed:
+            return
+        block = b"".join(self._batch)
+        self._batch.clear()
+        self._batched = 0
         if not self._outgoing:
             sent = self._try(block, descriptors)
             if sent == len(block) or self.closed:
@@ -120,7 +143,7 @@ class Link:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
-            self.close()
+            self._close()
             return 0
 
     def _on_writable(self) -> None:
@@ -151,58 +174,65 @@ class Link:
             self.close()
             return
         try:
-            if self._stream:
-                self._take_stream(block)
-            else:
-                self._take(block)
+            self._take(block)
         except PacketError as error:
             _log.error("the link with process %d is closed: %s", self.peer, error)
             self.close()
 
     def _receive(self) -> bytes:
-        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-        size, ancillary, message_flags, _ = self._socket.recvmsg_into([self._incoming], _ANCILLARY, flags)
+        size, ancillary, message_flags, _ = self._socket.recvmsg_into([self._incoming], _ANCILLARY, _CLOEXEC)
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 whole = len(data) - len(data) % 4
                 self._descriptors += struct.unpack(f"={whole // 4}i", data[:whole])
-        if message_flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC):
+                if not _CLOEXEC:
+                    for descriptor in self._descriptors:
+                        os.set_inheritable(descriptor, False)
+        if message_flags & _CUT:
             return b""
-        if not flags:
-            for descriptor in self._descriptors:
-                os.set_inheritable(descriptor, False)
         return bytes(memoryview(self._incoming)[:size])
 
-    def _take_stream(self, block: bytes) -> None:
-        self._partial += block
-        while len(self._partial) >= _LENGTH.size and not self.closed:
-            (size,) = _LENGTH.unpack_from(self._partial)
-            if size > MAX_PACKET:
-                raise PacketError(f"a packet of {size} bytes")
-            end = _LENGTH.size + size
-            if len(self._partial) < end:
-                return
-            packet, self._partial = self._partial[_LENGTH.size : end], self._partial[end:]
-            self._take(packet)
-
     def _take(self, block: bytes) -> None:
-        packet = decode(block)
-        if isinstance(packet, Hello):
-            if packet.version != VERSION or self._greeted:
+        """Take the packets in what was received; a stream may cut one in two."""
+        if self._partial:
+            block, self._partial = self._partial + block, b""
+        at, size = 0, len(block)
+        while at < size and not self.closed:
+            start = at + _LENGTH.size
+            length = int.from_bytes(block[at:start], "big")
+            if start <= size and length > MAX_PACKET:
+                raise PacketError(f"a packet of {length} bytes")
+            at, end = start + length, at
+            if start > size or at > size:
+                if self._keeps_apart:
+                    raise PacketError("a packet is cut off")
+                self._partial = block[end:]
+                break
+            self._take_packet(decode(block[start:at]))
+        if len(self._descriptors) > (0 if self._keeps_apart else _MOST_DESCRIPTORS):
+            raise PacketError("a descriptor came without OPEN")
+
+    def _take_packet(self, packet: Packet) -> None:
+        if not self._greeted:
+            if not isinstance(packet, Hello):
+                raise PacketError("the first packet is not HELLO")
+            if packet.version != VERSION:
                 raise PacketError(f"version {packet.version} is spoken there, {VERSION} here")
             self._greeted, self.peer = True, packet.pid
-            return
-        if not self._greeted:
-            raise PacketError("the first packet is not HELLO")
-        if not isinstance(packet, Lend):
+        elif not isinstance(packet, Open):
             self._on_packet(packet, -1)
         elif self._descriptors:
             self._on_packet(packet, self._descriptors.pop(0))
         else:
-            raise PacketError("LEND came without a descriptor")
+            raise PacketError("OPEN came without a descriptor")
 
     def close(self) -> None:
         """Close; descriptors that were not taken are closed too. `on_lost` is called once."""
+        if not self.closed:
+            self.flush()  # which closes when it fails
+            self._close()
+
+    def _close(self) -> None:
         if self.closed:
             return
         self.closed = True
@@ -218,4 +248,7 @@ class Link:
         self._on_lost()
 
 
-_ANCILLARY: Final = socket.CMSG_SPACE(4 * 4) if hasattr(socket, "CMSG_SPACE") else 0
+_MOST_DESCRIPTORS: Final = 4
+_ANCILLARY: Final = socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS) if hasattr(socket, "CMSG_SPACE") else 0
+_CLOEXEC: Final[int] = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_CUT: Final[int] = getattr(socket, "MSG_CTRUNC", 0) | getattr(socket, "MSG_TRUNC", 0)

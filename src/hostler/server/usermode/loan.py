@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 if sys.platform != "win32":
     import fcntl
@@ -22,21 +23,47 @@ if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.exchange import Address
 
-__all__ = ["Loan", "Returned", "borrow_socket", "bytes_read", "bytes_written"]
+__all__ = ["Holder", "Loan", "Returned", "Shared", "borrow_socket", "bytes_read", "bytes_written"]
+
+
+class Holder(Protocol):
+    """A member that holds a copy of a connection's descriptor."""
+
+    def forget(self, connection: int) -> None:
+        """Have the copy closed."""
+
+
+_numbers = itertools.count(1)
+
+
+@define(eq=False)
+class Shared:
+    """A client's connection as other processes know it."""
+
+    socket: socket.socket
+    client: Address
+    server: Address
+    https: bool
+    number: int = field(factory=lambda: next(_numbers) & 0xFFFFFFFF)
+    holders: set[Holder] = field(factory=set)
+    """The members that have a copy."""
+
+    def close(self) -> None:
+        """Have every copy closed."""
+        holders, self.holders = self.holders, set()
+        for holder in holders:
+            holder.forget(self.number)
 
 
 @define(eq=False)
 class Loan:
     """A client's connection with one request, on its way to a member."""
 
-    socket: socket.socket
+    shared: Shared
     data: bytes
     """The request's head, and what was read of its body."""
 
     headers: bytes
-    client: Address
-    server: Address
-    https: bool
     written: int | None
     """What the kernel counts as written on the connection before the loan; None when it does not say."""
 
@@ -45,9 +72,9 @@ class Loan:
 
     def untouched(self) -> bool:
         """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
-        if self.written is None or bytes_written(self.socket) != self.written:
+        if self.written is None or bytes_written(self.shared.socket) != self.written:
             return False
-        return self.read is None or bytes_read(self.socket) == self.read
+        return self.read is None or bytes_read(self.shared.socket) == self.read
 
 
 @frozen

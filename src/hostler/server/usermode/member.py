@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
@@ -16,9 +16,22 @@ from hostler.server.usermode.connection import Connection
 from hostler.server.usermode.lent import LentTransport
 from hostler.server.usermode.link import KIND, Link
 from hostler.server.usermode.loan import borrow_socket
-from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, split
+from hostler.server.usermode.packets import (
+    Close,
+    Data,
+    Done,
+    GiveBack,
+    Leaving,
+    Lend,
+    Open,
+    Packet,
+    PacketError,
+    split,
+)
 
 if TYPE_CHECKING:
+    import socket
+
     from hostler.exchange import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.target import Target
@@ -45,7 +58,7 @@ class Member:
             hold.release()
             raise
         self._links: set[_Lender] = set()
-        self.leases: set[_Lease] = set()
+        self.leases: set[_Borrowed] = set()
         self.leaving = False
         self._idle = asyncio.Event()
         host.loop.add_reader(self._listener, self._accept)
@@ -68,7 +81,7 @@ class Member:
         """Forget a lender that hung up; what it lent is answered all the same."""
         self._links.discard(lender)
 
-    def returned(self, lease: _Lease) -> None:
+    def returned(self, lease: _Borrowed) -> None:
         """Note that a lent connection went back."""
         self.leases.discard(lease)
         if self.leaving and not self.leases:
@@ -104,80 +117,130 @@ class Member:
 class _Lender:
     """A process that lends to us, at the other end of a link."""
 
-    def __init__(self, member: Member, host: Host, sock: object) -> None:
-        self._member = member
+    def __init__(self, member: Member, host: Host, sock: socket.socket) -> None:
+        self.member = member
         self._host = host
         self._early: dict[int, bytes] = {}
-        self.link = Link(host.loop, sock, self._on_packet, self._on_lost)  # type: ignore[arg-type]
+        self.borrowed: dict[int, _Borrowed] = {}
+        self.link = Link(host.loop, sock, self._on_packet, self._on_lost)
 
     def _on_lost(self) -> None:
-        self._member.forget(self)
+        for borrowed in list(self.borrowed.values()):
+            borrowed.orphaned()
+        self.member.forget(self)
 
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
         if isinstance(packet, Lend):
-            if self._member.leaving:
-                os.close(descriptor)
-                self.link.send(GiveBack(packet.loan))
+            borrowed = self.borrowed.get(packet.connection)
+            if self.member.leaving:
+                self._give_back(packet, borrowed)
+            elif borrowed is None or borrowed.loan:
+                raise PacketError(f"connection {packet.connection} is not open, or is lent twice")
             else:
-                self._borrow(packet, descriptor)
+                early = self._early.pop(packet.loan, b"") if self._early else b""
+                borrowed.begin(packet, early + packet.data if early else packet.data)
+        elif isinstance(packet, Open):
+            if packet.connection in self.borrowed:
+                os.close(descriptor)
+                raise PacketError(f"connection {packet.connection} is open already")
+            self.borrowed[packet.connection] = _Borrowed(self, self._host, packet, descriptor)
+        elif isinstance(packet, Close):
+            if (borrowed := self.borrowed.get(packet.connection)) is not None:
+                borrowed.orphaned()
         elif isinstance(packet, Data):
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
 
-    def _borrow(self, packet: Lend, descriptor: int) -> None:
-        host, loop = self._host, self._host.loop
-        lease = _Lease(self._member, self.link, packet.loan)
-        connection = Connection(host, _placing(packet.prefix), "https" if packet.https else "http", lease)
-        connection.client, connection.server = packet.client, packet.server
-        if packet.headers:
-            connection.extra_headers = _header_lines(packet.headers)
-        transport = LentTransport(loop, borrow_socket(descriptor, packet.client[0]), connection)
-        lease.transport = transport
-        self._member.leases.add(lease)
-        connection.connection_made(transport)
-        data = self._early.pop(packet.loan, b"") + packet.data if self._early else packet.data
+    def _give_back(self, packet: Lend, borrowed: _Borrowed | None) -> None:
+        self._early.pop(packet.loan, None)
+        if borrowed is not None:
+            borrowed.orphaned()
+        self.link.send(GiveBack(packet.loan))
+
+
+class _Borrowed:
+    """A connection that is lent to us, one request at a time; `hostler.server.usermode.connection.Lease`."""
+
+    __slots__ = ("_lender", "_loop", "_number", "_orphaned", "_returning", "connection", "loan", "transport")
+
+    def __init__(self, lender: _Lender, host: Host, packet: Open, descriptor: int) -> None:
+        self._lender = lender
+        self._loop = host.loop
+        self._number = packet.connection
+        self.loan = 0
+        """The number of the loan that we answer; 0 between loans."""
+        self._returning = False
+        self._orphaned = False
+        scheme = "https" if packet.https else "http"
+        self.connection = Connection(host, _NOWHERE, scheme, self)
+        self.connection.client, self.connection.server = packet.client, packet.server
+        self.transport = LentTransport(
+            host.loop, borrow_socket(descriptor, packet.client[0]), self.connection
+        )
+        self.connection.connection_made(self.transport)
+
+    def begin(self, packet: Lend, data: bytes) -> None:
+        """Answer a request."""
+        self.loan = packet.loan
+        self._lender.member.leases.add(self)
+        connection = self.connection
+        connection.host.connections.add(connection)
+        connection.placing = _placing(packet.prefix)
+        connection.extra_headers = _header_lines(packet.headers) if packet.headers else None
         connection.data_received(data)
-        if not lease.over:
-            loop.call_soon(transport.watch)
+        if self.loan:
+            self._loop.call_soon(self.watch)
 
-
-class _Lease:
-    """One lent connection; `hostler.server.usermode.connection.Lease`."""
-
-    __slots__ = ("_link", "_loan", "_member", "over", "transport")
-
-    def __init__(self, member: Member, link: Link, loan: int) -> None:
-        self._member = member
-        self._link = link
-        self._loan = loan
-        self.over = False
-        self.transport: LentTransport
+    def watch(self) -> None:
+        """Notice when the client goes away, while we answer."""
+        if self.loan:
+            self.transport.watch()
 
     def done(self, stream: ClientStream | None, surplus: bytes, *, keep_alive: bool, complete: bool) -> None:
         """Give the connection back once everything written is with the system."""
-        if not self.over:
-            self.over = True
-            status, received, sent, reason = 400, 0, 0, None
-            if stream is not None:
-                status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
-                reason = None if complete else _why(stream)
-            ahead, surplus = split(self._loan, surplus)
-            last = Done(self._loan, status, received, sent, keep_alive and reason is None, reason, surplus)
-            flushing = not self.transport.is_lost
-            self.transport.when_flushed(lambda: self._give_back(ahead, last, flushing=flushing))
+        if not self.loan:
+            self._drop()  # it broke, or was closed, between loans
+        if not self.loan or self._returning:
+            return
+        self._returning = True
+        status, received, sent, reason = 400, 0, 0, None
+        if stream is not None:
+            status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
+            reason = None if complete else _why(stream)
+        ahead, surplus = split(self.loan, surplus)
+        last = Done(self.loan, status, received, sent, keep_alive and reason is None, reason, surplus)
+        if self.transport.is_lost or not self.transport.get_write_buffer_size():
+            self._give_back(ahead, last)
+        else:
+            self.transport.when_flushed(lambda: self._flushed(ahead, last))
 
-    def watch(self) -> None:
-        """Notice when the client goes away."""
-        self.transport.watch()
-
-    def _give_back(self, ahead: list[Data], last: Done, *, flushing: bool) -> None:
-        if flushing and self.transport.is_lost:
+    def _flushed(self, ahead: list[Data], last: Done) -> None:
+        if self.transport.is_lost:
             # the client went away before it had all of it
             ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, surplus=b"")
-        self.transport.release()
+        self._give_back(ahead, last)
+
+    def _give_back(self, ahead: list[Data], last: Done) -> None:
+        self.loan, self._returning = 0, False
+        self.connection.host.connections.discard(self.connection)
+        if last.keep_alive and not self._orphaned:
+            self.transport.pause_reading()
+        else:
+            self._drop()
         for packet in ahead:
-            self._link.send(packet)
-        self._link.send(last)
-        self._member.returned(self)
+            self._lender.link.send(packet)
+        self._lender.link.send(last)
+        self._lender.member.returned(self)
+
+    def orphaned(self) -> None:
+        """Let go of a connection that nobody will lend again; the request that we answer is finished first."""
+        self._orphaned = True
+        if not self.loan:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._lender.borrowed.pop(self._number, None)
+        self.transport.release()
+        self.connection.let_go()
 
 
 def _why(stream: ClientStream) -> Reason:
@@ -209,6 +272,10 @@ class _UnderPrefix:
         """Return (path base, path); a path outside the prefix is all path."""
         match = self._table.match(self._path.scheme, host, self._path.port, server[0], target.path)
         return ("", target.path) if match is None else (match.path_base, match.path)
+
+
+_NOWHERE: Final = _UnderPrefix("http://+:80/")
+"""Where a connection's requests are placed before the first of them comes."""
 
 
 @lru_cache(maxsize=256)

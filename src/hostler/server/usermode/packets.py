@@ -1,26 +1,35 @@
 r"""The packets of a named queue: bytes in, values out. No sockets, no event loop.
 
-A proxy (the lender) and a member of a queue (the borrower) talk over one packet-preserving socket. The format is
-the same on every machine: big-endian, one packet a message, this header in front:
+A proxy (the lender) and a member of a queue (the borrower) talk over one socket. What they send is a sequence of
+packets, each behind its length (uint32); several travel in one message of the socket. The format is the same on every
+machine: big-endian, this header in front:
 
     offset  size  what
     0       1     kind
     1       1     flags
     2       2     zero
-    4       4     loan: the number that the lender gave the exchange; 0 where a packet is about the link
+    4       4     number: of the loan, or of the connection, or 0 where a packet is about the link
 
-    kind     from      flags            payload
-    HELLO 1  both      0                version: uint16; pid: uint32. The first packet in each direction
-    LEND  2  lender    1 https          six lengths: uint16 client, server, prefix, uint32 headers, data, uint16 ports
-                                        (2 x); then the five texts. The client's descriptor travels with this packet
-    DATA  3  both      0                bytes that belong in front of the next LEND's or DONE's data of this loan
-    DONE  4  borrower  1 keep alive,    status: uint16; reason: uint8 (1 + position in `Reason`, 0 none); zero: uint8;
-                       2 failed         bytes received, bytes sent: uint64; then the surplus: bytes of the next request
-    GIVE_BACK 5  borrower  0            empty: the borrower has not begun and will not
-    LEAVING 6  borrower  0              empty: lend nothing more; what was lent will be answered
+    kind         from      number      flags          payload
+    HELLO 1      both      0           0              version: uint16; pid: uint32. The first packet each way
+    OPEN 2       lender    connection  1 https        three lengths: uint16 client, server, then the ports, uint16
+                                                      each, then the two addresses in text. A copy of the client's
+                                                      descriptor travels with this packet, and is the borrower's
+    LEND 3       lender    loan        0              connection: uint32; lengths: uint16 prefix, uint32 headers; then
+                                                      the URL prefix, the headers, and the data
+    DATA 4       both      loan        0              bytes that belong in front of the next LEND's or DONE's data
+    DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
+                                       2 failed       zero: uint8; bytes received, bytes sent: uint64; then the
+                                                      surplus: bytes of the next request
+    GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not
+    CLOSE 7      lender    connection  0              empty: the borrower closes its copy
+    LEAVING 8    borrower  0           0              empty: lend nothing more; what was lent will be answered
 
-`client` and `server` are IP addresses in text; `headers` is the header lines to add to the answer, as on the wire;
-`data` is the request's head and the bytes of its body that were read with it.
+`headers` is the header lines to add to the answer, as on the wire; `data` is the request's head and the bytes of its
+body that were read with it.
+
+A connection is opened once and lent as often as its requests come by. The borrower keeps its copy until CLOSE, until
+it gives back, or until it reports DONE without keep alive.
 
 A packet is at most MAX_PACKET bytes: a socket's default send buffer must hold it. Longer data goes ahead in DATA.
 """
@@ -38,12 +47,14 @@ from hostler.errors import HostlerError, Reason
 __all__ = [
     "MAX_PACKET",
     "VERSION",
+    "Close",
     "Data",
     "Done",
     "GiveBack",
     "Hello",
     "Leaving",
     "Lend",
+    "Open",
     "Packet",
     "PacketError",
     "decode",
@@ -57,8 +68,9 @@ _MAX_DATA: Final = 96 * 1024
 
 _HEADER: Final = struct.Struct("!BBHI")
 _HELLO: Final = struct.Struct("!HI")
-_LEND: Final = struct.Struct("!HHHIIHH")
-_DONE: Final = struct.Struct("!HBBQQ")
+_OPEN: Final = struct.Struct("!HHHH")
+_LEND: Final = struct.Struct("!BBHIIHI")
+_DONE: Final = struct.Struct("!BBHIHBBQQ")
 _REASONS: Final = tuple(Reason)
 
 
@@ -68,11 +80,17 @@ class PacketError(HostlerError):
 
 class _Kind(enum.IntEnum):
     HELLO = 1
-    LEND = 2
-    DATA = 3
-    DONE = 4
-    GIVE_BACK = 5
-    LEAVING = 6
+    OPEN = 2
+    LEND = 3
+    DATA = 4
+    DONE = 5
+    GIVE_BACK = 6
+    CLOSE = 7
+    LEAVING = 8
+
+
+_LEND_KIND: Final = int(_Kind.LEND)
+_DONE_KIND: Final = int(_Kind.DONE)
 
 
 @frozen
@@ -84,16 +102,24 @@ class Hello:
 
 
 @frozen
-class Lend:
-    """A request for the borrower to answer on the descriptor that comes with it."""
+class Open:
+    """A connection that requests will be lent on; its descriptor comes with it."""
 
-    loan: int
+    connection: int
     client: tuple[str, int]
     server: tuple[str, int]
+    https: bool = False
+
+
+@frozen
+class Lend:
+    """A request for the borrower to answer on a connection that was opened before."""
+
+    loan: int
+    connection: int
     prefix: str
     headers: bytes
     data: bytes
-    https: bool = False
 
 
 @frozen
@@ -125,42 +151,66 @@ class GiveBack:
 
 
 @frozen
+class Close:
+    """The connection is over, or will not be lent again."""
+
+    connection: int
+
+
+@frozen
 class Leaving:
     """The borrower takes no more."""
 
 
-Packet = Hello | Lend | Data | Done | GiveBack | Leaving
+Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving
 
 
 def encode(packet: Packet) -> bytes:
-    """Write one packet; raises PacketError when it would be larger than MAX_PACKET."""
-    match packet:
-        case Lend():
-            client, server = packet.client[0].encode(), packet.server[0].encode()
-            prefix = packet.prefix.encode()
-            sizes = _LEND.pack(
-                len(client), len(server), len(prefix), len(packet.headers), len(packet.data),
-                packet.client[1], packet.server[1],
-            )  # fmt: skip
-            parts = (_HEADER.pack(_Kind.LEND, packet.https, 0, packet.loan), sizes, client, server, prefix,
-                     packet.headers, packet.data)  # fmt: skip
-            block = b"".join(parts)
-        case Done():
-            flags = packet.keep_alive | (packet.reason is not None) << 1
-            reason = 0 if packet.reason is None else 1 + _REASONS.index(packet.reason)
-            numbers = _DONE.pack(packet.status, reason, 0, packet.bytes_received, packet.bytes_sent)
-            block = _HEADER.pack(_Kind.DONE, flags, 0, packet.loan) + numbers + packet.surplus
-        case Data():
-            block = _HEADER.pack(_Kind.DATA, 0, 0, packet.loan) + packet.data
-        case GiveBack():
-            block = _HEADER.pack(_Kind.GIVE_BACK, 0, 0, packet.loan)
-        case Hello():
-            block = _HEADER.pack(_Kind.HELLO, 0, 0, 0) + _HELLO.pack(packet.version, packet.pid)
-        case Leaving():
-            block = _HEADER.pack(_Kind.LEAVING, 0, 0, 0)
+    """Write one packet; raises PacketError when it would be larger than MAX_PACKET, or a number is out of range."""
+    try:
+        block = _encode(packet)
+    except struct.error as error:
+        raise PacketError(f"{type(packet).__name__} does not fit a packet: {error}") from error
     if len(block) > MAX_PACKET:
         raise PacketError(f"a packet of {len(block)} bytes is larger than {MAX_PACKET}")
     return block
+
+
+def _encode(packet: Packet) -> bytes:
+    if isinstance(packet, Lend):
+        prefix = packet.prefix.encode()
+        head = _LEND.pack(_LEND_KIND, 0, 0, packet.loan, packet.connection, len(prefix), len(packet.headers))
+        return b"".join((head, prefix, packet.headers, packet.data))
+    if isinstance(packet, Done):
+        flags = packet.keep_alive | (packet.reason is not None) << 1
+        reason = 0 if packet.reason is None else 1 + _REASONS.index(packet.reason)
+        numbers = _DONE.pack(
+            _DONE_KIND,
+            flags,
+            0,
+            packet.loan,
+            packet.status,
+            reason,
+            0,
+            packet.bytes_received,
+            packet.bytes_sent,
+        )
+        return numbers + packet.surplus
+    match packet:
+        case Open():
+            client, server = packet.client[0].encode(), packet.server[0].encode()
+            sizes = _OPEN.pack(len(client), len(server), packet.client[1], packet.server[1])
+            return _HEADER.pack(_Kind.OPEN, packet.https, 0, packet.connection) + sizes + client + server
+        case Data():
+            return _HEADER.pack(_Kind.DATA, 0, 0, packet.loan) + packet.data
+        case GiveBack():
+            return _HEADER.pack(_Kind.GIVE_BACK, 0, 0, packet.loan)
+        case Close():
+            return _HEADER.pack(_Kind.CLOSE, 0, 0, packet.connection)
+        case Hello():
+            return _HEADER.pack(_Kind.HELLO, 0, 0, 0) + _HELLO.pack(packet.version, packet.pid)
+        case Leaving():
+            return _HEADER.pack(_Kind.LEAVING, 0, 0, 0)
 
 
 def split(loan: int, data: bytes) -> tuple[list[Data], bytes]:
@@ -181,47 +231,54 @@ def decode(block: bytes) -> Packet:
 
 
 def _decode(block: bytes) -> Packet:
-    kind, flags, zero, loan = _HEADER.unpack_from(block)
+    kind, flags, zero, number = _HEADER.unpack_from(block)
     if zero or len(block) > MAX_PACKET:
         raise PacketError("not a packet of this format")
-    if kind == _Kind.LEND and flags <= 1:
-        return _decode_lend(block, loan, https=bool(flags))
-    if kind == _Kind.DONE and flags <= 3:
-        status, reason, zero, received, sent = _DONE.unpack_from(block, _HEADER.size)
-        if zero:
-            raise PacketError("not a packet of this format")
-        if bool(flags & 2) != bool(reason):
-            raise PacketError("DONE says that it failed, and not why")
-        why = _REASONS[reason - 1] if reason else None
-        return Done(loan, status, received, sent, bool(flags & 1), why, block[_HEADER.size + _DONE.size :])
+    if kind == _LEND_KIND and not flags:
+        return _decode_lend(block)
+    if kind == _DONE_KIND and flags <= 3:
+        return _decode_done(block)
+    if kind == _Kind.OPEN and flags <= 1:
+        return _decode_open(block, number, https=bool(flags))
     if flags:
         raise PacketError(f"kind {kind} has no flags {flags}")
     if kind == _Kind.DATA:
-        return Data(loan, block[_HEADER.size :])
+        return Data(number, block[_HEADER.size :])
     rest = len(block) - _HEADER.size
     if kind == _Kind.GIVE_BACK and not rest:
-        return GiveBack(loan)
-    if kind == _Kind.LEAVING and not rest and not loan:
+        return GiveBack(number)
+    if kind == _Kind.CLOSE and not rest:
+        return Close(number)
+    if kind == _Kind.LEAVING and not rest and not number:
         return Leaving()
-    if kind == _Kind.HELLO and rest == _HELLO.size and not loan:
+    if kind == _Kind.HELLO and rest == _HELLO.size and not number:
         version, pid = _HELLO.unpack_from(block, _HEADER.size)
         return Hello(pid, version)
     raise PacketError(f"no packet of kind {kind} looks like this")
 
 
-def _decode_lend(block: bytes, loan: int, *, https: bool) -> Lend:
-    client, server, prefix, headers, data, client_port, server_port = _LEND.unpack_from(block, _HEADER.size)
-    at = _HEADER.size + _LEND.size
-    if at + client + server + prefix + headers + data != len(block):
+def _decode_lend(block: bytes) -> Lend:
+    _, _, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    at = _LEND.size
+    middle, end = at + prefix, at + prefix + headers
+    if end > len(block):
         raise PacketError("the lengths in LEND do not add up")
-    end = at + client
-    client_address = block[at:end].decode()
-    at, end = end, end + server
-    server_address = block[at:end].decode()
-    at, end = end, end + prefix
-    url_prefix = block[at:end].decode()
-    at, end = end, end + headers
-    return Lend(
-        loan, (client_address, client_port), (server_address, server_port), url_prefix, block[at:end], block[end:],
-        https,
-    )  # fmt: skip
+    return Lend(loan, connection, block[at:middle].decode(), block[middle:end], block[end:])
+
+
+def _decode_done(block: bytes) -> Done:
+    _, flags, _, loan, status, reason, zero, received, sent = _DONE.unpack_from(block)
+    if bool(flags & 2) != bool(reason) or zero:
+        raise PacketError("DONE says that it failed, and not why")
+    why = _REASONS[reason - 1] if reason else None
+    return Done(loan, status, received, sent, bool(flags & 1), why, block[_DONE.size :])
+
+
+def _decode_open(block: bytes, connection: int, *, https: bool) -> Open:
+    client, server, client_port, server_port = _OPEN.unpack_from(block, _HEADER.size)
+    at = _HEADER.size + _OPEN.size
+    middle, end = at + client, at + client + server
+    if end != len(block):
+        raise PacketError("the lengths in OPEN do not add up")
+    addresses = block[at:middle].decode(), block[middle:end].decode()
+    return Open(connection, (addresses[0], client_port), (addresses[1], server_port), https)

@@ -22,8 +22,19 @@ from typing import TYPE_CHECKING, Final
 from hostler.errors import Failure, QueueError, Reason
 from hostler.server.usermode.directory import QueueDirectory, connect
 from hostler.server.usermode.link import KIND, Link
-from hostler.server.usermode.loan import Loan, Returned
-from hostler.server.usermode.packets import Data, Done, GiveBack, Leaving, Lend, Packet, PacketError, split
+from hostler.server.usermode.loan import Loan, Returned, Shared
+from hostler.server.usermode.packets import (
+    Close,
+    Data,
+    Done,
+    GiveBack,
+    Leaving,
+    Lend,
+    Open,
+    Packet,
+    PacketError,
+    split,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -35,6 +46,8 @@ __all__ = ["Lender", "Rule"]
 
 _log = logging.getLogger("hostler.queues")
 _LOOK_AGAIN: Final = 1.0
+_MOST_HELD: Final = 512
+"""Connections that a member holds a copy of between requests; more are opened for each request anew."""
 
 
 class _Member:
@@ -45,6 +58,7 @@ class _Member:
         self.path = path
         self.leaving = False
         self._retired = False
+        self._held = 0
         self.loans: dict[int, asyncio.Future[Packet | None]] = {}
         self._early: dict[int, bytes] = {}
         self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
@@ -53,17 +67,40 @@ class _Member:
         """Lend, and wait for the last packet about it; None when the member is lost."""
         done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
         ahead, data = split(number, loan.data)
-        lend = Lend(number, loan.client, loan.server, prefix, loan.headers, data, loan.https)
+        shared, link = loan.shared, self.link
+        lend = Lend(number, shared.number, prefix, loan.headers, data)
         self.loans[number] = done
         try:
+            fresh = self not in shared.holders
+            if fresh:
+                opening = Open(shared.number, shared.client, shared.server, shared.https)
+                link.open(opening, shared.socket.fileno())
+                shared.holders.add(self)
+                self._held += 1
             for packet in ahead:
-                self.link.send(packet)
-            self.link.send(lend, (loan.socket.fileno(),))
-            return await done if not self.link.closed else None
+                link.send(packet)
+            link.send(lend)
+            return await done if not link.closed else None
         finally:
-            self.loans.pop(number, None)
+            del self.loans[number]
             if self._retired and not self.loans:
-                self.link.close()
+                link.close()
+
+    def keep(self, shared: Shared, packet: Packet | None) -> None:
+        """Note whether the member still has its copy of the connection after this last packet of a loan."""
+        kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
+        if kept and self._held > _MOST_HELD:
+            self.forget(shared.number)
+        elif kept:
+            return
+        else:
+            self._held -= 1
+        shared.holders.discard(self)
+
+    def forget(self, connection: int) -> None:
+        """Have the member close its copy of a connection."""
+        self._held -= 1
+        self.link.send(Close(connection))
 
     def retire(self) -> None:
         """Lend nothing more, and hang up when what was lent has come back."""
@@ -156,12 +193,17 @@ class TargetQueue:
         if self._members.get(member.path) is member:
             del self._members[member.path]
 
-    def _pick(self) -> _Member | None:
+    def _pick(self, shared: Shared | None = None) -> _Member | None:
+        """Return the member with the fewest requests, of equals one that has the connection already."""
         best: _Member | None = None
+        fewest = 0
         for member in self._members.values():
-            if not member.leaving and (best is None or len(member.loans) < len(best.loans)):
-                best = member
-        if best is not None and len(self._members) > 1:
+            count = len(member.loans)
+            if member.leaving or (best is not None and count > fewest):
+                continue
+            if best is None or count < fewest or (shared is not None and member in shared.holders):
+                best, fewest = member, count
+        if best is not None and len(self._members) > 1 and (shared is None or best not in shared.holders):
             # the next of equals is another one
             self._members[best.path] = self._members.pop(best.path)
         return best
@@ -181,13 +223,16 @@ class TargetQueue:
     async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         deadline = self.loop.time() + self._options.timeouts.request_queue
         while True:
-            member = self._pick()
+            member = self._pick(loan.shared)
             if member is None:
                 failure = await self._wait(deadline)
                 if failure is not None:
                     return failure
                 continue
+            if loan.shared.socket.fileno() < 0:
+                return Failure(Reason.REQUEST_CANCELED, "the client went away")
             packet = await member.lend(next(self._numbers), loan, prefix)
+            member.keep(loan.shared, packet)
             if isinstance(packet, Done):
                 failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
                 return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
