@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -231,3 +232,12 @@ def test_the_options_of_the_command_are_the_ones_that_are_documented():
     for name, parser in commands.items():
         options = {option for option in parser._option_string_actions if option.startswith("--")} - {"--help"}
         assert set(re.findall(r"--[a-z-]+", sections[name])) == options, name
+
+
+def test_the_commands_for_a_clone_exist():
+    known = runpy.run_path(str(ROOT / "bootstrap.py"))["COMMANDS"]
+    sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    for path in [*pages(), ROOT / "CONTRIBUTING.md"]:
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"bootstrap\.py (\w+)", text)) <= known.keys(), path
+        assert set(re.findall(r"nox -s (\w+)", text)) <= set(sessions), path

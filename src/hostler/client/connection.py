@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from hostler.client.heads import offered_upgrade, response_headers
 from hostler.deadline import Deadline
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.http.body import ClosingBody, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import ResponseReader
 from hostler.http.message import CHUNKED
 
@@ -136,14 +136,26 @@ class DestinationConnection(asyncio.Protocol):
                 self._informed = True
                 transfer.stream.inform(response.status, response_headers(response).pairs())
                 continue
-            body = self._body = body_reader(response.framing)
             self._reusable = response.keep_alive
-            pieces = body.feed(data) if data or body.done else []
+            if 0 <= response.framing <= len(data):
+                self._answer_whole(transfer, response, data)
+                return
+            body = self._body = body_reader(response.framing)
+            pieces = body.feed(data) if data else []
             transfer.answered(response, pieces.pop(0) if pieces else b"")
             if transfer.done.done():
                 return  # the head cannot be passed on, or the client is gone
             self._pass_on(transfer, body, pieces)
             return
+
+    def _answer_whole(self, transfer: Transfer, response: Response, data: bytes) -> None:
+        """Pass on a response whose whole body came with its head."""
+        self._body = NO_BODY
+        size = response.framing
+        transfer.answered(response, data if size == len(data) else data[:size])
+        if not transfer.done.done():
+            self._reusable = self._reusable and transfer.request_sent and size == len(data)
+            transfer.complete([])
 
     def _pass_on(self, transfer: Transfer, body: Body, pieces: list[bytes]) -> None:
         stream = transfer.stream

@@ -24,8 +24,6 @@ _REPLACED: Final = HOP_BY_HOP | {
 _HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 """Options of Connection that name no header which would otherwise be passed on."""
 
-_PROTO_HTTP: Final = b"X-Forwarded-Proto: http"
-_PROTO_HTTPS: Final = b"X-Forwarded-Proto: https"
 _NEVER_NOMINATED: Final = frozenset({b"host", b"content-length"})
 """What Connection may not take away: the message would be another one."""
 
@@ -56,12 +54,15 @@ def request_head(exchange: Exchange, upstream: Upstream) -> bytes:
         lines += kept.lines.values()
     else:
         changed = kept.pairs()
-    lines.append(b"X-Forwarded-For: " + exchange.client[0].encode("ascii"))
-    if request.host:
-        lines.append(b"X-Forwarded-Host: " + request.host)
-    lines.append(_PROTO_HTTPS if exchange.scheme == "https" else _PROTO_HTTP)
-    if request.framing == CHUNKED:
-        lines.append(b"Transfer-Encoding: chunked")
+    host = request.host
+    lines.append(
+        b"X-Forwarded-For: %s%s%s%s" % (
+            exchange.client[0].encode("ascii"),
+            b"\r\nX-Forwarded-Host: " + host if host else b"",
+            b"\r\nX-Forwarded-Proto: https" if exchange.scheme == "https" else b"\r\nX-Forwarded-Proto: http",
+            b"\r\nTransfer-Encoding: chunked" if request.framing == CHUNKED else b"",
+        )
+    )  # fmt: skip
     if exchange.path_base:
         changed.append((b"X-Forwarded-Prefix", exchange.path_base.encode("utf-8", "surrogateescape")))
     if request.upgrade is not None and (upgrade := offered_upgrade(exchange)) is not None:
@@ -86,5 +87,5 @@ def passed_on(headers: Headers, dropped: frozenset[bytes]) -> Headers:
         if not options <= _HARMLESS_OPTIONS:
             dropped |= options - _NEVER_NOMINATED
     if lines is not None:
-        return Headers.of_lines({key: line for key, line in lines.items() if key not in dropped})
+        return Headers(None, {key: line for key, line in lines.items() if key not in dropped})
     return Headers([pair for pair in headers.pairs() if pair[0].lower() not in dropped])

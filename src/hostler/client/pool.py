@@ -97,7 +97,8 @@ class Pool:
             return
         connection.deadline.set(IDLE_LIMIT)
         self._idle.append(connection)
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def forget(self, connection: DestinationConnection) -> None:
         """Note that a connection is closed."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
 
 __all__ = [
+    "NO_BODY",
     "Body",
     "ChunkedBody",
     "ClosingBody",
@@ -65,6 +66,10 @@ class LengthBody:
             return [data] if size else []
         self.rest = data[remaining:]
         return [data[:remaining]] if remaining else []
+
+
+NO_BODY: Final = LengthBody(0)
+"""The body of a message that has none. It is done, so feed it nothing: everybody shares it."""
 
 
 class ClosingBody:

@@ -105,12 +105,12 @@ class _Head(ABC):
         by_name = dict(zip(map(bytes.lower, self._names), lines))  # noqa: B905 - the lengths are compared below
         self._names.clear()
         if len(by_name) == len(lines):
-            return Headers.of_lines(by_name)
+            return Headers(None, by_name)
         return Headers([split_line(line) for line in lines])
 
     def _collect(self, buffer: bytes) -> None:
         """Keep the part of a head that has arrived; refuse it as soon as it is wrong."""
-        self._buffer = buffer
+        self._buffer, self.head = buffer, b""
         limits = self._limits
         newline = buffer.find(b"\n")
         first = buffer if newline < 0 else buffer[:newline]
@@ -201,7 +201,7 @@ class RequestReader(_Head):
         except httptools.HttpParserUpgrade:
             pass  # CONNECT, or an offer to upgrade: only the head was fed, so nothing was left over
         except httptools.HttpParserError as error:
-            self._check_line(self.head if self.head.startswith(self._buffer) else self._buffer)
+            self._check_line(self.head or self._buffer)
             # llhttp refuses a method in three places, with two classes: unknown (FOO), longer than a known one (GETS),
             # known from RTSP (DESCRIBE)
             raise ProtocolError(str(error), 501 if "method" in str(error) else 400) from error

@@ -37,18 +37,11 @@ class Headers:
 
     __slots__ = ("_raw", "lines")
 
-    def __init__(self, raw: RawHeaders | None = None) -> None:
-        self._raw: RawHeaders | None = [] if raw is None else raw
-        self.lines: dict[bytes, bytes] | None = None
+    def __init__(self, raw: RawHeaders | None = None, lines: dict[bytes, bytes] | None = None) -> None:
+        """Make headers of pairs, or of whole lines that are known to be well-formed, by lower-case name, in order."""
+        self._raw = raw if raw is not None or lines is not None else []
+        self.lines = lines
         """The lines as they stand on the wire, without CRLF, by lower-case name; None once they may have changed."""
-
-    @classmethod
-    def of_lines(cls, lines: dict[bytes, bytes]) -> Headers:
-        """Make headers of whole lines that are known to be well-formed, by lower-case name, in order."""
-        made = cls.__new__(cls)
-        made._raw = None
-        made.lines = lines
-        return made
 
     @property
     def raw(self) -> RawHeaders:

@@ -131,9 +131,10 @@ def frame_response(response: Response, request_method: str) -> None:
     else:
         values, repeated = headers.index()
         get = values.get
-    coding, length = get(b"transfer-encoding"), get(b"content-length")
-    size = _response_size(length, repeated)
-    connection = get(b"connection")
+    named: Collection[bytes] = headers.lines if headers.lines is not None else values
+    coding = get(b"transfer-encoding") if b"transfer-encoding" in named else None
+    size = _response_size(get(b"content-length"), repeated) if b"content-length" in named else None
+    connection = get(b"connection") if b"connection" in named else None
     if connection is None:
         response.keep_alive = version >= 11
     else:

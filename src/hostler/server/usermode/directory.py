@@ -31,8 +31,18 @@ from hostler.server.base import QueueMode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+
+    def _user() -> int:
+        raise UnsupportedError(
+            "named queues of the user-mode server need Unix sockets: use HTTP.sys on Windows"
+        )
+else:
     import fcntl
+
+    def _user() -> int:
+        return os.geteuid()
+
 
 __all__ = ["Hold", "QueueDirectory", "runtime_directory"]
 
@@ -46,10 +56,7 @@ def runtime_directory() -> Path:
     `HOSTLER_RUNTIME_DIR`, else `hostler` in `XDG_RUNTIME_DIR`, else `hostler-UID` in the system's temporary
     directory. Raises QueueAccessError when others could reach into it, QueueError when it cannot be made.
     """
-    if sys.platform == "win32":
-        raise UnsupportedError(
-            "named queues of the user-mode server need Unix sockets: use HTTP.sys on Windows"
-        )
+    user = _user()
     named = os.environ.get("HOSTLER_RUNTIME_DIR")
     shared = os.environ.get("XDG_RUNTIME_DIR")
     if named:
@@ -57,7 +64,7 @@ def runtime_directory() -> Path:
     elif shared:
         path = Path(shared) / "hostler"
     else:
-        path = Path(tempfile.gettempdir()) / f"hostler-{os.geteuid()}"
+        path = Path(tempfile.gettempdir()) / f"hostler-{user}"
     try:
         path.mkdir(mode=0o700, parents=bool(named), exist_ok=True)
     except OSError as error:
@@ -114,7 +121,7 @@ class QueueDirectory:
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
         """Keep every other process from looking or changing; held for a few system calls only."""
-        descriptor = os.open(self._runtime / ".guard", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._runtime / ".guard", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform != "win32":
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -124,7 +131,7 @@ class QueueDirectory:
 
     def _is_held(self) -> bool:
         try:
-            descriptor = os.open(self.path / "hold", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self.path / "hold", os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
@@ -161,7 +168,7 @@ class QueueDirectory:
                 self.path.mkdir(mode=0o700, exist_ok=True)
                 self._sweep()
             _check_private(self.path)
-            descriptor = os.open(self.path / "hold", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.path / "hold", os.O_RDWR | os.O_CREAT, 0o600)
             if sys.platform != "win32":
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
         self.poke()
@@ -278,10 +285,11 @@ def _at(path: Path, use: object) -> None:
     if len(text) <= _PATH_LIMIT:
         use(text)
         return
-    if not sys.platform.startswith("linux"):
+    if sys.platform.startswith("linux"):
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            use(b"/proc/self/fd/%d/%s" % (directory, os.fsencode(path.name)))
+        finally:
+            os.close(directory)
+    else:
         raise QueueError(f"{path} is too long for a socket: name a shorter directory in HOSTLER_RUNTIME_DIR")
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        use(b"/proc/self/fd/%d/%s" % (directory, os.fsencode(path.name)))
-    finally:
-        os.close(directory)

@@ -6,6 +6,7 @@ it is a `SOCK_STREAM`. The peer must be a process of this user, or of root.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -14,7 +15,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from hostler.errors import QueueAccessError
+from hostler.errors import QueueAccessError, UnsupportedError
 from hostler.server.usermode.packets import (
     MAX_PACKET,
     VERSION,
@@ -45,27 +46,27 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 def check_peer(sock: socket.socket) -> None:
     """Raise QueueAccessError unless the process at the other end runs as this user or as root."""
-    if sys.platform == "win32":
-        return
-    user: int | None = None
-    if sys.platform.startswith("linux"):
-        packed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        user = _CREDENTIALS.unpack(packed)[1]
-    elif sys.platform == "darwin":
-        # struct xucred at level SOL_LOCAL (0), option LOCAL_PEERCRED (1): version, user, ...
-        user = struct.unpack_from("=II", sock.getsockopt(0, 1, 76))[1]
-    if user is not None and user not in {os.geteuid(), 0}:
-        raise QueueAccessError(
-            f"a process of user {user} is at the other end of a queue of user {os.geteuid()}"
-        )
+    if sys.platform != "win32":
+        user: int | None = None
+        if sys.platform.startswith("linux"):
+            packed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            user = _CREDENTIALS.unpack(packed)[1]
+        elif sys.platform == "darwin":
+            # struct xucred at level SOL_LOCAL (0), option LOCAL_PEERCRED (1): version, user, ...
+            user = struct.unpack_from("=II", sock.getsockopt(0, 1, 76))[1]
+        if user is not None and user not in {os.geteuid(), 0}:
+            raise QueueAccessError(
+                f"a process of user {user} is at the other end of a queue of user {os.geteuid()}"
+            )
 
 
 class Link:
     """One end of a link.
 
     `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; an OPEN's descriptor belongs to
-    whoever is called, other packets come with -1. Packets that are sent while the event loop handles one batch of
-    events leave together.
+    whoever is called, and is -1 when this process had no room for it; other packets come with -1. `on_packet` may
+    raise PacketError: the link is closed then. Packets that are sent while the event loop handles one batch of events
+    leave together.
     """
 
     def __init__(
@@ -89,10 +90,14 @@ class Link:
         self._incoming = bytearray(MAX_PACKET + _LENGTH.size)
         self._partial = b""
         self._descriptors: list[int] = []
+        self._no_room = False
+        self._later: asyncio.TimerHandle | None = None
         self._greeted = False
         self.peer = 0
         """The process id at the other end, once it has said hello."""
         self.closed = False
+        self.broken = False
+        """The peer broke the rules, and was hung up on."""
         loop.add_reader(sock, self._on_readable)
         self.send(Hello(os.getpid()))
         self.flush()
@@ -113,7 +118,7 @@ class Link:
         self._batched += size
 
     def open(self, packet: Open, descriptor: int) -> None:
-        """Send an OPEN with a copy of a descriptor, now."""
+        """Send an OPEN with a copy of a descriptor, now; raises OSError when it must wait and there is no room for it."""
         self.flush()
         self.send(packet)
         self.flush((descriptor,))
@@ -131,26 +136,37 @@ class Link:
                 return
             if sent:
                 block, descriptors = block[sent:], ()
-            self._loop.add_writer(self._socket, self._on_writable)
+            if self._later is None:
+                self._loop.add_writer(self._socket, self._on_writable)
         self._outgoing.append((block, tuple(os.dup(descriptor) for descriptor in descriptors)))
 
     def _try(self, block: bytes, descriptors: tuple[int, ...]) -> int:
         """Send what the socket takes now."""
         try:
             if descriptors:
-                return socket.send_fds(self._socket, [block], list(descriptors))
+                return _send_with(self._socket, block, descriptors)
             return self._socket.send(block)
         except (BlockingIOError, InterruptedError):
             return 0
-        except OSError:
-            self._close()
+        except OSError as error:
+            if error.errno in _SHORTAGES:
+                # the peer lives, and may be answering: closing would have its requests answered twice
+                self._later = self._loop.call_later(_RETRY, self._retry)
+            else:
+                self._close()
             return 0
+
+    def _retry(self) -> None:
+        self._later = None
+        self._loop.add_writer(self._socket, self._on_writable)
 
     def _on_writable(self) -> None:
         while self._outgoing and not self.closed:
             block, descriptors = self._outgoing[0]
             sent = self._try(block, descriptors)
             if not sent:
+                if self._later is not None:
+                    self._loop.remove_writer(self._socket)
                 return
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -165,32 +181,28 @@ class Link:
 
     def _on_readable(self) -> None:
         try:
-            block = self._receive()
+            size, descriptors, flags = _receive_with(self._socket, self._incoming)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            block = b""
-        if not block:
+            self.close()
+            return
+        self._descriptors += descriptors
+        if not size:
             self.close()
             return
         try:
-            self._take(block)
+            if flags & _DATA_CUT:
+                raise PacketError("a message is larger than any")  # noqa: TRY301 - one door out
+            if flags & _DESCRIPTORS_CUT:
+                if descriptors:
+                    raise PacketError("too many descriptors came at once")  # noqa: TRY301
+                self._no_room = True
+            self._take(bytes(memoryview(self._incoming)[:size]))
         except PacketError as error:
             _log.error("the link with process %d is closed: %s", self.peer, error)
+            self.broken = True
             self.close()
-
-    def _receive(self) -> bytes:
-        size, ancillary, message_flags, _ = self._socket.recvmsg_into([self._incoming], _ANCILLARY, _CLOEXEC)
-        for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                whole = len(data) - len(data) % 4
-                self._descriptors += struct.unpack(f"={whole // 4}i", data[:whole])
-                if not _CLOEXEC:
-                    for descriptor in self._descriptors:
-                        os.set_inheritable(descriptor, False)
-        if message_flags & _CUT:
-            return b""
-        return bytes(memoryview(self._incoming)[:size])
 
     def _take(self, block: bytes) -> None:
         """Take the packets in what was received; a stream may cut one in two."""
@@ -209,7 +221,8 @@ class Link:
                 self._partial = block[end:]
                 break
             self._take_packet(decode(block[start:at]))
-        if len(self._descriptors) > (0 if self._keeps_apart else _MOST_DESCRIPTORS):
+        # where a packet is cut in two, its descriptor came with the first half
+        if len(self._descriptors) > bool(self._partial):
             raise PacketError("a descriptor came without OPEN")
 
     def _take_packet(self, packet: Packet) -> None:
@@ -223,6 +236,9 @@ class Link:
             self._on_packet(packet, -1)
         elif self._descriptors:
             self._on_packet(packet, self._descriptors.pop(0))
+        elif self._no_room:
+            self._no_room = False
+            self._on_packet(packet, -1)
         else:
             raise PacketError("OPEN came without a descriptor")
 
@@ -236,6 +252,8 @@ class Link:
         if self.closed:
             return
         self.closed = True
+        if self._later is not None:
+            self._later.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
@@ -245,10 +263,47 @@ class Link:
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors = []
+        self._incoming = bytearray()
         self._on_lost()
 
 
+_RETRY: Final = 0.05
+"""Seconds to wait for the system to have room for one more packet."""
+
+_SHORTAGES: Final = {
+    getattr(errno, name)
+    for name in ("ENOBUFS", "ENOMEM", "EMFILE", "ENFILE", "ETOOMANYREFS")
+    if hasattr(errno, name)
+}
 _MOST_DESCRIPTORS: Final = 4
-_ANCILLARY: Final = socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS) if hasattr(socket, "CMSG_SPACE") else 0
-_CLOEXEC: Final[int] = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-_CUT: Final[int] = getattr(socket, "MSG_CTRUNC", 0) | getattr(socket, "MSG_TRUNC", 0)
+_DATA_CUT: Final[int] = getattr(socket, "MSG_TRUNC", 0)
+_DESCRIPTORS_CUT: Final[int] = getattr(socket, "MSG_CTRUNC", 0)
+
+if sys.platform == "win32":
+
+    def _send_with(sock: socket.socket, block: bytes, descriptors: tuple[int, ...]) -> int:
+        raise UnsupportedError("descriptors travel over Unix sockets")
+
+    def _receive_with(sock: socket.socket, buffer: bytearray) -> tuple[int, list[int], int]:
+        raise UnsupportedError("descriptors travel over Unix sockets")
+
+else:
+    _ANCILLARY: Final = socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS)
+    _CLOEXEC: Final[int] = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+    def _send_with(sock: socket.socket, block: bytes, descriptors: tuple[int, ...]) -> int:
+        """Send bytes and copies of descriptors with the first of them; returns how many bytes."""
+        return socket.send_fds(sock, [block], list(descriptors))
+
+    def _receive_with(sock: socket.socket, buffer: bytearray) -> tuple[int, list[int], int]:
+        """Receive into `buffer`; returns how many bytes, the descriptors that came along, and the message's flags."""
+        size, ancillary, flags, _ = sock.recvmsg_into([buffer], _ANCILLARY, _CLOEXEC)
+        descriptors: list[int] = []
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                count = len(data) // 4
+                descriptors += struct.unpack(f"={count}i", data[: count * 4])
+        if not _CLOEXEC:
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+        return size, descriptors, flags

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field, frozen
 
-if sys.platform != "win32":
+if sys.platform.startswith("linux"):
     import fcntl
     import termios
 
-    def _unread(sock: socket.socket) -> int:
-        """Return how many bytes have arrived and wait to be read."""
-        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
 if TYPE_CHECKING:
+    import asyncio
+
     from hostler.errors import Failure
     from hostler.exchange import Address
 
@@ -48,8 +45,18 @@ class Shared:
     holders: set[Holder] = field(factory=set)
     """The members that have a copy."""
 
+    waiting: asyncio.Future[None] | None = None
+    """Settled when the connection is lost while its request waits for a member."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self.socket.fileno() < 0
+
     def close(self) -> None:
-        """Have every copy closed."""
+        """Have every copy closed, and a request that waits end."""
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
         holders, self.holders = self.holders, set()
         for holder in holders:
             holder.forget(self.number)
@@ -89,25 +96,18 @@ class Returned:
     failure: Failure | None = None
 
 
-_TCP_INFO_SIZE: Final = 216
-
-
 def bytes_written(sock: socket.socket) -> int | None:
     """Return how many bytes have been written to a TCP connection by anybody, sent or not (Linux 4.19, TCP_INFO).
 
     None where the kernel does not count them: then nobody may assume that nothing was sent.
     """
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-    except OSError:
-        return None
-    if len(info) < _TCP_INFO_SIZE:
-        return None
-    (unsent,) = struct.unpack_from("=I", info, 144)  # tcpi_notsent_bytes
-    sent, again = struct.unpack_from("=QQ", info, 200)  # tcpi_bytes_sent, tcpi_bytes_retrans
-    return int(sent - again + unsent)
+    if sys.platform.startswith("linux"):
+        info = _tcp_info(sock)
+        if len(info) == _TCP_INFO_SIZE:
+            (unsent,) = struct.unpack_from("=I", info, 144)  # tcpi_notsent_bytes
+            sent, again = struct.unpack_from("=QQ", info, 200)  # tcpi_bytes_sent, tcpi_bytes_retrans
+            return int(sent - again + unsent)
+    return None
 
 
 def bytes_read(sock: socket.socket) -> int:
@@ -115,17 +115,32 @@ def bytes_read(sock: socket.socket) -> int:
 
     The end of the client's stream may count as a byte.
     """
-    if not sys.platform.startswith("linux"):
-        return -1
-    try:
-        waiting = _unread(sock)
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-        while waiting != (waiting := _unread(sock)):
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-    except (OSError, ValueError):
-        return -1
-    (received,) = struct.unpack_from("=Q", info, 128)  # tcpi_bytes_received
-    return int(received) - waiting
+    if sys.platform.startswith("linux"):
+        try:
+            waiting = _unread(sock)
+            info = _tcp_info(sock)
+            while waiting != (waiting := _unread(sock)):
+                info = _tcp_info(sock)
+        except (OSError, ValueError):
+            return -1
+        if len(info) == _TCP_INFO_SIZE:
+            return int.from_bytes(info[128:136], sys.byteorder) - waiting  # tcpi_bytes_received
+    return -1
+
+
+if sys.platform.startswith("linux"):
+    _TCP_INFO_SIZE: Final = 216
+
+    def _tcp_info(sock: socket.socket) -> bytes:
+        """Return `struct tcp_info` of Linux 4.19; less of it, or nothing, where there is no more."""
+        try:
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        except OSError:
+            return b""
+
+    def _unread(sock: socket.socket) -> int:
+        """Return how many bytes have arrived and wait to be read."""
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def borrow_socket(descriptor: int, address: str) -> socket.socket:

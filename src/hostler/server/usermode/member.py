@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["Member"]
 
 _log = logging.getLogger("hostler.queues")
+_ACCEPT_AGAIN: Final = 1.0
+"""Seconds until a member that has no room for a lender looks again."""
 
 
 class Member:
@@ -61,13 +63,27 @@ class Member:
         self.leases: set[_Borrowed] = set()
         self.leaving = False
         self._idle = asyncio.Event()
-        host.loop.add_reader(self._listener, self._accept)
+        self._short = False
+        self._again: asyncio.TimerHandle | None = None
+        self._listen()
+
+    def _listen(self) -> None:
+        self._again = None
+        self._host.loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
         try:
             sock, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
+        except OSError as error:
+            if not self._short:
+                self._short = True
+                _log.error("queue %s: a lender cannot be accepted (%s); trying on", self.name, error)
+            self._host.loop.remove_reader(self._listener)
+            self._again = self._host.loop.call_later(_ACCEPT_AGAIN, self._listen)
+            return
+        self._short = False
         try:
             lender = _Lender(self, self._host, sock)
         except QueueError as error:
@@ -93,10 +109,14 @@ class Member:
             return
         self.leaving = True
         self._host.loop.remove_reader(self._listener)
+        if self._again is not None:
+            self._again.cancel()
         self._listener.close()
         self._hold.directory.leave(self._path)
         for lender in list(self._links):
-            lender.link.send(Leaving())  # one that is gone is forgotten now
+            lender.link.send(Leaving())
+            lender.let_go()
+            lender.link.flush()  # one that is gone is forgotten now
         if not self.leases:
             self._idle.set()
 
@@ -125,14 +145,23 @@ class _Lender:
         self.link = Link(host.loop, sock, self._on_packet, self._on_lost)
 
     def _on_lost(self) -> None:
-        for borrowed in list(self.borrowed.values()):
-            borrowed.orphaned()
+        self.let_go()
         self.member.forget(self)
+
+    def let_go(self) -> None:
+        """Close the copies of connections that will not be lent again, now or after the request on them.
+
+        When it is we who hung up, the lender gives requests that we have not begun to answer to somebody else.
+        """
+        for borrowed in list(self.borrowed.values()):
+            if self.link.broken and not borrowed.connection.has_begun:
+                borrowed.connection.stop_now()
+            borrowed.orphaned()
 
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
         if isinstance(packet, Lend):
             borrowed = self.borrowed.get(packet.connection)
-            if self.member.leaving:
+            if self.member.leaving or packet.connection in self._refused:
                 self._give_back(packet, borrowed)
             elif borrowed is None or borrowed.loan:
                 raise PacketError(f"connection {packet.connection} is not open, or is lent twice")

@@ -14,8 +14,8 @@ connection is aborted.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,7 @@ from hostler.server.usermode.packets import (
     Open,
     Packet,
     PacketError,
+    encode,
     split,
 )
 
@@ -57,18 +58,24 @@ class _Member:
         self._queue = queue
         self.path = path
         self.leaving = False
+        self.resting = False
+        """It gave a request back, and gets none for a moment."""
         self._retired = False
         self._held = 0
+        self._last = 0
         self.loans: dict[int, asyncio.Future[Packet | None]] = {}
         self._early: dict[int, bytes] = {}
         self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
 
-    async def lend(self, number: int, loan: Loan, prefix: str) -> Packet | None:
+    async def lend(self, loan: Loan, prefix: str) -> Packet | None:
         """Lend, and wait for the last packet about it; None when the member is lost."""
         done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
+        number = self._next_number()
         ahead, data = split(number, loan.data)
         shared, link = loan.shared, self.link
         lend = Lend(number, shared.number, prefix, loan.headers, data)
+        if ahead:
+            encode(lend)  # if it is too large, that shows before some of it was sent
         self.loans[number] = done
         try:
             fresh = self not in shared.holders
@@ -86,8 +93,17 @@ class _Member:
             if self._retired and not self.loans:
                 link.close()
 
+    def _next_number(self) -> int:
+        """Return the number of the next loan: 32 bits, not 0, and not that of one under way."""
+        while True:
+            self._last = self._last % 0xFFFFFFFF + 1
+            if self._last not in self.loans:
+                return self._last
+
     def keep(self, shared: Shared, packet: Packet | None) -> None:
         """Note whether the member still has its copy of the connection after this last packet of a loan."""
+        if self not in shared.holders:
+            return  # the client went away meanwhile, and the copy with it
         kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
         if kept and self._held > _MOST_HELD:
             self.forget(shared.number)
@@ -102,13 +118,27 @@ class _Member:
         self._held -= 1
         self.link.send(Close(connection))
 
+    def rest(self) -> None:
+        """Lend nothing for a moment."""
+        if not self.resting:
+            self.resting = True
+            self._queue.loop.call_later(_LOOK_AGAIN, self._rested)
+
+    def _rested(self) -> None:
+        self.resting = False
+        if not self.leaving:
+            self._queue.wake()
+
     def retire(self) -> None:
         """Lend nothing more, and hang up when what was lent has come back."""
         self.leaving = self._retired = True
         if not self.loans:
             self.link.close()
 
-    def _on_packet(self, packet: Packet, _: int) -> None:
+    def _on_packet(self, packet: Packet, descriptor: int) -> None:
+        if descriptor >= 0:
+            os.close(descriptor)
+            raise PacketError("a member opens no connections")
         if isinstance(packet, Leaving):
             self.leaving = True
         elif isinstance(packet, Data) and packet.loan in self.loans:
@@ -142,7 +172,6 @@ class TargetQueue:
         self._watch: socket.socket | None = None
         self._watch_path: Path | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._numbers = itertools.count(1)
         self._look: asyncio.TimerHandle | None = None
         self.rules = 0
 
@@ -186,7 +215,7 @@ class TargetQueue:
                 if not member.link.closed:
                     self._members[path] = member
         if self._members:
-            self._wake()
+            self.wake()
 
     def member_lost(self, member: _Member) -> None:
         """Forget a member whose link is closed."""
@@ -199,7 +228,7 @@ class TargetQueue:
         fewest = 0
         for member in self._members.values():
             count = len(member.loans)
-            if member.leaving or (best is not None and count > fewest):
+            if member.leaving or member.resting or (best is not None and count > fewest):
                 continue
             if best is None or count < fewest or (shared is not None and member in shared.holders):
                 best, fewest = member, count
@@ -214,7 +243,7 @@ class TargetQueue:
         """Have a member answer the request; a Failure means that the connection is as it was."""
         try:
             return await self._lend(loan, prefix)
-        except PacketError as error:
+        except (PacketError, OSError) as error:
             return Failure(Reason.REQUEST_CREATION, str(error), error)
         finally:
             if not self.rules:
@@ -223,30 +252,31 @@ class TargetQueue:
     async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         deadline = self.loop.time() + self._options.timeouts.request_queue
         while True:
+            if loan.shared.lost:
+                return Failure(Reason.REQUEST_CANCELED, "the client went away")
             member = self._pick(loan.shared)
             if member is None:
-                failure = await self._wait(deadline)
+                failure = await self._wait(deadline, loan.shared)
                 if failure is not None:
                     return failure
                 continue
-            if loan.shared.socket.fileno() < 0:
-                return Failure(Reason.REQUEST_CANCELED, "the client went away")
-            packet = await member.lend(next(self._numbers), loan, prefix)
+            packet = await member.lend(loan, prefix)
             member.keep(loan.shared, packet)
             if isinstance(packet, Done):
                 failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
                 return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
                                 member.surplus(packet), failure)  # fmt: skip
-            member.leaving = True
-            if packet is None and not loan.untouched():
+            if packet is not None:
+                member.rest()
+                continue
+            if not loan.untouched():
                 why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
                 _log.warning("%s", why)
                 return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
-            if packet is None:
-                _log.info("queue %s: process %d ended before it answered; the request goes to another",
-                          self.name, member.link.peer)  # fmt: skip
+            _log.info("queue %s: process %d ended before it answered; the request goes to another",
+                      self.name, member.link.peer)  # fmt: skip
 
-    async def _wait(self, deadline: float) -> Failure | None:
+    async def _wait(self, deadline: float, shared: Shared) -> Failure | None:
         """Wait for a member; returns why there will be none."""
         try:
             self._open()
@@ -266,7 +296,7 @@ class TargetQueue:
         remaining = deadline - self.loop.time()
         if remaining <= 0:
             return self._too_late()
-        ready = self.loop.create_future()
+        ready = shared.waiting = self.loop.create_future()
         self._waiting.append(ready)
         self._arm()
         timer = self.loop.call_later(remaining, _settle, ready)
@@ -274,8 +304,11 @@ class TargetQueue:
             await ready
         finally:
             timer.cancel()
+            shared.waiting = None
             if ready in self._waiting:
                 self._waiting.remove(ready)
+        if shared.lost:
+            return None
         return self._too_late() if self.loop.time() >= deadline and self._pick() is None else None
 
     def _too_late(self) -> Failure:
@@ -285,7 +318,8 @@ class TargetQueue:
             f"no process of queue {self.name} took the request in {seconds:g} s",
         )
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the requests that wait look for a member."""
         while self._waiting:
             _settle(self._waiting.popleft())
 
@@ -299,7 +333,7 @@ class TargetQueue:
         if self._waiting and self._directory is not None:
             self._look_for_members()
             if not self._directory.exists():
-                self._wake()
+                self.wake()
             else:
                 self._arm()
 
@@ -320,7 +354,7 @@ class TargetQueue:
         members, self._members = self._members, {}
         for member in members.values():
             member.retire()
-        self._wake()
+        self.wake()
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Delegated
-from hostler.http.body import body_reader, encode_chunk, encode_last_chunk
+from hostler.http.body import NO_BODY, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import encode_response
 from hostler.server.usermode.rule import Rule
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from hostler.exchange import Pump
-    from hostler.http.body import Body
+    from hostler.http.body import NO_BODY, Body
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule
@@ -68,7 +68,9 @@ class ClientStream:
         self._chunked = False
         self._tunnel = False
         self._remaining: int | None = None
-        self.body: Body = body_reader(request.framing, connection.host.options.limits)
+        self.body: Body = (
+            body_reader(request.framing, connection.host.options.limits) if request.framing else NO_BODY
+        )
         self.rest = b""
         """What followed the request, once its body is complete."""
         self.task: asyncio.Task[None] | None = None
