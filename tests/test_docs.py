@@ -17,8 +17,9 @@ import pytest
 from documentation import LANGUAGES, MARKS, ROOT, TIMEOUT, Page, Program, environment, pages, pattern, shell
 from hostler import cli
 from hostler.config import yarp
+from hostler.config.check import check
 from hostler.errors import ConfigError
-from hostler.proxy import find_problems
+from hostler.server.check import check_prefixes
 
 WRITTEN_BY_A_PROGRAM = {"docs/benchmarks.md"}
 LINK = re.compile(r"(?<!`)\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
@@ -78,7 +79,8 @@ class Reader:
 
     def read_json(self, block):
         try:
-            problems = find_problems(yarp.loads(block.text))
+            config = yarp.loads(block.text)
+            problems = [*check_prefixes(config), *check(config)]
         except ConfigError as error:
             problems = error.problems
         assert bool(problems) == ("refused" in block.marks), f"{block.place}: {problems}"

@@ -102,3 +102,15 @@ async def test_lifespans_that_began_end_when_a_later_one_cannot_begin():
         async with lifespans([Living("a", log), Living("b", log, broken=True), Living("c", log)]):
             raise AssertionError("not reached")
     assert log == ["a starts", "b starts", "a stops"]
+
+
+async def test_what_is_put_in_front_of_a_proxy_keeps_its_lifespan():
+    async def proxy(exchange):
+        return await exchange.respond(204)
+
+    def lifespan(server):
+        return server
+
+    assert not hasattr(compose([stage_named("a", [])], proxy), "lifespan")
+    proxy.lifespan = lifespan
+    assert compose([stage_named("a", [])], proxy).lifespan is lifespan

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hostler import Cluster, ConfigError, Policies
+from hostler import Cluster, Config, ConfigError, Policies
 from hostler.config.model import HealthCheck, HttpClient, HttpRequest, PassiveHealthCheck, SessionAffinity
 from hostler.fleet import Fleet
+from hostler.proxy import find_problems
 
 
 def equip(config, policies=None, previous=None):
@@ -129,3 +130,10 @@ def test_another_client_setting_makes_another_client(change):
     policies = Policies()
     before = live(Cluster("c"), policies)
     assert equip(Cluster("c", **change), policies, before).sender is not before.equipment.sender
+
+
+def test_a_name_that_cannot_be_imported_is_a_problem_of_the_configuration():
+    config = Config(clusters=[Cluster("a", balance="nowhere:lb"), Cluster("b", balance="random:choice")])
+    (problem,) = find_problems(config)
+    assert problem.path == "Clusters.a.LoadBalancingPolicy"
+    assert "nowhere:lb" in problem.message

@@ -364,6 +364,11 @@ class Exchange:
             pieces.append(piece)
         return b"".join(pieces)
 
+    @property
+    def body_taken(self) -> bool:
+        """Whether a stage has begun to read the request's body, so that nobody else can have it."""
+        return self._channel is not None and self.request.framing != 0
+
     # -- delegating -----------------------------------------------------------------------------------------------
 
     async def delegate(self, rule: DelegationRule) -> Outcome:

@@ -35,10 +35,16 @@ class Stage(Protocol):
 
 
 def compose(stages: Iterable[Stage], last: Next = unanswered) -> Next:
-    """Fold stages into one handler; what none of them answers goes to `last`, which answers 503 by default."""
+    """Fold stages into one handler; what none of them answers goes to `last`, which answers 503 by default.
+
+    The `lifespan` of `last`, a proxy's say, is the handler's too; those of the stages are the proxy's business.
+    """
     handler = last
     for stage in reversed(tuple(stages)):
         handler = _before(stage, handler)
+    lifespan = getattr(last, "lifespan", None)
+    if lifespan is not None and handler is not last:
+        handler.lifespan = lifespan  # type: ignore[attr-defined]
     return handler
 
 

@@ -18,7 +18,9 @@ from hostler.stages.balance import BALANCE_POLICIES
 from hostler.stages.health import PASSIVE_POLICIES
 
 if TYPE_CHECKING:
-    from hostler.config.model import Cluster, SessionAffinity
+    from collections.abc import Iterator
+
+    from hostler.config.model import Cluster, Config, SessionAffinity
     from hostler.fleet import AffinityPolicy, BalancePolicy, LiveCluster, PassivePolicy, Sender
 
 __all__ = ["Policies", "make_sender"]
@@ -71,6 +73,23 @@ class Policies:
             affinity=_spelled(self.affinity, known.affinity),
             passive_health=_spelled(self.passive_health, known.passive_health),
         )
+
+    def unresolved(self, config: Config) -> Iterator[Problem]:
+        """Find the names that stand for nothing: those that cannot be imported."""
+        for cluster in config.clusters:
+            where = f"Clusters.{cluster.id}"
+            affinity, passive = cluster.affinity, cluster.health_check.passive
+            named: list[tuple[_Factories, str, str]] = [(self.balance, cluster.balance, f"{where}.LoadBalancingPolicy")]
+            if affinity is not None and affinity.enabled:
+                named.append((self.affinity, affinity.policy, f"{where}.SessionAffinity.Policy"))
+            if passive.enabled:
+                named.append((self.passive_health, passive.policy, f"{where}.HealthCheck.Passive.Policy"))
+            for known, name, path in named:
+                try:
+                    if name:
+                        _resolve(known, name, path)
+                except ConfigError as error:
+                    yield from error.problems
 
     def equip(self, config: Cluster, previous: LiveCluster | None) -> Equipment:
         """Resolve what a cluster's configuration names; what did not change is kept, with its memory.

@@ -57,10 +57,12 @@ class _Rule:
 
 def find_problems(config: Config, policies: Policies | None = None) -> list[Problem]:
     """List everything that keeps a proxy from running with a configuration."""
-    prefixes = list(check_prefixes(config))
-    reported = {problem.path for problem in prefixes}
-    found = check(config, policies=(policies or Policies()).names())
-    return prefixes + [problem for problem in found if problem.path not in reported]
+    known = policies or Policies()
+    found: list[Problem] = []
+    for problems in (check_prefixes(config), check(config, policies=known.names()), known.unresolved(config)):
+        reported = {problem.path for problem in found}
+        found += [problem for problem in problems if problem.path not in reported]
+    return found
 
 
 class Proxy:

@@ -123,6 +123,11 @@ class Stop:
         self._waited = True
         await self._asked.wait()
 
+    @property
+    def asked(self) -> bool:
+        """Whether anybody wants it to stop."""
+        return self._asked.is_set()
+
     def request(self, number: int = signal.SIGTERM) -> None:
         """Ask to stop, as the signal `number` does."""
         again = self._asked.is_set()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
@@ -24,7 +25,7 @@ from attrs import field, frozen
 from hostler.asgi import Application, LifespanError, load
 from hostler.errors import HostlerError, WorkerError
 from hostler.server.base import QueueMode
-from hostler.serving import GRACE, run_loop, serving, stop_signals, write_out
+from hostler.serving import GRACE, on_signals, run_loop, serving, stop_signals, write_out
 
 if TYPE_CHECKING:
     import socket
@@ -33,10 +34,14 @@ if TYPE_CHECKING:
 
     from hostler.server.options import ServerOptions
     from hostler.server.prefix import UrlPrefix
+    from hostler.serving import Stop
 
 __all__ = ["Work", "WorkerProcess", "ending", "log_to_stderr", "main", "why"]
 
 _log = logging.getLogger("hostler.worker")
+
+_AT_ONCE: Final[signal.Signals] = getattr(signal, "SIGQUIT", signal.SIGTERM)
+"""What ends a worker that is stopping already."""
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _LOOK_AGAIN: Final = 0.005
 _LONGEST: Final = 4000
@@ -97,7 +102,8 @@ def _leave_signals_to_the_supervisor() -> None:
 async def _serve(app: Application, work: Work, report: Connection) -> int:
     write = None if work.quiet else write_out
     attach, sockets = QueueMode.ATTACH, (work.prefixes, work.sockets)
-    with stop_signals(signal.SIGTERM) as stop, _on_parents_end(stop.request):
+    # a signal to the whole process group comes once from there and once from the supervisor: that is one wish to stop
+    with stop_signals(_AT_ONCE) as stop, _on_parents_end(stop.request), _once(signal.SIGTERM, stop):
         async with serving(
             app, (), queue=work.queue, mode=attach, options=work.options, grace=work.grace, write_line=write,
             sockets=sockets,
@@ -105,6 +111,18 @@ async def _serve(app: Application, work: Work, report: Connection) -> int:
             _tell(report, None)
             await stop.wait()
     return stop.status
+
+
+@contextmanager
+def _once(number: signal.Signals, stop: Stop) -> Iterator[None]:
+    """Have a signal ask to stop; again it says nothing new."""
+
+    def ask(number: int) -> None:
+        if not stop.asked:
+            stop.request(number)
+
+    with on_signals([number], ask):
+        yield
 
 
 @contextmanager
@@ -180,6 +198,7 @@ class WorkerProcess:
         """Start the process; raises OSError when the system cannot."""
         self._loop = asyncio.get_running_loop()
         self._pipe, report = _SPAWN.Pipe(duplex=False)
+        self._asked = False
         self._process = _SPAWN.Process(target=main, args=(work, report), name=f"hostler-worker-{number}")
         try:
             with _terminal_signals_blocked():
@@ -236,7 +255,11 @@ class WorkerProcess:
     def terminate(self) -> None:
         """Ask it to stop gracefully; a second time: to stop at once."""
         if self._status is None:
-            self._process.terminate()
+            if self._asked and sys.platform != "win32":
+                os.kill(self.pid, _AT_ONCE)
+            else:
+                self._asked = True
+                self._process.terminate()
 
     def kill(self) -> None:
         """End it."""

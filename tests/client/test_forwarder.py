@@ -1647,3 +1647,11 @@ async def test_an_exchange_leaves_no_cycles_for_the_collector():
         finally:
             gc.enable()
         forwarder.close()
+
+
+async def test_a_body_that_a_stage_has_read_cannot_be_forwarded():
+    forwarder = Forwarder()
+    request = exchange("POST", "/", body=b"read", stream=FakeStream(b"read"))
+    assert await request.read() == b"read"
+    with pytest.raises(RuntimeError, match="read by a stage"):
+        await forwarder.send(request, "http://127.0.0.1:9")

@@ -64,6 +64,11 @@ class TestWhole:
         )
         assert check(config) == []
 
+    def test_any_free_port_may_be_listened_on_and_not_sent_to(self):
+        assert check(Config(urls=["http://127.0.0.1:0/", "http://*:0/"])) == []
+        config = Config(clusters=[Cluster("web", ["http://a:0/", queue("reports", "http://*:0/")])])
+        assert [problem.path.rpartition(".")[2] for problem in check(config)] == ["Address"] * 2
+
     def test_an_unknown_cluster_is_no_problem_since_its_requests_get_503(self):
         assert check(Config([Route("/", "nowhere"), Route("/x")])) == []
 
@@ -461,7 +466,7 @@ class TestHttp:
     def test_version_is_one_of_http(self):
         assert "HttpRequest.Version" in of_cluster(http_request=HttpRequest(version="2.0"))
 
-    @pytest.mark.parametrize("version", ["1.0", "1.1", "2", "3"])
+    @pytest.mark.parametrize("version", ["1.1", "2", "3"])
     def test_or_lower_is_served_as_http_1_1(self, version):
         assert of_cluster(http_request=HttpRequest(version=version)) == {}
 

@@ -160,13 +160,14 @@ async def test_exchanges_have_their_grace_and_no_more():
         assert "1 exchanges were not over after 0.1 s" in server.errors
 
 
-async def test_control_c_reaches_every_process_and_stops_gracefully(release):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_to_every_process_stops_gracefully(number, release):
     async with serve("--url", LOCAL, "--workers", "2") as server:
         url = await server.url()
         await server.says("serving")
         request = waiting(url)
         await server.says("waiting", "err")
-        server.kill_group(signal.SIGINT)
+        server.kill_group(number)
         await refused(url)
         release()
         assert await request

@@ -46,7 +46,8 @@ class Forwarder:
     async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
         """Forward the exchange to a destination, or to an address; the outcome says how it went.
 
-        Raises ValueError when the address is not an http or https URL, RuntimeError when a response has begun.
+        Raises ValueError when the address is not an http or https URL, RuntimeError when a response has
+        begun, or a stage has read of the body.
         """
         if isinstance(destination, str):
             address, host = destination, None
@@ -58,6 +59,10 @@ class Forwarder:
         upstream, pool = pooled
         if exchange.stream.started:
             raise RuntimeError("a response has begun already; the exchange cannot be forwarded")
+        if exchange.body_taken:
+            raise RuntimeError(
+                "the request's body was read by a stage; the exchange cannot be forwarded any more"
+            )
         try:
             head = request_head(exchange, upstream)
         except ProtocolError as error:

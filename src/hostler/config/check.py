@@ -69,7 +69,7 @@ _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 def check(config: Config, *, policies: Policies = Policies()) -> list[Problem]:
     """List everything that is wrong with a configuration, in document order; empty when it can be used."""
-    problems = [Problem("Urls", message) for url in config.urls if (message := _url(url, wildcard=True))]
+    problems = [Problem("Urls", message) for url in config.urls if (message := _url(url, listened_on=True))]
     problems += _ids("Routes", (route.id for route in config.routes))
     for route in config.routes:
         problems += _route(f"Routes.{route.id}", route)
@@ -176,10 +176,12 @@ def _cluster(path: str, cluster: Cluster, policies: Policies) -> Iterator[Proble
     yield from _metadata(f"{path}.Metadata", cluster.metadata)
 
 
-def _policy(path: str, name: str, known: frozenset[str], later: Iterable[str] = ()) -> Iterator[Problem]:
+def _policy(
+    path: str, name: str, known: frozenset[str], later: Iterable[str] = (), *, importable: bool = True
+) -> Iterator[Problem]:
     """Check a policy's name; empty means the default, `later` are YARP's that hostler does not have yet."""
     names = {policy.lower(): policy for policy in known}
-    if not name or name.lower() in names or _DOTTED.fullmatch(name):
+    if not name or name.lower() in names or (importable and _DOTTED.fullmatch(name)):
         return
     if name.lower() in {policy.lower() for policy in later}:
         key = path.rpartition(".")[2]
@@ -187,7 +189,9 @@ def _policy(path: str, name: str, known: frozenset[str], later: Iterable[str] = 
     else:
         close = difflib.get_close_matches(name.lower(), names, n=1)
         hint = (
-            f"did you mean {names[close[0]]}?" if close else f"use {_listed(known)}, or package.module:name"
+            f"did you mean {names[close[0]]}?"
+            if close
+            else f"use {_listed(known)}" + (", or package.module:name" if importable else "")
         )
         message = f'"{name}" is not a policy that is known here; {hint}'
     yield Problem(path, message)
@@ -200,7 +204,9 @@ def _listed(names: Iterable[str]) -> str:
 def _affinity(path: str, affinity: SessionAffinity, policies: Policies) -> Iterator[Problem]:
     yield from _policy(f"{path}.Policy", affinity.policy, policies.affinity, _LATER_AFFINITY)
     failure = affinity.failure_policy
-    yield from _policy(f"{path}.FailurePolicy", failure, policies.affinity_failure, _LATER_AFFINITY_FAILURE)
+    yield from _policy(
+        f"{path}.FailurePolicy", failure, policies.affinity_failure, _LATER_AFFINITY_FAILURE, importable=False
+    )
     if not affinity.key_name:
         message = "is missing; name the cookie that holds the key, or set Enabled to false"
         yield Problem(f"{path}.AffinityKeyName", message)
@@ -227,7 +233,8 @@ def _health(path: str, cluster: Cluster, policies: Policies) -> Iterator[Problem
         yield from _positive(f"{path}.Active.Interval", active.interval)
         yield from _positive(f"{path}.Active.Timeout", active.timeout)
     available = cluster.health_check.available_destinations_policy
-    yield from _policy(f"{path}.AvailableDestinationsPolicy", available, policies.available_destinations)
+    known = policies.available_destinations
+    yield from _policy(f"{path}.AvailableDestinationsPolicy", available, known, importable=False)
 
 
 def _http_client(path: str, client: HttpClient) -> Iterator[Problem]:
@@ -269,8 +276,12 @@ def _destination(path: str, destination: Destination) -> Iterator[Problem]:
     yield from _metadata(f"{path}.Metadata", destination.metadata)
 
 
-def _url(text: str, *, wildcard: bool = False) -> str | None:
-    """Say what is wrong with an address, which as a URL prefix may have `+` or `*` for its host."""
+def _url(text: str, *, wildcard: bool = False, listened_on: bool = False) -> str | None:
+    """Say what is wrong with an address.
+
+    As a URL prefix (`wildcard`) it may have `+` or `*` for its host; one to listen on, port 0 for any free port too.
+    """
+    wildcard = wildcard or listened_on
     expected = 'write "http://host:port/" or "https://host:port/"'
     if not text:
         return f"the address is empty; {expected}"
@@ -283,7 +294,7 @@ def _url(text: str, *, wildcard: bool = False) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         return f'"{text}" is not an address ({error}); {expected}'
-    if parts.scheme not in {"http", "https"} or not host or port == 0:
+    if parts.scheme not in {"http", "https"} or not host or (port == 0 and not listened_on):
         return f'"{text}" is not an absolute http or https address; {expected}'
     if "@" in parts.netloc or "?" in text or "#" in text:
         return f'"{text}" has a user, a query or a fragment, which an address cannot have; remove it'
@@ -369,6 +380,7 @@ def _later_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
             "HttpClient.RequestHeaderEncoding": bool(client.request_header_encoding),
             "HttpClient.ResponseHeaderEncoding": bool(client.response_header_encoding),
             "HttpClient.WebProxy": client.web_proxy is not None,
+            "HttpRequest.Version": request.version == "1.0",
             "HttpRequest.VersionPolicy": request.version in {"2", "3"} and not or_lower,
             "HttpRequest.AllowResponseBuffering": request.allow_response_buffering,
         },

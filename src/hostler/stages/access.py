@@ -6,12 +6,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from hostler.exchange import Kind
+from hostler.errors import Failure, Reason
+from hostler.exchange import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.pipeline import Next
 
 __all__ = ["AccessLog"]
@@ -34,12 +35,19 @@ class AccessLog:
     async def __call__(self, exchange: Exchange, onward: Next, /) -> Outcome:
         """Time the exchange, and write its line."""
         began = self._clock()
-        outcome = await onward(exchange)
+        try:
+            outcome = await onward(exchange)
+        except BaseException as error:
+            self._keep(_line(exchange, _broken(exchange, error), self._clock() - began))
+            raise
+        self._keep(_line(exchange, outcome, self._clock() - began))
+        return outcome
+
+    def _keep(self, line: str) -> None:
         lines = self._lines
-        lines.append(_line(exchange, outcome, self._clock() - began))
+        lines.append(line)
         if len(lines) == 1:
             asyncio.get_running_loop().call_soon(self.flush)
-        return outcome
 
     def flush(self) -> None:
         """Write what has been collected."""
@@ -48,11 +56,27 @@ class AccessLog:
             self._write("".join(lines))
 
 
+def _broken(exchange: Exchange, error: BaseException) -> Outcome:
+    """Sum up an exchange that ended with an exception: whoever called will answer 500 if a client still waits."""
+    stream = exchange.stream
+    if not isinstance(error, Exception) or (stream.closed and not stream.started):
+        return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED, repr(error), error))
+    outcome = exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+    if not stream.started:
+        outcome.status = 500
+    return outcome
+
+
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+"""Control characters, and whatever else ends a line, as a string literal has them."""
+
+
 def _line(exchange: Exchange, outcome: Outcome, seconds: float) -> str:
     if outcome.failure is not None:
-        became = f"failed ({outcome.failure})"
+        failure = str(outcome.failure).translate(_ESCAPED)
+        became = f"failed ({failure})"
         if outcome.destination is not None:
-            became = f"failed at {outcome.destination} ({outcome.failure})"
+            became = f"failed at {outcome.destination} ({failure})"
     elif outcome.kind is Kind.FORWARDED or outcome.kind is Kind.DELEGATED:
         became = f"{outcome.kind.value} to {outcome.destination}"
     else:

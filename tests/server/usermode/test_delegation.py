@@ -6,18 +6,30 @@ import os
 import select
 import signal
 import socket
+import sys
+from pathlib import Path
 
 import pytest
-from usermode_peers import Client, Process, RecordingPump, chunked, eventually, options, request, serving
+from usermode_peers import (
+    Client,
+    Process,
+    RecordingPump,
+    chunked,
+    eventually,
+    options,
+    request,
+    serving,
+    working,
+)
 
 from hostler.errors import DelegationError, QueueExistsError, Reason, Side
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
+from hostler.server.usermode import rule as rule_module
 from hostler.server.usermode.connection import Phase
 from hostler.server.usermode.directory import QueueDirectory
-from hostler.server.usermode.server import UserModeServer
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -30,17 +42,6 @@ async def echo(exchange):
 
 async def where(exchange):
     return await exchange.respond(200, f"{exchange.path_base}|{exchange.path}")
-
-
-@contextlib.asynccontextmanager
-async def working(handler, queue="q", *, settings=None, grace=0.0):
-    """A member of a queue on this loop."""
-    server = UserModeServer(handler, settings)
-    try:
-        server.queue = await server.join(queue, QueueMode.CREATE_OR_ATTACH)
-        yield server
-    finally:
-        await server.stop(grace)
 
 
 class Delegating:
@@ -633,23 +634,38 @@ async def test_another_process_answers():
         await sending
 
 
+@contextlib.asynccontextmanager
+async def clients(port, count):
+    async with contextlib.AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(await Client.connect(port)) for _ in range(count)]
+
+
 async def test_a_process_that_is_killed_while_it_idles_is_not_missed():
     proxy = Delegating()
     async with (
         processes(2) as workers,
         proxy.serving() as server,
-        await Client.connect(server.port) as client,
+        clients(server.port, 4) as several,
     ):
-        pids = {int((await client.get("/d")).body) for _ in range(4)}
+        pids = {int((await client.get("/d")).body) for client in several}
         assert pids == {worker.pid for worker in workers}
         await eventually(lambda: len(proxy.outcomes) == 4)
+        # it held copies of connections, which go on
         await workers[0].kill()
-        for _ in range(4):
+        for client in several:
             assert int((await client.get("/d")).body) == workers[1].pid
         await eventually(lambda: len(proxy.outcomes) == 8)
         await workers[1].kill()
-        assert (await client.get("/d")).status == 503
-        assert (await client.get("/here")).body == b"here"
+        for client in several:
+            assert (await client.get("/d")).status == 503
+            assert (await client.get("/here")).body == b"here"
+
+
+async def test_a_connection_stays_with_the_process_that_has_it_while_others_are_no_less_busy():
+    proxy = Delegating()
+    async with processes(2), proxy.serving() as server, clients(server.port, 4) as several:
+        for client in several:
+            assert len({(await client.get("/d")).body for _ in range(5)}) == 1
 
 
 async def test_a_request_survives_the_process_that_had_not_begun_to_answer():
@@ -882,6 +898,257 @@ async def test_a_slow_client_of_a_delegated_answer_is_held_against_the_member():
         assert written == before
         assert connection.transport.get_write_buffer_size() < 1 << 20
         assert len((await client.answer()).body) == 1 << 25
+
+
+async def test_a_client_that_resets_while_a_request_without_a_body_is_lent_is_noticed_by_the_proxy():
+    started, told = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await exchange.channel().disconnected()
+        told.set()
+        return exchange.outcome(Kind.FAILED)
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        client.reset()
+        await eventually(lambda: not client.server._host.connections)
+        await eventually(lambda: proxy.outcomes)
+        assert told.is_set()
+        assert proxy.outcomes[0].failure.side is Side.CLIENT
+        await eventually(lambda: not client.worker.queue.leases)
+
+
+async def test_a_request_whose_client_resets_while_it_waits_goes_to_no_member():
+    paths = []
+
+    async def handler(exchange):
+        paths.append(exchange.path)
+        return await exchange.respond(200)
+
+    proxy = Delegating()
+    with held():
+        async with (
+            proxy.serving(settings=options(queue_limit=1)) as server,
+            await Client.connect(server.port) as client,
+            await Client.connect(server.port) as other,
+        ):
+            await client.send(request("GET", "/d/gone"))
+            await eventually(lambda: proxy.rule.target._waiting)
+            client.reset()
+            await eventually(lambda: proxy.outcomes)
+            assert proxy.outcomes[0].failure.reason is Reason.REQUEST_CANCELED
+            assert not proxy.rule.target._waiting
+            await other.send(request("GET", "/d/other"))
+            await eventually(lambda: proxy.rule.target._waiting)
+            async with working(handler):
+                assert (await other.answer()).status == 200
+            assert paths == ["/d/other"]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_what_follows_a_request_without_a_body_is_kept_while_that_is_lent(count):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        if exchange.path == "/d/slow":
+            started.set()
+            await go_on.wait()
+        return await exchange.respond(200, exchange.path)
+
+    async with delegated(handler) as (client, _):
+        await client.send(request("GET", "/d/slow"))
+        await started.wait()
+        for number in range(count):
+            await client.send(request("GET", f"/d/{number}") + request("GET", "/here"))
+            await asyncio.sleep(0.001)
+        go_on.set()
+        assert (await client.answer()).body == b"/d/slow"
+        for number in range(count):
+            assert (await client.answer()).body == b"/d/%d" % number
+            assert (await client.answer()).body == b"here"
+
+
+@pytest.mark.parametrize("outcome", [200, 503])
+async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_afterwards(outcome):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        if exchange.path == "/d/slow":
+            started.set()
+            await go_on.wait()
+        return await exchange.respond(200, exchange.path)
+
+    proxy = Delegating()
+    with held() if outcome == 503 else contextlib.nullcontext():
+        async with contextlib.AsyncExitStack() as stack:
+            if outcome == 200:
+                await stack.enter_async_context(working(handler))
+            timeouts = options(request_queue=0.3) if outcome == 503 else None
+            server = await stack.enter_async_context(proxy.serving(settings=timeouts))
+            client = await stack.enter_async_context(await Client.connect(server.port))
+            await client.send(request("GET", "/d/slow"))
+            await eventually(lambda: server._host.connections)
+            connection = connection_of(server)
+            await eventually(lambda: connection.phase is Phase.LENT)
+            # more than the system keeps for it
+            sending = asyncio.create_task(client.send(request("GET", "/here") * 500_000))
+            await eventually(lambda: connection._read_paused)
+            if outcome == 200:
+                # it stays so, and small
+                for _ in range(20):
+                    await asyncio.sleep(0.001)
+                assert connection._read_paused
+                assert not sending.done()
+                assert len(connection._surplus) < 1 << 19
+            go_on.set()
+            assert (await client.answer()).status == outcome
+            for _ in range(5000):
+                assert (await client.answer()).body == b"here"
+            sending.cancel()
+            client.reset()
+
+
+async def test_a_client_that_shuts_its_side_behind_a_slow_request_gets_all_its_answers():
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        if exchange.path == "/d/slow":
+            started.set()
+            await go_on.wait()
+            body = await exchange.read()
+            return await exchange.respond(200, body or "slow")
+        return await exchange.respond(200, exchange.path)
+
+    for body in (b"", b"body"):
+        started.clear()
+        go_on.clear()
+        async with delegated(handler) as (client, _):
+            await client.send(
+                request("POST", "/d/slow", body=body) + request("GET", "/d") + request("GET", "/h")
+            )
+            client.shut()
+            await started.wait()
+            await asyncio.sleep(0.02)
+            go_on.set()
+            assert [(await client.answer()).body for _ in range(3)] == [body or b"slow", b"/d", b"here"]
+            assert await client.rest() == b""
+
+
+# -- copies between requests ------------------------------------------------------------------------------------------
+
+proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are counted in /proc")
+
+
+def descriptors(process):
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+
+
+@proc
+async def test_a_process_has_one_copy_of_each_connection_until_its_client_leaves():
+    proxy = Delegating()
+    async with (
+        processes(1) as (worker,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as first,
+    ):
+        await first.get("/d")
+        with_one = descriptors(worker)
+        async with clients(server.port, 10) as several:
+            for _ in range(3):
+                for client in several:
+                    await client.get("/d")
+            assert descriptors(worker) == with_one + 10
+            several[0].reset()
+            several[1].close()
+            await several[2].get("/d", "Connection: close")
+            await several[3].get("/d", version="1.0")
+            await several[4].get("/here", "Connection: close")
+            await eventually(lambda: descriptors(worker) == with_one + 5)
+        await eventually(lambda: descriptors(worker) == with_one)
+        proxy.rule.reset()
+        # the link too
+        await eventually(lambda: descriptors(worker) == with_one - 2)
+        assert int((await first.get("/d")).body) == worker.pid
+
+
+@proc
+async def test_a_process_lets_go_of_its_copies_when_the_proxy_is_killed():
+    async with processes(1) as (worker,):
+        before = descriptors(worker)
+        async with Process("proxy", "q") as proxy, clients(int(await proxy.line()), 5) as several:
+            for client in several:
+                assert int((await client.get("/")).body) == worker.pid
+            assert descriptors(worker) == before + 6
+            await proxy.kill()
+            for client in several:
+                assert await client.rest() == b""
+            await eventually(lambda: descriptors(worker) == before)
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """A process that does nothing, and closes nothing."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("how", ["idle", "stop", "draining"])
+async def test_a_client_learns_at_once_that_its_connection_is_closed_whoever_has_a_copy(how):
+    proxy = Delegating()
+    timeouts = options(idle_connection=0.1) if how == "idle" else None
+    async with (
+        processes(1) as (worker,),
+        proxy.serving(settings=timeouts) as server,
+        await Client.connect(server.port) as client,
+    ):
+        assert int((await client.get("/d")).body) == worker.pid
+        await eventually(lambda: proxy.outcomes)
+        with stopped(worker):
+            if how == "stop":
+                await server.stop(0)
+            elif how == "draining":
+                stopping = asyncio.create_task(server.stop(10))
+            # no more than the end of the connection: what the copy's process does, does not matter
+            async with asyncio.timeout(5):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await client.rest() == b""
+            if how == "draining":
+                client.close()
+                await stopping
+
+
+async def test_a_client_that_sends_no_more_learns_that_its_connection_is_closed_whoever_has_a_copy():
+    proxy = Delegating()
+    async with (
+        processes(1) as (worker,),
+        proxy.serving() as server,
+        await Client.connect(server.port) as client,
+    ):
+        assert int((await client.get("/d")).body) == worker.pid
+        await eventually(lambda: proxy.outcomes)
+        with stopped(worker):
+            client.shut()
+            async with asyncio.timeout(5):
+                assert await client.rest() == b""
+
+
+@proc
+async def test_more_connections_than_a_member_keeps_copies_of(monkeypatch):
+    monkeypatch.setattr(rule_module, "_MOST_HELD", 3)
+    proxy = Delegating()
+    async with processes(1) as (worker,), proxy.serving() as server, clients(server.port, 8) as several:
+        await several[0].get("/d")
+        with_one = descriptors(worker)
+        for _ in range(3):
+            for client in several:
+                assert int((await client.get("/d")).body) == worker.pid
+                assert (await client.get("/here")).body == b"here"
+        await eventually(lambda: descriptors(worker) == with_one + 2)
 
 
 # -- stopping ---------------------------------------------------------------------------------------------------------

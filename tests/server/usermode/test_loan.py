@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 
 import pytest
 from usermode_peers import eventually
 
-from hostler.server.usermode.loan import Loan, borrow_socket, bytes_read, bytes_written
+from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
 
@@ -24,7 +25,8 @@ def pair():
 
 def loan_of(sock, *, body):
     read = bytes_read(sock) if body else None
-    return Loan(sock, b"", b"", ("127.0.0.1", 1), ("127.0.0.1", 2), False, bytes_written(sock), read)
+    shared = Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    return Loan(shared, b"", b"", bytes_written(sock), read)
 
 
 @linux
@@ -126,3 +128,46 @@ def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descript
         assert (borrowed.family, borrowed.type) == (family, socket.SOCK_STREAM)
         assert borrowed.detach() == sock.fileno()
         assert sock.gettimeout() == 0
+
+
+# -- what is shared ---------------------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """A holder of copies."""
+
+    def __init__(self):
+        self.forgotten = []
+
+    def forget(self, connection):
+        self.forgotten.append(connection)
+
+
+def shared_of(sock):
+    return Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+
+
+def test_every_connection_has_a_number_of_its_own(pair):
+    numbers = {shared_of(sock).number for sock in pair * 100}
+    assert len(numbers) == 200
+    assert all(0 <= number < 2**32 for number in numbers)
+
+
+def test_every_holder_is_told_once_that_the_connection_is_over(pair):
+    shared, keepers = shared_of(pair[0]), [Keeper(), Keeper()]
+    shared.holders.update(keepers)
+    shared.close()
+    shared.close()
+    assert [keeper.forgotten for keeper in keepers] == [[shared.number]] * 2
+    assert not shared.holders
+
+
+async def test_a_request_that_waits_hears_that_its_connection_is_over(pair):
+    shared = shared_of(pair[0])
+    waiting = shared.waiting = asyncio.get_running_loop().create_future()
+    assert not shared.lost
+    shared.close()
+    shared.close()
+    assert waiting.done()
+    pair[0].close()
+    assert shared.lost

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from hostler.errors import Reason
 from hostler.server.usermode.packets import (
     MAX_PACKET,
+    Close,
     Data,
     Done,
     GiveBack,
     Hello,
     Leaving,
     Lend,
+    Open,
     PacketError,
     decode,
     encode,
@@ -24,21 +26,27 @@ from hostler.server.usermode.packets import (
 WIRE = [
     (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\1" b"\0\0\0\7")),
     (
-        Lend(5, ("1.2.3.4", 80), ("::1", 443), "http://*:80/", b"x: y\r\n", b"GET", https=True),
-        (b"\2\1\0\0" b"\0\0\0\5" b"\0\7\0\3\0\x0c" b"\0\0\0\6\0\0\0\3" b"\0\x50\1\xbb"
-        b"1.2.3.4" b"::1" b"http://*:80/" b"x: y\r\n" b"GET"),
+        Open(6, ("1.2.3.4", 80), ("::1", 443), https=True),
+        (b"\2\1\0\0" b"\0\0\0\6" b"\0\7\0\3\0\x50\1\xbb" b"1.2.3.4" b"::1"),
     ),
-    (Data(5, b"abc"), (b"\3\0\0\0" b"\0\0\0\5" b"abc")),
+    (Open(2**32 - 1, ("", 0), ("", 0)), (b"\2\0\0\0" b"\xff\xff\xff\xff") + bytes(8)),
+    (
+        Lend(5, 6, "http://*:80/", b"x: y\r\n", b"GET"),
+        (b"\3\0\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\x0c" b"\0\0\0\6"
+        b"http://*:80/" b"x: y\r\n" b"GET"),
+    ),
+    (Data(5, b"abc"), (b"\4\0\0\0" b"\0\0\0\5" b"abc")),
     (
         Done(5, 200, 1, 2, keep_alive=True, surplus=b"GET"),
-        (b"\4\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET"),
+        (b"\5\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET"),
     ),
     (
         Done(5, 0, keep_alive=False, reason=Reason.REQUEST),
-        (b"\4\2\0\0" b"\0\0\0\5" b"\0\0\1\0") + bytes(16),
+        (b"\5\2\0\0" b"\0\0\0\5" b"\0\0\1\0") + bytes(16),
     ),
-    (GiveBack(5), (b"\5\0\0\0" b"\0\0\0\5")),
-    (Leaving(), (b"\6\0\0\0" b"\0\0\0\0")),
+    (GiveBack(5), (b"\6\0\0\0" b"\0\0\0\5")),
+    (Close(6), (b"\7\0\0\0" b"\0\0\0\6")),
+    (Leaving(), (b"\x08\0\0\0" b"\0\0\0\0")),
 ]  # fmt: skip
 
 
@@ -54,24 +62,37 @@ def test_a_packet_looks_like_this_on_the_wire(packet, block):
         b"",
         b"\1",
         bytes(8),  # no kind
-        b"\7" + bytes(7),
-        b"\5\1\0\0\0\0\0\5",  # a flag that GIVE_BACK has not
-        b"\5\0\0\1\0\0\0\5",  # not zero
-        b"\5\0\0\0\0\0\0\5x",  # longer than GIVE_BACK
-        b"\6\0\0\0\0\0\0\5",  # LEAVING is about no loan
+        b"\x09" + bytes(7),
+        b"\6\1\0\0\0\0\0\5",  # a flag that GIVE_BACK has not
+        b"\6\0\0\1\0\0\0\5",  # not zero
+        b"\6\0\0\0\0\0\0\5x",  # longer than GIVE_BACK
+        b"\7\1\0\0\0\0\0\5",  # a flag that CLOSE has not
+        b"\7\0\0\0\0\0\0\5x",  # longer than CLOSE
+        b"\4\1\0\0\0\0\0\5abc",  # a flag that DATA has not
+        b"\x08\0\0\0\0\0\0\5",  # LEAVING is about no loan
+        b"\x08\0\0\0\0\0\0\0x",
         b"\1\0\0\0\0\0\0\5\0\1\0\0\0\7",  # nor is HELLO
         b"\1\0\0\0\0\0\0\0\0\1\0\0\0",
         b"\1\0\0\0\0\0\0\0\0\1\0\0\0\7\0",
         b"\2\0\0\0\0\0\0\5",
-        b"\2\2\0\0\0\0\0\5" + bytes(18),
-        b"\2\0\0\0\0\0\0\5" + bytes(18) + b"x",  # the lengths do not add up
-        b"\2\0\0\0\0\0\0\5\0\1" + bytes(16) + b"\xff",  # not text
-        b"\4\0\0\0\0\0\0\5",
-        b"\4\2\0\0\0\0\0\5" + bytes(20),  # failed, and not why
-        b"\4\0\0\0\0\0\0\5\0\0\1\0" + bytes(16),  # why, and not that
-        b"\4\2\0\0\0\0\0\5\0\0\xff\0" + bytes(16),  # no such reason
-        b"\4\1\0\0\0\0\0\5\0\xc8\0\1" + bytes(16),  # not zero
-        b"\3\0\0\0\0\0\0\5" + bytes(MAX_PACKET),
+        b"\2\2\0\0\0\0\0\5" + bytes(8),  # a flag that OPEN has not
+        b"\2\0\0\0\0\0\0\5" + bytes(8) + b"x",  # the lengths do not add up
+        b"\2\0\0\0\0\0\0\5\0\1" + bytes(6),
+        b"\2\0\0\0\0\0\0\5\0\1" + bytes(6) + b"\xff",  # not text
+        b"\3\0\0\0\0\0\0\5",
+        b"\3\1\0\0\0\0\0\5" + bytes(10),  # a flag that LEND has not
+        b"\3\0\0\1\0\0\0\5" + bytes(10),  # not zero
+        b"\3\0\0\0\0\0\0\5" + bytes(9),
+        b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\1" + bytes(4),  # the lengths do not add up
+        b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\0\0\0\0\2" + b"x",
+        b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\1" + bytes(4) + b"\xff",  # not text
+        b"\5\0\0\0\0\0\0\5",
+        b"\5\4\0\0\0\0\0\5" + bytes(20),  # a flag that DONE has not
+        b"\5\2\0\0\0\0\0\5" + bytes(20),  # failed, and not why
+        b"\5\0\0\0\0\0\0\5\0\0\1\0" + bytes(16),  # why, and not that
+        b"\5\2\0\0\0\0\0\5\0\0\xff\0" + bytes(16),  # no such reason
+        b"\5\1\0\0\0\0\0\5\0\xc8\0\1" + bytes(16),  # not zero
+        b"\4\0\0\0\0\0\0\5" + bytes(MAX_PACKET),
     ],
 )
 def test_what_encode_does_not_write_is_no_packet(block):
@@ -88,7 +109,27 @@ def test_a_packet_that_is_too_large_is_not_written():
     with pytest.raises(PacketError, match="larger than"):
         encode(Data(1, bytes(MAX_PACKET)))
     with pytest.raises(PacketError, match="larger than"):
-        encode(Lend(1, ("", 0), ("", 0), "", bytes(MAX_PACKET), b""))
+        encode(Lend(1, 1, "", bytes(MAX_PACKET), b""))
+    with pytest.raises(PacketError, match="larger than"):
+        encode(Open(1, ("x" * 65535, 0), ("y" * 65535, 0)))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Open(2**32, ("", 0), ("", 0)),
+        Open(1, ("", 65536), ("", 0)),
+        Open(1, ("x" * 65536, 0), ("", 0)),
+        Lend(2**32, 1, "", b"", b""),
+        Lend(1, 2**32, "", b"", b""),
+        Lend(1, 1, "x" * 65536, b"", b""),
+        Done(1, 200, bytes_sent=2**64),
+        Close(-1),
+    ],
+)
+def test_a_number_that_has_no_room_is_not_written(packet):
+    with pytest.raises(PacketError, match=f"{type(packet).__name__} does not fit"):
+        encode(packet)
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
@@ -99,7 +140,8 @@ payloads = st.binary(max_size=300)
 counts = st.integers(0, 2**64 - 1)
 packets = st.one_of(
     st.builds(Hello, st.integers(0, 2**32 - 1), st.integers(0, 65535)),
-    st.builds(Lend, loans, addresses, addresses, st.text(max_size=40), payloads, payloads, st.booleans()),
+    st.builds(Open, loans, addresses, addresses, st.booleans()),
+    st.builds(Lend, loans, loans, st.text(max_size=40), payloads, payloads),
     st.builds(Data, loans, payloads),
     st.builds(
         Done,
@@ -112,6 +154,7 @@ packets = st.one_of(
         payloads,
     ),
     st.builds(GiveBack, loans),
+    st.builds(Close, loans),
     st.builds(Leaving),
 )
 
@@ -158,5 +201,5 @@ def test_data_that_is_cut_is_the_same_data_together(loan, size):
     assert b"".join([*(packet.data for packet in ahead), last]) == data
     assert all(packet.loan == loan and len(encode(packet)) <= MAX_PACKET for packet in ahead)
     # with room for the rest of a LEND
-    encode(Lend(loan, ("x" * 45, 1), ("y" * 45, 2), "z" * 2000, b"h" * 16000, last))
+    encode(Lend(loan, 1, "z" * 2000, b"h" * 16000, last))
     assert bool(ahead) == (size > 96 * 1024)

@@ -1,16 +1,37 @@
 from __future__ import annotations
 
-import pytest
-from usermode_peers import options
+import asyncio
+import contextlib
+import socket
 
+import pytest
+from usermode_peers import Peer, eventually, lendable, options
+
+from hostler.errors import Reason
 from hostler.server.base import QueueMode
+from hostler.server.usermode import rule as rule_module
 from hostler.server.usermode.directory import QueueDirectory
-from hostler.server.usermode.loan import Loan
+from hostler.server.usermode.link import KIND
+from hostler.server.usermode.loan import Loan, Shared, bytes_written
+from hostler.server.usermode.packets import (
+    MAX_PACKET,
+    Close,
+    Data,
+    Done,
+    GiveBack,
+    Leaving,
+    Lend,
+    Open,
+)
 from hostler.server.usermode.rule import Lender, Rule
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
-LOAN = Loan(None, b"", b"", ("", 0), ("", 0), False, None)
+
+@pytest.fixture
+def loan():
+    with socket.socket() as sock:
+        yield Loan(Shared(sock, ("", 0), ("", 0), False), b"", b"", None)
 
 
 @pytest.fixture
@@ -46,10 +67,10 @@ async def test_a_rule_lives_until_it_was_given_back_as_often_as_it_was_opened(le
     assert lender.open_rule("q", "http://*:80/") is not rule
 
 
-async def test_a_handle_lives_as_long_as_the_last_of_its_rules(lender, runtime):
+async def test_a_handle_lives_as_long_as_the_last_of_its_rules(lender, runtime, loan):
     one, other = (lender.open_rule("q", f"http://*:80/{path}/") for path in "ab")
     hold = QueueDirectory("q").open(QueueMode.CREATE)
-    assert (await one.lend(LOAN)).status == 503  # it waited for a member, in vain
+    assert (await one.lend(loan)).status == 503  # it waited for a member, in vain
     assert len(list(runtime.glob("q/watch-*"))) == 1
     lender.close_rule(one)
     assert len(list(runtime.glob("q/watch-*"))) == 1
@@ -58,45 +79,326 @@ async def test_a_handle_lives_as_long_as_the_last_of_its_rules(lender, runtime):
     hold.release()
 
 
-async def test_a_reset_lets_go_and_the_next_request_opens_anew(lender, runtime):
+async def test_a_reset_lets_go_and_the_next_request_opens_anew(lender, runtime, loan):
     rule = lender.open_rule("q", "http://*:80/")
     hold = QueueDirectory("q").open(QueueMode.CREATE)
     rule.reset()
     for _ in range(2):
-        assert "took the request" in (await rule.lend(LOAN)).detail
+        assert "took the request" in (await rule.lend(loan)).detail
         assert list(runtime.glob("q/watch-*"))
         rule.reset()
         assert not list(runtime.glob("q/watch-*"))
     hold.release()
 
 
-async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(lender):
+async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(lender, loan):
     rule = lender.open_rule("q", "http://*:80/")
-    assert "no process holds queue 'q'" in (await rule.lend(LOAN)).detail
+    assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
     hold = QueueDirectory("q").open(QueueMode.CREATE)
-    assert "took the request" in (await rule.lend(LOAN)).detail
+    assert "took the request" in (await rule.lend(loan)).detail
     hold.release()
-    assert "no process holds queue 'q'" in (await rule.lend(LOAN)).detail
+    assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 300])
-async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(lender, name):
-    assert (await lender.open_rule(name, "http://*:80/").lend(LOAN)).status == 503
+async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(lender, name, loan):
+    assert (await lender.open_rule(name, "http://*:80/").lend(loan)).status == 503
 
 
-async def test_a_runtime_directory_that_is_not_ours_is_a_failure_of_each_request(lender, runtime):
+async def test_a_runtime_directory_that_is_not_ours_is_a_failure_of_each_request(lender, runtime, loan):
     runtime.mkdir(mode=0o755)
     runtime.chmod(0o755)
-    assert (await lender.open_rule("q", "http://*:80/").lend(LOAN)).status == 503
+    assert (await lender.open_rule("q", "http://*:80/").lend(loan)).status == 503
 
 
-async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(lender, runtime):
+async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(lender, runtime, loan):
     rules = [lender.open_rule(queue, "http://*:80/") for queue in "qr"]
     holds = [QueueDirectory(queue).open(QueueMode.CREATE) for queue in "qr"]
     for rule in rules:
-        await rule.lend(LOAN)
+        await rule.lend(loan)
     lender.close()
     assert not list(runtime.glob("*/watch-*"))
     for rule, hold in zip(rules, holds, strict=True):
         lender.close_rule(rule)
         hold.release()
+
+
+# -- members, on bare links -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def member(queue="q"):
+    """A member that does what the test says, once the lender has connected."""
+    hold = QueueDirectory(queue).open(QueueMode.CREATE_OR_ATTACH)
+    listener, path = hold.directory.bind_member(KIND)
+    listener.setblocking(False)
+    peers = []
+
+    async def connected():
+        await eventually(lambda: accepted(listener, peers))
+        return peers[0]
+
+    try:
+        yield connected
+    finally:
+        for peer in peers:
+            peer.__exit__()
+        listener.close()
+        hold.directory.leave(path)
+        hold.release()
+
+
+def accepted(listener, peers):
+    with contextlib.suppress(BlockingIOError):
+        peers.append(Peer(listener.accept()[0]))
+    return peers
+
+
+def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
+    shared = Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    return Loan(shared, data, headers, bytes_written(sock))
+
+
+def again(loan):
+    """Return the next loan on the same connection."""
+    return Loan(loan.shared, loan.data, loan.headers, bytes_written(loan.shared.socket))
+
+
+@pytest.fixture
+async def rule(lender):
+    return lender.open_rule("q", "http://*:80/")
+
+
+@pytest.fixture
+async def patient():
+    """A rule of a queue whose requests may wait."""
+    lender = Lender(options(queue_limit=1))
+    yield lender.open_rule("q", "http://*:80/")
+    lender.close()
+
+
+async def answered(peer, lending, **done):
+    """Have the member answer what was lent; returns the packets that came before it."""
+    before = []
+    while not isinstance(packet := await peer.next(), Lend):
+        before.append(packet)
+    peer.link.send(Done(packet.loan, 200, **done))
+    assert (await lending).status == 200
+    return before
+
+
+async def test_the_second_request_on_a_connection_travels_without_its_descriptor(rule):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            assert await answered(peer, lending) == [
+                Open(loan.shared.number, ("127.0.0.1", 1), ("127.0.0.1", 2))
+            ]
+            for _ in range(3):
+                assert await answered(peer, asyncio.ensure_future(rule.lend(again(loan)))) == []
+            assert len(peer.descriptors) == 1
+            loan.shared.close()
+            assert await peer.next() == Close(loan.shared.number)
+
+
+@pytest.mark.parametrize("done", [{"keep_alive": False}, {"reason": Reason.REQUEST_CANCELED}])
+async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            assert len(await answered(peer, lending, **done)) == 1
+            assert len(await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))) == 1
+            assert len(peer.descriptors) == 2
+
+
+async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
+    monkeypatch.setattr(rule_module, "_MOST_HELD", 2)
+    with member() as connected:
+        async with contextlib.AsyncExitStack() as stack:
+            socks = [(await stack.enter_async_context(lendable()))[1] for _ in range(4)]
+            loans = [loan_on(sock) for sock in socks]
+            lending = asyncio.ensure_future(rule.lend(loans[0]))
+            peer = await connected()
+            await answered(peer, lending)
+            for loan in loans[1:]:
+                await answered(peer, asyncio.ensure_future(rule.lend(loan)))
+            opened = []
+            for loan in loans:
+                before = await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))
+                opened.append(any(isinstance(packet, Open) for packet in before))
+            assert opened == [False, False, True, True]
+            # where there is room again, the next one stays
+            loans[0].shared.close()
+            await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
+            assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
+
+
+async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(rule):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            await peer.next()
+            lent = await peer.next()
+            loan.shared.close()
+            assert await peer.next() == Close(loan.shared.number)
+            peer.link.send(Done(lent.loan, 200, keep_alive=False))
+            await lending
+            (known,) = rule.target._members.values()
+            assert known._held == 0
+
+
+async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_moment(patient, monkeypatch):
+    monkeypatch.setattr(rule_module, "_LOOK_AGAIN", 0.01)
+    with member() as connected:
+        async with lendable() as (_, sock):
+            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            peer = await connected()
+            assert isinstance(await peer.next(), Open)
+            peer.link.send(GiveBack((await peer.next()).loan))
+            assert len(await answered(peer, lending)) == 1
+
+
+async def test_a_request_that_was_given_back_goes_to_another_member(patient):
+    with member() as first, member() as second:
+        async with lendable() as (_, sock):
+            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            peers = [await first(), await second()]
+            await eventually(lambda: any(len(peer.packets) == 2 for peer in peers))
+            peers.sort(key=lambda peer: not peer.packets)
+            await peers[0].next()
+            peers[0].link.send(GiveBack((await peers[0].next()).loan))
+            assert len(await answered(peers[1], lending)) == 1
+
+
+async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkeypatch):
+    monkeypatch.setattr(rule_module, "_LOOK_AGAIN", 0.01)
+    with member() as connected:
+        async with lendable() as (_, sock):
+            lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
+            peer = await connected()
+            await peer.next()
+            peer.link.send(Leaving())
+            peer.link.send(GiveBack((await peer.next()).loan))
+            assert (await lending).status == 503
+            assert peer.packets == []
+
+
+async def test_a_member_that_hangs_up_before_it_answered_is_replaced(patient):
+    async with lendable() as (_, sock):
+        with member() as first:
+            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            peer = await first()
+            await peer.next()
+            with member() as second:
+                peer.link.close()
+                assert len(await answered(await second(), lending)) == 1
+
+
+async def test_of_equals_the_member_that_has_the_connection_is_asked(patient):
+    with member() as first, member() as second:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(patient.lend(loan))
+            peers = [await first(), await second()]
+            await eventually(lambda: any(len(peer.packets) == 2 for peer in peers))
+            peers.sort(key=lambda peer: not peer.packets)
+            await answered(peers[0], lending)
+            for _ in range(5):
+                assert not await answered(peers[0], asyncio.ensure_future(patient.lend(again(loan))))
+
+
+async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
+    near, far = socket.socketpair()
+    with near, member() as connected:
+        async with lendable() as (_, sock):
+            lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
+            peer = await connected()
+            await peer.next()
+            peer.link.open(Open(1, ("", 0), ("", 0)), far.fileno())
+            far.close()
+            await eventually(lambda: peer.losses)
+            near.settimeout(5)
+            assert near.recv(1) == b""
+            lending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await lending
+
+
+async def test_the_numbers_of_loans_begin_anew_and_leave_out_those_under_way(patient):
+    with member() as connected:
+        async with lendable() as (_, sock), lendable() as (_, other):
+            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            peer = await connected()
+            await peer.next()
+            first = await peer.next()
+            (known,) = patient.target._members.values()
+            known._last = 0xFFFFFFFE
+            numbers = []
+            loan = loan_on(other)
+            for _ in range(3):
+                following = asyncio.ensure_future(patient.lend(loan))
+                while not isinstance(packet := await peer.next(), Lend):
+                    pass
+                numbers.append(packet.loan)
+                peer.link.send(Done(packet.loan, 200))
+                await following
+            assert first.loan == 1
+            assert numbers == [0xFFFFFFFF, 2, 3]
+            peer.link.send(Done(first.loan, 200))
+            await lending
+
+
+async def test_of_a_request_that_is_too_large_nothing_is_sent(rule):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            await answered(peer, lending)
+            large = loan_on(sock, bytes(300_000), bytes(MAX_PACKET))
+            assert "larger than" in (await rule.lend(large)).detail
+            await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))
+            assert not any(isinstance(packet, Data) for packet in peer.packets)
+
+
+async def test_a_request_whose_client_goes_away_while_it_waits_ends_at_once_and_makes_room(patient):
+    hold = QueueDirectory("q").open(QueueMode.CREATE)
+    try:
+        async with lendable() as (_, sock), lendable() as (_, other):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(patient.lend(loan))
+            await eventually(lambda: patient.target._waiting)
+            assert "is full" in (await patient.lend(loan_on(other))).detail
+            sock.close()
+            loan.shared.close()
+            assert (await lending).reason is Reason.REQUEST_CANCELED
+            following = asyncio.ensure_future(patient.lend(loan_on(other)))
+            with member() as connected:
+                assert len(await answered(await connected(), following)) == 1
+    finally:
+        hold.release()
+
+
+async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_more(rule, monkeypatch):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            await answered(peer, lending)
+
+            def full(*_):
+                raise OSError(24, "too many open files")
+
+            other = loan_on(sock)
+            with monkeypatch.context() as patch:
+                patch.setattr(rule_module.Link, "open", full)
+                assert "too many" in (await rule.lend(other)).detail
+            assert not other.shared.holders
+            assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))

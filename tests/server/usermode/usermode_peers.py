@@ -15,8 +15,10 @@ from attrs import define, field
 
 from hostler.http.body import body_reader
 from hostler.http.h1 import ResponseReader
+from hostler.server.base import QueueMode
 from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.link import Link
 from hostler.server.usermode.server import UserModeServer
 
 WORKER = Path(__file__).with_name("usermode_process.py")
@@ -176,6 +178,17 @@ async def serving(handler, *, urls=("http://127.0.0.1:0/",), grace=0.0, settings
 
 
 @contextlib.asynccontextmanager
+async def working(handler, queue="q", *, settings=None, grace=0.0):
+    """A member of a queue on this loop."""
+    server = UserModeServer(handler, settings)
+    try:
+        server.queue = await server.join(queue, QueueMode.CREATE_OR_ATTACH)
+        yield server
+    finally:
+        await server.stop(grace)
+
+
+@contextlib.asynccontextmanager
 async def connected(handler, *, receive_buffer=None, **kwargs):
     """A client on a connection to a server with this handler."""
     async with (
@@ -267,3 +280,45 @@ class Process:
     async def __aexit__(self, *_):
         await self.kill()
         self.process.stdout.close()
+
+
+class Peer:
+    """One end of a link, and what it got."""
+
+    def __init__(self, sock):
+        self.packets, self.descriptors, self.losses = [], [], 0
+        self.link = Link(asyncio.get_running_loop(), sock, self._on_packet, self._on_lost)
+
+    def _on_packet(self, packet, descriptor):
+        self.packets.append(packet)
+        if descriptor >= 0:
+            self.descriptors.append(descriptor)
+
+    def _on_lost(self):
+        self.losses += 1
+
+    async def next(self):
+        """Wait for the next packet."""
+        await eventually(lambda: self.packets or self.losses)
+        return self.packets.pop(0) if self.packets else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.link.close()
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors.clear()
+
+
+@contextlib.asynccontextmanager
+async def lendable():
+    """A client, and its connection as a lender has it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = await Client.connect(listener.getsockname()[1])
+        sock, _ = listener.accept()
+    sock.setblocking(False)
+    with sock:
+        async with client:
+            yield client, sock

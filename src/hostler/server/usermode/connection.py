@@ -386,7 +386,8 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         self._watch_sending()
         surplus, self._surplus = stream.rest + self._surplus, b""
-        self.lease.done(stream, surplus, keep_alive=reusable and not self.half_closed, complete=True)
+        self.half_closed = False  # what the client still sends is the lender's to know
+        self.lease.done(stream, surplus, keep_alive=reusable, complete=True)
 
     def let_go(self) -> None:
         """Be done with a lent connection that went back for good."""
@@ -482,7 +483,7 @@ class Connection(asyncio.Protocol):
         """Close, whatever is under way (the server's patience is over)."""
         if self._stream is not None and not self._stream.closed:
             self._stream.abort()
-        elif self.phase is Phase.LINGER:
+        elif self.phase is Phase.LINGER or (self.phase is Phase.HEAD and not self._reader.begun):
             self.close()
         else:
             self.abort()
@@ -492,7 +493,7 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         self._orderly = True
         self.phase = Phase.CLOSED
-        if self._shared is not None and not self.half_closed and not self.transport.is_closing():
+        if self._shared is not None and not self.transport.is_closing():
             # closing our copy says nothing to the client while another process has one
             self.transport.write_eof()
         self.transport.close()

@@ -39,6 +39,7 @@ class LentTransport(asyncio.Transport):
         self._watching = False
         self._closing = False
         self._lost = False
+        self._broken = False
         self._paused = False
         self._eof_to_write = False
         self._on_flushed: Callable[[], None] | None = None
@@ -98,7 +99,7 @@ class LentTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send now what the socket takes, keep the rest."""
-        if self._lost or self._eof_to_write:
+        if self._broken or self._lost or self._eof_to_write:
             return
         if not self._buffer:
             try:
@@ -208,7 +209,7 @@ class LentTransport(asyncio.Transport):
     def _fatal(self, error: OSError | None) -> None:
         if self._lost:
             return
-        self._closing = True
+        self._closing = self._broken = True
         self._buffer.clear()
         self.pause_reading()
         self._loop.remove_writer(self._socket)

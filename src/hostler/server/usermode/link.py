@@ -232,9 +232,15 @@ class Link:
             if packet.version != VERSION:
                 raise PacketError(f"version {packet.version} is spoken there, {VERSION} here")
             self._greeted, self.peer = True, packet.pid
-        elif not isinstance(packet, Open):
+        elif isinstance(packet, Open):
+            self._take_opening(packet)
+        elif isinstance(packet, Hello):
+            raise PacketError("HELLO came twice")
+        else:
             self._on_packet(packet, -1)
-        elif self._descriptors:
+
+    def _take_opening(self, packet: Open) -> None:
+        if self._descriptors:
             self._on_packet(packet, self._descriptors.pop(0))
         elif self._no_room:
             self._no_room = False

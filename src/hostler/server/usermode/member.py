@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from hostler.errors import QueueError, Reason
+from hostler.errors import PrefixError, QueueError, Reason
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection
 from hostler.server.usermode.lent import LentTransport
@@ -62,6 +62,8 @@ class Member:
         self._links: set[_Lender] = set()
         self.leases: set[_Borrowed] = set()
         self.leaving = False
+        self.is_full = False
+        """That there is no room for more descriptors has been said."""
         self._idle = asyncio.Event()
         self._short = False
         self._again: asyncio.TimerHandle | None = None
@@ -141,6 +143,8 @@ class _Lender:
         self.member = member
         self._host = host
         self._early: dict[int, bytes] = {}
+        self._refused: set[int] = set()
+        """Connections whose descriptor we had no room for."""
         self.borrowed: dict[int, _Borrowed] = {}
         self.link = Link(host.loop, sock, self._on_packet, self._on_lost)
 
@@ -154,8 +158,8 @@ class _Lender:
         When it is we who hung up, the lender gives requests that we have not begun to answer to somebody else.
         """
         for borrowed in list(self.borrowed.values()):
-            if self.link.broken and not borrowed.connection.has_begun:
-                borrowed.connection.stop_now()
+            if self.link.broken:
+                borrowed.break_off()
             borrowed.orphaned()
 
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
@@ -170,17 +174,30 @@ class _Lender:
                 borrowed.begin(packet, early + packet.data if early else packet.data)
         elif isinstance(packet, Open):
             if packet.connection in self.borrowed:
-                os.close(descriptor)
+                if descriptor >= 0:
+                    os.close(descriptor)
                 raise PacketError(f"connection {packet.connection} is open already")
-            self.borrowed[packet.connection] = _Borrowed(self, self._host, packet, descriptor)
+            if descriptor < 0:
+                self._refuse(packet.connection)
+            else:
+                self.borrowed[packet.connection] = _Borrowed(self, self._host, packet, descriptor)
         elif isinstance(packet, Close):
+            self._refused.discard(packet.connection)
             if (borrowed := self.borrowed.get(packet.connection)) is not None:
                 borrowed.orphaned()
         elif isinstance(packet, Data):
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
 
+    def _refuse(self, connection: int) -> None:
+        self._refused.add(connection)
+        if not self.member.is_full:
+            self.member.is_full = True
+            _log.error("queue %s: there is no room for another connection; raise the limit of open files",
+                       self.member.name)  # fmt: skip
+
     def _give_back(self, packet: Lend, borrowed: _Borrowed | None) -> None:
         self._early.pop(packet.loan, None)
+        self._refused.discard(packet.connection)
         if borrowed is not None:
             borrowed.orphaned()
         self.link.send(GiveBack(packet.loan))
@@ -209,11 +226,12 @@ class _Borrowed:
 
     def begin(self, packet: Lend, data: bytes) -> None:
         """Answer a request."""
+        placing = _placing(packet.prefix)
         self.loan = packet.loan
         self._lender.member.leases.add(self)
         connection = self.connection
         connection.host.connections.add(connection)
-        connection.placing = _placing(packet.prefix)
+        connection.placing = placing
         connection.extra_headers = _header_lines(packet.headers) if packet.headers else None
         connection.data_received(data)
         if self.loan:
@@ -251,8 +269,9 @@ class _Borrowed:
     def _give_back(self, ahead: list[Data], last: Done) -> None:
         self.loan, self._returning = 0, False
         self.connection.host.connections.discard(self.connection)
-        if last.keep_alive and not self._orphaned:
-            self.transport.pause_reading()
+        if last.keep_alive and not self._orphaned and not self._lender.member.leaving:
+            self.connection.pause_reading()
+            self.transport.pause_reading()  # nor watch
         else:
             self._drop()
         for packet in ahead:
@@ -265,6 +284,12 @@ class _Borrowed:
         self._orphaned = True
         if not self.loan:
             self._drop()
+
+    def break_off(self) -> None:
+        """Have a request that we have not begun to answer come to nothing: the lender gives it to somebody else."""
+        stream = self.connection._stream
+        if self.loan and stream is not None and not stream.started:
+            self.transport.abort()
 
     def _drop(self) -> None:
         self._lender.borrowed.pop(self._number, None)
@@ -309,4 +334,7 @@ _NOWHERE: Final = _UnderPrefix("http://+:80/")
 
 @lru_cache(maxsize=256)
 def _placing(prefix: str) -> _UnderPrefix:
-    return _UnderPrefix(prefix)
+    try:
+        return _UnderPrefix(prefix)
+    except PrefixError as error:
+        raise PacketError(str(error)) from error

@@ -120,7 +120,7 @@ class _Member:
 
     def rest(self) -> None:
         """Lend nothing for a moment."""
-        if not self.resting:
+        if not self.resting and not self.leaving:
             self.resting = True
             self._queue.loop.call_later(_LOOK_AGAIN, self._rested)
 
