@@ -31,7 +31,7 @@ COMMANDS = {
 
 def main() -> int:
     """Set up and run; returns the exit code of what was run."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this runs on whatever Python there is
         print(
             f"bootstrap.py: hostler needs Python 3.11 or later, this is {sys.version.split()[0]}",
             file=sys.stderr,

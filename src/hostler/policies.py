@@ -79,7 +79,9 @@ class Policies:
         for cluster in config.clusters:
             where = f"Clusters.{cluster.id}"
             affinity, passive = cluster.affinity, cluster.health_check.passive
-            named: list[tuple[_Factories, str, str]] = [(self.balance, cluster.balance, f"{where}.LoadBalancingPolicy")]
+            named: list[tuple[_Factories, str, str]] = [
+                (self.balance, cluster.balance, f"{where}.LoadBalancingPolicy")
+            ]
             if affinity is not None and affinity.enabled:
                 named.append((self.affinity, affinity.policy, f"{where}.SessionAffinity.Policy"))
             if passive.enabled:

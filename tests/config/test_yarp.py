@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hostler.config import yarp
 from hostler.config.check import check
+from hostler.config.jsonc import parse_json
 from hostler.config.model import (
     ActiveHealthCheck,
     AffinityCookie,
@@ -125,7 +126,7 @@ def refused(document):
 
 def refused_text(text):
     with pytest.raises(ConfigError) as caught:
-        yarp.parse_json(text)
+        parse_json(text)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -481,7 +482,7 @@ class TestJson:
         ],
     )
     def test_what_is_read(self, text, value):
-        assert yarp.parse_json(text) == value
+        assert parse_json(text) == value
 
     @pytest.mark.parametrize(
         ("text", "where"),
@@ -563,7 +564,7 @@ def decorated(draw, value):
 
 @given(st.data(), JSON)
 def test_comments_and_trailing_commas_never_change_the_meaning(data, value):
-    assert yarp.parse_json(data.draw(decorated(value))) == value
+    assert parse_json(data.draw(decorated(value))) == value
 
 
 @given(st.text('"\\/*,[]{}:1\n '))
@@ -573,7 +574,7 @@ def test_any_text_is_json_or_a_configuration_error(text):
     except ValueError:
         plain = None
     try:
-        value = yarp.parse_json(text)
+        value = parse_json(text)
     except ConfigError:
         assert plain is None or '"' in text  # a key may be repeated
     else:

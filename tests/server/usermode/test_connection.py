@@ -12,7 +12,7 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.http.rules import Limits
-from hostler.server.usermode.connection import Phase
+from hostler.server.usermode.host import Phase
 
 
 async def hello(exchange):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -28,8 +29,8 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
 from hostler.server.usermode import rule as rule_module
-from hostler.server.usermode.connection import Phase
 from hostler.server.usermode.directory import QueueDirectory
+from hostler.server.usermode.host import Phase
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -993,7 +994,7 @@ async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_after
             connection = connection_of(server)
             await eventually(lambda: connection.phase is Phase.LENT)
             # more than the system keeps for it
-            sending = asyncio.create_task(client.send(request("GET", "/here") * 500_000))
+            sending = asyncio.create_task(client.send(request("GET", "/here", f"X: {'x' * 3000}") * 7000))
             await eventually(lambda: connection._read_paused)
             if outcome == 200:
                 # it stays so, and small
@@ -1004,7 +1005,7 @@ async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_after
                 assert len(connection._surplus) < 1 << 19
             go_on.set()
             assert (await client.answer()).status == outcome
-            for _ in range(5000):
+            for _ in range(300):
                 assert (await client.answer()).body == b"here"
             sending.cancel()
             client.reset()
@@ -1085,6 +1086,29 @@ async def test_a_process_lets_go_of_its_copies_when_the_proxy_is_killed():
             for client in several:
                 assert await client.rest() == b""
             await eventually(lambda: descriptors(worker) == before)
+
+
+@proc
+async def test_a_process_that_has_no_room_answers_on_what_it_has_and_the_rest_when_it_has_room():
+    proxy = Delegating(prefix="http://*:80/d/")
+    async with processes(1) as (worker,), proxy.serving() as server, clients(server.port, 3) as several:
+        old, busy, new = several
+        await old.get("/d/x")
+        await busy.send(request("GET", "/d/slow"))
+        for line in ("/x", "/slow", "waiting"):
+            assert await worker.line() == line
+        limits = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (descriptors(worker), limits[1]))
+        await new.send(request("GET", "/d/x"))
+        await eventually(lambda: proxy.rule.target._waiting)
+        assert int((await old.get("/d/x")).body) == worker.pid
+        resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, limits)
+        assert int((await new.answer()).body) == worker.pid
+        # nobody answered twice
+        os.kill(worker.pid, signal.SIGUSR1)
+        assert int((await busy.answer()).body) == worker.pid
+        for client in several:
+            assert (await client.get("/here")).body == b"here"
 
 
 @contextlib.contextmanager

@@ -264,6 +264,23 @@ async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_mo
             assert len(await answered(peer, lending)) == 1
 
 
+async def test_a_member_that_gave_back_is_lent_what_it_has_a_copy_of(patient):
+    with member() as connected:
+        async with lendable() as (_, sock), lendable() as (_, other):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(patient.lend(loan))
+            peer = await connected()
+            await answered(peer, lending)
+            refused = asyncio.ensure_future(patient.lend(loan_on(other)))
+            await peer.next()
+            peer.link.send(GiveBack((await peer.next()).loan))
+            await eventually(lambda: patient.target._waiting)
+            assert not await answered(peer, asyncio.ensure_future(patient.lend(again(loan))))
+            refused.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await refused
+
+
 async def test_a_request_that_was_given_back_goes_to_another_member(patient):
     with member() as first, member() as second:
         async with lendable() as (_, sock):

@@ -17,15 +17,10 @@ Bytes of a later request wait unparsed in `_surplus`. A lent connection in a wor
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import enum
 import logging
 import socket
 import struct
-import sys
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
-
-from attrs import define, field
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from hostler.deadline import Deadline
 from hostler.errors import Failure, ProtocolError, Reason
@@ -33,20 +28,18 @@ from hostler.exchange import Exchange
 from hostler.http.h1 import RequestReader, encode_response
 from hostler.http.message import reason_phrase
 from hostler.http.target import parse_host, parse_target
+from hostler.server.usermode.host import Phase
 from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from hostler.exchange import Address, Handler
+    from hostler.exchange import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request
-    from hostler.http.target import Target
-    from hostler.server.options import ServerOptions
+    from hostler.server.usermode.host import Host, Lease, Placing
     from hostler.server.usermode.loan import Returned
 
-__all__ = ["Connection", "Host", "Lease", "Phase", "Placing"]
+__all__ = ["Connection"]
 
 _log = logging.getLogger("hostler.server")
 _LAST_CALL: Final = 0.5
@@ -55,62 +48,6 @@ _LAST_CALL: Final = 0.5
 _LINGER: Final = 5.0
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing resets."""
-
-_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-
-
-class Phase(enum.Enum):
-    """What a connection is doing."""
-
-    HEAD = enum.auto()
-    EXCHANGE = enum.auto()
-    DRAIN = enum.auto()
-    LENT = enum.auto()
-    LINGER = enum.auto()
-    CLOSED = enum.auto()
-
-
-class Placing(Protocol):
-    """Says under which URL prefix a request falls."""
-
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
-        """Return (path base, path); raises ProtocolError when no prefix matches."""
-        ...
-
-
-class Lease(Protocol):
-    """What a worker owes the process that lent it a connection."""
-
-    def done(self, stream: ClientStream | None, surplus: bytes, *, keep_alive: bool, complete: bool) -> None:
-        """Give the connection back, with the bytes that were read too far."""
-
-    def watch(self) -> None:
-        """Notice when the client goes away."""
-
-
-@define(eq=False)
-class Host:
-    """What the connections of one server have in common."""
-
-    handler: Handler
-    options: ServerOptions
-    loop: asyncio.AbstractEventLoop
-    connections: set[Connection] = field(factory=set)
-    tasks: set[asyncio.Task[None]] = field(factory=set)
-    context: contextvars.Context = field(factory=contextvars.copy_context)
-    """What every handler starts from; not what another handler left."""
-
-    draining: bool = False
-    """The server is stopping: connections close after their exchange."""
-
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a handler; it starts at once where Python can do that."""
-        task: asyncio.Task[None] = asyncio.Task(
-            coroutine, loop=self.loop, context=self.context.copy(), **_EAGER
-        )
-        if not task.done():
-            self.tasks.add(task)
-        return task
 
 
 class Connection(asyncio.Protocol):
@@ -483,7 +420,9 @@ class Connection(asyncio.Protocol):
         """Close, whatever is under way (the server's patience is over)."""
         if self._stream is not None and not self._stream.closed:
             self._stream.abort()
-        elif self.phase is Phase.LINGER or (self.phase is Phase.HEAD and not self._reader.begun):
+        elif self.phase is Phase.LINGER or (
+            self.phase is Phase.HEAD and not self.transport.get_write_buffer_size()
+        ):
             self.close()
         else:
             self.abort()

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from hostler.exchange import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.target import Target
-    from hostler.server.usermode.connection import Host
     from hostler.server.usermode.directory import Hold
+    from hostler.server.usermode.host import Host
     from hostler.server.usermode.stream import ClientStream
 
 __all__ = ["Member"]
@@ -204,7 +204,7 @@ class _Lender:
 
 
 class _Borrowed:
-    """A connection that is lent to us, one request at a time; `hostler.server.usermode.connection.Lease`."""
+    """A connection that is lent to us, one request at a time; `hostler.server.usermode.host.Lease`."""
 
     __slots__ = ("_lender", "_loop", "_number", "_orphaned", "_returning", "connection", "loan", "transport")
 

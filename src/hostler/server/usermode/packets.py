@@ -21,7 +21,8 @@ machine: big-endian, this header in front:
     DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
                                        2 failed       zero: uint8; bytes received, bytes sent: uint64; then the
                                                       surplus: bytes of the next request
-    GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not
+    GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not, because it leaves
+                                                      or has no room for the connection's descriptor
     CLOSE 7      lender    connection  0              empty: the borrower closes its copy
     LEAVING 8    borrower  0           0              empty: lend nothing more; what was lent will be answered
 
@@ -29,7 +30,7 @@ machine: big-endian, this header in front:
 body that were read with it.
 
 A connection is opened once and lent as often as its requests come by. The borrower keeps its copy until CLOSE, until
-it gives back, or until it reports DONE without keep alive.
+it gives back, until it reports DONE without keep alive, or until it leaves.
 
 A packet is at most MAX_PACKET bytes: a socket's default send buffer must hold it. Longer data goes ahead in DATA.
 """

@@ -6,9 +6,9 @@ looked for again with the next. Open, it keeps a link to every member, and a soc
 go. A request goes to the member with the fewest in its hands. While there is none, requests wait, in order, up to the
 queue's length and time limits.
 
-A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere; the member dies before anything was
-sent on the client's connection (the kernel knows), and the request goes elsewhere; or it dies after, and the client's
-connection is aborted.
+A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere, or to the same member after a moment;
+the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
+or it dies after, and the client's connection is aborted.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Member:
         self.path = path
         self.leaving = False
         self.resting = False
-        """It gave a request back, and gets none for a moment."""
+        """It gave a request back, and gets none on a connection that it has not for a moment."""
         self._retired = False
         self._held = 0
         self._last = 0
@@ -119,7 +119,7 @@ class _Member:
         self.link.send(Close(connection))
 
     def rest(self) -> None:
-        """Lend nothing for a moment."""
+        """Lend nothing on another connection for a moment."""
         if not self.resting and not self.leaving:
             self.resting = True
             self._queue.loop.call_later(_LOOK_AGAIN, self._rested)
@@ -222,17 +222,19 @@ class TargetQueue:
         if self._members.get(member.path) is member:
             del self._members[member.path]
 
-    def _pick(self, shared: Shared | None = None) -> _Member | None:
+    def _pick(self, shared: Shared) -> _Member | None:
         """Return the member with the fewest requests, of equals one that has the connection already."""
         best: _Member | None = None
         fewest = 0
         for member in self._members.values():
             count = len(member.loans)
-            if member.leaving or member.resting or (best is not None and count > fewest):
+            if member.leaving or (best is not None and count > fewest):
                 continue
-            if best is None or count < fewest or (shared is not None and member in shared.holders):
+            if member.resting and member not in shared.holders:
+                continue
+            if best is None or count < fewest or member in shared.holders:
                 best, fewest = member, count
-        if best is not None and len(self._members) > 1 and (shared is None or best not in shared.holders):
+        if best is not None and len(self._members) > 1 and best not in shared.holders:
             # the next of equals is another one
             self._members[best.path] = self._members.pop(best.path)
         return best
@@ -281,12 +283,12 @@ class TargetQueue:
         try:
             self._open()
             assert self._directory is not None
-            if self._pick() is None and not self._directory.exists():
+            if self._pick(shared) is None and not self._directory.exists():
                 raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
         except (QueueError, OSError) as error:
             self.close()
             return Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error)
-        if self._pick() is not None:
+        if self._pick(shared) is not None:
             return None
         if len(self._waiting) >= self._options.request_queue_limit:
             limit = self._options.request_queue_limit
@@ -309,7 +311,7 @@ class TargetQueue:
                 self._waiting.remove(ready)
         if shared.lost:
             return None
-        return self._too_late() if self.loop.time() >= deadline and self._pick() is None else None
+        return self._too_late() if self.loop.time() >= deadline and self._pick(shared) is None else None
 
     def _too_late(self) -> Failure:
         seconds = self._options.timeouts.request_queue

@@ -14,8 +14,9 @@ from attrs import evolve
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import PrefixTable, UrlPrefix
-from hostler.server.usermode.connection import Connection, Host
+from hostler.server.usermode.connection import Connection
 from hostler.server.usermode.directory import QueueDirectory
+from hostler.server.usermode.host import Host
 from hostler.server.usermode.member import Member
 from hostler.server.usermode.rule import Lender, Rule
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from hostler.exchange import Pump
-    from hostler.http.body import NO_BODY, Body
+    from hostler.http.body import Body
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule

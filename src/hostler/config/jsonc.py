@@ -1,0 +1,92 @@
+"""JSON as .NET's configuration reads it: comments, trailing commas and a byte order mark are welcome."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from hostler.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["parse_json"]
+
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_COMMENT = re.compile(rf"{_STRING}|(?P<line>//[^\n\r]*+)|(?P<block>/\*.*?\*/)|(?P<open>/\*)", re.DOTALL)
+_TRAILING_COMMA = re.compile(rf"{_STRING}|(?P<not_after_a_value>[\[{{,:]\s*+)?,(?=\s*+[\]}}])", re.DOTALL)
+
+
+def parse_json(text: str) -> object:
+    """Read JSON that may have `//` and `/* */` comments, trailing commas and a byte order mark.
+
+    Keys of one object must differ in more than case. Raises `ConfigError` with the line and column of a mistake.
+    """
+    plain = _plain_json(text.removeprefix("\ufeff"))
+    repeated: list[tuple[dict[str, object], str]] = []
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made: dict[str, object] = {}
+        seen: set[str] = set()
+        for key, value in pairs:
+            if key.lower() in seen:
+                repeated.append((made, key))
+            else:
+                seen.add(key.lower())
+                made[key] = value
+        return made
+
+    try:
+        document = json.loads(plain, object_pairs_hook=members, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _not_json(plain, error.pos, error.msg) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([Problem("", f"the document is not JSON that can be read: {error}")]) from error
+    if repeated:
+        raise ConfigError(_repeated_keys(document, repeated))
+    return document
+
+
+def _plain_json(text: str) -> str:
+    """Blank comments and trailing commas, each with as many characters, so that positions stay true."""
+
+    def blank_comment(found: re.Match[str]) -> str:
+        if found["open"]:
+            raise _not_json(text, found.start(), "a comment begins here and never ends; close it with */")
+        if found["line"] or found["block"]:
+            return re.sub(r"[^\n\r]", " ", found[0])
+        return found[0]
+
+    def blank_comma(found: re.Match[str]) -> str:
+        return " " if found[0] == "," else found[0]
+
+    return _TRAILING_COMMA.sub(blank_comma, _COMMENT.sub(blank_comment, text))
+
+
+def _not_json(text: str, position: int, why: str) -> ConfigError:
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return ConfigError([Problem("", f"line {line}, column {column}: not JSON: {why}")])
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a number that JSON knows; write a finite number")
+
+
+def _repeated_keys(document: object, repeated: list[tuple[dict[str, object], str]]) -> Iterator[Problem]:
+    places: dict[int, str] = {}
+    rest = [("", document)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            places[id(value)] = path
+            rest.extend((f"{path}.{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            rest.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
+    for item, key in repeated:
+        if id(item) in places:  # else it stands in a repeated member itself, which is reported
+            path = f"{places[id(item)]}.{key}".removeprefix(".").removeprefix("ReverseProxy.")
+            yield Problem(
+                path, f'"{key}" stands more than once in one object (case does not matter); keep one'
+            )
