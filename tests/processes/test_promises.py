@@ -1,0 +1,177 @@
+"""What hostler promises as a whole: nothing is lost when workers die, and documents written for YARP run as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+import httpx
+import pytest
+from process_control import hostler, until
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="needs the kernel's count of bytes sent"
+)
+
+LOCAL = "http://127.0.0.1:0/"
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path, monkeypatch):
+    """A runtime directory, and a file that lets waiting requests go on."""
+    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("RELEASE", str(tmp_path / "release"))
+
+
+def client():
+    limits = httpx.Limits(max_connections=None)
+    return httpx.AsyncClient(trust_env=False, timeout=30, limits=limits)
+
+
+def document(tmp_path, text):
+    path = tmp_path / "appsettings.json"
+    path.write_text(text)
+    return path
+
+
+def delegated(tmp_path):
+    return document(
+        tmp_path,
+        """
+        {
+          "ReverseProxy": {
+            "Routes": { "route1": { "ClusterId": "cluster1", "Match": { "Path": "{**catch-all}" } } },
+            "Clusters": {
+              "cluster1": {
+                "Destinations": {
+                  "cluster1/destination1": {
+                    "Address": "http://*:80/",
+                    "Metadata": { "HttpSysDelegationQueue": "TestHttpSysQueue" }
+                  }
+                }
+              }
+            }
+          }
+        }
+        """,
+    )
+
+
+@pytest.mark.timeout(120)
+async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(tmp_path):
+    async with (
+        hostler(
+            "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "3", "--verbose"
+        ) as workers,
+        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        client() as http,
+    ):
+        url = await proxy.url()
+        await workers.says("serving queue TestHttpSysQueue with 3 workers")
+        requests = [asyncio.create_task(http.get(f"{url}/{number}/wait")) for number in range(200)]
+        await until(lambda: workers.errors.count("waiting") == 200)
+        first = set()
+        while len(first) < 3:
+            response = await http.get(f"{url}/who")
+            pid = int(response.text.split()[0])
+            if pid in first:
+                continue
+            first.add(pid)
+            started = workers.errors.count("waiting")
+            os.kill(pid, signal.SIGKILL)
+            # what it had begin again elsewhere; none of it had begun to be answered
+            await until(lambda started=started: workers.errors.count("waiting") > started)
+        (tmp_path / "release").touch()
+        responses = await asyncio.gather(*requests)
+        assert [response.status_code for response in responses] == [200] * 200
+        assert not {int(response.text.split()[0]) for response in responses} & first
+
+
+@pytest.mark.timeout(120)
+async def test_200_requests_under_way_survive_a_rolling_restart(tmp_path):
+    async with (
+        hostler(
+            "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "2", "--verbose"
+        ) as workers,
+        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        client() as http,
+    ):
+        url = await proxy.url()
+        await workers.says("serving queue TestHttpSysQueue with 2 workers")
+        requests = [asyncio.create_task(http.get(f"{url}/{number}/wait")) for number in range(200)]
+        await until(lambda: workers.errors.count("waiting") == 200)
+        workers.kill(signal.SIGHUP)
+        before = {int((await http.get(f"{url}/who")).text.split()[0])}
+        (tmp_path / "release").touch()
+        responses = await asyncio.gather(*requests)
+        assert [response.status_code for response in responses] == [200] * 200
+        await workers.says("every worker was replaced", "err")
+        assert int((await http.get(f"{url}/who")).text.split()[0]) not in before
+
+
+async def test_a_document_with_three_clusters_runs_as_it_is(tmp_path):
+    async with (
+        hostler("serve", "worker_apps:app", "--url", LOCAL) as one,
+        hostler("serve", "worker_apps:app", "--url", LOCAL) as other,
+        hostler("serve", "worker_apps:app", "--queue", "reports") as workers,
+    ):
+        text = """
+        {
+          // where ASP.NET Core would listen
+          "Urls": "http://127.0.0.1:0",
+          "Logging": { "LogLevel": { "Default": "Information" } },
+          "AllowedHosts": "*",
+          "ReverseProxy": {
+            "Routes": {
+              "api": { "ClusterId": "api", "Match": { "Path": "/api/{**remainder}" } },
+              "shop": {
+                "ClusterId": "shop", "Order": "1",
+                "Match": { "Path": "/shop/{id:int}", "Methods": [ "GET", "POST" ] }
+              },
+              "reports": { "ClusterId": "reports", "Match": { "Path": "/reports/{*rest}" } },
+            },
+            "Clusters": {
+              "api": {
+                "LoadBalancingPolicy": "RoundRobin",
+                "HealthCheck": {
+                  "Passive": { "Enabled": "true", "Policy": "TransportFailureRate", "ReactivationPeriod": "00:02:00" }
+                },
+                "Destinations": { "one": { "Address": ONE }, "other": { "Address": OTHER } }
+              },
+              "shop": {
+                "SessionAffinity": { "Enabled": true, "Policy": "HashCookie", "AffinityKeyName": ".Shop.Affinity" },
+                "HttpRequest": { "ActivityTimeout": "00:01:40" },
+                "Destinations": { "one": { "Address": ONE }, "other": { "Address": OTHER } }
+              },
+              "reports": {
+                /* delegated */
+                "Destinations": {
+                  "queue": { "Address": "http://*:80/", "Metadata": { "HttpSysDelegationQueue": "reports" } }
+                }
+              }
+            }
+          }
+        }
+        """
+        for name, server in (("ONE", one), ("OTHER", other)):
+            text = text.replace(name, json.dumps(await server.url()))
+        await workers.says("serving queue reports")
+        async with hostler("run", document(tmp_path, text)) as proxy, client() as http:
+            url = await proxy.url()
+
+            async def ask(path):
+                response = await http.get(f"{url}{path}")
+                assert response.status_code == 200, response.text
+                return int(response.text.split()[0])
+
+            turns = [await ask("/api/x") for _ in range(4)]
+            assert turns == [turns[0], turns[1]] * 2
+            assert turns[0] != turns[1]
+            assert len({await ask("/shop/7") for _ in range(6)}) == 1
+            assert ".Shop.Affinity" in http.cookies
+            assert await ask("/reports/today") not in turns
+            assert (await http.get(f"{url}/shop/seven")).status_code == 404
+            assert (await http.delete(f"{url}/shop/7")).status_code == 405
