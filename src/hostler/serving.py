@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -17,6 +17,9 @@ from hostler.server.base import QueueMode
 from hostler.server.choose import make_server
 from hostler.server.prefix import UrlPrefix
 from hostler.stages.access import AccessLog
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     import socket
@@ -42,6 +45,7 @@ __all__ = [
     "write_out",
 ]
 
+_MOST_DESCRIPTORS: Final = 1 << 16
 DEFAULT_URL: Final = "http://localhost:5000/"
 GRACE: Final = 30.0
 """Seconds that exchanges in progress have to finish when a server stops."""
@@ -182,10 +186,22 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
     The collector of cycles is told to leave alone what exists by now, and to look seldom: an exchange leaves none.
     """
+    _raise_descriptor_limit()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main())
+
+
+def _raise_descriptor_limit() -> None:
+    """Have as many descriptors as the system lets us: every client's connection is one, in each process that has it."""
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft == resource.RLIM_INFINITY or (hard != resource.RLIM_INFINITY and soft >= hard):
+            return
+        wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
