@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import sys
 
 import pytest
 from usermode_peers import eventually
 
-from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
+from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written, is_gone
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
 
@@ -171,3 +172,31 @@ async def test_a_request_that_waits_hears_that_its_connection_is_over(pair):
     assert waiting.done()
     pair[0].close()
     assert shared.lost
+
+
+@linux
+async def test_a_reset_shows_even_when_another_process_took_the_error(pair):
+    near, far = pair
+    assert not is_gone(near)
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    await eventually(lambda: is_gone(near))
+    with pytest.raises(ConnectionResetError):
+        near.recv(1)
+    assert near.recv(1) == b""
+    assert is_gone(near)
+
+
+@linux
+async def test_a_client_that_sends_no_more_is_not_gone(pair):
+    near, far = pair
+    far.shutdown(socket.SHUT_WR)
+    await eventually(lambda: ended(near))
+    assert not is_gone(near)
+
+
+def ended(sock):
+    try:
+        return sock.recv(1) == b""
+    except BlockingIOError:
+        return False

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from hostler.server.usermode.loan import is_gone
 from hostler.server.usermode.stream import HIGH_WATER
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LentTransport(asyncio.Transport):
         # a next request stays where it is; a client that sends no more may still wait for its answer
         self.pause_reading()
         if not sign:
-            self._protocol.eof_received()
+            self._on_end()
 
     def _on_readable(self) -> None:
         try:
@@ -93,6 +94,13 @@ class LentTransport(asyncio.Transport):
             self._protocol.data_received(data)
         else:
             self.pause_reading()
+            self._on_end()
+
+    def _on_end(self) -> None:
+        """Tell a client that sends no more from one that is gone: the error of a reset may be the lender's already."""
+        if is_gone(self._socket):
+            self._fatal(ConnectionResetError("the client reset the connection"))
+        else:
             self._protocol.eof_received()
 
     # -- writing --------------------------------------------------------------------------------------------------

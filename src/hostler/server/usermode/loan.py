@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.exchange import Address
 
-__all__ = ["Holder", "Loan", "Returned", "Shared", "borrow_socket", "bytes_read", "bytes_written"]
+__all__ = ["Holder", "Loan", "Returned", "Shared", "borrow_socket", "bytes_read", "bytes_written", "is_gone"]
 
 
 class Holder(Protocol):
@@ -128,7 +128,13 @@ def bytes_read(sock: socket.socket) -> int:
     return -1
 
 
+def is_gone(sock: socket.socket) -> bool:
+    """Whether a TCP connection is over for both sides, as after a reset (Linux, TCP_INFO); False where nobody knows."""
+    return sys.platform.startswith("linux") and _tcp_info(sock)[:1] == _TCP_CLOSE
+
+
 if sys.platform.startswith("linux"):
+    _TCP_CLOSE: Final = b"\x07"
     _TCP_INFO_SIZE: Final = 216
 
     def _tcp_info(sock: socket.socket) -> bytes:
