@@ -633,3 +633,25 @@ async def test_a_proxy_that_was_stopped_forwards_again_when_it_runs_again():
                 assert there.server._host.connections == before
                 assert len(before) == 1
             await until(lambda: not there.server._host.connections)
+
+
+def test_a_document_gets_all_its_mistakes_at_once(tmp_path):
+    path = tmp_path / "yarp.json"
+    path.write_text(
+        """
+        {"ReverseProxy": {
+          "Routes": {"a": {"ClusterId": "c", "Timeout": "00:00:10", "Match": {"Path": "/{", "Method": ["GET"]}}},
+          "Clusters": {"c": {"LoadBalancingPolicy": "RoundRobbin", "Destinations": {"d": {"Adress": "http://a"}}}}
+        }}
+        """
+    )
+    with pytest.raises(ConfigError) as caught:
+        Proxy.from_file(path)
+    assert [problem.path for problem in caught.value.problems] == [
+        "Routes.a.Match.Method",
+        "Clusters.c.Destinations.d.Adress",
+        "Clusters.c.Destinations.d.Address",
+        "Routes.a.Match.Path",
+        "Routes.a.Timeout",
+        "Clusters.c.LoadBalancingPolicy",
+    ]

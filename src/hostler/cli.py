@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 from hostler import demo
 from hostler.applications import supervise
 from hostler.asgi import Application, load
-from hostler.config.yarp import load_file
+from hostler.config.source import FileSource
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
-from hostler.proxy import Proxy, find_problems
+from hostler.proxy import Proxy, load_config
 from hostler.server.base import QueueMode
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import DEFAULT_URL, GRACE, run_loop, run_until_stopped
@@ -86,12 +86,12 @@ def _run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     try:
-        config = load_file(args.config)
+        config = load_config(FileSource(args.config))
     except OSError as error:
         return _unreadable(args.config, error)
     except ConfigError as error:
         return _wrong(args.config, error.problems)
-    problems = [*find_problems(config), *_not_yet(config)]
+    problems = list(_not_yet(config))
     if problems:
         return _wrong(args.config, problems)
     print(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}")

@@ -30,6 +30,8 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hostler.config.model import Config
+
 __all__ = [
     "ConfigError",
     "DelegationError",
@@ -70,10 +72,14 @@ class Problem:
 
 
 class ConfigError(HostlerError, ValueError):
-    """A configuration that cannot be used; `problems` holds every reason, in document order."""
+    """A configuration that cannot be used; `problems` holds every reason.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `rest` is what could be read of a document in which not everything could, so that it can be checked as well.
+    """
+
+    def __init__(self, problems: Iterable[Problem], rest: Config | None = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -65,6 +65,30 @@ def find_problems(config: Config, policies: Policies | None = None) -> list[Prob
     return found
 
 
+def load_config(source: FileSource, policies: Policies | None = None) -> Config:
+    """Read a document and check it; raises OSError, and ConfigError with what cannot be read and what is wrong else."""
+    try:
+        config = source.load()
+    except ConfigError as error:
+        if error.rest is None:
+            raise
+        unread = [problem.path for problem in error.problems]
+        others = [
+            problem
+            for problem in find_problems(error.rest, policies)
+            if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in unread)
+        ]
+        raise ConfigError([*error.problems, *others]) from error
+    problems = find_problems(config, policies)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _is_within(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
 class Proxy:
     """A reverse proxy; an instance is a handler: `await proxy(exchange)`.
 
@@ -112,7 +136,7 @@ class Proxy:
         wrong is logged, and the one before stays in force.
         """
         source = FileSource(path)
-        proxy = cls.from_config(source.load(), pipeline=pipeline, policies=policies)
+        proxy = cls.from_config(load_config(source, policies), pipeline=pipeline, policies=policies)
         proxy._source = source
         return proxy
 
@@ -261,7 +285,7 @@ class Proxy:
     async def _follow(self, source: FileSource) -> None:
         async for _ in source.changes():
             try:
-                self.update(source.load())
+                self.update(load_config(source, self._policies))
             except (OSError, ConfigError) as error:
                 _log.error(
                     "%s is not used, the configuration before it stays in force:\n%s", source.path, error

@@ -717,3 +717,35 @@ class TestDump:
     def test_documents_are_read_back(self, text):
         config = yarp.loads(text)
         assert yarp.loads(json.dumps(yarp.dump(config))) == config
+
+
+class TestWhatCanBeRead:
+    """Of a document with mistakes, the rest is read too, so that everything can be reported at once."""
+
+    def test_without_what_is_wrong(self):
+        with pytest.raises(ConfigError) as caught:
+            yarp.loads(
+                """
+                {"ReverseProxy": {
+                  "Routes": {
+                    "a": {"ClusterId": "c", "Order": "first", "Match": {"Path": "/a", "Method": ["GET"]}},
+                    "b": 7
+                  },
+                  "Clusters": {
+                    "c": {"Destinations": {"good": {"Address": "http://a"}, "bad": {"Health": "http://b"}}}
+                  }
+                }}
+                """
+            )
+        paths = [problem.path for problem in caught.value.problems]
+        assert paths == [
+            "Routes.a.Order", "Routes.a.Match.Method", "Routes.b", "Clusters.c.Destinations.bad.Address",
+        ]  # fmt: skip
+        rest = caught.value.rest
+        assert [(route.id, route.path, route.order) for route in rest.routes] == [("a", "/a", 0)]
+        assert [destination.id for destination in rest.clusters[0].destinations] == ["good"]
+
+    def test_of_no_section_at_all_nothing(self):
+        with pytest.raises(ConfigError) as caught:
+            yarp.loads('{"ReverseProxy": []}'.replace("[]", "[1]"))
+        assert caught.value.rest == Config()

@@ -15,6 +15,7 @@ import enum
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -74,23 +75,40 @@ def load(document: object) -> Config:
         raise ConfigError([Problem("", message)])
     parts = {key.lower(): value for key, value in document.items() if value not in _ABSENT}
     problems = list(_misplaced(document, parts))
-    section = _Section()
     urls: tuple[str, ...] = ()
     try:
         urls = _urls(parts.get("urls", ""))
     except ValueError as error:
         problems.append(Problem("Urls", str(error)))
+    section = parts.get("reverseproxy", {})
     try:
-        section = _CONVERTER.structure(parts.get("reverseproxy", {}), _Section)
+        read = _CONVERTER.structure(section, _Section)
     except (ValueError, BaseValidationError) as error:
         problems.extend(_problems(error, ""))
-    if problems:
-        raise ConfigError(problems)
-    return Config(
-        tuple(attrs.evolve(route, id=key) for key, route in section.routes.items()),
-        tuple(attrs.evolve(cluster, id=key) for key, cluster in section.clusters.items()),
+        read = _what_can_be_read(section)
+    config = Config(
+        tuple(attrs.evolve(route, id=key) for key, route in read.routes.items()),
+        tuple(attrs.evolve(cluster, id=key) for key, cluster in read.clusters.items()),
         urls,
     )
+    if problems:
+        raise ConfigError(problems, config)
+    return config
+
+
+_lenient: ContextVar[bool] = ContextVar("lenient", default=False)
+"""Whether to leave out what cannot be read, rather than to fail."""
+
+
+def _what_can_be_read(section: object) -> _Section:
+    """Read a section that has mistakes, without the members that they are in."""
+    reset = _lenient.set(True)
+    try:
+        return _CONVERTER.structure(section, _Section)
+    except (ValueError, BaseValidationError):
+        return _Section()
+    finally:
+        _lenient.reset(reset)
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -189,7 +207,11 @@ def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
             made = generated(defaults | known, cls)
         except ClassValidationError as error:
             failures.extend(error.exceptions)
-        if failures:
+            if _lenient.get():
+                broken = {_label(cls, failure) for failure in error.exceptions}
+                kept = {key: item for key, item in known.items() if key not in broken}
+                made = generated(defaults | kept, cls)  # which fails again when one of them is required
+        if failures and not (_lenient.get() and made is not None):
             failures.sort(key=lambda failure: order.get(_label(cls, failure), len(order)))
             raise ClassValidationError(cls.__name__, failures, cls)
         return made
@@ -297,7 +319,7 @@ def _collect(items: Iterable[tuple[Any, Any]], element: Any, kind: Any) -> dict[
             made[key] = _CONVERTER.structure(item, element)
         except (ValueError, BaseValidationError) as failure:
             failures.append(_noted(failure, key))
-    if failures:
+    if failures and not _lenient.get():
         raise IterableValidationError(str(kind), failures, kind)
     return made
 
