@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from hostler.client.connection import RETRY, DestinationConnection, Transfer
+from hostler.client.connection import DestinationConnection
+from hostler.client.transfer import RETRY, Transfer
 from hostler.errors import Failure, Reason
 from hostler.http.message import CHUNKED
 from hostler.testing import FakeStream, exchange

@@ -198,7 +198,7 @@ class Watch:
             monkeypatch, "hostler.client.connection.DestinationConnection.data_received", self._response
         )
         self._wrap(monkeypatch, "hostler.server.usermode.connection.Connection.data_received", self._request)
-        self._wrap(monkeypatch, "hostler.client.connection.Transfer.pause", self._paused)
+        self._wrap(monkeypatch, "hostler.client.transfer.Transfer.pause", self._paused)
         self._wrap(monkeypatch, "hostler.server.usermode.stream.ClientStream.pause", self._paused)
 
     def _wrap(self, monkeypatch, name, after):

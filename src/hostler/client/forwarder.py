@@ -7,9 +7,9 @@ import logging
 import ssl
 from typing import TYPE_CHECKING
 
-from hostler.client.connection import RETRY, Transfer
 from hostler.client.heads import request_head
 from hostler.client.pool import CONNECT_TIMEOUT, Pool
+from hostler.client.transfer import RETRY, Transfer
 from hostler.client.upstream import Upstream
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side

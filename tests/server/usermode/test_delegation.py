@@ -28,7 +28,7 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
-from hostler.server.usermode import rule as rule_module
+from hostler.server.usermode import target as target_module
 from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.host import Phase
 
@@ -1163,7 +1163,7 @@ async def test_a_client_that_sends_no_more_learns_that_its_connection_is_closed_
 
 @proc
 async def test_more_connections_than_a_member_keeps_copies_of(monkeypatch):
-    monkeypatch.setattr(rule_module, "_MOST_HELD", 3)
+    monkeypatch.setattr(target_module, "_MOST_HELD", 3)
     proxy = Delegating()
     async with processes(1) as (worker,), proxy.serving() as server, clients(server.port, 8) as several:
         await several[0].get("/d")

@@ -1,0 +1,364 @@
+"""The lender's side of a named queue: which members there are, who gets the next request, who waits.
+
+Theory of operation. A `TargetQueue` is this process's one handle on a queue; `Rule`s (a queue and a URL prefix) share
+it. It is opened when a request wants it: a queue that does not exist is "no such queue" for that request and is
+looked for again with the next. Open, it keeps a link to every member, and a socket that is poked when members come or
+go. A request goes to the member with the fewest in its hands. While there is none, requests wait, in order, up to the
+queue's length and time limits.
+
+A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere, or to the same member after a moment;
+the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
+or it dies after, and the client's connection is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, QueueError, Reason
+from hostler.server.usermode.directory import QueueDirectory, connect
+from hostler.server.usermode.link import KIND, Link
+from hostler.server.usermode.loan import Loan, Returned, Shared
+from hostler.server.usermode.packets import (
+    Close,
+    Data,
+    Done,
+    GiveBack,
+    Leaving,
+    Lend,
+    Open,
+    Packet,
+    PacketError,
+    encode,
+    split,
+)
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from hostler.server.options import ServerOptions
+
+__all__ = ["TargetQueue"]
+
+_log = logging.getLogger("hostler.queues")
+_LOOK_AGAIN: Final = 1.0
+_MOST_HELD: Final = 512
+"""Connections that a member holds a copy of between requests; more are opened for each request anew."""
+
+
+class _Member:
+    """A member of the queue, at the other end of a link."""
+
+    def __init__(self, queue: TargetQueue, path: Path, sock: socket.socket) -> None:
+        self._queue = queue
+        self.path = path
+        self.leaving = False
+        self.resting = False
+        """It gave a request back, and gets none on a connection that it has not for a moment."""
+        self._retired = False
+        self._held = 0
+        self._last = 0
+        self.loans: dict[int, asyncio.Future[Packet | None]] = {}
+        self._early: dict[int, bytes] = {}
+        self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
+
+    async def lend(self, loan: Loan, prefix: str) -> Packet | None:
+        """Lend, and wait for the last packet about it; None when the member is lost."""
+        done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
+        number = self._next_number()
+        ahead, data = split(number, loan.data)
+        shared, link = loan.shared, self.link
+        lend = Lend(number, shared.number, prefix, loan.headers, data)
+        if ahead:
+            encode(lend)  # if it is too large, that shows before some of it was sent
+        self.loans[number] = done
+        try:
+            fresh = self not in shared.holders
+            if fresh:
+                opening = Open(shared.number, shared.client, shared.server, shared.https)
+                link.open(opening, shared.socket.fileno())
+                shared.holders.add(self)
+                self._held += 1
+            for packet in ahead:
+                link.send(packet)
+            link.send(lend)
+            return await done if not link.closed else None
+        finally:
+            del self.loans[number]
+            if self._retired and not self.loans:
+                link.close()
+
+    def _next_number(self) -> int:
+        """Return the number of the next loan: 32 bits, not 0, and not that of one under way."""
+        while True:
+            self._last = self._last % 0xFFFFFFFF + 1
+            if self._last not in self.loans:
+                return self._last
+
+    def keep(self, shared: Shared, packet: Packet | None) -> None:
+        """Note whether the member still has its copy of the connection after this last packet of a loan."""
+        if self not in shared.holders:
+            return  # the client went away meanwhile, and the copy with it
+        kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
+        if kept and self._held > _MOST_HELD:
+            self.forget(shared.number)
+        elif kept:
+            return
+        else:
+            self._held -= 1
+        shared.holders.discard(self)
+
+    def forget(self, connection: int) -> None:
+        """Have the member close its copy of a connection."""
+        self._held -= 1
+        self.link.send(Close(connection))
+
+    def rest(self) -> None:
+        """Lend nothing on another connection for a moment."""
+        if not self.resting and not self.leaving:
+            self.resting = True
+            self._queue.loop.call_later(_LOOK_AGAIN, self._rested)
+
+    def _rested(self) -> None:
+        self.resting = False
+        if not self.leaving:
+            self._queue.wake()
+
+    def retire(self) -> None:
+        """Lend nothing more, and hang up when what was lent has come back."""
+        self.leaving = self._retired = True
+        if not self.loans:
+            self.link.close()
+
+    def _on_packet(self, packet: Packet, descriptor: int) -> None:
+        if descriptor >= 0:
+            os.close(descriptor)
+            raise PacketError("a member opens no connections")
+        if isinstance(packet, Leaving):
+            self.leaving = True
+        elif isinstance(packet, Data) and packet.loan in self.loans:
+            self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
+        elif isinstance(packet, (Done, GiveBack)):
+            done = self.loans.get(packet.loan)
+            if done is not None and not done.done():
+                done.set_result(packet)
+
+    def surplus(self, packet: Done) -> bytes:
+        """Return all the bytes that were read too far."""
+        early = self._early.pop(packet.loan, b"") if self._early else b""
+        return early + packet.surplus
+
+    def _on_lost(self) -> None:
+        self._queue.member_lost(self)
+        for done in self.loans.values():
+            if not done.done():
+                done.set_result(None)
+
+
+class TargetQueue:
+    """This process's one handle on a queue that it delegates to."""
+
+    def __init__(self, name: str, options: ServerOptions) -> None:
+        self.name = name
+        self.loop = asyncio.get_running_loop()
+        self._options = options
+        self._directory: QueueDirectory | None = None
+        self._members: dict[Path, _Member] = {}
+        self._watch: socket.socket | None = None
+        self._watch_path: Path | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._look: asyncio.TimerHandle | None = None
+        self.rules = 0
+
+    # -- members --------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Find the queue and its members; raises QueueError when there is no such queue, or it is not ours."""
+        if self._watch is not None:
+            return
+        directory = QueueDirectory(self.name)
+        if not directory.exists():
+            raise QueueError(f"no process holds queue {self.name!r}")
+        self._watch, self._watch_path = directory.bind_watch()
+        self._directory = directory
+        self.loop.add_reader(self._watch, self._on_poke)
+        self._look_for_members()
+
+    def _on_poke(self) -> None:
+        assert self._watch is not None
+        try:
+            while self._watch.recv(64):
+                pass
+        except BlockingIOError:
+            pass
+        self._look_for_members()
+
+    def _look_for_members(self) -> None:
+        assert self._directory is not None
+        for path in self._directory.members():
+            if path in self._members:
+                continue
+            sock = connect(path, KIND)
+            if sock is None:
+                continue
+            try:
+                member = _Member(self, path, sock)
+            except QueueError as error:
+                sock.close()
+                _log.error("queue %s: %s is not trusted: %s", self.name, path.name, error)
+            else:
+                if not member.link.closed:
+                    self._members[path] = member
+        if self._members:
+            self.wake()
+
+    def member_lost(self, member: _Member) -> None:
+        """Forget a member whose link is closed."""
+        if self._members.get(member.path) is member:
+            del self._members[member.path]
+
+    def _pick(self, shared: Shared) -> _Member | None:
+        """Return the member with the fewest requests, of equals one that has the connection already."""
+        best: _Member | None = None
+        fewest = 0
+        for member in self._members.values():
+            count = len(member.loans)
+            if member.leaving or (best is not None and count > fewest):
+                continue
+            if member.resting and member not in shared.holders:
+                continue
+            if best is None or count < fewest or member in shared.holders:
+                best, fewest = member, count
+        if best is not None and len(self._members) > 1 and best not in shared.holders:
+            # the next of equals is another one
+            self._members[best.path] = self._members.pop(best.path)
+        return best
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    async def lend(self, loan: Loan, prefix: str) -> Returned | Failure:
+        """Have a member answer the request; a Failure means that the connection is as it was."""
+        try:
+            return await self._lend(loan, prefix)
+        except (PacketError, OSError) as error:
+            return Failure(Reason.REQUEST_CREATION, str(error), error)
+        finally:
+            if not self.rules:
+                self.close()  # the last rule was closed meanwhile
+
+    async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
+        deadline = self.loop.time() + self._options.timeouts.request_queue
+        while True:
+            if loan.shared.lost:
+                return Failure(Reason.REQUEST_CANCELED, "the client went away")
+            member = self._pick(loan.shared)
+            if member is None:
+                failure = await self._wait(deadline, loan.shared)
+                if failure is not None:
+                    return failure
+                continue
+            packet = await member.lend(loan, prefix)
+            member.keep(loan.shared, packet)
+            if isinstance(packet, Done):
+                failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
+                return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
+                                member.surplus(packet), failure)  # fmt: skip
+            if packet is not None:
+                member.rest()
+                continue
+            if not loan.untouched():
+                why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
+                _log.warning("%s", why)
+                return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
+            _log.info("queue %s: process %d ended before it answered; the request goes to another",
+                      self.name, member.link.peer)  # fmt: skip
+
+    async def _wait(self, deadline: float, shared: Shared) -> Failure | None:
+        """Wait for a member; returns why there will be none."""
+        try:
+            self._open()
+            assert self._directory is not None
+            if self._pick(shared) is None and not self._directory.exists():
+                raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
+        except (QueueError, OSError) as error:
+            self.close()
+            return Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error)
+        if self._pick(shared) is not None:
+            return None
+        if len(self._waiting) >= self._options.request_queue_limit:
+            limit = self._options.request_queue_limit
+            return Failure(
+                Reason.NO_AVAILABLE_DESTINATIONS, f"queue {self.name} is full: {limit} requests wait"
+            )
+        remaining = deadline - self.loop.time()
+        if remaining <= 0:
+            return self._too_late()
+        ready = shared.waiting = self.loop.create_future()
+        self._waiting.append(ready)
+        self._arm()
+        timer = self.loop.call_later(remaining, _settle, ready)
+        try:
+            await ready
+        finally:
+            timer.cancel()
+            shared.waiting = None
+            if ready in self._waiting:
+                self._waiting.remove(ready)
+        if shared.lost:
+            return None
+        return self._too_late() if self.loop.time() >= deadline and self._pick(shared) is None else None
+
+    def _too_late(self) -> Failure:
+        seconds = self._options.timeouts.request_queue
+        return Failure(
+            Reason.NO_AVAILABLE_DESTINATIONS,
+            f"no process of queue {self.name} took the request in {seconds:g} s",
+        )
+
+    def wake(self) -> None:
+        """Let the requests that wait look for a member."""
+        while self._waiting:
+            _settle(self._waiting.popleft())
+
+    def _arm(self) -> None:
+        """Look again now and then while requests wait: a killed holder says no goodbye."""
+        if self._look is None:
+            self._look = self.loop.call_later(_LOOK_AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        if self._waiting and self._directory is not None:
+            self._look_for_members()
+            if not self._directory.exists():
+                self.wake()
+            else:
+                self._arm()
+
+    def close(self) -> None:
+        """Let go of the queue; requests that wait look for it anew, those lent come back when they are done."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if self._watch is not None:
+            self.loop.remove_reader(self._watch)
+            self._watch.close()
+            self._watch = None
+        if self._watch_path is not None:
+            self._watch_path.unlink(missing_ok=True)
+            self._watch_path = None
+            if self._directory is not None:
+                self._directory.clear()
+        members, self._members = self._members, {}
+        for member in members.values():
+            member.retire()
+        self.wake()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
