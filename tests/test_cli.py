@@ -206,3 +206,11 @@ def test_logging_is_as_it_was_afterwards(hostler):
     before = list(logger.handlers), logger.level
     hostler("check", "nowhere.json")
     assert (logger.handlers, logger.level) == before
+
+
+def test_several_prefixes_in_one_url_option_are_refused(hostler):
+    status, _, errors = hostler(
+        "serve", "worker_apps:app", "--url", "http://localhost:1/;http://localhost:2/"
+    )
+    assert status == 2
+    assert "give each its own --url" in errors

@@ -144,7 +144,7 @@ def _application(name: str) -> Application:
         return Application(load(name))
     except HostlerError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WorkerError(why(error)) from error
 
 
@@ -261,6 +261,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _prefix(text: str) -> str:
+    if ";" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is several prefixes; give each its own --url")
     try:
         UrlPrefix.parse(text)
     except HostlerError as error:

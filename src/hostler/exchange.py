@@ -77,6 +77,9 @@ class Stream(Protocol):
     def attach(self, pump: Pump) -> None:
         """Send the body to `pump`, what waits first, and tell it about the client from now on."""
 
+    def detach(self) -> None:
+        """Keep the body for the next pump: this one takes no more."""
+
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it and no byte of its body has come."""
 

@@ -207,6 +207,10 @@ class FakeStream:
         self._pump = pump
         self._flow()
 
+    def detach(self) -> None:
+        """Keep the body for the next pump."""
+        self._pump = None
+
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it."""
         if self._waits and not self.bytes_received:

@@ -80,7 +80,7 @@ def main(work: Work, report: Connection) -> None:
     try:
         app = Application(load(work.app))
         status = run_loop(lambda: _serve(app, work, report))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if report.closed:
             raise
         _log.info("%s cannot be served", work.app, exc_info=error)
@@ -159,7 +159,13 @@ def why(error: BaseException) -> str:
         return f"the application did not start: {_last_line(str(error))}"
     if isinstance(error, HostlerError):
         return (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return f"{_place(error)}{_last_line(''.join(traceback.format_exception_only(error)))}"
+    if isinstance(error, SystemExit):
+        return f"{_place(error)}the module ended the process (exit status {error.code})"
+    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    name = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: {name}: {error.msg}"
+    return f"{_place(error)}{name}: {said}" if said else f"{_place(error)}{name}"
 
 
 def _last_line(text: str) -> str:

@@ -602,6 +602,38 @@ async def test_a_post_of_whose_body_nothing_has_left_is_sent_again():
         assert there.connections == 2
 
 
+async def test_a_body_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch):
+    """The connection died behind the head; what the client sends until there is another one is for that one."""
+    connecting, go = asyncio.Event(), asyncio.Event()
+
+    async def script(peer):
+        await peer.head()
+        if peer.number == 0:
+            peer.send(OK)
+            await peer.head()
+            return
+        assert await peer.exactly(10) == b"0123456789"
+        peer.send(OK)
+
+    connect = hostler.client.pool.Pool._connect
+
+    async def slowly(pool):
+        connecting.set()
+        await go.wait()
+        return await connect(pool)
+
+    async with destination(script) as there, front(there.address) as proxy, proxy.connect() as client:
+        assert (await proxy.fetch()).body == b"ok"
+        monkeypatch.setattr(hostler.client.pool.Pool, "_connect", slowly)
+        client.send(proxy.request("POST", "/", "Content-Length: 10\r\n"))
+        await connecting.wait()
+        client.send(b"01234")
+        await until(lambda: proxy.seen[-1].stream._waiting)
+        go.set()
+        client.send(b"56789")
+        assert (await client.answer()).body == b"ok"
+
+
 # -- destinations that break ----------------------------------------------------------------------------------------
 
 

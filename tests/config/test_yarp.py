@@ -749,3 +749,21 @@ class TestWhatCanBeRead:
         with pytest.raises(ConfigError) as caught:
             yarp.loads('{"ReverseProxy": []}'.replace("[]", "[1]"))
         assert caught.value.rest == Config()
+
+    def test_of_a_document_with_repeated_keys_the_first_of_each(self):
+        with pytest.raises(ConfigError) as caught:
+            yarp.loads(
+                """{"ReverseProxy": {"Routes": {"a": {"ClusterId": "c", "Match": {"Path": "/a"}}, "A": {"Ordr": 1}},
+                "Clusters": {"c": {"Ballance": "x"}}}}"""
+            )
+        assert [problem.path for problem in caught.value.problems] == ["Routes.A", "Clusters.c.Ballance"]
+        assert [route.id for route in caught.value.rest.routes] == ["a"]
+
+    @pytest.mark.parametrize("value", ["null", "[]", "{}"])
+    def test_an_unknown_key_is_reported_even_when_it_says_nothing(self, value):
+        with pytest.raises(ConfigError, match="did you mean Transforms"):
+            yarp.loads(
+                '{"ReverseProxy": {"Routes": {"a": {"Match": {"Path": "/"}, "Transformss": VALUE}}}}'.replace(
+                    "VALUE", value
+                )
+            )

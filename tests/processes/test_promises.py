@@ -175,3 +175,18 @@ async def test_a_document_with_three_clusters_runs_as_it_is(tmp_path):
             assert await ask("/reports/today") not in turns
             assert (await http.get(f"{url}/shop/seven")).status_code == 404
             assert (await http.delete(f"{url}/shop/7")).status_code == 405
+
+
+async def test_a_request_that_ends_worker_after_worker_is_given_up(tmp_path):
+    async with (
+        hostler(
+            "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "2", "--verbose"
+        ) as workers,
+        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        client() as http,
+    ):
+        url = await proxy.url()
+        await workers.says("serving queue TestHttpSysQueue with 2 workers")
+        assert (await http.post(f"{url}/die", content=b"body")).status_code == 502
+        assert (await http.get(f"{url}/who")).status_code == 200
+        assert "5 processes of queue TestHttpSysQueue ended with this request in their hands" in proxy.errors

@@ -11,7 +11,7 @@ import hostler
 
 
 async def app(scope, receive, send):
-    """Say which process answers; /wait: once the file RELEASE exists."""
+    """Say which process answers; /wait: once the file RELEASE exists; /die: end instead."""
     if scope["type"] != "http":
         raise NotImplementedError
     received = 0
@@ -26,6 +26,8 @@ async def app(scope, receive, send):
         release = Path(os.environ["RELEASE"])
         while not release.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
             await asyncio.sleep(0.01)
+    if scope["path"].endswith("/die"):
+        os._exit(1)
     answer = b"%d %d" % (os.getpid(), received)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": answer})

@@ -178,7 +178,7 @@ class Transfer:
     def broken(self, error: ProtocolError) -> None:
         """Give up on a destination that does not speak HTTP."""
         reason = Reason.RESPONSE_BODY_DESTINATION if self._answered else Reason.REQUEST
-        self._finish(Failure(reason, str(error), error))
+        self._finish(Failure(reason, f"the destination's answer is not HTTP/1.1: {error}", error))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that the destination is gone."""
@@ -221,5 +221,7 @@ class Transfer:
     def _finish(self, result: Failure | None, *, close: bool = True) -> None:
         if not self.done.done():
             self.done.set_result(result)
+            if result is RETRY:
+                self.stream.detach()
             if close:
                 self._connection.close(flush=result is None)

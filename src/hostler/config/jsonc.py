@@ -11,7 +11,7 @@ from hostler.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["parse_json"]
+__all__ = ["parse_json", "read_json"]
 
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _COMMENT = re.compile(rf"{_STRING}|(?P<line>//[^\n\r]*+)|(?P<block>/\*.*?\*/)|(?P<open>/\*)", re.DOTALL)
@@ -19,9 +19,18 @@ _TRAILING_COMMA = re.compile(rf"{_STRING}|(?P<not_after_a_value>[\[{{,:]\s*+)?,(
 
 
 def parse_json(text: str) -> object:
+    """Read JSON as `read_json` does; raises `ConfigError` for repeated keys too."""
+    document, repeated = read_json(text)
+    if repeated:
+        raise ConfigError(repeated)
+    return document
+
+
+def read_json(text: str) -> tuple[object, list[Problem]]:
     """Read JSON that may have `//` and `/* */` comments, trailing commas and a byte order mark.
 
-    Keys of one object must differ in more than case. Raises `ConfigError` with the line and column of a mistake.
+    Keys of one object must differ in more than case: of those that do not, the first counts, and the others are the
+    problems that are returned. Raises `ConfigError` with the line and column of any other mistake.
     """
     plain = _plain_json(text.removeprefix("\ufeff"))
     repeated: list[tuple[dict[str, object], str]] = []
@@ -43,9 +52,7 @@ def parse_json(text: str) -> object:
         raise _not_json(plain, error.pos, error.msg) from error
     except (ValueError, RecursionError) as error:
         raise ConfigError([Problem("", f"the document is not JSON that can be read: {error}")]) from error
-    if repeated:
-        raise ConfigError(_repeated_keys(document, repeated))
-    return document
+    return document, list(_repeated_keys(document, repeated))
 
 
 def _plain_json(text: str) -> str:

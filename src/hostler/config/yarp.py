@@ -24,7 +24,7 @@ from cattrs import BaseValidationError, ClassValidationError, Converter, Iterabl
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from hostler.config.jsonc import parse_json
+from hostler.config.jsonc import read_json
 from hostler.config.model import (
     METADATA_KEYS,
     Cluster,
@@ -62,19 +62,21 @@ def load_file(path: str | os.PathLike[str]) -> Config:
 
 def loads(text: str) -> Config:
     """Read a YARP document from its text. Raises `ConfigError`."""
-    return load(parse_json(text))
+    document, repeated = read_json(text)
+    return load(document, repeated)
 
 
-def load(document: object) -> Config:
+def load(document: object, known: Iterable[Problem] = ()) -> Config:
     """Build the configuration that a parsed document says. Raises `ConfigError` with every problem in it.
 
-    Sections that are not ours (Logging, AllowedHosts, Kestrel, ...) are left alone.
+    Sections that are not ours (Logging, AllowedHosts, Kestrel, ...) are left alone. `known` are problems of the
+    document's text, to be raised with the others.
     """
     if not isinstance(document, dict):
         message = f'{_shown(document)} is not a YARP document; expected {{"ReverseProxy": {{...}}}}'
         raise ConfigError([Problem("", message)])
     parts = {key.lower(): value for key, value in document.items() if value not in _ABSENT}
-    problems = list(_misplaced(document, parts))
+    problems = [*known, *_misplaced(document, parts)]
     urls: tuple[str, ...] = ()
     try:
         urls = _urls(parts.get("urls", ""))
@@ -199,7 +201,7 @@ def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
             label = accepted.get(key.lower(), key)
             if label in known or label not in accepted.values():
                 failures.append(_refused(cls, label, accepted))
-            else:
+            elif item not in _ABSENT:
                 known[label] = item
             order.setdefault(label, len(order))
         made = None
@@ -223,15 +225,15 @@ _ABSENT: tuple[object, ...] = (None, [], {})
 
 
 def _members(cls: type, value: object) -> Iterator[tuple[str, object]]:
-    """List what an object says: null and empty are absent, a route's `Match` is opened."""
+    """List what an object says; a route's `Match` is opened."""
     if not isinstance(value, dict):
         raise ValueError(f"{_shown(value)} is not an object; write {{...}}")  # noqa: TRY004 - one kind for all
     for key, item in value.items():
-        if item in _ABSENT:
-            continue
-        if cls is Route and key.lower() == "match" and isinstance(item, dict):
-            yield from ((f"Match:{inner}", part) for inner, part in item.items() if part not in _ABSENT)
-        else:
+        if cls is not Route or key.lower() != "match":
+            yield key, item
+        elif isinstance(item, dict):
+            yield from ((f"Match:{inner}", part) for inner, part in item.items())
+        elif item not in _ABSENT:
             yield key, item
 
 

@@ -29,6 +29,9 @@ class Timeouts:
     idle_connection: float = _seconds(120.0)
     """For the next request on a connection (IdleConnection)."""
 
+    half_closed: float = _seconds(10.0)
+    """For an answer to begin once the client has said that it sends no more: most that do are gone, few still wait."""
+
     send: float = _seconds(120.0)
     """For a client that takes nothing to take something."""
 

@@ -60,7 +60,10 @@ def _broken(exchange: Exchange, error: BaseException) -> Outcome:
     """Sum up an exchange that ended with an exception: whoever called will answer 500 if a client still waits."""
     stream = exchange.stream
     if not isinstance(error, Exception) or (stream.closed and not stream.started):
-        return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED, repr(error), error))
+        detail = (
+            "it was stopped before it was over" if isinstance(error, asyncio.CancelledError) else repr(error)
+        )
+        return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED, detail, error))
     outcome = exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
     if not stream.started:
         outcome.status = 500

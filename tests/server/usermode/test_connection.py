@@ -704,3 +704,56 @@ async def test_phases_are_left_in_order():
         assert connection.phase is Phase.HEAD
         client.close()
         await eventually(lambda: connection.phase is Phase.CLOSED)
+
+
+# -- clients that are gone --------------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_closed_its_side_is_given_up_when_no_answer_begins():
+    told = asyncio.get_running_loop().create_future()
+
+    async def handler(exchange):
+        await exchange.channel().disconnected()
+        told.set_result(exchange.stream.closed)
+        return exchange.outcome(Kind.FAILED)
+
+    async with connected(handler, settings=options(half_closed=0.05)) as client:
+        await client.send(request("GET", "/"))
+        client.shut()
+        async with asyncio.timeout(5):
+            assert await told
+
+
+async def test_an_answer_that_has_begun_goes_on_for_a_client_that_closed_its_side():
+    done = asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.start(200)
+        await exchange.write(b"first ")
+        await done.wait()
+        await exchange.write(b"second")
+        return await exchange.end()
+
+    async with connected(handler, settings=options(half_closed=0.01)) as client:
+        await client.send(request("GET", "/"))
+        client.shut()
+        asyncio.get_running_loop().call_later(0.1, done.set)
+        assert (await client.answer()).body == b"first second"
+
+
+async def test_what_follows_a_body_that_nobody_read_is_answered_for_a_client_that_sends_no_more():
+    go = asyncio.Event()
+
+    async def handler(exchange):
+        await go.wait()
+        return await exchange.respond(200, exchange.path)
+
+    async with connected(handler) as client:
+        await client.send(request("POST", "/1", body=b"unread") + request("GET", "/2"))
+        client.shut()
+        await eventually(
+            lambda: all(connection.half_closed for connection in client.server._host.connections)
+        )
+        go.set()
+        assert (await client.answer()).body == b"/1"
+        assert (await client.answer()).body == b"/2"

@@ -196,6 +196,8 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         stream = ClientStream(self, request, reader.head, reader.rest)
         exchange.stream = self._stream = stream
+        if self.half_closed:
+            stream.received_eof()
         if self.extra_headers is not None:
             exchange.on_response(self.extra_headers_added)
         stream.task = self.host.spawn(self._serve(exchange, stream))
@@ -290,11 +292,13 @@ class Connection(asyncio.Protocol):
         """Go on after a complete response."""
         if self._stream is not stream:
             return
-        if not stream.body.done and reusable and not self.half_closed:
+        if not stream.body.done and reusable and self.phase is not Phase.DRAIN:
             self.phase = Phase.DRAIN
             self.deadline.set(self.host.options.timeouts.drain_entity_body)
             self.resume_reading()
             stream.drain()
+            if self.half_closed and self.phase is Phase.DRAIN and self._stream is stream:
+                self.finished(stream, reusable=False)  # the rest of the body will never come
             return
         self._stream = None
         if self.lease is not None:
@@ -483,7 +487,7 @@ class Connection(asyncio.Protocol):
         if self.phase is Phase.HEAD and self._reader.begun:
             self.refuse(408, "the request's head did not come in time")
         elif self.phase is Phase.EXCHANGE and self._stream is not None:
-            self._stream.body_timed_out()
+            self._stream.timed_out()
         elif self.phase is Phase.LINGER and self.transport.get_write_buffer_size():
             self.deadline.set(_LINGER)
         elif self.phase is Phase.HEAD and self._surplus:

@@ -99,15 +99,20 @@ class ClientStream:
             pump.pause()
         waiting, self._waiting = self._waiting, b""
         if self.body.done:
-            self.rest = self.rest or waiting
-            pump.feed_end([])
+            self.rest += waiting
+            pump.feed_end(list(self.body.trailers))
         else:
+            self._paused = False
             self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
             self._connection.resume_reading()
             if waiting:
                 self._decode(waiting)
-            if self._connection.half_closed and not self.body.done:
+            if self._connection.half_closed and not self.closed:
                 self.received_eof()
+
+    def detach(self) -> None:
+        """Keep the body for the next pump."""
+        self._pump = None
 
     def received(self, data: bytes) -> None:
         """Take bytes from the connection."""
@@ -166,12 +171,17 @@ class ClientStream:
         if self._tunnel:
             assert self._pump is not None
             self._pump.feed_end([])
-        elif not self.body.done and self._pump is not None:
+        elif self.body.done:
+            self._connection.deadline.set(self._connection.host.options.timeouts.half_closed)
+        elif self._pump is not None:
             self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body ends before its length"))
 
-    def body_timed_out(self) -> None:
-        """Learn that the client stalled in the middle of its body."""
-        self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body stalled", status=408))
+    def timed_out(self) -> None:
+        """Learn that the client stalled in the middle of its body, or closed its side and has no answer yet."""
+        if not self.body.done:
+            self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body stalled", status=408))
+        elif not self.started:
+            self._connection.abort()
 
     def drain(self) -> None:
         """Read over what is left of the body, after the response."""

@@ -47,6 +47,9 @@ __all__ = ["TargetQueue"]
 
 _log = logging.getLogger("hostler.queues")
 _LOOK_AGAIN: Final = 1.0
+_MOST_DEATHS: Final = 5
+"""Processes that may end with a request in their hands; after that nobody doubts whose fault it is: 502."""
+
 _MOST_HELD: Final = 512
 """Connections that a member holds a copy of between requests; more are opened for each request anew."""
 
@@ -253,6 +256,7 @@ class TargetQueue:
 
     async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         deadline = self.loop.time() + self._options.timeouts.request_queue
+        deaths = 0
         while True:
             if loan.shared.lost:
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
@@ -275,6 +279,10 @@ class TargetQueue:
                 why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
                 _log.warning("%s", why)
                 return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
+            deaths += 1
+            if deaths == _MOST_DEATHS:
+                why = f"{deaths} processes of queue {self.name} ended with this request in their hands"
+                return Failure(Reason.REQUEST, why)
             _log.info("queue %s: process %d ended before it answered; the request goes to another",
                       self.name, member.link.peer)  # fmt: skip
 
