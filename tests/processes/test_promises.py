@@ -187,6 +187,6 @@ async def test_a_request_that_ends_worker_after_worker_is_given_up(tmp_path):
     ):
         url = await proxy.url()
         await workers.says("serving queue TestHttpSysQueue with 2 workers")
-        assert (await http.post(f"{url}/die", content=b"body")).status_code == 502
+        assert (await http.get(f"{url}/die")).status_code == 502
         assert (await http.get(f"{url}/who")).status_code == 200
         assert "5 processes of queue TestHttpSysQueue ended with this request in their hands" in proxy.errors

@@ -203,10 +203,28 @@ async def test_an_application_that_cannot_be_imported(workers, tmp_path):
 
 
 async def test_a_worker_that_ends_while_it_starts(tmp_path):
-    (tmp_path / "leaving_shop.py").write_text("raise SystemExit(7)\n")
+    (tmp_path / "leaving_shop.py").write_text("import os\nos._exit(7)\n")
     async with hostler("serve", "leaving_shop:app", "--app-dir", tmp_path, "--url", LOCAL) as server:
         assert await server.ends() == 1
         assert server.errors.endswith("ended with exit status 7 before it was ready")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import sys\nsys.exit(0)\n", "line 2: the module ended the process (exit status 0)"),
+        ("def broken(:\n", "line 1: SyntaxError: invalid syntax"),
+        ("raise RuntimeError('boom\\nsecond')\n", "line 1: RuntimeError: boom second"),
+    ],
+)
+async def test_what_a_module_does_instead_of_being_imported(workers, source, said, tmp_path):
+    (tmp_path / "odd_shop.py").write_text(source)
+    async with hostler(
+        "serve", "odd_shop:app", "--app-dir", tmp_path, "--url", LOCAL, "--workers", workers
+    ) as server:
+        assert await server.ends() == 1
+        assert server.errors.endswith(f"odd_shop.py, {said}")
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -139,7 +139,7 @@ async def test_what_breaks_in_its_answer_keeps_its_status(case):
 
 async def test_what_is_cancelled_has_no_status(case):
     line = await line_of(case, Breaking(asyncio.CancelledError()))
-    assert line.startswith("- failed (RequestCanceled: CancelledError()), 0 B in, 0 B out")
+    assert line.startswith("- failed (RequestCanceled: it was stopped before it was over), 0 B in, 0 B out")
 
 
 async def test_a_client_that_went_away_gets_no_500(case):

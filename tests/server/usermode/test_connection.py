@@ -748,12 +748,10 @@ async def test_what_follows_a_body_that_nobody_read_is_answered_for_a_client_tha
         await go.wait()
         return await exchange.respond(200, exchange.path)
 
-    async with connected(handler) as client:
+    async with serving(handler) as server, await Client.connect(server.port) as client:
         await client.send(request("POST", "/1", body=b"unread") + request("GET", "/2"))
         client.shut()
-        await eventually(
-            lambda: all(connection.half_closed for connection in client.server._host.connections)
-        )
+        await eventually(lambda: all(connection.half_closed for connection in server._host.connections))
         go.set()
         assert (await client.answer()).body == b"/1"
         assert (await client.answer()).body == b"/2"
