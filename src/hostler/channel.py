@@ -73,6 +73,9 @@ class Channel:
                 self._drain.set_result(None)
             self._drain = None
 
+    def going_away(self) -> None:
+        """Let the coroutine finish what it does."""
+
     # -- coroutines -----------------------------------------------------------------------------------------------
 
     async def receive(self) -> bytes:

@@ -51,6 +51,9 @@ class Pump(Protocol):
     def resume(self) -> None:
         """Go on producing."""
 
+    def going_away(self) -> None:
+        """Learn that the server stops; whoever would go on for long comes to an end."""
+
 
 class Stream(Protocol):
     """One request and its response, as a server holds them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,7 +12,8 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from wire_peers import proxied
 
-from hostler import HttpRequest
+from hostler import Cluster, HttpRequest, Proxy, Route, queue, serving
+from hostler.asgi import Application
 
 
 @asynccontextmanager
@@ -181,3 +183,32 @@ async def test_fifty_at_once():
 
     async with through_a_proxy(echo) as url:
         await asyncio.gather(*[talk(url, number) for number in range(50)])
+
+
+@pytest.mark.parametrize("delegated", [False, True])
+async def test_a_server_that_stops_says_so_and_does_not_wait(delegated, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
+    told = asyncio.get_running_loop().create_future()
+
+    async def app(scope, receive, send):
+        if scope["type"] != "websocket":
+            raise NotImplementedError
+        await receive()
+        await send({"type": "websocket.accept"})
+        told.set_result(await receive())
+
+    proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [queue("going", "http://*:80/")])])
+    async with contextlib.AsyncExitStack() as stack:
+        ends = await stack.enter_async_context(contextlib.AsyncExitStack())
+        worker = await ends.enter_async_context(
+            serving(Application(app), queue="going" if delegated else None, grace=60)
+        )
+        front = await stack.enter_async_context(serving(proxy, grace=60)) if delegated else worker
+        url = front.url.replace("http", "ws", 1)
+        socket = await stack.enter_async_context(connect(url, proxy=None))
+        async with asyncio.timeout(10):
+            await ends.aclose()
+            with pytest.raises(ConnectionClosed) as caught:
+                await socket.recv()
+        assert caught.value.rcvd.code == 1012
+        assert (await told)["code"] == 1012

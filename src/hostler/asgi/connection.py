@@ -160,6 +160,11 @@ class Connection:
         self.disconnect = (code, reason)
         self._advance(protocol)
 
+    def going_away(self) -> None:
+        """Close with 1012, Service Restart: the server stops, and the client may connect anew."""
+        self.close(1012)
+        self._wake()
+
     def release(self) -> None:
         """Let go of the timers; nobody waits for this connection any more."""
         for timer in (self._keepalive, self._closing):

@@ -128,6 +128,9 @@ class Transfer:
         if not transport.is_closing():
             transport.resume_reading()
 
+    def going_away(self) -> None:
+        """Let the exchange finish: what flows here is not ours to end."""
+
     # -- what the destination does --------------------------------------------------------------------------------
 
     def answered(self, response: Response, data: bytes) -> None:

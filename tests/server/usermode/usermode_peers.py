@@ -238,6 +238,9 @@ class RecordingPump:
         self.resumes += 1
         self.changed.set()
 
+    def going_away(self):
+        self.changed.set()
+
     async def until(self, predicate):
         async with asyncio.timeout(10):
             while not predicate(self):

@@ -419,6 +419,8 @@ class Connection(asyncio.Protocol):
         """
         if self.phase is Phase.HEAD and not self._reader.begun:
             self.deadline.set(_LAST_CALL)
+        elif self._stream is not None:
+            self._stream.going_away()
 
     def stop_now(self) -> None:
         """Close, whatever is under way (the server's patience is over)."""

@@ -383,6 +383,11 @@ class ClientStream:
         if self._pump is not None:
             self._pump.resume()
 
+    def going_away(self) -> None:
+        """Tell whoever answers that the server stops."""
+        if self._pump is not None:
+            self._pump.going_away()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that the connection is gone."""
         if self.closed:
