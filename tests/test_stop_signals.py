@@ -10,7 +10,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from hostler.server.prefix import UrlPrefix
-from hostler.serving import run_loop, run_until_stopped, stop_signal, stop_signals
+from hostler.serving import run_loop, run_until_stopped, stop_signals
 
 
 def kill(number):
@@ -55,15 +55,6 @@ async def test_handlers_are_as_they_were_afterwards():
         stop.request()
         await checkpoint()
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-async def test_stop_signal_waits():
-    async with anyio.create_task_group() as group:
-        with anyio.fail_after(5):
-            group.start_soon(stop_signal)
-            while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                await checkpoint()
-            kill(signal.SIGTERM)
 
 
 def test_a_handler_runs_until_it_is_stopped(capsys):

@@ -40,7 +40,6 @@ __all__ = [
     "run_loop",
     "run_until_stopped",
     "serving",
-    "stop_signal",
     "stop_signals",
     "write_out",
 ]
@@ -173,12 +172,6 @@ def on_signals(numbers: Iterable[signal.Signals], callback: Callable[[int], obje
         finally:
             for number in handled:
                 loop.remove_signal_handler(number)
-
-
-async def stop_signal() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    with stop_signals() as stop:
-        await stop.wait()
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:

@@ -190,3 +190,44 @@ async def test_a_request_that_ends_worker_after_worker_is_given_up(tmp_path):
         assert (await http.get(f"{url}/die")).status_code == 502
         assert (await http.get(f"{url}/who")).status_code == 200
         assert "5 processes of queue TestHttpSysQueue ended with this request in their hands" in proxy.errors
+
+
+def forwarded(tmp_path, address):
+    return document(
+        tmp_path,
+        """
+        {"ReverseProxy": {
+          "Routes": {"r": {"ClusterId": "c", "Match": {"Path": "/{**rest}"}}},
+          "Clusters": {"c": {"Destinations": {"d": {"Address": ADDRESS}}}}
+        }}
+        """.replace("ADDRESS", json.dumps(address)),
+    )
+
+
+@pytest.mark.parametrize("when", ["idle", "before the first byte", "in the middle of the body"])
+async def test_a_destination_that_is_killed_costs_its_own_exchange_and_no_other(when, tmp_path):
+    async with hostler("serve", "worker_apps:app", "--url", LOCAL, "--workers", "0") as destination:
+        address = await destination.url()
+        async with hostler("run", forwarded(tmp_path, address), "--url", LOCAL) as proxy, client() as http:
+            url = await proxy.url()
+            assert (await http.get(f"{url}/who")).status_code == 200
+            if when == "before the first byte":
+                request = asyncio.create_task(http.get(f"{url}/wait"))
+                await destination.says("waiting", "err")
+                destination.kill()
+                assert (await request).status_code == 502
+            elif when == "in the middle of the body":
+                async with http.stream("GET", f"{url}/half") as response:
+                    assert response.status_code == 200
+                    pieces = response.aiter_raw()
+                    assert await anext(pieces) == b"half "
+                    destination.kill()
+                    with pytest.raises(httpx.TransportError):
+                        await anext(pieces)
+            else:
+                destination.kill()
+            await destination.ends()
+            assert (await http.get(f"{url}/who")).status_code == 502
+            async with hostler("serve", "worker_apps:app", "--url", address, "--workers", "0") as again:
+                await again.url()
+                assert (await http.get(f"{url}/who")).status_code == 200

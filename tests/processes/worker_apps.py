@@ -11,7 +11,7 @@ import hostler
 
 
 async def app(scope, receive, send):
-    """Say which process answers; /wait: once the file RELEASE exists; /die: end instead."""
+    """Say which process answers; /wait: once the file RELEASE exists; /die: end instead; /half: half of it."""
     if scope["type"] != "http":
         raise NotImplementedError
     received = 0
@@ -26,6 +26,10 @@ async def app(scope, receive, send):
         release = Path(os.environ["RELEASE"])
         while not release.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
             await asyncio.sleep(0.01)
+    if scope["path"].endswith("/half"):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+        await send({"type": "http.response.body", "body": b"half ", "more_body": True})
+        await asyncio.Event().wait()
     if scope["path"].endswith("/die"):
         os._exit(1)
     answer = b"%d %d" % (os.getpid(), received)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.config.model import Route
+from hostler.routing import table as table_module
 from hostler.routing.table import Match, Miss, MissKind, Table
 from hostler.routing.template import Template, TemplateError
 
@@ -237,3 +238,28 @@ def test_the_table_agrees_with_its_templates_one_by_one(templates, path):
         assert fitting[0][0] == fitting[1][0]
     else:
         assert found.kind is NOT_FOUND
+
+
+def test_ten_thousand_routes_are_not_looked_at_one_by_one(monkeypatch):
+    table = Table(
+        route(path, f"{number}{path}", hosts=hosts)
+        for number in range(2500)
+        for hosts in ((), (f"shop{number}.example.com",))
+        for path in (f"/section{number}/items/{{id:int}}", f"/section{number}/{{**rest}}")
+    )
+    looked_at = []
+    accept = table_module._Candidate.accept
+
+    def counted(candidate, pieces, end):
+        looked_at.append(candidate)
+        return accept(candidate, pieces, end)
+
+    monkeypatch.setattr(table_module._Candidate, "accept", counted)
+    for number in (0, 1234, 2499):
+        for host in ("example.com", f"shop{number}.example.com"):
+            looked_at.clear()
+            found = table.find("GET", host, 80, f"/section{number}/items/7")
+            assert found.route.path == f"/section{number}/items/{{id:int}}"
+            assert found.route.hosts == (() if host == "example.com" else (host,))
+            assert len(looked_at) <= 4
+    assert isinstance(table.find("GET", "example.com", 80, "/section2500/items/7"), Miss)

@@ -11,19 +11,11 @@ from hostler.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["parse_json", "read_json"]
+__all__ = ["read_json"]
 
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _COMMENT = re.compile(rf"{_STRING}|(?P<line>//[^\n\r]*+)|(?P<block>/\*.*?\*/)|(?P<open>/\*)", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"{_STRING}|(?P<not_after_a_value>[\[{{,:]\s*+)?,(?=\s*+[\]}}])", re.DOTALL)
-
-
-def parse_json(text: str) -> object:
-    """Read JSON as `read_json` does; raises `ConfigError` for repeated keys too."""
-    document, repeated = read_json(text)
-    if repeated:
-        raise ConfigError(repeated)
-    return document
 
 
 def read_json(text: str) -> tuple[object, list[Problem]]:
