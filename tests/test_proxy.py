@@ -26,9 +26,11 @@ from hostler import (
     QueueMode,
     Route,
     SessionAffinity,
+    UnsupportedError,
     serving,
 )
 from hostler.fleet import Health
+from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 
 
@@ -395,6 +397,27 @@ async def test_rules_are_opened_and_closed_with_the_configuration():
             assert destination.rule is None
             assert (await client.get("/a")).status_code == 503
             assert (await client.get("/b")).text == "worker b"
+
+
+async def test_a_configuration_that_the_server_cannot_delegate_for_changes_nothing(monkeypatch):
+    def refuse(self, queue, prefix):
+        if queue == "b":
+            raise UnsupportedError("no delegation here")
+        return opened(self, queue, prefix)
+
+    opened = UserModeServer.open_rule
+    monkeypatch.setattr(UserModeServer, "open_rule", refuse)
+    queues = {name: Cluster(name, [hostler.queue(name, "http://*:80/")]) for name in "ab"}
+    async with serving(naming("worker a"), [], queue="a"), serving(naming("forwarded")) as there:
+        before = Config([EVERYTHING], [Cluster("c", {"d": there.url})])
+        proxy = Proxy.from_config(before)
+        async with running(proxy) as client:
+            with pytest.raises(UnsupportedError, match="no delegation here"):
+                proxy.update(Config([Route("/", "a")], list(queues.values())))
+            assert (await client.get("/")).text == "forwarded"
+            assert proxy.config.routes == before.routes
+            proxy.update(Config([Route("/", "a")], [queues["a"]]))
+            assert (await client.get("/")).text == "worker a"
 
 
 async def test_a_destination_may_become_a_queue_and_back():

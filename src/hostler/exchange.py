@@ -8,9 +8,11 @@ direction. Coroutines use the methods of `Exchange`, which put a `Channel` (a Pu
 
 from __future__ import annotations
 
+import asyncio
 import enum
+import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from attrs import define, frozen
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Route
     from hostler.fleet import LiveCluster, LiveDestination
+    from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
 
@@ -105,6 +108,13 @@ class Stream(Protocol):
     def write(self, data: bytes) -> None:
         """Send a piece of the body; never blocks, `Pump.pause` says when it is too much."""
 
+    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
+        """Have the system send a part of a file as a piece of the body; False where that cannot be done.
+
+        The file may be closed when this returns. It may block like a read that the system has in its cache.
+        """
+        ...
+
     def end(self, trailers: RawHeaders | None = None) -> None:
         """Finish the body, with trailers where the client can take them (after 101: half-close)."""
 
@@ -158,6 +168,7 @@ else:
 
 
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
+_FILE_PIECE: Final = 1 << 18
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
@@ -178,6 +189,12 @@ class Exchange:
 
     destination: LiveDestination | None = None
     """Where it went; set by whoever sends it there."""
+
+    tls: Tls | None = None
+    """How the request was encrypted, where the server itself has TLS: HTTP.sys."""
+
+    authenticated: Authenticated | None = None
+    """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
 
     _on_response: list[Callable[[RawHeaders], None]] | None = None
     _channel: Channel | None = None
@@ -302,6 +319,28 @@ class Exchange:
         if self._channel is not None and self._channel.paused:
             await self._channel.drained()
 
+    async def write_file(self, file: BinaryIO, offset: int = 0, length: int | None = None) -> None:
+        """Send a part of a file, to its end unless `length` is given, as a piece of the response's body.
+
+        HTTP.sys sends it without a byte passing through this process (HttpDataChunkFromFileHandle). `file` is a real
+        file that nobody else reads meanwhile. Raises ValueError when it has fewer bytes than `length` asks for.
+        """
+        size = os.fstat(file.fileno()).st_size
+        if length is None:
+            length = max(0, size - offset)
+        if offset < 0 or length < 0 or offset + length > size:
+            raise ValueError(f"bytes {offset} to {offset + length} of a file that has {size}")
+        if self.stream.write_file(file, offset, length):
+            if self._channel is not None and self._channel.paused:
+                await self._channel.drained()
+            return
+        while length:
+            piece = await asyncio.to_thread(_read_at, file, offset, min(length, _FILE_PIECE))
+            if not piece:
+                raise ValueError(f"the file ended {length} bytes early")
+            await self.write(piece)
+            offset, length = offset + len(piece), length - len(piece)
+
     async def end(self, trailers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Outcome:
         """Finish the response."""
         self.finish(Headers.of(trailers).raw)
@@ -401,6 +440,11 @@ class Exchange:
         return Outcome(
             kind, result.status, rule.queue, result.bytes_received, result.bytes_sent, result.failure
         )
+
+
+def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
 
 
 def unanswered(exchange: Exchange) -> Awaitable[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, frozen
@@ -12,7 +12,7 @@ from attrs import define, frozen
 from hostler.config.check import check
 from hostler.config.model import Config
 from hostler.config.source import FileSource
-from hostler.errors import ConfigError, Failure, Reason
+from hostler.errors import ConfigError, Failure, HostlerError, Reason
 from hostler.fleet import Fleet
 from hostler.pipeline import compose, lifespans
 from hostler.policies import Policies, make_sender
@@ -22,7 +22,7 @@ from hostler.stages import affinity, balance, delegate, forward, passive_health
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Awaitable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 
     from hostler.config.model import Cluster, Route
     from hostler.errors import Problem
@@ -153,13 +153,29 @@ class Proxy:
     def update(self, config: Config) -> None:
         """Put another configuration in force, whole; exchanges under way keep the one that they began with.
 
-        Destinations that are in both, by id, keep their health and counts. Raises ConfigError with every problem;
-        then nothing has changed.
+        Destinations that are in both, by id, keep their health and counts. Raises ConfigError with every problem, and
+        UnsupportedError when it delegates and the server cannot; then nothing has changed.
         """
         problems = find_problems(config, self._policies)
         if problems:
             raise ConfigError(problems)
         table = Table(config.routes)
+        with self._rules_for(config):
+            self._apply(config, table)
+
+    @contextmanager
+    def _rules_for(self, config: Config) -> Iterator[None]:
+        """Have the rules that a configuration needs open meanwhile; what a server refuses is refused before a change."""
+        with ExitStack() as stack:
+            if self._server is not None:
+                for cluster in config.clusters:
+                    for destination in cluster.destinations:
+                        if destination.queue is not None:
+                            rule = self._server.open_rule(destination.queue, destination.address)
+                            stack.callback(self._server.close_rule, rule)
+            yield
+
+    def _apply(self, config: Config, table: Table) -> None:
         before = {id(cluster.equipment.sender): cluster.equipment.sender for cluster in self._fleet}
         self._fleet.apply(config.clusters, self._policies.equip)
         for cluster in self._fleet:
@@ -286,7 +302,7 @@ class Proxy:
         async for _ in source.changes():
             try:
                 self.update(load_config(source, self._policies))
-            except (OSError, ConfigError) as error:
+            except (OSError, HostlerError) as error:
                 _log.error(
                     "%s is not used, the configuration before it stays in force:\n%s", source.path, error
                 )

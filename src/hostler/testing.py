@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from attrs import define, field
 
@@ -251,6 +251,10 @@ class FakeStream:
             raise RuntimeError("a body needs a head before it")
         self.bytes_sent += len(data)
         self.response.body += data
+
+    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
+        """Leave files to whoever reads them."""
+        return False
 
     def end(self, trailers: RawHeaders | None = None) -> None:
         """Finish the response; a RuntimeError before the head."""

@@ -124,6 +124,14 @@ async def test_an_exchange(case):
     assert (here.connection.transfer, here.connection.closed) == (None, False)
 
 
+async def test_an_event_loop_may_hand_over_bytearrays(case):
+    """As the Proactor loop of Python 3.11 does."""
+    here = case()
+    for data in (OK, b"ok"):
+        here.receive(bytearray(data))
+    assert (here.done.result(), here.response.body) == (None, b"ok")
+
+
 @pytest.mark.parametrize("cut", range(1, 90, 7))
 async def test_how_an_answer_is_cut_does_not_change_it(case, cut):
     whole = (

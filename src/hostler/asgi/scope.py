@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
     from hostler.asgi.messages import Scope
     from hostler.exchange import Exchange
+    from hostler.http.security import Tls
 
 __all__ = ["http_scope", "websocket_scope"]
 
 _SPEC_VERSION: Final = "2.5"
 _HTTP_VERSIONS: Final = {10: "1.0", 11: "1.1", 20: "2"}
+_TLS_VERSIONS: Final = {
+    "TLSv1.3": 0x0304,
+    "TLSv1.2": 0x0303,
+    "TLSv1.1": 0x0302,
+    "TLSv1": 0x0301,
+    "SSLv3": 0x0300,
+}
 
 
 def http_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
@@ -21,7 +30,7 @@ def http_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
     scope["type"] = "http"
     scope["method"] = exchange.request.method
     scope["scheme"] = exchange.scheme
-    scope["extensions"] = {"http.response.trailers": {}}
+    scope["extensions"]["http.response.trailers"] = {}
     return scope
 
 
@@ -36,7 +45,7 @@ def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
         for part in value.split(",")
         if (name := part.strip())
     ]
-    scope["extensions"] = {"websocket.http.response": {}}
+    scope["extensions"]["websocket.http.response"] = {}
     return scope
 
 
@@ -53,6 +62,20 @@ def _scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
         "client": exchange.client,
         "server": exchange.server,
         "state": state.copy(),
+        "extensions": {} if exchange.tls is None else {"tls": _tls(exchange.tls)},
+    }
+
+
+def _tls(tls: Tls) -> dict[str, Any]:
+    """Return what the server knows of TLS, None where it does not (ASGI TLS extension 0.2)."""
+    certificate = tls.client_certificate
+    return {
+        "server_cert": None,
+        "client_cert_chain": [] if certificate is None else [ssl.DER_cert_to_PEM_cert(certificate)],
+        "client_cert_name": None,
+        "client_cert_error": None,
+        "tls_version": _TLS_VERSIONS.get(tls.version),
+        "cipher_suite": None,
     }
 
 

@@ -88,6 +88,7 @@ class DestinationConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read the response."""
+        data = bytes(data)  # the Proactor of Python 3.11 gives bytearrays
         transfer = self.transfer
         if transfer is None:
             # nothing was asked: whatever this is, it must not answer the next request

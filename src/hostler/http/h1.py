@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RequestReader",
     "ResponseReader",
+    "check_lines",
+    "check_name",
     "encode_lines",
     "encode_request",
     "encode_response",
@@ -297,12 +299,23 @@ _names: Final[set[bytes]] = set()
 _MOST_NAMES: Final = 4096
 
 
-def _admit(name: bytes) -> None:
-    """Remember a header name; raises ProtocolError when it is not a token (RFC 9110 5.1)."""
+def check_name(name: bytes) -> None:
+    """Refuse a header name that is not a token (RFC 9110 5.1): raises ProtocolError; remember one that is."""
+    if name in _names:
+        return
     if not name or name.translate(None, _TOKEN):
         raise ProtocolError(f"{name!r} is not a header name")
     if len(_names) < _MOST_NAMES:
         _names.add(name)
+
+
+def check_lines(block: bytes, ends: int) -> None:
+    """Refuse header lines in which more than their `ends` line ends are: raises ProtocolError.
+
+    One count proves that nothing smuggles a line in.
+    """
+    if block.count(b"\n") != ends or block.count(b"\r") != ends or b"\0" in block:
+        raise ProtocolError("a header holds CR, LF or NUL")
 
 
 def encode_lines(first: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> bytes:
@@ -314,11 +327,9 @@ def encode_lines(first: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> 
         return b"\r\n".join([first, *lines, b"\r\n"])
     for name, _ in raw:
         if name not in _names:
-            _admit(name)
+            check_name(name)
     added = b"\r\n".join([b"", *map(b": ".join, raw)])
-    # one count proves that nothing smuggles a line in
-    if added.count(b"\n") != len(raw) or added.count(b"\r") != len(raw) or b"\0" in added:
-        raise ProtocolError("a header holds CR, LF or NUL")
+    check_lines(added, len(raw))
     return b"\r\n".join([first, *lines]) + added + _END
 
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from hostler.http.message import Request, Response
 
-__all__ = ["HOP_BY_HOP", "Limits", "connection_options", "frame_request", "frame_response", "has_token"]
+__all__ = [
+    "HOP_BY_HOP",
+    "Limits",
+    "check_response_framing",
+    "connection_options",
+    "frame_request",
+    "frame_response",
+    "has_token",
+]
 
 HOP_BY_HOP: Final = frozenset({
     b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",
@@ -156,6 +164,22 @@ def frame_response(response: Response, request_method: str) -> None:
     else:
         response.framing = UNTIL_CLOSE
         response.keep_alive = False
+
+
+def check_response_framing(response: Response, request_method: str) -> None:
+    """Refuse a response to a client whose headers say something else about its body than `framing` does.
+
+    Raises ProtocolError (500).
+    """
+    if b"transfer-encoding" in response.headers:
+        raise ProtocolError("Transfer-Encoding is the server's to set: give the length, or none", 500)
+    lengths = response.headers.get_all_raw(b"content-length")
+    if not lengths:
+        return
+    bare = request_method == "HEAD" or response.status in {101, 204, 304}
+    if len(lengths) != 1 or not lengths[0].isdigit() or not (bare or int(lengths[0]) == response.framing):
+        known = f"{response.framing} bytes long" if response.framing >= 0 else "of no known length"
+        raise ProtocolError(f"Content-Length is {b', '.join(lengths)!r}, and the body is {known}", 500)
 
 
 def _response_size(length: bytes | None, repeated: frozenset[bytes]) -> int | None:

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["DelegationRule", "QueueMode", "RequestQueue", "Server"]
+__all__ = ["DelegationRule", "QueueMode", "RequestQueue", "Server", "ServerKind"]
+
+
+class ServerKind(enum.Enum):
+    """Which server it is."""
+
+    USERMODE = "usermode"
+    """Ours, on sockets of its own, everywhere; it delegates where sockets carry descriptors: on Unix."""
+
+    HTTPSYS = "httpsys"
+    """HTTP.sys, the one in the kernel of Windows."""
 
 
 class QueueMode(enum.Enum):

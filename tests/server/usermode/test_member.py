@@ -217,7 +217,7 @@ async def test_what_was_not_begun_for_a_lender_that_broke_the_rules_is_not_answe
             lender.link.send(lend(2, connection=2))
             await eventually(lambda: lender.losses)
             handler.go_on.set()
-            await eventually(lambda: not worker._host.tasks and not worker.queue.leases)
+            await eventually(lambda: not worker._host.handling.tasks and not worker.queue.leases)
             assert await ends(client, sock)
 
 

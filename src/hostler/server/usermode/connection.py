@@ -20,14 +20,13 @@ import asyncio
 import logging
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from hostler.deadline import Deadline
-from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Exchange
+from hostler.errors import ProtocolError
 from hostler.http.h1 import RequestReader, encode_response
 from hostler.http.message import reason_phrase
-from hostler.http.target import parse_host, parse_target
+from hostler.server.placing import make_exchange
 from hostler.server.usermode.host import Phase
 from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
@@ -35,8 +34,8 @@ from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 if TYPE_CHECKING:
     from hostler.exchange import Address
     from hostler.http.headers import RawHeaders
-    from hostler.http.message import Request
-    from hostler.server.usermode.host import Host, Lease, Placing
+    from hostler.server.placing import Placing
+    from hostler.server.usermode.host import Host, Lease
     from hostler.server.usermode.loan import Returned
 
 __all__ = ["Connection"]
@@ -101,6 +100,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Give bytes to whoever they are for in this phase."""
+        data = bytes(data)  # the Proactor of Python 3.11 gives bytearrays
         phase = self.phase
         if phase is Phase.EXCHANGE or phase is Phase.DRAIN:
             assert self._stream is not None
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
                 if fresh and reader.begun:
                     self.deadline.set(self.host.options.timeouts.header_wait)
                 return
-            exchange = self._exchange(request)
+            exchange = make_exchange(request, self.placing, self.client, self.server, self.scheme)
         except ProtocolError as error:
             self.refuse(error.status, str(error))
             return
@@ -200,59 +200,11 @@ class Connection(asyncio.Protocol):
             stream.received_eof()
         if self.extra_headers is not None:
             exchange.on_response(self.extra_headers_added)
-        stream.task = self.host.spawn(self._serve(exchange, stream))
+        self.host.handling.begin(exchange, stream)
 
     def extra_headers_added(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add the headers that travelled with a lent exchange."""
         headers.extend(self.extra_headers or ())
-
-    def _exchange(self, request: Request) -> Exchange:
-        if request.method == "CONNECT":
-            raise ProtocolError("CONNECT is for forward proxies", 501)
-        target = parse_target(request.method, request.target)
-        if target.authority is not None:
-            request.host = target.authority
-        host, port = parse_host(request.host) if request.host else ("", None)
-        base, path = self.placing.place(self.scheme, host, self.server, target)
-        if port is None:
-            port = 443 if self.scheme == "https" else 80
-        return Exchange(
-            request, _NO_STREAM, target, self.client, self.server, host, port, base, path, self.scheme
-        )
-
-    async def _serve(self, exchange: Exchange, stream: ClientStream) -> None:
-        try:
-            await self.host.handler(exchange)
-        except asyncio.CancelledError:
-            stream.abort()
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its 500
-            if stream.failure is not None and isinstance(error, ConnectionError):
-                _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
-                self._give_up(exchange, stream.failure)
-            else:
-                _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
-                self._give_up(exchange, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
-        else:
-            if stream.is_tunnel:
-                stream.closed = True
-                self.linger()
-            elif not stream.closed:
-                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
-                self._give_up(exchange, Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
-        finally:
-            if stream.task is not None:
-                self.host.tasks.discard(stream.task)
-                stream.task = None
-
-    @staticmethod
-    def _give_up(exchange: Exchange, failure: Failure) -> None:
-        """Answer an exchange that its handler did not answer."""
-        try:
-            exchange.refuse(failure)
-        except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
-            _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
-            exchange.stream.abort()
 
     def refuse(self, status: int, why: str) -> None:
         """Answer what is no request, and close."""
@@ -497,6 +449,3 @@ class Connection(asyncio.Protocol):
             self.deadline.set(self.host.options.timeouts.idle_connection)
         else:
             self.close()
-
-
-_NO_STREAM: Any = None

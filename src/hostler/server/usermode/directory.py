@@ -85,7 +85,7 @@ def _check_private(path: Path) -> None:
 
 def _directory_name(queue: str) -> str:
     """Return the queue's directory: its name without case, cut and hashed when a socket's path would be too long."""
-    folded = queue.casefold()
+    folded = queue.lower()
     if len(folded.encode()) <= _READABLE and not folded.startswith("."):
         return folded
     digest = hashlib.sha256(folded.encode()).hexdigest()[:24]

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import enum
-import sys
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    import asyncio
 
-    from hostler.exchange import Address, Handler
-    from hostler.http.target import Target
+    from hostler.server.handling import Handling
     from hostler.server.options import ServerOptions
     from hostler.server.usermode.connection import Connection
     from hostler.server.usermode.stream import ClientStream
 
-__all__ = ["Host", "Lease", "Phase", "Placing"]
-
-_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+__all__ = ["Host", "Lease", "Phase"]
 
 
 class Phase(enum.Enum):
@@ -33,14 +27,6 @@ class Phase(enum.Enum):
     LENT = enum.auto()
     LINGER = enum.auto()
     CLOSED = enum.auto()
-
-
-class Placing(Protocol):
-    """Says under which URL prefix a request falls."""
-
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
-        """Return (path base, path); raises ProtocolError when no prefix matches."""
-        ...
 
 
 class Lease(Protocol):
@@ -57,22 +43,13 @@ class Lease(Protocol):
 class Host:
     """What the connections of one server have in common."""
 
-    handler: Handler
+    handling: Handling
     options: ServerOptions
-    loop: asyncio.AbstractEventLoop
     connections: set[Connection] = field(factory=set)
-    tasks: set[asyncio.Task[None]] = field(factory=set)
-    context: contextvars.Context = field(factory=contextvars.copy_context)
-    """What every handler starts from; not what another handler left."""
-
     draining: bool = False
     """The server is stopping: connections close after their exchange."""
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a handler; it starts at once where Python can do that."""
-        task: asyncio.Task[None] = asyncio.Task(
-            coroutine, loop=self.loop, context=self.context.copy(), **_EAGER
-        )
-        if not task.done():
-            self.tasks.add(task)
-        return task
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the server belongs to."""
+        return self.handling.loop

@@ -43,7 +43,7 @@ class Lender:
 
     def open_rule(self, queue: str, prefix: str) -> Rule:
         """Open or share a rule."""
-        key = (queue.casefold(), prefix.casefold())
+        key = (queue.lower(), prefix.lower())
         rule = self._rules.get(key)
         if rule is None:
             target = self._targets.get(key[0])
@@ -61,11 +61,11 @@ class Lender:
         rule.users -= 1
         if rule.users:
             return
-        if self._rules.pop((rule.queue.casefold(), rule.prefix.casefold()), None) is None:
+        if self._rules.pop((rule.queue.lower(), rule.prefix.lower()), None) is None:
             return  # every handle was closed before
         rule.target.rules -= 1
         if not rule.target.rules:
-            del self._targets[rule.queue.casefold()]
+            del self._targets[rule.queue.lower()]
             rule.target.close()
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from attrs import evolve
 
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
-from hostler.server.options import ServerOptions
+from hostler.server.handling import Handling
+from hostler.server.options import ServerOptions, refuse, unsupported_by_usermode
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection
 from hostler.server.usermode.directory import QueueDirectory
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UserModeServer", "bind"]
 
-_log = logging.getLogger("hostler.server")
-_LAST_WORDS: Final = 5.0
-"""Seconds that a cancelled handler has to end in."""
-
 _LOOK_AGAIN: Final = 0.02
 _PICKS: Final = 10
 """How often a free port is picked before that is given up."""
@@ -45,8 +41,9 @@ class UserModeServer:
 
     def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
+        refuse(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
-        self._host = Host(handler, self.options, asyncio.get_running_loop())
+        self._host = Host(Handling(handler), self.options)
         self._listeners: list[asyncio.Server] = []
         self._lender = Lender(self.options)
         self._members: list[Member] = []
@@ -77,10 +74,10 @@ class UserModeServer:
             for prefix in prefixes:
                 self.prefixes.add(prefix)
                 added.append(prefix)
-        except PrefixError:
+        except PrefixError as error:
             for prefix in added:
                 self.prefixes.remove(prefix)
-            raise
+            raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
         for sock in sockets:
             listener = await self._host.loop.create_server(
                 lambda: Connection(self._host, self), sock=sock, backlog=self.options.backlog
@@ -139,11 +136,7 @@ class UserModeServer:
                 for member in self._members:
                     await member.close()
         except TimeoutError:
-            _log.warning("%d exchanges were not over after %g s and are aborted", len(host.tasks), grace)
-            for task in list(host.tasks):
-                task.cancel()
-            if host.tasks:
-                await asyncio.wait(host.tasks, timeout=_LAST_WORDS)
+            await host.handling.abort(grace)
         finally:
             self._drop()
 
@@ -151,7 +144,7 @@ class UserModeServer:
         """Wait until closing what is left loses no request and no part of an answer."""
         host = self._host
         while True:
-            running = [task for task in host.tasks if not task.done()]
+            running = [task for task in host.handling.tasks if not task.done()]
             if running:
                 await asyncio.wait(running, timeout=_LOOK_AGAIN)
             elif any(connection.unfinished for connection in host.connections):
@@ -162,8 +155,7 @@ class UserModeServer:
     def _drop(self) -> None:
         """Let go of everything now."""
         host = self._host
-        for task in list(host.tasks):
-            task.cancel()
+        host.handling.cancel()
         for connection in list(host.connections):
             connection.stop_now()
         for member in self._members:

@@ -6,12 +6,13 @@ import asyncio
 import sys
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Delegated
 from hostler.http.body import NO_BODY, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import encode_response
+from hostler.http.rules import check_response_framing
 from hostler.server.usermode.rule import Rule
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class ClientStream:
             added = list(headers.pairs())
             named = {name.lower() for name, _ in added}
             if b"content-length" in named or b"transfer-encoding" in named:
-                self._check_framing(response)
+                check_response_framing(response, self.request.method)
         if status != 101:
             self._frame(response, named, added)
         elif self._pump is None and not self.closed:
@@ -259,16 +260,6 @@ class ClientStream:
             self._send(data, block)
         else:
             self._connection.transport.write(block)
-
-    def _check_framing(self, response: Response) -> None:
-        """Refuse headers that say something else about the body than the response does."""
-        if b"transfer-encoding" in response.headers:
-            raise ProtocolError("Transfer-Encoding is the server's to set: give the length, or none", 500)
-        lengths = response.headers.get_all_raw(b"content-length")
-        bare = self.request.method == "HEAD" or response.status in {101, 204, 304}
-        if len(lengths) != 1 or not lengths[0].isdigit() or not (bare or int(lengths[0]) == response.framing):
-            known = f"{response.framing} bytes long" if response.framing >= 0 else "of no known length"
-            raise ProtocolError(f"Content-Length is {b', '.join(lengths)!r}, and the body is {known}", 500)
 
     def _frame(self, response: Response, named: Collection[bytes], added: RawHeaders) -> None:
         """Decide how the body is framed and whether the connection lasts; add the headers that say so, and Date."""
@@ -339,10 +330,22 @@ class ClientStream:
                 transport.write(head)
             transport.write(data)
 
+    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
+        """Leave files to whoever reads them."""
+        return False
+
     @property
     def is_tunnel(self) -> bool:
         """Whether the connection was upgraded and is still open."""
         return self._tunnel and not self.closed
+
+    def hang_up(self) -> None:
+        """End an upgraded connection that its handler is done with."""
+        self.closed = True
+        self._connection.linger()
+
+    def handled(self) -> None:
+        """Learn that the handler is over."""
 
     def end(self, trailers: RawHeaders | None = None) -> None:
         """Finish the body, with trailers where the client can take them."""

@@ -1,0 +1,111 @@
+"""Running a server's handler: one task an exchange, and an answer whatever becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from attrs import define, field
+
+from hostler.errors import Failure, Reason
+from hostler.exchange import Stream
+
+if TYPE_CHECKING:
+    from hostler.exchange import Exchange, Handler
+
+__all__ = ["Handling", "Served"]
+
+_log: Final = logging.getLogger("hostler.server")
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+_LAST_WORDS: Final = 5.0
+"""Seconds that a cancelled handler has to end in."""
+
+
+class Served(Stream, Protocol):
+    """A stream as the server that runs its handler knows it."""
+
+    failure: Failure | None
+    """Why the client is gone, or its body no use, once that is so."""
+
+    task: asyncio.Task[None] | None
+    """The handler's task, while it runs and is not the current one."""
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the connection was upgraded and is still open."""
+
+    def hang_up(self) -> None:
+        """End an upgraded connection that its handler is done with."""
+
+    def handled(self) -> None:
+        """Learn that the handler is over."""
+
+
+@define(eq=False)
+class Handling:
+    """The handler of one server, and its exchanges under way."""
+
+    handler: Handler
+    loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
+    tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
+    _context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
+    """What every handler starts from; not what another handler left."""
+
+    def begin(self, exchange: Exchange, stream: Served) -> None:
+        """Run the handler on an exchange; it starts at once where Python can do that."""
+        task: asyncio.Task[None] = asyncio.Task(
+            self._serve(exchange, stream), loop=self.loop, context=self._context.copy(), **_EAGER
+        )
+        if not task.done():
+            self.tasks.add(task)
+        stream.task = task
+
+    async def _serve(self, exchange: Exchange, stream: Served) -> None:
+        try:
+            await self.handler(exchange)
+        except asyncio.CancelledError:
+            stream.abort()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its 500
+            if stream.failure is not None and isinstance(error, ConnectionError):
+                _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
+                _give_up(exchange, stream.failure)
+            else:
+                _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
+                _give_up(exchange, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+        else:
+            if stream.is_tunnel:
+                stream.hang_up()
+            elif not stream.closed:
+                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
+                _give_up(exchange, Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+        finally:
+            stream.handled()
+            if stream.task is not None:
+                self.tasks.discard(stream.task)
+                stream.task = None
+
+    def cancel(self) -> None:
+        """Cancel what is under way."""
+        for task in list(self.tasks):
+            task.cancel()
+
+    async def abort(self, grace: float) -> None:
+        """Cancel what was not over after `grace` seconds, and give it a moment to end."""
+        if not self.tasks:
+            return
+        _log.warning("%d exchanges were not over after %g s and are aborted", len(self.tasks), grace)
+        self.cancel()
+        await asyncio.wait(self.tasks, timeout=_LAST_WORDS)
+
+
+def _give_up(exchange: Exchange, failure: Failure) -> None:
+    """Answer an exchange that its handler did not answer."""
+    try:
+        exchange.refuse(failure)
+    except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
+        _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
+        exchange.stream.abort()

@@ -1,0 +1,114 @@
+"""What one server has and the other has not: options are obeyed or refused, never passed over in silence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from attrs import fields
+
+from hostler.errors import UnsupportedError
+from hostler.http.rules import Limits
+from hostler.server.options.httpsys import HttpSysOptions
+from hostler.server.options.server import ServerOptions, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["refuse", "unsupported_by_httpsys", "unsupported_by_usermode"]
+
+_REGISTRY: Final = r"HKLM\System\CurrentControlSet\Services\HTTP\Parameters"
+_LONGEST: Final = 65534
+"""Seconds: 65535 is how HTTP.sys spells "for ever"."""
+
+_MOST_WAITING: Final = 0x7FFF_FFFF
+"""HTTP_MAX_SERVER_QUEUE_LENGTH."""
+
+_ONLY_HTTPSYS: Final = {
+    "receives": "it takes every request as it comes",
+    "receive_buffer": "it takes every request as it comes; limits.head says how long a head may be",
+    "max_connections": "limit them in what stands in front, or limit the process' open files",
+    "verbosity": "its 503 is always an answer",
+    "min_send_rate": "timeouts.send says how long a client may take nothing",
+    "bandwidth": "limit it in what stands in front",
+    "security_descriptor": "its queues belong to the user who makes them",
+    "authentication": "authenticate in a stage or in the application",
+    "channel_binding": "it has no Windows authentication that could be bound",
+    "logging": "Python's logging has its requests",
+    "enabled": "stop the server, or answer 503 in a stage",
+    "completion": "its event loop waits by itself",
+    "kernel_buffering": "the system buffers what is sent anyway",
+}
+"""Each option of HttpSysOptions, and what the user-mode server has in its place."""
+
+_ONLY_USERMODE: Final = {
+    "limits.request_line": f"HTTP.sys has UrlSegmentMaxLength, UrlSegmentMaxCount and MaxRequestBytes in {_REGISTRY}",
+    "limits.head": f"HTTP.sys has MaxRequestBytes and MaxFieldLength in {_REGISTRY}",
+    "limits.headers": f"HTTP.sys limits their bytes: MaxRequestBytes in {_REGISTRY}",
+    "limits.trailers": f"HTTP.sys limits them with the head: MaxRequestBytes in {_REGISTRY}",
+    "timeouts.half_closed": "HTTP.sys decides itself what to do with such a client",
+    "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
+    "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",
+}
+"""Each option that HTTP.sys has not, and what it has in its place."""
+
+_COUNTED: Final = ("header_wait", "entity_body", "drain_entity_body", "idle_connection", "request_queue")
+"""The timeouts that HTTP.sys has too (HTTP_TIMEOUT_LIMIT_INFO)."""
+
+
+def unsupported_by_usermode(options: ServerOptions) -> list[str]:
+    """Return a sentence for each option that was set and that the user-mode server does not have."""
+    own = options.httpsys
+    if own is None:
+        return []
+    return [
+        f"httpsys.{name} = {getattr(own, name)!r} is for HTTP.sys, and this is the user-mode server: "
+        f"{instead}; leave it out"
+        for name, instead in _ONLY_HTTPSYS.items()
+        if getattr(own, name) != getattr(_DEFAULT_HTTPSYS, name)
+    ]
+
+
+def unsupported_by_httpsys(options: ServerOptions) -> list[str]:
+    """Return a sentence for each option that was set and that HTTP.sys does not have, or not so."""
+    found = [
+        f"{name} = {value!r} is for the user-mode server, and this is HTTP.sys: {_ONLY_USERMODE[name]}; leave it out"
+        for name, value, default in _usermode_values(options)
+        if value != default
+    ]
+    for name in _COUNTED:
+        seconds = getattr(options.timeouts, name)
+        if seconds != math.inf and not (seconds <= _LONGEST and float(seconds).is_integer()):
+            found.append(
+                f"timeouts.{name} = {seconds!r} cannot be had from HTTP.sys, which counts whole seconds from 1 to "
+                f"{_LONGEST}; give such a number, or math.inf for no limit"
+            )
+    if options.request_queue_limit > _MOST_WAITING:
+        found.append(
+            f"request_queue_limit = {options.request_queue_limit!r} is more than HTTP.sys can have wait; "
+            f"{_MOST_WAITING} are the most"
+        )
+    return found
+
+
+def _usermode_values(options: ServerOptions) -> Iterator[tuple[str, object, object]]:
+    """Give (name, value, default) of each option that only the user-mode server has."""
+    for name in _ONLY_USERMODE:
+        group, _, option = name.rpartition(".")
+        if group:
+            yield name, getattr(getattr(options, group), option), getattr(_DEFAULTS[group], option)
+        else:
+            yield name, getattr(options, name), getattr(fields(ServerOptions), name).default
+
+
+_DEFAULT_HTTPSYS: Final = HttpSysOptions()
+_DEFAULTS: Final = {"limits": Limits(), "timeouts": Timeouts()}
+
+
+def refuse(sentences: Iterable[str], server: str) -> None:
+    """Raise UnsupportedError with all of `sentences`, which say what `server` cannot do; with none do nothing."""
+    found = list(sentences)
+    if found:
+        raise UnsupportedError(
+            f"{server} cannot be had with these options:\n" + "\n".join(f"- {one}" for one in found)
+        )

@@ -1,0 +1,72 @@
+"""What every server has. Defaults are HTTP.sys's (HTTP_TIMEOUT_LIMIT_INFO) where it has the setting."""
+
+from __future__ import annotations
+
+from attrs import field, frozen, validators
+
+from hostler.http.rules import Limits
+from hostler.server.options.httpsys import HttpSysOptions
+
+__all__ = ["ServerOptions", "Timeouts"]
+
+
+def _seconds(default: float) -> float:
+    return field(default=default, validator=validators.gt(0))
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long a server waits, in seconds; each must be positive, `math.inf` switches one off.
+
+    HTTP.sys counts whole seconds, up to 65534.
+    """
+
+    header_wait: float = _seconds(120.0)
+    """For a request's head to be complete, from its first byte (HeaderWait); then 408.
+
+    HTTP.sys goes by it from a connection's second request on; `netsh http add timeout` sets the first's.
+    """
+
+    entity_body: float = _seconds(120.0)
+    """For the next bytes of a request's body (EntityBody); then 408 or an aborted response."""
+
+    drain_entity_body: float = _seconds(120.0)
+    """For the rest of a request's body after the response is complete (DrainEntityBody)."""
+
+    idle_connection: float = _seconds(120.0)
+    """For the next request on a connection (IdleConnection); on HTTP.sys as with `header_wait`."""
+
+    half_closed: float = _seconds(10.0)
+    """For an answer to begin once the client has said that it sends no more: most that do are gone, few still wait.
+
+    HTTP.sys does not have it.
+    """
+
+    send: float = _seconds(120.0)
+    """For a client that takes nothing to take something. HTTP.sys has `HttpSysOptions.min_send_rate` instead."""
+
+    request_queue: float = _seconds(120.0)
+    """For a process to take a delegated request (RequestQueue); then 503. HTTP.sys: to take any request."""
+
+
+@frozen(kw_only=True)
+class ServerOptions:
+    """How a server treats its clients."""
+
+    limits: Limits = field(factory=Limits)
+    """How large a request's head may be. HTTP.sys has limits for the whole machine instead (its registry)."""
+
+    timeouts: Timeouts = field(factory=Timeouts)
+    request_queue_limit: int = field(default=1000, validator=validators.gt(0))
+    """Delegated requests that may wait for a process, per queue; more get 503 (RequestQueueLimit).
+
+    HTTP.sys: requests that may wait (HttpServerQueueLengthProperty).
+    """
+
+    backlog: int = field(default=2048, validator=validators.gt(0))
+    """Connections that the system accepts ahead of us (listen(2)). HTTP.sys listens by itself and has no such limit."""
+
+    httpsys: HttpSysOptions | None = field(
+        default=None, validator=validators.optional(validators.instance_of(HttpSysOptions))
+    )
+    """What HTTP.sys has and no other server; None leaves it all as Windows has it."""

@@ -1,0 +1,46 @@
+"""From a request's head to an exchange: whose host, which target, under which URL prefix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from hostler.errors import ProtocolError
+from hostler.exchange import Exchange
+from hostler.http.target import parse_host, parse_target
+
+if TYPE_CHECKING:
+    from hostler.exchange import Address
+    from hostler.http.message import Request
+    from hostler.http.target import Target
+
+__all__ = ["Placing", "make_exchange"]
+
+_NO_STREAM: Final[Any] = None
+
+
+class Placing(Protocol):
+    """Says under which URL prefix a request falls."""
+
+    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+        """Return (path base, path); raises ProtocolError when no prefix matches."""
+        ...
+
+
+def make_exchange(
+    request: Request, placing: Placing, client: Address, server: Address, scheme: str
+) -> Exchange:
+    """Make the exchange of a request, still without its stream.
+
+    Raises ProtocolError with the status that the client gets: for a target or a host that is none, for CONNECT, and
+    what `placing` raises.
+    """
+    if request.method == "CONNECT":
+        raise ProtocolError("CONNECT is for forward proxies", 501)
+    target = parse_target(request.method, request.target)
+    if target.authority is not None:
+        request.host = target.authority
+    host, port = parse_host(request.host) if request.host else ("", None)
+    base, path = placing.place(scheme, host, server, target)
+    if port is None:
+        port = 443 if scheme == "https" else 80
+    return Exchange(request, _NO_STREAM, target, client, server, host, port, base, path, scheme)
