@@ -1,0 +1,388 @@
+"""The four DLLs as typed protocols, one method for each function that is bound; `load` opens them.
+
+Everything above calls Windows through a `Windows` object that it was given. Names are Microsoft's; numbers are plain
+ints, and everything else is cffi data (`hostler.server.httpsys._bindings`): structures by value where C takes them so,
+a `str` or NULL where it takes UTF-16 text. What is said to be a code is a Win32 code, 0 for success.
+
+"Overlapped" means that the function may return ERROR_IO_PENDING and complete later, through the completion port that
+the queue is associated with; the OVERLAPPED and all buffers must live until then. Never pass NULL for it on such a
+queue: the packet that comes then has the address of a dead stack frame.
+"""
+# ruff: noqa: N802 - functions are spelled as Microsoft does
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Protocol, cast
+
+from attrs import frozen
+
+from hostler.errors import UnsupportedError
+from hostler.server.httpsys._bindings import ffi
+
+__all__ = ["Advapi32", "CData", "Handle", "HttpApi", "Kernel32", "NtDll", "Windows", "exports", "load"]
+
+CData = Any
+"""Data that cffi holds: a structure, an array, a pointer, or ffi.NULL."""
+
+Handle = Any
+"""A HANDLE: cffi data of type `void *`."""
+
+
+class HttpApi(Protocol):
+    """httpapi.dll: the HTTP Server API 2.0."""
+
+    # -- the library
+
+    def HttpInitialize(self, version: CData, flags: int, reserved: CData, /) -> int:
+        """Start using the API (`constants.Initialize`); returns a code."""
+        ...
+
+    def HttpTerminate(self, flags: int, reserved: CData, /) -> int:
+        """Stop using the API, once for each HttpInitialize; returns a code."""
+        ...
+
+    def HttpIsFeatureSupported(self, feature: int, /) -> int:
+        """Return whether Windows has a feature (`constants.FeatureId`), as a BOOL; Windows 10 2004 and later."""
+        ...
+
+    # -- server sessions
+
+    def HttpCreateServerSession(self, version: CData, session_out: CData, reserved: int, /) -> int:
+        """Open a server session; returns a code."""
+        ...
+
+    def HttpCloseServerSession(self, session: int, /) -> int:
+        """Close a session and its URL groups; returns a code."""
+        ...
+
+    def HttpSetServerSessionProperty(self, session: int, id_: int, value: CData, size: int, /) -> int:
+        """Set a property for the session's URL groups (`constants.ServerProperty`); returns a code."""
+        ...
+
+    def HttpQueryServerSessionProperty(
+        self, session: int, id_: int, value_out: CData, size: int, size_out: CData, /
+    ) -> int:
+        """Read a property of a session; returns a code."""
+        ...
+
+    # -- URL groups
+
+    def HttpCreateUrlGroup(self, session: int, group_out: CData, reserved: int, /) -> int:
+        """Make a URL group in a session; returns a code."""
+        ...
+
+    def HttpCloseUrlGroup(self, group: int, /) -> int:
+        """Close a URL group and forget its URLs; returns a code."""
+        ...
+
+    def HttpAddUrlToUrlGroup(self, group: int, url: CData, context: int, reserved: int, /) -> int:
+        """Register a URL prefix; requests carry the context. Returns a code."""
+        ...
+
+    def HttpRemoveUrlFromUrlGroup(self, group: int, url: CData, flags: int, /) -> int:
+        """Forget a URL prefix, or all (`constants.UrlFlag`); returns a code."""
+        ...
+
+    def HttpSetUrlGroupProperty(self, group: int, id_: int, value: CData, size: int, /) -> int:
+        """Set a property of a URL group (`constants.ServerProperty`); returns a code."""
+        ...
+
+    def HttpQueryUrlGroupProperty(
+        self, group: int, id_: int, value_out: CData, size: int, size_out: CData, /
+    ) -> int:
+        """Read a property of a URL group; returns a code."""
+        ...
+
+    def HttpFindUrlGroupId(self, url: CData, queue: Handle, group_out: CData, /) -> int:
+        """Find the URL group that has a prefix registered for a queue; returns a code."""
+        ...
+
+    def HttpPrepareUrl(self, reserved: CData, flags: int, url: CData, prepared_out: CData, /) -> int:
+        """Normalise a URL, its host to punycode; the result is freed with HeapFree. Returns a code."""
+        ...
+
+    # -- request queues
+
+    def HttpCreateRequestQueue(
+        self, version: CData, name: CData, security: CData, flags: int, queue_out: CData, /
+    ) -> int:
+        """Make or open a request queue (`constants.CreateRequestQueueFlag`); returns a code."""
+        ...
+
+    def HttpCloseRequestQueue(self, queue: Handle, /) -> int:
+        """Close a handle on a queue; what is pending on it is cancelled. Returns a code."""
+        ...
+
+    def HttpShutdownRequestQueue(self, queue: Handle, /) -> int:
+        """Have this process get no more requests; its receives are cancelled. Returns a code."""
+        ...
+
+    def HttpSetRequestQueueProperty(
+        self, queue: Handle, id_: int, value: CData, size: int, reserved1: int, reserved2: CData, /
+    ) -> int:
+        """Set a property of a queue (`constants.ServerProperty`); returns a code."""
+        ...
+
+    def HttpQueryRequestQueueProperty(
+        self, queue: Handle, id_: int, value_out: CData, size: int, reserved1: int, size_out: CData, reserved2: CData, /
+    ) -> int:  # fmt: skip
+        """Read a property of a queue; returns a code."""
+        ...
+
+    def HttpWaitForDemandStart(self, queue: Handle, overlapped: CData, /) -> int:
+        """Wait, as the queue's controller, until a request needs a worker. Overlapped; returns a code."""
+        ...
+
+    # -- requests
+
+    def HttpReceiveHttpRequest(
+        self, queue: Handle, request: int, flags: int, buffer: CData, size: int, size_out: CData, overlapped: CData, /
+    ) -> int:  # fmt: skip
+        """Receive the next request (0), or the one of that id. Overlapped; returns a code."""
+        ...
+
+    def HttpReceiveRequestEntityBody(
+        self, queue: Handle, request: int, flags: int, buffer: CData, size: int, size_out: CData, overlapped: CData, /
+    ) -> int:  # fmt: skip
+        """Read more of a request's body; ERROR_HANDLE_EOF at its end. Overlapped; returns a code."""
+        ...
+
+    def HttpReceiveClientCertificate(
+        self, queue: Handle, connection: int, flags: int, info_out: CData, size: int, size_out: CData, overlapped: CData, /
+    ) -> int:  # fmt: skip
+        """Ask a client for its certificate (`constants.ReceiveCertificateFlag`). Overlapped; returns a code."""
+        ...
+
+    def HttpSetRequestProperty(
+        self, queue: Handle, id_: int, property_id: int, value: CData, size: int, overlapped: CData, /
+    ) -> int:
+        """Set a property of a request (`constants.RequestProperty`). Overlapped; returns a code."""
+        ...
+
+    def HttpQueryRequestProperty(
+        self, queue: Handle, id_: int, property_id: int, qualifier: CData, qualifier_size: int,
+        value_out: CData, size: int, size_out: CData, overlapped: CData, /,
+    ) -> int:  # fmt: skip
+        """Read a property of a request, or of its connection. Overlapped; returns a code."""
+        ...
+
+    def HttpCancelHttpRequest(self, queue: Handle, request: int, overlapped: CData, /) -> int:
+        """Abort a request, its connection or stream with it. Overlapped; returns a code."""
+        ...
+
+    def HttpWaitForDisconnect(self, queue: Handle, connection: int, overlapped: CData, /) -> int:
+        """Wait until a connection is gone. Overlapped; returns a code."""
+        ...
+
+    def HttpWaitForDisconnectEx(
+        self, queue: Handle, connection: int, reserved: int, overlapped: CData, /
+    ) -> int:
+        """Wait until a connection is gone, several waits at a time. Overlapped; returns a code."""
+        ...
+
+    # -- responses
+
+    def HttpSendHttpResponse(
+        self, queue: Handle, request: int, flags: int, response: CData, cache: CData, size_out: CData,
+        reserved1: CData, reserved2: int, overlapped: CData, log: CData, /,
+    ) -> int:  # fmt: skip
+        """Send the head of a response, or all of it (`constants.SendFlag`). Overlapped; returns a code."""
+        ...
+
+    def HttpSendResponseEntityBody(
+        self, queue: Handle, request: int, flags: int, count: int, chunks: CData, size_out: CData,
+        reserved1: CData, reserved2: int, overlapped: CData, log: CData, /,
+    ) -> int:  # fmt: skip
+        """Send more of a response's body, one call at a time. Overlapped; returns a code."""
+        ...
+
+    def HttpDeclarePush(
+        self, queue: Handle, request: int, verb: int, path: CData, query: CData, headers: CData, /
+    ) -> int:
+        """Promise an HTTP/2 client a response that it has not asked for; returns a code."""
+        ...
+
+    # -- delegation
+
+    def HttpDelegateRequestEx(
+        self, queue: Handle, target: Handle, request: int, group: int, count: int, properties: CData, /
+    ) -> int:
+        """Hand a request to another queue; `count` is how many properties there are. Returns a code."""
+        ...
+
+    # -- the response cache
+
+    def HttpAddFragmentToCache(
+        self, queue: Handle, url: CData, chunk: CData, policy: CData, overlapped: CData, /
+    ) -> int:
+        """Keep a piece of a body in the kernel's cache, under a name. Overlapped; returns a code."""
+        ...
+
+    def HttpReadFragmentFromCache(
+        self, queue: Handle, url: CData, byte_range: CData, buffer: CData, size: int, size_out: CData, overlapped: CData, /
+    ) -> int:  # fmt: skip
+        """Read a piece back from the cache. Overlapped; returns a code."""
+        ...
+
+    def HttpFlushResponseCache(self, queue: Handle, url: CData, flags: int, overlapped: CData, /) -> int:
+        """Drop what the cache holds under a URL (`constants.FlushFlag`). Overlapped; returns a code."""
+        ...
+
+    # -- the machine's configuration; service and overlapped are NULL
+
+    def HttpSetServiceConfiguration(
+        self, service: Handle, id_: int, value: CData, size: int, overlapped: CData, /
+    ) -> int:
+        """Add a record to the machine's configuration (`constants.ServiceConfigId`); returns a code."""
+        ...
+
+    def HttpUpdateServiceConfiguration(
+        self, service: Handle, id_: int, value: CData, size: int, overlapped: CData, /
+    ) -> int:
+        """Change a record, those of certificates only; returns a code."""
+        ...
+
+    def HttpDeleteServiceConfiguration(
+        self, service: Handle, id_: int, value: CData, size: int, overlapped: CData, /
+    ) -> int:
+        """Remove a record; returns a code."""
+        ...
+
+    def HttpQueryServiceConfiguration(
+        self, service: Handle, id_: int, query: CData, query_size: int,
+        value_out: CData, size: int, size_out: CData, overlapped: CData, /,
+    ) -> int:  # fmt: skip
+        """Read a record, by its key or the next one; returns a code."""
+        ...
+
+
+class Kernel32(Protocol):
+    """kernel32.dll. A BOOL is 0 for failure, and the reason is GetLastError's to tell, asked at once.
+
+    cffi keeps the last error of each thread across its calls. `ffi.getwinerror` exists on Windows only, so that the
+    code goes through GetLastError here, which a stand-in can have as well.
+    """
+
+    # -- completion ports
+
+    def CreateIoCompletionPort(self, file: Handle, port: Handle, key: int, threads: int, /) -> Handle:
+        """Make a port (file INVALID_HANDLE_VALUE), or associate a file with one; returns it, or NULL."""
+        ...
+
+    def GetQueuedCompletionStatusEx(
+        self, port: Handle, entries: CData, count: int, count_out: CData, milliseconds: int, alertable: int, /
+    ) -> int:
+        """Wait for packets, and take up to `count`; returns a BOOL. Blocks."""
+        ...
+
+    def PostQueuedCompletionStatus(self, port: Handle, size: int, key: int, overlapped: CData, /) -> int:
+        """Post a packet of one's own; returns a BOOL."""
+        ...
+
+    def SetFileCompletionNotificationModes(self, file: Handle, flags: int, /) -> int:
+        """Say what a call that is over at once posts (`constants.CompletionMode`); returns a BOOL."""
+        ...
+
+    def CancelIoEx(self, file: Handle, overlapped: CData, /) -> int:
+        """Ask for the end of a pending call, or of all (NULL); its packet still comes. Returns a BOOL."""
+        ...
+
+    # -- handles, errors, memory, files
+
+    def CloseHandle(self, handle: Handle, /) -> int:
+        """Close a handle; returns a BOOL."""
+        ...
+
+    def GetLastError(self) -> int:
+        """Return why this thread's last call failed, as a code."""
+        ...
+
+    def CreateFileW(
+        self, name: CData, access: int, share: int, security: CData, disposition: int, flags: int, template: Handle, /
+    ) -> Handle:  # fmt: skip
+        """Open a file; returns a handle, or INVALID_HANDLE_VALUE."""
+        ...
+
+    def GetFileSizeEx(self, file: Handle, size_out: CData, /) -> int:
+        """Read a file's size; returns a BOOL."""
+        ...
+
+    def LocalFree(self, memory: CData, /) -> CData:
+        """Free what Windows allocated with LocalAlloc; returns NULL when it did."""
+        ...
+
+    # -- the console
+
+    def SetConsoleCtrlHandler(self, handler: CData, add: int, /) -> int:
+        """Have a function called, in a thread of its own, when Ctrl-C is pressed or the console goes; returns a BOOL."""
+        ...
+
+    def GenerateConsoleCtrlEvent(self, event: int, group: int, /) -> int:
+        """Send Ctrl-C or Ctrl-Break to a process group of this console; returns a BOOL."""
+        ...
+
+
+class NtDll(Protocol):
+    """ntdll.dll."""
+
+    def RtlNtStatusToDosError(self, status: int, /) -> int:
+        """Return the code that an NTSTATUS stands for: the low 32 bits of OVERLAPPED.Internal."""
+        ...
+
+
+class Advapi32(Protocol):
+    """advapi32.dll."""
+
+    def ConvertStringSecurityDescriptorToSecurityDescriptorW(
+        self, sddl: CData, revision: int, descriptor_out: CData, size_out: CData, /
+    ) -> int:
+        """Make a security descriptor of SDDL text, to be freed with LocalFree; returns a BOOL."""
+        ...
+
+
+@frozen
+class Windows:
+    """What is called in Windows; tests have one of their own."""
+
+    http: HttpApi
+    kernel: Kernel32
+    nt: NtDll
+    security: Advapi32
+
+
+def load() -> Windows:
+    """Open the DLLs, and call nothing; raises UnsupportedError where there is no HTTP.sys."""
+    if os.name != "nt":
+        raise UnsupportedError(
+            f"HTTP.sys is part of Windows, and this is {sys.platform}; the user-mode server runs here (--server usermode)"
+        )
+    if ffi.sizeof("void *") != 8:
+        raise UnsupportedError(
+            "HTTP.sys is called with the structures of 64-bit Windows, and this Python is a 32-bit one; "
+            "install 64-bit Python, or use the user-mode server (--server usermode)"
+        )
+    return Windows(
+        http=cast("HttpApi", _open("httpapi.dll")),
+        kernel=cast("Kernel32", _open("kernel32.dll")),
+        nt=cast("NtDll", _open("ntdll.dll")),
+        security=cast("Advapi32", _open("advapi32.dll")),
+    )
+
+
+def _open(name: str) -> CData:
+    try:
+        return ffi.dlopen(name)
+    except OSError as error:
+        raise UnsupportedError(
+            f"this Windows has no usable {name} ({error}); use the user-mode server (--server usermode)"
+        ) from error
+
+
+def exports(dll: object, name: str) -> bool:
+    """Return whether a DLL has a function; older Windows lack the newer ones."""
+    try:
+        return getattr(dll, name, None) is not None
+    except ffi.error:  # what cffi raises for a missing export
+        return False
