@@ -1,0 +1,135 @@
+"""What the streams of one server share: its queue, what this Windows can, and who waits for which client to go."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from hostler.server.httpsys._bindings import ffi
+from hostler.server.httpsys.api import exports
+from hostler.server.httpsys.constants import ErrorCode
+from hostler.server.httpsys.marshal.log import log_fields
+
+if TYPE_CHECKING:
+    from hostler.server.httpsys.api import CData
+    from hostler.server.httpsys.features import Features
+    from hostler.server.httpsys.marshal.request import Arrival
+    from hostler.server.httpsys.port import IoHandle, Operation
+    from hostler.server.httpsys.stream import HttpSysStream
+    from hostler.server.options import HttpSysOptions
+
+__all__ = ["Connections", "Host", "cancel_request"]
+
+_log: Final = logging.getLogger("hostler.server.httpsys")
+_CANCELLED: Final = frozenset({
+    0, ErrorCode.ERROR_IO_PENDING, ErrorCode.ERROR_CONNECTION_INVALID, ErrorCode.ERROR_INVALID_HANDLE,
+})  # fmt: skip
+"""It is, will be or was over: closing the queue ends everything."""
+
+
+class _Connection:
+    """A client's connection, and the streams that want to know when it is gone (HttpWaitForDisconnectEx)."""
+
+    __slots__ = ("_connections", "_operation", "number", "streams")
+
+    def __init__(self, connections: Connections, number: int) -> None:
+        self._connections = connections
+        self.number = number
+        self.streams: set[HttpSysStream] = set()
+        self._operation: Operation = connections.io.operation(self._gone)
+
+    def watch(self) -> int:
+        """Begin to wait; returns ERROR_IO_PENDING, or why there is nothing to wait for."""
+        connections = self._connections
+        http, handle = connections.io.port.windows.http, connections.io.handle
+        return self._operation.start(
+            lambda overlapped: http.HttpWaitForDisconnectEx(handle, self.number, 0, overlapped)
+        )
+
+    def _gone(self, code: int, size: int) -> None:
+        self._connections.forget(self.number)
+        if code != ErrorCode.ERROR_OPERATION_ABORTED:
+            for stream in list(self.streams):
+                stream.client_gone(ErrorCode.ERROR_CONNECTION_INVALID)
+
+
+@define(eq=False)
+class Connections:
+    """The connections whose end somebody waits for: one call each, for all of its requests."""
+
+    io: IoHandle
+    _known: dict[int, _Connection] = field(factory=dict, init=False)
+    _can_wait: bool = field(init=False)
+
+    @_can_wait.default
+    def _exported(self) -> bool:
+        return exports(self.io.port.windows.http, "HttpWaitForDisconnectEx")
+
+    def watch(self, number: int, stream: HttpSysStream) -> None:
+        """Call `stream.client_gone` when the connection is gone."""
+        connection = self._known.get(number)
+        if connection is None:
+            if not self._can_wait:
+                return
+            connection = _Connection(self, number)
+            code = connection.watch()
+            if code in {0, ErrorCode.ERROR_CONNECTION_INVALID}:
+                self.io.port.loop.call_soon(stream.client_gone, code or ErrorCode.ERROR_CONNECTION_INVALID)
+                return
+            if code != ErrorCode.ERROR_IO_PENDING:
+                self._can_wait = False
+                _log.info(
+                    "HttpWaitForDisconnectEx: error %d; clients that go away are noticed when sending", code
+                )
+                return
+            self._known[number] = connection
+        connection.streams.add(stream)
+
+    def unwatch(self, number: int, stream: HttpSysStream) -> None:
+        """Forget a stream that is over; its connection may bring others."""
+        connection = self._known.get(number)
+        if connection is not None:
+            connection.streams.discard(stream)
+
+    def forget(self, number: int) -> None:
+        """Forget a connection that is gone."""
+        self._known.pop(number, None)
+
+
+@define(eq=False)
+class Host:
+    """What the streams of one server work with."""
+
+    io: IoHandle
+    features: Features
+    options: HttpSysOptions
+    connections: Connections = field(init=False)
+    streams: set[HttpSysStream] = field(factory=set, init=False)
+    """The requests that are not over, the sending of the answer included."""
+
+    @connections.default
+    def _connections(self) -> Connections:
+        return Connections(self.io)
+
+    def log_fields(self, arrival: Arrival, status: int) -> CData:
+        """Return what HTTP.sys' log says of an answer (HTTP_LOG_FIELDS_DATA); NULL when none is kept."""
+        return ffi.NULL if self.options.logging is None else log_fields(arrival, status)
+
+    def close_token(self, token: int) -> None:
+        """Close a client's access token: HTTP.sys made its handle for us (HTTP_REQUEST_AUTH_INFO)."""
+        self.io.port.windows.kernel.CloseHandle(ffi.cast("HANDLE", token))
+
+    def cancel_request(self, request: int) -> None:
+        """Reset the client's connection; in HTTP/2 and 3, its stream."""
+        cancel_request(self.io, request)
+
+
+def cancel_request(io: IoHandle, request: int) -> None:
+    """Abort a request, its connection or stream with it (HttpCancelHttpRequest); one that is over is no matter."""
+    http, handle = io.port.windows.http, io.handle
+    operation = io.operation(lambda code, size: None)
+    code = operation.start(lambda overlapped: http.HttpCancelHttpRequest(handle, request, overlapped))
+    if code not in _CANCELLED:
+        _log.info("HttpCancelHttpRequest: error %d", code)

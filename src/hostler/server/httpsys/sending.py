@@ -1,0 +1,246 @@
+"""A response on its way out: one call at a time, each with all that has gathered by then.
+
+HTTP.sys allows one send per request at a time. What is written meanwhile gathers, and leaves with the next call. The
+first call waits until the event loop's next turn, so that a response which is complete by then is one call in all.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from hostler.server.httpsys._bindings import ffi
+from hostler.server.httpsys.constants import ErrorCode, SendFlag
+from hostler.server.httpsys.marshal.response import Chunks
+from hostler.server.httpsys.port import PENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.http.headers import RawHeaders
+    from hostler.server.httpsys.api import CData, Handle
+    from hostler.server.httpsys.marshal.response import NativeResponse
+    from hostler.server.httpsys.port import IoHandle
+
+__all__ = ["FilePart", "Sending"]
+
+_log: Final = logging.getLogger("hostler.server.httpsys")
+_MOST_CHUNKS: Final = 1000
+"""Pieces in one call; HTTP.sys takes 9999."""
+
+_MOST_WITH_HEAD: Final = 99
+"""Pieces that leave with the head, where HTTP.sys takes 100; one may be the trailers (HTTP_RESPONSE)."""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _os_handle(descriptor: int) -> Handle:
+        return ffi.cast("HANDLE", msvcrt.get_osfhandle(descriptor))
+else:
+
+    def _os_handle(descriptor: int) -> Handle:
+        return ffi.cast("HANDLE", descriptor)
+
+
+class FilePart:
+    """A part of a file (HttpDataChunkFromFileHandle), open until it is sent."""
+
+    __slots__ = ("_descriptor", "handle", "length", "offset")
+
+    def __init__(self, descriptor: int, offset: int, length: int) -> None:
+        """Take over `descriptor`."""
+        self._descriptor = descriptor
+        self.handle: Handle = _os_handle(descriptor)
+        self.offset = offset
+        self.length = length
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
+class Sending:
+    """Sends one response (HttpSendHttpResponse, HttpSendResponseEntityBody).
+
+    `moved(waiting)` is called when a call is over, with the bytes that wait for the next; `over(code)` once, at the
+    end: 0, or why the response cannot be sent.
+    """
+
+    __slots__ = (
+        "_files", "_final", "_flags", "_head", "_head_flags", "_io", "_last", "_log", "_moved", "_operation", "_over",
+        "_parts", "_request", "_scheduled", "_sent_head", "_trailers", "done", "in_flight", "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        io: IoHandle,
+        request: int,
+        flags: int,
+        moved: Callable[[int], None],
+        over: Callable[[int], None],
+    ) -> None:
+        """Prepare to answer `request`; `flags` go with every call."""
+        self._io = io
+        self._request = request
+        self._flags = flags
+        self._moved = moved
+        self._over = over
+        self._operation = io.operation(self._completed)
+        self._head: NativeResponse | None = None
+        self._head_flags = 0
+        self._sent_head = False
+        self._parts: list[bytes | FilePart] = []
+        self._files: list[FilePart] = []
+        """Those of the call under way."""
+        self._trailers: RawHeaders = []
+        self._log: CData = ffi.NULL
+        self._last: int | None = None
+        self._final = False
+        self._scheduled = False
+        self.waiting = 0
+        """Bytes that no call has taken yet."""
+        self.in_flight = 0
+        """Bytes that a call under way has taken."""
+        self.done = False
+        """Nothing more is sent."""
+
+    def begin(self, head: NativeResponse, flags: int = 0) -> None:
+        """Send the head with the loop's next turn; `flags` go with this call only."""
+        self._head = head
+        self._head_flags = flags
+        self._schedule()
+
+    def write(self, part: bytes | FilePart) -> None:
+        """Send a piece of the body."""
+        if self.done:
+            if isinstance(part, FilePart):
+                part.close()
+            return
+        self._parts.append(part)
+        self.waiting += part.length if isinstance(part, FilePart) else len(part)
+        self._schedule()
+
+    def end(self, flags: int = 0, trailers: RawHeaders | None = None, log: CData = ffi.NULL) -> None:
+        """Finish the response; `flags` go with the last call, and `log` is what HTTP.sys' log says of it."""
+        self._last = flags
+        self._trailers = trailers or []
+        self._log = log
+        if not self._operation.pending:
+            self._advance()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._operation.pending:
+            self._scheduled = True
+            self._io.port.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if not self._operation.pending:
+            self._advance()
+
+    def stop(self) -> None:
+        """Send nothing more; a call that is under way is cancelled."""
+        self.done = True
+        self._drop()
+        self._operation.cancel()
+
+    def _drop(self) -> None:
+        for part in self._parts:
+            if isinstance(part, FilePart):
+                part.close()
+        self._parts.clear()
+        self.waiting = self.in_flight = 0
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Make calls as long as they are over at once and there is something to send."""
+        while self._has_work():
+            try:
+                call, keep = self._send()
+            except Exception:  # noqa: BLE001 - whatever it is, the client must not wait for ever
+                _log.exception("a response cannot be sent on")
+                self._settle(ErrorCode.ERROR_NOT_ENOUGH_MEMORY)
+                return
+            code = self._operation.start(call, keep)
+            if code == PENDING or not self._settle(code):
+                return
+
+    def _has_work(self) -> bool:
+        """Whether there is something to send, and no call under way: whoever was told of its end may have made one."""
+        if self.done or self._operation.pending:
+            return False
+        return bool(self._parts) or self._last is not None or (self._head is not None and not self._sent_head)
+
+    def _send(self) -> tuple[Callable[[CData], int], object]:
+        """Return the next call, and what it needs to live."""
+        most = _MOST_CHUNKS if self._sent_head else _MOST_WITH_HEAD
+        parts, self._parts = self._parts[:most], self._parts[most:]
+        chunks = Chunks()
+        size = 0
+        for part in parts:
+            if isinstance(part, FilePart):
+                chunks.file(part.handle, part.offset, part.length)
+                self._files.append(part)
+                size += part.length
+            else:
+                chunks.memory(part)
+                size += len(part)
+        self.waiting -= size
+        self.in_flight = size
+        final = self._last is not None and not self._parts
+        flags = self._flags
+        if final:
+            assert self._last is not None
+            self._final = True
+            flags |= self._last
+            if self._trailers:
+                chunks.trailers(self._trailers)
+        else:
+            flags |= SendFlag.MORE_DATA
+        log = self._log if final else ffi.NULL
+        http, handle, operation = self._io.port.windows.http, self._io.handle, self._operation
+        if not self._sent_head:
+            self._sent_head = True
+            head = self._head
+            assert head is not None
+            head.put(chunks)
+            flags |= self._head_flags
+            pointer = head.pointer
+
+            def respond(overlapped: CData) -> int:
+                return http.HttpSendHttpResponse(
+                    handle, self._request, flags, pointer, ffi.NULL, operation.size, ffi.NULL, 0, overlapped, log
+                )  # fmt: skip
+
+            return respond, (head, log)
+        count, array = len(chunks), chunks.array()
+
+        def send(overlapped: CData) -> int:
+            return http.HttpSendResponseEntityBody(
+                handle, self._request, flags, count, array, operation.size, ffi.NULL, 0, overlapped, log
+            )  # fmt: skip
+
+        return send, (chunks, log)
+
+    def _completed(self, code: int, size: int) -> None:
+        if self._settle(code):
+            self._advance()
+
+    def _settle(self, code: int) -> bool:
+        """Note the end of a call; returns whether to go on."""
+        self.in_flight = 0
+        while self._files:
+            self._files.pop().close()
+        if self.done:
+            return False
+        if code or self._final:
+            self.done = True
+            self._drop()
+            self._over(code)
+            return False
+        self._moved(self.waiting)
+        return True

@@ -1,0 +1,416 @@
+"""One request and its response on HTTP.sys: `hostler.exchange.Stream` by request id.
+
+HTTP.sys keeps the connection: it parses, it drains what is left of a body, it decides whether the connection lasts, it
+sends Date and Server, and 100 Continue when the body is first asked for. None of that is done here a second time. What
+is left to the application is how a body of unknown length is framed: chunks in HTTP/1.1, the connection's end in
+HTTP/1.0, nothing in HTTP/2 and 3.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from hostler.errors import Failure, ProtocolError, Reason
+from hostler.exchange import Delegated
+from hostler.http.body import encode_last_chunk
+from hostler.http.headers import Headers
+from hostler.http.message import Response, reason_phrase
+from hostler.http.rules import check_response_framing
+from hostler.server.httpsys.constants import ErrorCode, SendFlag
+from hostler.server.httpsys.errors import Win32Error
+from hostler.server.httpsys.framing import Framing
+from hostler.server.httpsys.incoming import Incoming
+from hostler.server.httpsys.marshal.response import Chunks, NativeResponse
+from hostler.server.httpsys.rule import Rule
+from hostler.server.httpsys.sending import FilePart, Sending
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from hostler.exchange import Pump
+    from hostler.http.headers import RawHeaders
+    from hostler.server.base import DelegationRule
+    from hostler.server.httpsys.host import Host
+    from hostler.server.httpsys.marshal.request import Arrival
+
+__all__ = ["HttpSysStream"]
+
+_log: Final = logging.getLogger("hostler.server.httpsys")
+_HIGH_WATER: Final = 1 << 16
+"""Bytes of a response that may wait before its source is paused."""
+
+_PATIENCE: Final = 1.0
+"""Seconds after which a client that waits for 100 Continue gets it, though nobody asked for its body yet."""
+
+
+class HttpSysStream:
+    """A request's body on its way in, its response on its way out."""
+
+    __slots__ = (
+        "_arrival", "_forgotten", "_framing", "_handled", "_held", "_host", "_incoming", "_patience", "_paused", "_pump", "_read", "_sending", "_slow",
+        "_tunnel", "bytes_received", "bytes_sent", "closed", "failure", "started",
+        "status", "task",
+    )  # fmt: skip
+
+    def __init__(self, host: Host, arrival: Arrival) -> None:
+        self._host = host
+        self._arrival = arrival
+        self._pump: Pump | None = None
+        self._incoming: Incoming | None = None
+        self._sending: Sending | None = None
+        self._read = not arrival.has_body
+        self._paused = False
+        self._held = arrival.request.expect_continue
+        self._patience: asyncio.TimerHandle | None = None
+        self._slow = False
+        self._framing = Framing()
+        self._tunnel = False
+        self._handled = False
+        self._forgotten = False
+        self.task: asyncio.Task[None] | None = None
+        """The handler's task, while it runs and is not the current one."""
+        self.failure: Failure | None = None
+        """Why the client is gone, once it is."""
+        self.started = False
+        self.closed = False
+        self.status = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        host.streams.add(self)
+
+    # -- the request's body ---------------------------------------------------------------------------------------
+
+    def attach(self, pump: Pump) -> None:
+        """Send the body to `pump`, and tell it about the client from now on."""
+        if self.closed:
+            if self._read:
+                pump.feed_end([])
+            pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
+            return
+        self._pump = pump
+        self._host.connections.watch(self._arrival.connection, self)
+        if self._slow:
+            pump.pause()
+        self._paused = False
+        if self._read and not self._tunnel:
+            pump.feed_end([])
+            return
+        if self._incoming is None and not self._tunnel:
+            self._incoming = Incoming(self._host.io, self._arrival.id, self._took, self._body_over)
+        if self._held:
+            self._patience = self._host.io.port.loop.call_later(_PATIENCE, self.proceed)
+        self._flow()
+
+    def detach(self) -> None:
+        """Keep the body for the next pump."""
+        self._pump = None
+        self._stop_waiting()
+        if self._incoming is not None:
+            self._incoming.hold()
+
+    def _took(self, data: bytes) -> None:
+        self.bytes_received += len(data)
+        announced = self._arrival.request.framing
+        if 0 <= announced < self.bytes_received and not self._tunnel:
+            self._break_off("the body is longer than its Content-Length")
+            return
+        assert self._pump is not None
+        self._pump.feed(data)
+
+    def _break_off(self, detail: str) -> None:
+        """Give up on a body that is not as long as it says: HTTP/2 and 3 can have one, and nobody may pass it on."""
+        self._host.cancel_request(self._arrival.id)
+        self._lose(Failure(Reason.REQUEST_BODY_CLIENT, detail))
+
+    def _body_over(self, code: int) -> None:
+        """Learn that nothing follows: the body is complete, or the client gone."""
+        if code != ErrorCode.ERROR_HANDLE_EOF:
+            self._give_up(code)
+            self.client_gone(code)
+            return
+        if self.bytes_received < self._arrival.request.framing and not self._tunnel:
+            self._break_off("the body is shorter than its Content-Length")
+            return
+        self._read = True
+        if self._pump is not None:
+            self._pump.feed_end([])
+
+    def proceed(self) -> None:
+        """Ask for the body of a client that waits for 100 Continue: HTTP.sys sends it then."""
+        self._held = False
+        self._stop_waiting()
+        self._flow()
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def pause(self) -> None:
+        """Stop the flow of the request's body."""
+        self._paused = True
+        if self._incoming is not None:
+            self._incoming.hold()
+
+    def resume(self) -> None:
+        """Let the request's body flow again."""
+        self._paused = False
+        self._flow()
+
+    def _flow(self) -> None:
+        if self._incoming is not None and self._pump is not None and not self._paused and not self._held:
+            self._incoming.flow()
+
+    # -- the response ---------------------------------------------------------------------------------------------
+
+    def inform(self, status: int, headers: RawHeaders) -> None:
+        """Take 100 as leave to read the body; HTTP.sys sends no other interim response."""
+        if status == 100:
+            self.proceed()
+
+    def start(self, response: Response, data: bytes = b"") -> None:
+        """Send the response's head, and the body's first bytes with it."""
+        status, added = response.status, list(response.headers.pairs())
+        check_response_framing(response, self._arrival.request.method)
+        flags = 0
+        if status == 101:
+            if self._pump is None and not self.closed:
+                raise RuntimeError("a 101 needs a pump that takes what the client sends from then on")
+            # buffered, so that reading can begin before the client has acknowledged it
+            flags = SendFlag.OPAQUE | SendFlag.BUFFER_DATA
+        framing = Framing() if status == 101 else Framing.of(response, self._arrival)
+        if framing.header is not None:
+            added.append(framing.header)
+        head = NativeResponse(status, response.reason, added)
+        if self.closed:
+            return
+        self.started, self.status, self._framing = True, status, framing
+        buffering = SendFlag.BUFFER_DATA if self._host.options.kernel_buffering else 0
+        self._sending = Sending(self._host.io, self._arrival.id, buffering, self._moved, self._sent)
+        self._sending.begin(head, flags)
+        if status == 101:
+            self._begin_tunnel()
+        elif data:
+            self._send(data)
+
+    def _begin_tunnel(self) -> None:
+        """Read what the client sends from when the 101 is out; HTTP.sys takes it for the request's body until then."""
+        self._tunnel = True
+        self._held = False
+        self._stop_waiting()
+        if self._incoming is not None:
+            self._incoming.stop()
+            self._incoming = None
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if data and not self.closed:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        sending = self._sending
+        assert sending is not None, "the response has not begun"
+        if type(data) is not bytes:
+            data = bytes(data)  # of what may change while it waits
+        if self._takes(len(data)):
+            for part in self._framing.frame(data):
+                sending.write(part)
+            self._hold_back()
+
+    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
+        """Have HTTP.sys send a part of a file (HttpDataChunkFromFileHandle)."""
+        if not length or self.closed:
+            return True
+        sending = self._sending
+        assert sending is not None, "the response has not begun"
+        if self._takes(length):
+            before, after = self._framing.around(length)
+            if before:
+                sending.write(before)
+            sending.write(FilePart(os.dup(file.fileno()), offset, length))
+            if after:
+                sending.write(after)
+            self._hold_back()
+        return True
+
+    def _takes(self, size: int) -> bool:
+        """Count a piece of the body, held to its Content-Length; returns whether it is to be sent."""
+        if not self._framing.take(size):
+            self.abort()
+            raise ProtocolError("the response's body is longer than its Content-Length", 500)
+        if self._framing.silent:
+            return False
+        self.bytes_sent += size
+        return True
+
+    def _hold_back(self) -> None:
+        sending = self._sending
+        assert sending is not None
+        if not self._slow and sending.waiting + sending.in_flight > _HIGH_WATER:
+            self._slow = True
+            if self._pump is not None:
+                self._pump.pause()
+
+    def _moved(self, waiting: int) -> None:
+        """Learn that a send is over."""
+        if self._tunnel and self._incoming is None and not self.closed:
+            self._incoming = Incoming(self._host.io, self._arrival.id, self._took, self._body_over)
+            self._flow()
+        if self._slow and waiting <= _HIGH_WATER // 2:
+            self._slow = False
+            if self._pump is not None:
+                self._pump.resume()
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the connection was upgraded and is still open."""
+        return self._tunnel and not self.closed
+
+    def hang_up(self) -> None:
+        """End an upgraded connection that its handler is done with."""
+        self.end()
+
+    def end(self, trailers: RawHeaders | None = None) -> None:
+        """Finish the body, with trailers where the client can take them.
+
+        An upgraded connection ends with it: HTTP.sys has no half-closed ones.
+        """
+        if self.closed:
+            return
+        sending, framing = self._sending, self._framing
+        assert sending is not None, "the response has not begun"
+        if framing.left:
+            self.abort()
+            raise ProtocolError("the response's body is shorter than its Content-Length", 500)
+        flags, native = 0, None
+        if self._tunnel or framing.to_the_end:
+            flags = SendFlag.DISCONNECT
+        elif framing.chunked:
+            sending.write(encode_last_chunk(trailers or []))
+        elif trailers and self._arrival.http2 and not framing.silent and self._host.features.trailers:
+            Chunks().trailers(trailers)  # raises for what cannot be sent, while there is time to abort
+            native = trailers
+        log = self._host.log_fields(self._arrival, self.status)
+        self._close()
+        sending.end(flags, native, log)
+
+    def refuse(self, status: int) -> None:
+        """Answer what is no request, and have the connection closed; no handler sees it."""
+        self.handled()
+        body = b"%d %s\n" % (status, reason_phrase(status))
+        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        self.start(Response(status, Headers(head), len(body)), body)
+        self._close()
+        assert self._sending is not None
+        self._sending.end(SendFlag.DISCONNECT, log=self._host.log_fields(self._arrival, status))
+
+    def abort(self) -> None:
+        """Tear the response down so that the client cannot take it for complete."""
+        if not self.closed:
+            self._close()
+            self._forget()
+            if self._sending is not None:
+                self._sending.stop()
+            self._host.cancel_request(self._arrival.id)
+
+    def _close(self) -> None:
+        self.closed = True
+        self._pump = None
+        self._stop_waiting()
+        if self._incoming is not None:
+            self._incoming.stop()
+            self._incoming = None
+
+    def _forget(self) -> None:
+        self._host.streams.discard(self)
+        self._host.connections.unwatch(self._arrival.connection, self)
+        self._forgotten = True
+        self._close_token()
+
+    def handled(self) -> None:
+        """Learn that the handler is over."""
+        self._handled = True
+        self._close_token()
+
+    def _close_token(self) -> None:
+        """Close the client's access token when nobody can use it any more."""
+        login = self._arrival.authenticated
+        if self._handled and self._forgotten and login is not None and login.token:
+            self._arrival.authenticated = None
+            self._host.close_token(login.token)
+
+    def _sent(self, code: int) -> None:
+        """Learn that the response is out, or cannot be sent."""
+        if code:
+            self._give_up(code)
+            self.client_gone(code)
+        self._forget()
+
+    # -- the client -----------------------------------------------------------------------------------------------
+
+    def going_away(self) -> None:
+        """Tell whoever answers that the server stops."""
+        if self._pump is not None:
+            self._pump.going_away()
+
+    def _give_up(self, code: int) -> None:
+        """Have HTTP.sys forget a request whose call failed, unless it has: the client must not wait for ever."""
+        if code != ErrorCode.ERROR_CONNECTION_INVALID and not self._host.io.closed:
+            request = self._arrival.request
+            _log.warning("%s %r is given up: %s", request.method, request.target, Win32Error.text(code))
+            self._host.cancel_request(self._arrival.id)
+
+    def client_gone(self, code: int) -> None:
+        """Learn that the client is gone; `code` is how a call said so."""
+        if self.closed:
+            return
+        if self._tunnel:
+            reason = Reason.UPGRADE_REQUEST_CLIENT
+        elif self.started:
+            reason = Reason.RESPONSE_BODY_CLIENT
+        else:
+            reason = Reason.REQUEST_CANCELED if self._read else Reason.REQUEST_BODY_CANCELED
+        self._lose(
+            Failure(reason, "" if code == ErrorCode.ERROR_CONNECTION_INVALID else Win32Error.text(code))
+        )
+
+    def _lose(self, failure: Failure) -> None:
+        """End the exchange for everybody: the client is gone, or no use."""
+        pump = self._pump
+        self._close()
+        self._forget()
+        if self._sending is not None:
+            self._sending.stop()
+        self.failure = failure
+        if pump is not None:
+            pump.lost(failure)
+
+    # -- delegating -----------------------------------------------------------------------------------------------
+
+    @property
+    def can_delegate(self) -> bool:
+        """Whether the body is unread, the response has not begun, and this Windows delegates."""
+        return (
+            self._pump is None
+            and not (self._incoming is not None and self._incoming.begun)
+            and not self.started
+            and not self.closed
+            and self._host.features.delegation
+        )
+
+    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+        """Hand the request to the rule's queue (HttpDelegateRequestEx); who answers it reports to nobody.
+
+        `headers` cannot travel with the request: the process that answers is on its own.
+        """
+        assert isinstance(rule, Rule)
+        failure = rule.hand_over(self._arrival.id)
+        if failure is not None:
+            return failure
+        rule.leave_behind(headers)
+        self.started = True
+        self._close()
+        self._forget()
+        return Delegated(0)
