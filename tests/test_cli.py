@@ -96,6 +96,11 @@ def test_check_says_that_https_is_not_there_yet(hostler, write):
     assert err.startswith("hostler: proxy.json: Urls: not supported yet: https://localhost:5001; ")
 
 
+def test_check_for_http_sys_takes_https(hostler, write):
+    path = write({**GOOD, "Urls": "https://localhost:5001"})
+    assert hostler("check", path, "--server", "httpsys") == (0, "proxy.json: ok, 1 route, 2 clusters\n", "")
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
     ("document", "message"),
@@ -141,6 +146,36 @@ def test_run_with_https(hostler, write):
     assert err.startswith("hostler: https://localhost:5001/: https is not supported yet")
 
 
+# -- the server -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is there")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("run", "proxy.json"),
+        ("serve", "hostler.demo.apps:worker", "--workers", "0"),
+        ("serve", "hostler.demo.apps:worker", "--workers", "1"),
+        ("serve", "hostler.demo.apps:worker", "--queue", "q", "--mode", "attach", "--workers", "0"),
+        ("demo", "--once"),
+    ],
+    ids=" ".join,
+)
+def test_http_sys_where_there_is_none(hostler, write, args):
+    write(GOOD)
+    status, out, err = hostler(*args, "--server", "httpsys")
+    assert (status, out) == (1, "")
+    assert err.startswith("hostler: HTTP.sys is part of Windows, and this is ")
+    assert "(--server usermode)" in err
+
+
+@pytest.mark.parametrize("command", ["run", "check", "serve", "demo"])
+def test_the_server_has_a_default_which_help_names(hostler, command):
+    default = "httpsys" if sys.platform == "win32" else "usermode"
+    _, out, _ = hostler(command, "--help")
+    assert f"(default here: {default})" in " ".join(out.split())
+
+
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +219,7 @@ def test_help(hostler, args):
             "argument --url: 'localhost' is not a URL prefix: it has no ://",
         ),
         (["serve", "a:b", "--workers", "-1"], "argument --workers: '-1' is not a number of processes"),
+        (["run", "x", "--server", "iis"], "argument --server: invalid choice: 'iis'"),
         (["serve", "a:b", "--mode", "new"], "argument --mode: invalid choice: 'new'"),
     ],
 )

@@ -13,6 +13,7 @@ import sys
 from contextlib import ExitStack
 
 import pytest
+from attrs import fields
 
 from documentation import LANGUAGES, MARKS, ROOT, TIMEOUT, Page, Program, environment, pages, pattern, shell
 from hostler import cli
@@ -20,10 +21,17 @@ from hostler.config import yarp
 from hostler.config.check import check
 from hostler.errors import ConfigError
 from hostler.server.check import check_prefixes
+from hostler.server.httpsys.api import HttpApi
+from hostler.server.httpsys.constants import ErrorCode, ServerProperty
+from hostler.server.options import HttpSysOptions
 
 WRITTEN_BY_A_PROGRAM = {"docs/benchmarks.md"}
 LINK = re.compile(r"(?<!`)\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
 NAME = re.compile(r"`(hostler(?:\.\w+)+)`")
+COMMAND = re.compile(
+    r"(?:(?:^|[ /\\=])hostler(?:\.exe)? |<arguments>)(?P<arguments>(?:run|check|serve|demo)\b[^<\n]*)",
+    re.MULTILINE,
+)
 LOGGER = re.compile(r'getLogger\("([\w.]+)"\)')
 
 
@@ -87,7 +95,7 @@ class Reader:
 
     def read_console(self, block):
         commands = block.commands()
-        assert commands, f"{block.place}: no line begins with $"
+        assert commands, f"{block.place}: no line begins with a prompt"
         if "keeps running" in block.marks:
             ((command, output),) = commands
             program = Program(self.page.with_free_ports(command), self.directory)
@@ -100,6 +108,8 @@ class Reader:
             assert pattern(output).fullmatch(said.rstrip() + "\n"), f"{block.place}: {command}\n{said}"
             assert bool(status) == ("refused" in block.marks), f"{block.place}: {command} ended with {status}"
 
+    read_powershell = read_console
+
     def read_sh(self, block):
         status, said = shell(self.page.with_free_ports(block.text), self.directory)
         assert status == 0, f"{block.place}: {said}"
@@ -107,7 +117,7 @@ class Reader:
     def read_ini(self, block):
         """Read data."""
 
-    read_text = read_ini
+    read_text = read_csharp = read_xml = read_ini
 
     def close(self):
         """Stop what keeps running, the last first, and compare what it said."""
@@ -159,7 +169,9 @@ def test_blocks_are_well_formed(path):
     assert len(re.findall(r"^\s*```", page.text, re.MULTILINE)) == 2 * len(blocks), (
         "a fence is indented or open"
     )
-    commands = "\n".join(block.text for block in blocks if block.language in {"console", "sh", "ini"})
+    commands = "\n".join(
+        block.text for block in blocks if block.language in {"console", "powershell", "sh", "ini"}
+    )
     for block in blocks:
         assert block.language in LANGUAGES, f"{block.place}: what is {block.language!r}?"
         assert block.marks.keys() <= MARKS, f"{block.place}: {block.marks}"
@@ -172,10 +184,8 @@ def test_blocks_are_well_formed(path):
 @pytest.mark.parametrize("path", EXECUTED, ids=ids)
 def test_commands_that_are_not_run_are_commands(path):
     for block in Page(path).blocks():
-        if block.language == "ini" or "not run" in block.marks:
-            for found in re.finditer(
-                r"(?:^|[ /=])hostler (?P<arguments>(?:run|check|serve|demo)\b.*)", block.text
-            ):
+        if block.language in {"ini", "xml"} or "not run" in block.marks:
+            for found in COMMAND.finditer(block.text):
                 cli._parser().parse_args(shlex.split(found["arguments"], comments=True))
 
 
@@ -234,6 +244,36 @@ def test_the_options_of_the_command_are_the_ones_that_are_documented():
     for name, parser in commands.items():
         options = {option for option in parser._option_string_actions if option.startswith("--")} - {"--help"}
         assert set(re.findall(r"--[a-z-]+", sections[name])) == options, name
+
+
+def test_the_options_of_httpsys_are_the_ones_that_are_documented():
+    text = (ROOT / "docs" / "httpsys.md").read_text()
+    options = text.partition("\n## Options\n")[2].partition("\n##")[0]
+    assert re.findall(r"^\| `(\w+)` \|", options, re.MULTILINE) == [
+        option.name for option in fields(HttpSysOptions)
+    ]
+
+
+def test_windows_error_codes_have_their_numbers():
+    text = (ROOT / "docs" / "httpsys.md").read_text()
+    codes = re.findall(r"`(ERROR_\w+)` \((\d+)\)", text)
+    assert codes
+    for name, number in codes:
+        assert ErrorCode[name] == int(number)
+
+
+def test_the_functions_that_are_bound_are_the_ones_that_are_listed():
+    text = (ROOT / "docs" / "httpsys.md").read_text()
+    folder = ROOT / "src" / "hostler" / "server" / "httpsys"
+    sources = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "api.py")
+    bound = [name for name in vars(HttpApi) if name.startswith("Http")]
+    called = ["yes" if re.search(rf"\.{name}\b", sources) else "" for name in bound]
+    assert re.findall(r"^\| `(Http\w+)` \| (\w*) ?\|", text, re.MULTILINE) == [
+        *zip(bound, called, strict=True)
+    ]
+    assert f"| **{len(bound)}** | **{called.count('yes')}** |" in text
+    properties = re.findall(r"^\| \w+ \| (\d+) \|(?:[^|]*\|){3}$", text, re.MULTILINE)
+    assert [int(number) for number in properties] == [*ServerProperty]
 
 
 def test_the_commands_for_a_clone_exist():

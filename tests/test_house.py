@@ -18,10 +18,13 @@ ALLOWED = {
     "fleet": {"errors", "http"},
     "pipeline": {"exchange"},
     "server.base": set(),
-    "server.options": {"http"},
+    "server.options": {"errors", "http"},
     "server.prefix": {"errors"},
-    "server.usermode": {"errors", "http", "config", "deadline", "exchange", "server.base", "server.options", "server.prefix"},
-    "server.choose": {"errors", "server.usermode"},
+    "server.handling": {"errors", "exchange"},
+    "server.placing": {"errors", "http", "exchange"},
+    "server.usermode": {"errors", "http", "config", "deadline", "exchange", "server.base", "server.options", "server.prefix", "server.handling", "server.placing"},
+    "server.httpsys": {"errors", "http", "config", "exchange", "server.base", "server.options", "server.prefix", "server.handling", "server.placing"},
+    "server.choose": {"errors", "config", "server.base", "server.options", "server.httpsys", "server.usermode"},
     "server.check": {"errors", "config", "server.prefix"},
     "client": {"errors", "http", "config", "deadline", "exchange"},
     "stages": {"errors", "http", "config", "exchange", "fleet", "pipeline"},
@@ -31,7 +34,15 @@ ALLOWED = {
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""
 
-WITHOUT_IO = ["http", "routing", "config.model", "server.prefix", "server.usermode.packets"]
+WITHOUT_IO = [
+    "http",
+    "routing",
+    "config.model",
+    "server.options",
+    "server.prefix",
+    "server.httpsys.marshal",
+    "server.usermode.packets",
+]
 IO = {"asyncio", "anyio", "socket", "os", "selectors", "threading", "ssl", "subprocess"}
 
 

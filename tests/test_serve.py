@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 
 import pytest
 
@@ -23,6 +24,20 @@ def test_a_number_of_workers():
 def test_a_mode():
     with pytest.raises(ValueError, match="'new' is not a valid QueueMode"):
         hostler.serve(application, mode="new")
+
+
+def test_a_server():
+    with pytest.raises(ValueError, match="'iis' is not a valid ServerKind"):
+        hostler.serve(application, server="iis")
+    with pytest.raises(ValueError, match="'iis' is not a valid ServerKind"):
+        hostler.run(application, server="iis")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is there")
+@pytest.mark.parametrize("workers", [None, 1])
+def test_a_server_that_is_not_here(workers):
+    with pytest.raises(hostler.UnsupportedError, match=r"HTTP\.sys is part of Windows"):
+        hostler.serve(application, workers=workers, server=hostler.ServerKind.HTTPSYS)
 
 
 @pytest.mark.parametrize("workers", [None, 1])

@@ -10,7 +10,8 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from hostler.server.prefix import UrlPrefix
-from hostler.serving import run_loop, run_until_stopped, stop_signals
+from hostler.serving import run_loop, run_until_stopped
+from hostler.signals import stop_signals
 
 
 def kill(number):

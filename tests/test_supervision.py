@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from hostler.errors import UnsupportedError, WorkerError
+from hostler.server.base import ServerKind
 from hostler.supervisor import Backoff, Supervisor, supervising
 from hostler.testing import FakeClock
 from hostler.worker import Work
@@ -271,8 +272,7 @@ def test_workers_are_one_or_more():
         Supervisor(lambda number: None, 0)
 
 
-async def test_without_the_signals_of_unix_there_are_no_workers(monkeypatch):
-    monkeypatch.delattr(signal, "SIGHUP")
-    with pytest.raises(UnsupportedError, match="need Unix"):
-        async with supervising(Work(app="a:b"), 1):
+async def test_a_server_that_cannot_be_had_here_is_said_before_any_worker_starts():
+    with pytest.raises(UnsupportedError, match=r"HTTP\.sys is part of Windows"):
+        async with supervising(Work(app="a:b", server=ServerKind.HTTPSYS), 1, urls=["http://localhost:0/"]):
             pass

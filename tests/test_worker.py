@@ -1,4 +1,4 @@
-"""What a worker reports, in this process; real ones are in processes/test_supervisor.py."""
+"""What a worker reports, in this process; real ones are in test_process.py and processes/test_supervisor.py."""
 
 from __future__ import annotations
 
@@ -9,21 +9,9 @@ import signal
 import pytest
 
 from hostler.asgi import LifespanError
-from hostler.errors import ConfigError, ListenError, NoSuchQueueError, Problem, WorkerError
-from hostler.worker import Work, WorkerProcess, ending, log_to_stderr, main, why
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (0, "ended with exit status 0"),
-        (3, "ended with exit status 3"),
-        (-signal.SIGKILL, "was ended by SIGKILL"),
-        (-1000, "was ended by signal 1000"),
-    ],
-)
-def test_ending(status, words):
-    assert ending(status) == words
+from hostler.errors import ConfigError, ListenError, NoSuchQueueError, Problem
+from hostler.server.base import ServerKind
+from hostler.worker import Work, log_to_stderr, main, why
 
 
 @pytest.mark.parametrize(
@@ -58,42 +46,29 @@ def signals():
 
 
 @pytest.mark.usefixtures("signals")
-def test_a_worker_reports_why_it_cannot_start():
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    with reader, pytest.raises(SystemExit) as caught:
-        main(Work(app="no_such_module:app"), writer)
-    assert caught.value.code == 1
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    with reader:
-        with pytest.raises(SystemExit):
-            main(Work(app="hostler.demo.apps:Answering"), writer)
-        assert "Answering is a class" in reader.recv()
+@pytest.mark.parametrize(
+    ("app", "why"),
+    [
+        ("no_such_module:app", "there is no module 'no_such_module'"),
+        ("hostler.demo.apps:Answering", "Answering is a class"),
+    ],
+)
+def test_a_worker_reports_why_it_cannot_start(app, why):
+    supervisors, workers = multiprocessing.Pipe()
+    with supervisors, workers:
+        with pytest.raises(SystemExit) as caught:
+            main(Work(app=app), workers)
+        assert caught.value.code == 1
+        assert why in supervisors.recv()
 
 
 @pytest.mark.usefixtures("signals")
-def test_nobody_may_be_listening_to_the_report():
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    reader.close()
-    with pytest.raises(SystemExit):
-        main(Work(app="nothing"), writer)
-    assert writer.closed
-
-
-async def test_a_worker_process_is_ready_stops_and_is_gone():
-    worker = WorkerProcess(Work(app="hostler.demo.apps:worker"), 1)
-    await worker.ready()
-    worker.terminate()
-    assert await worker.ended() == 0
-    assert await worker.ended() == 0
-    worker.terminate()
-    worker.kill()
-
-
-async def test_a_worker_process_that_is_killed_before_it_is_ready():
-    worker = WorkerProcess(Work(app="hostler.demo.apps:worker"), 1)
-    worker.kill()
-    with pytest.raises(WorkerError, match=rf"process {worker.pid} was ended by SIGKILL before it was ready"):
-        await worker.ready()
+def test_a_worker_that_cannot_have_its_server_reports_that():
+    supervisors, workers = multiprocessing.Pipe()
+    with supervisors, workers:
+        with pytest.raises(SystemExit):
+            main(Work(app="hostler.demo.apps:worker", server=ServerKind.HTTPSYS), workers)
+        assert supervisors.recv().startswith("HTTP.sys is part of Windows")
 
 
 def test_logging_goes_to_stderr(capsys):

@@ -45,15 +45,15 @@ from hostler.exchange import Exchange, Handler, Kind, Outcome
 from hostler.pipeline import Next, Stage, compose
 from hostler.policies import Policies
 from hostler.proxy import DEFAULT_PIPELINE, Proxy
-from hostler.server.base import QueueMode
-from hostler.server.options import ServerOptions, Timeouts
+from hostler.server.base import QueueMode, ServerKind
+from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts
 from hostler.serving import run, serving
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
     "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HeaderMatch", "HealthCheck", "HostlerError",
-    "HttpClient", "HttpRequest", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
+    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
-    "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerOptions", "SessionAffinity", "Side",
+    "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
     "Stage", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip

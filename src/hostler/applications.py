@@ -13,24 +13,18 @@ from hostler.asgi import Application, load
 from hostler.asgi.naming import name_of
 from hostler.errors import WorkerError
 from hostler.server.base import QueueMode
-from hostler.serving import (
-    DEFAULT_URL,
-    GRACE,
-    announce,
-    on_signals,
-    run_loop,
-    run_until_stopped,
-    stop_signals,
-    write_out,
-)
+from hostler.server.choose import choose
+from hostler.serving import DEFAULT_URL, GRACE, announce, run_loop, run_until_stopped, write_out
+from hostler.signals import on_signals, stop_signals
 from hostler.supervisor import supervising
 from hostler.worker import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hostler.server.base import ServerKind
     from hostler.server.options import ServerOptions
-    from hostler.serving import Stop
+    from hostler.signals import Stop
     from hostler.supervisor import Supervisor
 
 __all__ = ["serve", "supervise"]
@@ -45,16 +39,19 @@ def serve(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     quiet: bool = False,
+    *,
+    server: ServerKind | str | None = None,
 ) -> None:
     """Serve an ASGI 3 application until SIGINT or SIGTERM: from a queue, on URL prefixes, or both.
 
     `app` is the application or its name, "module:attribute". Neither a queue nor urls means http://localhost:5000/.
     `mode` says how the queue is opened. `workers` is how many processes serve, kept alive by this one; None means that
     this process serves. Workers import the program anew, so that it must call this under
-    `if __name__ == "__main__":`. On the signal nothing new is taken, and exchanges in progress have `grace` seconds;
-    a second signal ends them at once. SIGHUP replaces the workers one by one.
+    `if __name__ == "__main__":`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the
+    signal (on Windows Ctrl-C, Ctrl-Break, the end of the console) nothing new is taken, and exchanges in progress have
+    `grace` seconds; a second signal ends them at once. SIGHUP replaces the workers one by one.
 
-    Raises ListenError, PrefixError, QueueError; ConfigError for what is no application, or one that workers cannot
+    Raises ListenError, PrefixError, QueueError, UnsupportedError; ConfigError for what is no application, or one that workers cannot
     import; WorkerError when a worker cannot start; LifespanError when the application refuses to.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
@@ -62,20 +59,27 @@ def serve(
             "a worker process imports the program, and the program calls hostler.serve again: "
             'put the call under `if __name__ == "__main__":`'
         )
-    mode = QueueMode(mode)
+    mode, kind = QueueMode(mode), choose(server)
     wanted = tuple(urls) or (() if queue is not None else (DEFAULT_URL,))
     if workers is None:
         handler = Application(load(app) if isinstance(app, str) else app)
         run_loop(
             lambda: run_until_stopped(
-                handler, wanted, queue=queue, mode=mode, options=options, grace=grace, quiet=quiet
+                handler,
+                wanted,
+                queue=queue,
+                mode=mode,
+                options=options,
+                grace=grace,
+                quiet=quiet,
+                server=kind,
             )
         )
         return
     if workers < 1:
         raise ValueError(f"{workers} is not a number of workers; use 1 or more, or None for this process")
     name = app if isinstance(app, str) else name_of(app)
-    work = Work(app=name, queue=queue, options=options, grace=grace, quiet=quiet)
+    work = Work(app=name, queue=queue, options=options, grace=grace, quiet=quiet, server=kind)
     run_loop(lambda: supervise(work, workers, urls=wanted, mode=mode))
 
 

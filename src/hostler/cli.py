@@ -21,7 +21,8 @@ from hostler.asgi import Application, load
 from hostler.config.source import FileSource
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.proxy import Proxy, load_config
-from hostler.server.base import QueueMode
+from hostler.server.base import QueueMode, ServerKind
+from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import DEFAULT_URL, GRACE, run_loop, run_until_stopped
 from hostler.worker import Work, log_to_stderr, why
@@ -81,7 +82,9 @@ def _run(args: argparse.Namespace) -> int:
         return _unreadable(args.config, error)
     except ConfigError as error:
         return _wrong(args.config, error.problems)
-    return run_loop(lambda: run_until_stopped(proxy, args.url, grace=args.grace, quiet=args.quiet))
+    return run_loop(
+        lambda: run_until_stopped(proxy, args.url, grace=args.grace, quiet=args.quiet, server=args.server)
+    )
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -91,19 +94,23 @@ def _check(args: argparse.Namespace) -> int:
         return _unreadable(args.config, error)
     except ConfigError as error:
         return _wrong(args.config, error.problems)
-    problems = list(_not_yet(config))
+    problems = list(_not_yet(config, choose(args.server)))
     if problems:
         return _wrong(args.config, problems)
     print(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}")
     return 0
 
 
-def _not_yet(config: Config) -> Iterator[Problem]:
-    """Find what a server refuses once it listens, unless `--url` says otherwise."""
+def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
+    """Find what the server refuses once it listens, unless `--url` says otherwise."""
+    if server is ServerKind.HTTPSYS:
+        return  # it takes https too: `netsh http add sslcert` binds the certificate
     for url in config.urls:
         if url.startswith("https://"):
             yield Problem(
-                "Urls", f"not supported yet: {url}; put a TLS terminator in front, and write http://"
+                "Urls",
+                f"not supported yet: {url}; put a TLS terminator in front, and write http://, or serve it with HTTP.sys "
+                "on Windows (--server httpsys)",
             )
 
 
@@ -131,11 +138,16 @@ def _serve(args: argparse.Namespace) -> int:
     mode = QueueMode(args.mode)
     if args.workers:
         level = logging.INFO if args.verbose else logging.WARNING
-        work = Work(app=args.app, queue=args.queue, grace=args.grace, quiet=args.quiet, log_level=level)
+        kind = choose(args.server)
+        work = Work(
+            app=args.app, queue=args.queue, grace=args.grace, quiet=args.quiet, server=kind, log_level=level
+        )
         return run_loop(lambda: supervise(work, args.workers, urls=urls, mode=mode))
     app = _application(args.app)
     return run_loop(
-        lambda: run_until_stopped(app, urls, queue=args.queue, mode=mode, grace=args.grace, quiet=args.quiet)
+        lambda: run_until_stopped(
+            app, urls, queue=args.queue, mode=mode, grace=args.grace, quiet=args.quiet, server=args.server
+        )
     )
 
 
@@ -150,7 +162,7 @@ def _application(name: str) -> Application:
 
 def _demo(args: argparse.Namespace) -> int:
     try:
-        return demo.run(args.url, once=args.once)
+        return demo.run(args.url, once=args.once, server=args.server)
     except ListenError as error:
         raise ListenError(f"{why(error)}, as in --url http://localhost:8080/") from error
 
@@ -198,6 +210,7 @@ def _add_run(commands: Commands) -> None:
 def _add_check(commands: Commands) -> None:
     parser = _add(commands, "check", _check, "say everything that is wrong with a YARP document")
     parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    _add_server(parser)
 
 
 def _add_serve(commands: Commands) -> None:
@@ -232,6 +245,7 @@ def _add_demo(commands: Commands) -> None:
         type=_prefix,
         help="listen here (default http://localhost:5000/; --once: a free port)",
     )
+    _add_server(parser)
 
 
 def _add(
@@ -251,7 +265,15 @@ def _add_urls(parser: argparse.ArgumentParser, text: str) -> None:
     )  # fmt: skip
 
 
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server", default=choose().value, choices=[kind.value for kind in ServerKind],
+        help="the user-mode server, or HTTP.sys of Windows (default here: %(default)s)",
+    )  # fmt: skip
+
+
 def _add_running(parser: argparse.ArgumentParser) -> None:
+    _add_server(parser)
     parser.add_argument(
         "--grace", metavar="SECONDS", type=_seconds, default=GRACE,
         help="how long exchanges in progress may take after the signal to stop (default %(default)g)",

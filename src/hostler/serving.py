@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
 from attrs import define
 
 from hostler.pipeline import compose
 from hostler.server.base import QueueMode
-from hostler.server.choose import make_server
+from hostler.server.choose import choose, make_server
 from hostler.server.prefix import UrlPrefix
+from hostler.signals import stop_signals
 from hostler.stages.access import AccessLog
 
 if sys.platform != "win32":
@@ -23,24 +22,21 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 
     from hostler.exchange import Handler
-    from hostler.server.base import Server
+    from hostler.server.base import Server, ServerKind
     from hostler.server.options import ServerOptions
 
 __all__ = [
     "DEFAULT_URL",
     "GRACE",
     "Serving",
-    "Stop",
     "announce",
-    "on_signals",
     "run",
     "run_loop",
     "run_until_stopped",
     "serving",
-    "stop_signals",
     "write_out",
 ]
 
@@ -81,108 +77,48 @@ async def serving(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     write_line: Callable[[str], object] | None = None,
+    server: ServerKind | str | None = None,
     sockets: tuple[tuple[UrlPrefix, ...], list[socket.socket]] | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve a handler on URL prefixes, and from a queue, for as long as the context lasts.
 
     Port 0 picks a free port. A handler may have `lifespan(server)`, an async context manager. `write_line` gets the
-    access lines. `sockets` are prefixes with sockets that are bound already. Raises ListenError, PrefixError,
-    QueueError, and what the lifespan raises.
+    access lines. `server` is HTTP.sys on Windows, else the user-mode server, unless it says which. `sockets` are
+    prefixes with sockets that are bound already. Raises ListenError, PrefixError, QueueError, UnsupportedError, and
+    what the lifespan raises.
     """
     prefixes = tuple(UrlPrefix.parse(url) for url in urls)
     log = None if write_line is None else AccessLog(write_line)
-    server = make_server(handler if log is None else compose([log], handler), options)
+    made = make_server(handler if log is None else compose([log], handler), options, server)
     async with AsyncExitStack() as stack:
         if log is not None:
             stack.callback(log.flush)
         lifespan = getattr(handler, "lifespan", None)
         if lifespan is not None:
-            await stack.enter_async_context(lifespan(server))
-        stack.push_async_callback(server.stop, grace)
-        settled = await server.listen(prefixes)
-        if sockets is not None:
-            await server.listen_on(*sockets)
-            settled += sockets[0]
+            await stack.enter_async_context(lifespan(made))
+        stack.push_async_callback(made.stop, grace)
         if queue is not None:
-            await server.join(queue, mode)
-        yield Serving(server, settled)
+            await made.join(queue, mode)  # first: HTTP.sys registers prefixes for a queue
+        settled = await made.listen(prefixes)
+        if sockets is not None:
+            await made.listen_on(*sockets)
+            settled += sockets[0]
+        yield Serving(made, settled)
 
 
 # -- until a signal ---------------------------------------------------------------------------------------------------
 
 
-class Stop:
-    """The wish to stop. The first one ends `wait`; the second, or one that nobody waits for, cancels the program."""
+def run_loop(main: Callable[[], Coroutine[Any, Any, int]], *, shared_sockets: bool = False) -> int:
+    """Run a program on the fastest event loop that this platform has, for `shared_sockets` if need be.
 
-    def __init__(self, scope: anyio.CancelScope) -> None:
-        self._scope = scope
-        self._asked = asyncio.Event()
-        self._waited = False
-        self.status = 0
-        """The program's exit status: 128 and the signal's number when it had to be asked twice."""
-
-    async def wait(self) -> None:
-        """Wait for the first wish. Call it once everything is in place."""
-        self._waited = True
-        await self._asked.wait()
-
-    @property
-    def asked(self) -> bool:
-        """Whether anybody wants it to stop."""
-        return self._asked.is_set()
-
-    def request(self, number: int = signal.SIGTERM) -> None:
-        """Ask to stop, as the signal `number` does."""
-        again = self._asked.is_set()
-        self._asked.set()
-        if again:
-            self.status = 128 + number
-        if again or not self._waited:
-            self._scope.cancel()
-
-
-@contextmanager
-def stop_signals(*numbers: signal.Signals) -> Iterator[Stop]:
-    """Have signals, SIGINT and SIGTERM unless others are named, ask the body to stop; the second cancels it."""
-    with anyio.CancelScope() as scope:
-        stop = Stop(scope)
-        with on_signals(numbers or (signal.SIGINT, signal.SIGTERM), stop.request):
-            yield stop
-
-
-@contextmanager
-def on_signals(numbers: Iterable[signal.Signals], callback: Callable[[int], object]) -> Iterator[None]:
-    """Call back from the event loop when one of the signals arrives."""
-    loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number in before:
-            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(callback, number))
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-    else:
-        handled = tuple(numbers)
-        for number in handled:
-            loop.add_signal_handler(number, callback, number)
-        try:
-            yield
-        finally:
-            for number in handled:
-                loop.remove_signal_handler(number)
-
-
-def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run a program on the fastest event loop that this platform has.
-
-    The collector of cycles is told to leave alone what exists by now, and to look seldom: an exchange leaves none.
+    Those are sockets that other processes listen on too. The collector of cycles is told to leave alone what exists by
+    now, and to look seldom: an exchange leaves none.
     """
     _raise_descriptor_limit()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory(shared_sockets=shared_sockets)) as runner:
         return runner.run(main())
 
 
@@ -197,9 +133,10 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory(*, shared_sockets: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
     if sys.platform == "win32":
-        return None
+        # a socket belongs to one completion port for good, the one of whichever process came first
+        return asyncio.SelectorEventLoop if shared_sockets else None
     else:  # noqa: RET505 - for mypy, which checks each platform's own branch
         try:
             import uvloop  # noqa: PLC0415 - not everywhere
@@ -217,6 +154,7 @@ async def run_until_stopped(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     quiet: bool = False,
+    server: ServerKind | str | None = None,
 ) -> int:
     """Serve a handler until SIGINT or SIGTERM; returns the exit status.
 
@@ -228,7 +166,14 @@ async def run_until_stopped(
     write = None if quiet else write_out
     with stop_signals() as stop:
         async with serving(
-            handler, wanted, queue=queue, mode=mode, options=options, grace=grace, write_line=write
+            handler,
+            wanted,
+            queue=queue,
+            mode=mode,
+            options=options,
+            grace=grace,
+            write_line=write,
+            server=server,
         ) as served:
             announce(served.prefixes)
             if queue is not None:
@@ -244,14 +189,18 @@ def run(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     quiet: bool = False,
+    server: ServerKind | str | None = None,
 ) -> None:
     """Serve a handler (a `Proxy`, or any `async def handler(exchange)`) until SIGINT or SIGTERM.
 
     `urls` are URL prefixes; none means those of the proxy's configuration, else http://localhost:5000/. `quiet`
-    switches off the line per exchange on standard output. On the signal no new connections are taken, and exchanges
-    in progress have `grace` seconds; a second signal ends them at once. Raises ListenError, PrefixError.
+    switches off the line per exchange on standard output. `server` is "httpsys" on Windows and "usermode" elsewhere,
+    unless it says which. On the signal (on Windows Ctrl-C, Ctrl-Break, the end of the console) no new connections are
+    taken, and exchanges in progress have `grace` seconds; a second signal ends them at once. Raises ListenError,
+    PrefixError, UnsupportedError.
     """
-    run_loop(lambda: run_until_stopped(handler, urls, options=options, grace=grace, quiet=quiet))
+    kind = choose(server)
+    run_loop(lambda: run_until_stopped(handler, urls, options=options, grace=grace, quiet=quiet, server=kind))
 
 
 def announce(prefixes: Iterable[UrlPrefix]) -> None:

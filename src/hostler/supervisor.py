@@ -8,23 +8,20 @@ while one worker is replaced by another.
 from __future__ import annotations
 
 import logging
-import signal
 import time
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 from attrs import define, evolve, field
 
-from hostler.config.model import check_queue_name
-from hostler.errors import UnsupportedError, WorkerError
+from hostler.errors import WorkerError
+from hostler.process import WorkerProcess, ending
 from hostler.server.base import QueueMode
-from hostler.server.choose import bind_sockets, hold_queue
-from hostler.server.options import ServerOptions
+from hostler.server.choose import choose, hold
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import GRACE
-from hostler.worker import WorkerProcess, ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -43,7 +40,7 @@ _AT_ONCE: Final = 1.0
 
 
 class Worker(Protocol):
-    """A worker as a supervisor sees it; `hostler.worker.WorkerProcess`."""
+    """A worker as a supervisor sees it; `hostler.process.WorkerProcess`."""
 
     pid: int
 
@@ -265,32 +262,24 @@ class Supervisor:
 async def supervising(
     work: Work, workers: int, *, urls: Iterable[str] = (), mode: QueueMode = QueueMode.CREATE_OR_ATTACH
 ) -> AsyncIterator[Supervisor]:
-    """Own the queue of `work` and sockets for `urls`, and run workers on them, for as long as the context lasts.
+    """Own the queue of `work` and `urls`, and run workers on them, for as long as the context lasts.
 
     The queue is held as `mode` says; to attach leaves that to whoever created it. All workers are ready on entry.
     Raises ListenError, PrefixError, QueueError, UnsupportedError, WorkerError.
     """
-    if not hasattr(signal, "SIGHUP"):
-        raise UnsupportedError("worker processes need Unix; serve in one process on Windows (--workers 0)")
-    with ExitStack() as stack:
-        if work.queue is not None:
-            check_queue_name(work.queue)
-            if mode is not QueueMode.ATTACH:
-                stack.callback(hold_queue(work.queue, mode).release)
-        backlog = (work.options or ServerOptions()).backlog
-        prefixes, sockets = bind_sockets([UrlPrefix.parse(url) for url in urls], backlog)
-        for sock in sockets:
-            stack.callback(sock.close)
-        work = evolve(work, prefixes=prefixes, sockets=sockets)
-        supervisor = Supervisor(partial(WorkerProcess, work), workers, grace=work.grace, prefixes=prefixes)
+    kind = choose(work.server)
+    with hold(work.queue, mode, [UrlPrefix.parse(url) for url in urls], work.options, kind) as held:
+        work = evolve(work, queue=held.queue, prefixes=held.prefixes, sockets=held.sockets, server=kind)
+        supervisor = Supervisor(
+            partial(WorkerProcess, work), workers, grace=work.grace, prefixes=held.prefixes
+        )
         try:
             await supervisor.start()
             async with anyio.create_task_group() as group:
                 group.start_soon(supervisor.keep)
                 yield supervisor
                 group.cancel_scope.cancel()
-            for sock in sockets:
-                sock.close()  # the workers close theirs: nobody can connect any more
+            held.withdraw()  # the workers close their sockets: nobody can connect any more
             await supervisor.stop()
         finally:
             with anyio.CancelScope(shield=True):

@@ -176,6 +176,38 @@ async def test_a_signal_to_every_process_stops_gracefully(number, release):
         await until(lambda: not session(server.pid))
 
 
+async def test_a_worker_that_an_administrator_stops_finishes_what_it_has_and_is_replaced(release):
+    async with serve("--url", LOCAL) as supervisor:
+        url = await supervisor.url()
+        await supervisor.says("serving")
+        worker = await ask(url)
+        request = waiting(url)
+        await supervisor.says("waiting", "err")
+        os.kill(worker, signal.SIGTERM)
+        os.kill(worker, signal.SIGTERM)
+        release()
+        assert await request == worker
+        await supervisor.says(
+            rf"worker 1 \(process {worker}\) ended with exit status 0; another is started", "err"
+        )
+        assert await ask(url) != worker
+
+
+async def test_workers_that_stop_already_finish_what_they_have_when_their_supervisor_is_killed(release):
+    async with serve("--url", LOCAL) as supervisor:
+        url = await supervisor.url()
+        await supervisor.says("serving")
+        request = waiting(url)
+        await supervisor.says("waiting", "err")
+        supervisor.kill(signal.SIGTERM)
+        await refused(url)
+        supervisor.kill()
+        await supervisor.says("the supervisor is gone", "err")
+        release()
+        assert await request
+        await until(lambda: not session(supervisor.pid))
+
+
 async def test_control_c_while_workers_are_imported(tmp_path):
     (tmp_path / "slow_import.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
     async with hostler("serve", "slow_import:app", "--app-dir", tmp_path, "--url", LOCAL) as server:

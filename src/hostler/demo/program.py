@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING, Final
 from anyio import to_thread
 
 from hostler.asgi import Application
-from hostler.config.model import Cluster, Route, queue
+from hostler.config.model import Cluster, Config, Route, queue
 from hostler.demo import apps
 from hostler.demo.visits import Expected, visit
 from hostler.proxy import Proxy
-from hostler.serving import announce, run_loop, serving, stop_signals, write_out
+from hostler.server.base import ServerKind
+from hostler.server.choose import choose
+from hostler.serving import announce, run_loop, serving, write_out
+from hostler.signals import stop_signals
 from hostler.supervisor import supervising
 from hostler.worker import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hostler.config.model import Destination
     from hostler.serving import Serving
     from hostler.supervisor import Supervisor
 
@@ -28,17 +33,24 @@ __all__ = ["run"]
 
 _URL: Final = "http://localhost:5000/"
 _FREE: Final = "http://localhost:0/"
+_EVERYTHING: Final = "http://*:80/"
+"""A URL prefix to delegate under that nobody needs to listen on."""
 _WORKERS: Final = 2
+_PLAIN: Final = ServerKind.USERMODE
+"""What the destinations run on: any server does, and this one needs no permission."""
+
 _GRACE: Final = 5.0
 
 
-def run(url: str | None = None, *, once: bool = False) -> int:
+def run(url: str | None = None, *, once: bool = False, server: ServerKind | str | None = None) -> int:
     """Run the demo until SIGINT or SIGTERM; returns the exit status.
 
-    With `once` it sends the requests itself: 0 when every answer was right, else 1. Raises ListenError.
+    With `once` it sends the requests itself: 0 when every answer was right, else 1. Raises ListenError; UnsupportedError
+    where the server cannot be had, or cannot delegate.
     """
+    kind = choose(server)
     with _private_runtime_directory():
-        return run_loop(lambda: _main(url or (_FREE if once else _URL), once=once))
+        return run_loop(lambda: _main(url or (_FREE if once else _URL), kind, once=once))
 
 
 @contextmanager
@@ -56,30 +68,25 @@ def _private_runtime_directory() -> Iterator[None]:
                 os.environ[variable] = before
 
 
-async def _main(url: str, *, once: bool) -> int:
+async def _main(url: str, kind: ServerKind, *, once: bool) -> int:
     name = f"hostler-demo-{os.getpid()}"
     interrupted = 1 if once else 0
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:
             destinations = [
-                (await stack.enter_async_context(serving(Application(app), grace=_GRACE))).url
+                (await stack.enter_async_context(serving(Application(app), grace=_GRACE, server=_PLAIN))).url
                 for app in (apps.Answering("destination one"), apps.Answering("destination two"))
             ]
-            proxy = Proxy(
-                routes=[
-                    Route("/forwarded/{**rest}", "destinations"),
-                    Route("/delegated/{**rest}", "workers"),
-                ],
-                clusters=[
-                    Cluster("destinations", destinations, balance="RoundRobin"),
-                    Cluster("workers", [queue(name, "http://*:80/")]),
-                ],
-            )
+            proxy = Proxy.from_config(_config(destinations, queue(name, _EVERYTHING)))
             served = await stack.enter_async_context(
-                serving(proxy, [url], grace=_GRACE, write_line=write_out)
+                serving(proxy, [url], grace=_GRACE, write_line=write_out, server=kind)
             )
-            work = Work(app="hostler.demo.apps:worker", queue=name, grace=_GRACE, quiet=True)
-            supervisor = await stack.enter_async_context(supervising(work, _WORKERS))
+            work = Work(app="hostler.demo.apps:worker", queue=name, grace=_GRACE, quiet=True, server=kind)
+            urls = [_FREE] if kind is ServerKind.HTTPSYS else []
+            supervisor = await stack.enter_async_context(supervising(work, _WORKERS, urls=urls))
+            for prefix in supervisor.prefixes:
+                # HTTP.sys delegates under a prefix only that is registered for the queue
+                proxy.update(_config(destinations, queue(name, str(prefix))))
             _introduce(served, supervisor, destinations, name)
             if once:
                 expected = Expected({os.getpid()}, supervisor.pids)
@@ -92,6 +99,16 @@ async def _main(url: str, *, once: bool) -> int:
     return stop.status or interrupted
 
 
+def _config(destinations: list[str], workers: Destination) -> Config:
+    return Config(
+        routes=(Route("/forwarded/{**rest}", "destinations"), Route("/delegated/{**rest}", "workers")),
+        clusters=(
+            Cluster("destinations", destinations, balance="RoundRobin"),
+            Cluster("workers", [workers]),
+        ),
+    )
+
+
 def _introduce(served: Serving, supervisor: Supervisor, destinations: list[str], name: str) -> None:
     write_out(
         f"proxy and destinations: process {os.getpid()}; "
@@ -102,13 +119,17 @@ def _introduce(served: Serving, supervisor: Supervisor, destinations: list[str],
 
 
 def _suggest(url: str, worker: int) -> None:
+    if sys.platform == "win32":
+        curl, file, kill = "curl.exe", sys.executable, f"taskkill /F /PID {worker}"
+    else:
+        curl, file, kill = "curl", "/bin/sh", f"kill -9 {worker}"
     write_out(
         f"""try:
-  curl {url}/forwarded/hello
-  curl {url}/delegated/hello
-  curl --data-binary @/bin/sh {url}/delegated/upload
-  curl {url}/forwarded/1 {url}/delegated/2     # one connection
-  kill -9 {worker}     # another worker takes its place
+  {curl} {url}/forwarded/hello
+  {curl} {url}/delegated/hello
+  {curl} --data-binary "@{file}" {url}/delegated/upload
+  {curl} {url}/forwarded/1 {url}/delegated/2     # one connection
+  {kill}     # another worker takes its place
 Ctrl-C stops all of it.
 """
     )

@@ -2,42 +2,139 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from hostler.config.model import check_queue_name
+from hostler.errors import UnsupportedError
+from hostler.server.base import QueueMode, ServerKind
+from hostler.server.options import ServerOptions
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hostler.exchange import Handler
-    from hostler.server.base import QueueMode, Server
-    from hostler.server.options import ServerOptions
+    from hostler.server.base import Server
     from hostler.server.prefix import UrlPrefix
-    from hostler.server.usermode.directory import Hold
 
-__all__ = ["bind_sockets", "hold_queue", "make_server"]
+__all__ = ["Held", "choose", "hold", "make_server"]
 
 
-def make_server(handler: Handler, options: ServerOptions | None = None) -> Server:
-    """Make the server of this platform for a handler; it belongs to the running event loop."""
-    from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - one of several, by platform
+def choose(kind: ServerKind | str | None = None) -> ServerKind:
+    """Return the server that is meant; None means HTTP.sys on Windows, and the user-mode server elsewhere.
+
+    Raises ValueError for a name that is none.
+    """
+    if kind is None:
+        return ServerKind.HTTPSYS if sys.platform == "win32" else ServerKind.USERMODE
+    return ServerKind(kind)
+
+
+def make_server(
+    handler: Handler, options: ServerOptions | None = None, kind: ServerKind | str | None = None
+) -> Server:
+    """Make a server for a handler; it belongs to the running event loop.
+
+    Raises UnsupportedError when it cannot be had here, or has not what the options ask for.
+    """
+    if choose(kind) is ServerKind.HTTPSYS:
+        with _needs_cffi():
+            from hostler.server.httpsys.server import HttpSysServer  # noqa: PLC0415 - one of several, by platform
+        return HttpSysServer(handler, options)
+    from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - as above
 
     return UserModeServer(handler, options)
 
 
-def hold_queue(queue: str, mode: QueueMode) -> Hold:
-    """Hold a named queue for as long as the process lives, without serving it (HTTP.sys: the controller).
+@contextmanager
+def _needs_cffi() -> Iterator[None]:
+    """Import what calls Windows' DLLs; cffi is a dependency on Windows only."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "_cffi_backend":
+            raise
+        raise UnsupportedError(
+            "HTTP.sys is part of Windows, and called through cffi, which is not installed; "
+            "the user-mode server needs neither (--server usermode)"
+        ) from error
 
-    Raises QueueExistsError, NoSuchQueueError, QueueAccessError, QueueNameError; UnsupportedError on Windows.
+
+# -- for worker processes ---------------------------------------------------------------------------------------------
+
+
+@frozen(eq=False)
+class Held:
+    """A queue and addresses that this process has, without serving them, for worker processes that do."""
+
+    queue: str | None
+    """What workers attach to."""
+
+    prefixes: tuple[UrlPrefix, ...]
+    """What workers listen on, with the ports that were picked for port 0."""
+
+    sockets: list[socket.socket]
+    """Bound for the prefixes, where workers need them: HTTP.sys has its own."""
+
+    withdraw: Callable[[], None]
+    """Has nothing new arrive at the prefixes, as far as that is this process' to say."""
+
+
+@contextmanager
+def hold(
+    queue: str | None,
+    mode: QueueMode,
+    prefixes: Iterable[UrlPrefix],
+    options: ServerOptions | None = None,
+    kind: ServerKind | str | None = None,
+) -> Iterator[Held]:
+    """Have a queue, opened as `mode` says, and addresses, for as long as the context lasts (HTTP.sys: the controller).
+
+    A queue that is attached to is left to whoever created it. Raises ListenError, PrefixError, QueueExistsError,
+    NoSuchQueueError, QueueAccessError, QueueNameError; UnsupportedError when the server cannot be had here.
     """
+    if queue is not None:
+        check_queue_name(queue)
+    hold_here = _hold_in_kernel if choose(kind) is ServerKind.HTTPSYS else _hold_in_user_mode
+    with hold_here(queue, mode, tuple(prefixes), options or ServerOptions()) as held:
+        yield held
+
+
+@contextmanager
+def _hold_in_user_mode(
+    queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
+) -> Iterator[Held]:
     from hostler.server.usermode.directory import QueueDirectory  # noqa: PLC0415 - as above
-
-    return QueueDirectory(queue).open(mode)
-
-
-def bind_sockets(
-    prefixes: Iterable[UrlPrefix], backlog: int
-) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
-    """Bind sockets for prefixes, to be listened on by other processes."""
     from hostler.server.usermode.server import bind  # noqa: PLC0415 - as above
 
-    return bind(prefixes, backlog)
+    with ExitStack() as stack:
+        if queue is not None and mode is not QueueMode.ATTACH:
+            stack.callback(QueueDirectory(queue).open(mode).release)
+        settled, sockets = bind(prefixes, options.backlog)
+
+        def close() -> None:
+            for sock in sockets:
+                sock.close()
+
+        stack.callback(close)
+        yield Held(queue, settled, sockets, close)
+
+
+@contextmanager
+def _hold_in_kernel(
+    queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
+) -> Iterator[Held]:
+    with _needs_cffi():
+        from hostler.server.httpsys.controller import Controller  # noqa: PLC0415 - as above
+    if not prefixes and (queue is None or mode is QueueMode.ATTACH):
+        yield Held(queue, (), [], lambda: None)
+        return
+    controller = Controller.open(queue, mode, prefixes, options=options)
+    try:
+        yield Held(controller.queue, controller.prefixes, [], controller.withdraw)
+    finally:
+        controller.release()

@@ -1,0 +1,66 @@
+"""The pipe between a supervisor and a worker process; the same on every platform.
+
+    supervisor   <---  one report: that the worker is ready, or why it cannot start
+                  --->  wishes: to stop, and then to stop at once
+                  --->  the end of the pipe: the supervisor is gone
+
+Threads read it, at both ends: the event loop of Windows (the Proactor) waits for no such pipe, and for no process.
+The supervisor's end is in `hostler.process`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from contextlib import contextmanager, suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+__all__ = ["Link", "Wish"]
+
+
+class Wish(enum.Enum):
+    """What a supervisor wants of a worker."""
+
+    STOP = "stop"
+    """Take nothing new, finish what there is, and end."""
+
+    STOP_AT_ONCE = "stop at once"
+
+
+class Link:
+    """A worker's end of the pipe to its supervisor."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.reported = False
+        """The supervisor was told how it went."""
+
+    def report(self, failure: str | None) -> None:
+        """Say that this worker is ready (None), or why it cannot start; once."""
+        self.reported = True
+        with suppress(OSError):  # nobody listens any more
+            self._pipe.send(failure)
+
+    @contextmanager
+    def wishes(self, callback: Callable[[Wish | None], object]) -> Iterator[None]:
+        """Call back from the event loop with every wish, and with None once the supervisor is gone."""
+        loop = asyncio.get_running_loop()
+        Thread(target=self._read, args=(loop, callback), name="hostler-wishes", daemon=True).start()
+        yield
+
+    def _read(self, loop: asyncio.AbstractEventLoop, callback: Callable[[Wish | None], object]) -> None:
+        wish: Wish | None = Wish.STOP
+        while wish is not None:
+            try:
+                wish = self._pipe.recv()
+            except (EOFError, OSError):
+                wish = None
+            try:
+                loop.call_soon_threadsafe(callback, wish)
+            except RuntimeError:
+                return  # the loop is closed: the process ends

@@ -1,0 +1,164 @@
+"""How a program is asked to stop: signals, on Windows Ctrl-C, Ctrl-Break and the end of the console too.
+
+What the platforms differ in is here, and in `hostler.console`. Signals that a terminal sends to every process in it are
+the supervisor's to understand: its workers are started deaf to them, and stay so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if sys.platform == "win32":
+    from functools import cache
+
+    from hostler.errors import UnsupportedError
+else:
+    from multiprocessing import resource_tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hostler.console import Console
+
+__all__ = ["Stop", "leave_to_supervisor", "on_signals", "starting_worker", "stop_signals"]
+
+if sys.platform == "win32":
+    _STOP: Final = (signal.SIGINT, signal.SIGBREAK, signal.SIGTERM)
+    _TERMINALS: Final = (signal.SIGINT, signal.SIGBREAK)
+else:
+    _STOP: Final = (signal.SIGINT, signal.SIGTERM)
+    _TERMINALS: Final = (signal.SIGINT, signal.SIGHUP)
+
+
+class Stop:
+    """The wish to stop. The first one ends `wait`; the second, or one that nobody waits for, cancels the program."""
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self._scope = scope
+        self._asked = asyncio.Event()
+        self._waited = False
+        self.status = 0
+        """The program's exit status: 128 and the signal's number when it had to be asked twice."""
+
+    async def wait(self) -> None:
+        """Wait for the first wish. Call it once everything is in place."""
+        self._waited = True
+        await self._asked.wait()
+
+    def request(self, number: int = signal.SIGTERM) -> None:
+        """Ask to stop, as the signal `number` does."""
+        again = self._asked.is_set()
+        self._asked.set()
+        if again:
+            self.status = 128 + number
+        if again or not self._waited:
+            self._scope.cancel()
+
+    def request_once(self, number: int = signal.SIGTERM) -> None:
+        """Ask to stop; nothing new when it was asked for already."""
+        if not self._asked.is_set():
+            self.request(number)
+
+
+@contextmanager
+def stop_signals(*numbers: signal.Signals, once: bool = False) -> Iterator[Stop]:
+    """Have signals ask the body to stop; the second cancels it, unless asking `once` is all there is.
+
+    They are SIGINT and SIGTERM unless others are named; on Windows Ctrl-Break too. The end of the console, or of
+    Windows, asks as well.
+    """
+    with anyio.CancelScope() as scope:
+        stop = Stop(scope)
+        with (
+            on_signals(numbers or _STOP, stop.request_once if once else stop.request),
+            _on_console_end(stop.request_once),
+        ):
+            yield stop
+
+
+@contextmanager
+def on_signals(numbers: Iterable[signal.Signals], callback: Callable[[int], object]) -> Iterator[None]:
+    """Call back from the event loop when one of the signals arrives."""
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        before = {number: signal.getsignal(number) for number in numbers}
+        for number in before:
+            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(callback, number))
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    else:
+        handled = tuple(numbers)
+        for number in handled:
+            loop.add_signal_handler(number, callback, number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+if sys.platform == "win32":
+
+    @contextmanager
+    def _on_console_end(callback: Callable[[], object]) -> Iterator[None]:
+        """Call back from the event loop when the console, or Windows, ends; Windows waits for this process then."""
+        loop, console = asyncio.get_running_loop(), _console()
+        if console is None:
+            yield
+        else:
+            with console.on_end(lambda: loop.call_soon_threadsafe(callback)):
+                yield
+
+    @cache
+    def _console() -> Console | None:
+        from hostler.console import Console  # noqa: PLC0415 - only a program that runs needs cffi for this
+        from hostler.server.httpsys.api import load  # noqa: PLC0415 - as above
+
+        try:
+            return Console(load().kernel)
+        except UnsupportedError:
+            return None  # a Windows without HTTP.sys: it ends as Windows ends any program
+else:
+
+    @contextmanager
+    def _on_console_end(callback: Callable[[], object]) -> Iterator[None]:
+        """Do nothing: the end of a terminal is SIGHUP, and that of the system SIGTERM."""
+        yield
+
+
+# -- workers ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def starting_worker() -> Iterator[None]:
+    """Have a process that is started here not be interrupted by the terminal until `leave_to_supervisor`.
+
+    Windows has no such thing for Ctrl-C alone that would not lose one for this process.
+    """
+    if sys.platform == "win32":
+        yield
+    else:
+        resource_tracker.ensure_running()  # it unblocks signals when it starts
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_to_supervisor() -> None:
+    """Be deaf to what a terminal sends to every process in it."""
+    for number in _TERMINALS:
+        # not SIG_IGN, which programs that the application starts inherit
+        signal.signal(number, lambda *_: None)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINALS)
