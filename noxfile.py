@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
 import nox
 
@@ -12,6 +14,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "typing", "docs", "examples", "tests"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+UNAVAILABLE = 75
+"""How tools/wine-python.sh ends when the registries do not give what it needs (EX_TEMPFAIL)."""
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -63,3 +67,42 @@ def bench(session: nox.Session) -> None:
     """Our numbers beside nginx's, HAProxy's and aiohttp's; pass options after --."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
+
+
+@nox.session
+def windows(session: nox.Session) -> None:
+    """The Windows half on Windows CPython and Wine: what runs inside, and what is driven from Linux."""
+    install(session, "test")
+    wine = prepare_wine(session)
+    source = "Z:" + str(Path("src").resolve()).replace("/", "\\")
+    inside = {"WINE_PYTHONPATH": source, "WINE_LINGER": "600"}
+    try:
+        # the two runs share a tree, and so would share .pytest_cache
+        session.run(
+            wine, "-m", "pytest", "-p", "no:cacheprovider", "tests/windows/inside", *session.posargs,
+            env=inside, external=True,
+        )  # fmt: skip
+        outside = ["tests/windows", "tests/server/contract", "-k", "wine"]
+        session.run("pytest", *outside, *session.posargs, env={"HOSTLER_WINE": wine, "WINE_LINGER": "600"})
+    finally:
+        session.run(str(Path(wine).with_name("stop")), external=True, silent=True)
+
+
+def prepare_wine(session: nox.Session) -> str:
+    """Return the wrapper that runs Windows CPython; without one the session is skipped, and fails in CI."""
+    path = os.pathsep.join([session.bin, os.environ.get("PATH", os.defpath)])
+    prepared = subprocess.run(
+        ["tools/wine-python.sh"],  # noqa: S607 - beside us
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if prepared.returncode == UNAVAILABLE:
+        message = "skipped, because Windows CPython cannot be had here; the line above says why"
+        if os.environ.get("CI"):
+            session.error(f"{message}, and CI must not do without")
+        session.skip(message)
+    if prepared.returncode != 0:
+        session.error(f"tools/wine-python.sh ended with status {prepared.returncode}")
+    return prepared.stdout.strip()

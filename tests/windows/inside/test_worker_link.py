@@ -1,0 +1,119 @@
+"""Worker processes on Windows: spawned, watched and stopped over the pipe, on the Proactor event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+import pytest
+
+from hostler.errors import WorkerError
+from hostler.process import WorkerProcess
+from hostler.server.base import QueueMode, ServerKind
+from hostler.server.choose import hold
+from hostler.server.prefix import UrlPrefix
+from hostler.supervisor import supervising
+from hostler.worker import Work
+
+URL = "http://127.0.0.1:0/"
+PATIENCE = 30.0
+
+
+def work(app="hostler.demo.apps:worker", **more):
+    return Work(app=app, quiet=True, server=ServerKind.USERMODE, **more)
+
+
+@contextlib.contextmanager
+def listening():
+    with hold(None, QueueMode.CREATE, [UrlPrefix.parse(URL)], kind=ServerKind.USERMODE) as held:
+        yield work(prefixes=held.prefixes, sockets=held.sockets, grace=PATIENCE)
+
+
+async def begin(port):
+    """Begin a request, all but its body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST / HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nexpect: 100-continue\r\ncontent-length: 5\r\n"
+        b"connection: close\r\n\r\n" % port
+    )
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+    return reader, writer
+
+
+async def answer(reader, writer):
+    """Send the body, and return the process that answered."""
+    writer.write(b"hello")
+    body = (await reader.read()).partition(b"\r\n\r\n")[2]
+    writer.close()
+    assert b'"received": 5' in body
+    return int(body.partition(b'"process": ')[2].partition(b",")[0])
+
+
+@pytest.fixture(autouse=True)
+async def bounded():
+    async with asyncio.timeout(PATIENCE):
+        assert type(asyncio.get_running_loop()).__name__ == "ProactorEventLoop"
+        yield
+
+
+async def test_a_worker_is_ready_stops_and_is_gone():
+    worker = WorkerProcess(work(), 1)
+    await worker.ready()
+    worker.terminate()
+    assert await worker.ended() == 0
+    worker.terminate()
+    worker.kill()
+
+
+async def test_a_worker_that_is_ended_before_it_is_ready():
+    worker = WorkerProcess(work(), 1)
+    worker.terminate()
+    with pytest.raises(WorkerError, match=r"was ended by SIGTERM before it was ready"):
+        await worker.ready()
+
+
+async def test_a_worker_that_cannot_start_says_why():
+    worker = WorkerProcess(work("no_such_module:app"), 1)
+    with pytest.raises(WorkerError, match="there is no module 'no_such_module'"):
+        await worker.ready()
+    assert await worker.ended() == 1
+
+
+async def test_a_worker_finishes_what_it_has():
+    with listening() as listened:
+        worker = WorkerProcess(listened, 1)
+        await worker.ready()
+        request = await begin(listened.prefixes[0].port)
+        worker.terminate()
+        assert await answer(*request) == worker.pid
+        assert await worker.ended() == 0
+
+
+async def test_a_worker_that_is_asked_twice_stops_at_once():
+    with listening() as listened:
+        worker = WorkerProcess(listened, 1)
+        await worker.ready()
+        _, writer = await begin(listened.prefixes[0].port)
+        worker.terminate()
+        worker.terminate()
+        assert await worker.ended() == 128 + signal.SIGTERM
+        writer.close()
+
+
+async def test_a_worker_that_is_killed():
+    worker = WorkerProcess(work(), 1)
+    await worker.ready()
+    worker.kill()
+    assert await worker.ended() == -signal.SIGTERM  # TerminateProcess, whatever it was called by
+
+
+async def test_a_supervisor_replaces_a_worker_that_died_and_its_socket_is_shared():
+    async with supervising(work(grace=PATIENCE), 1, urls=[URL]) as supervisor:
+        port = supervisor.prefixes[0].port
+        first = await answer(*await begin(port))
+        assert supervisor.pids == (first,)
+        await supervisor.restart()
+        second = await answer(*await begin(port))
+        assert supervisor.pids == (second,)
+        assert second != first

@@ -1,0 +1,76 @@
+"""hostler's binding on Wine: the functions that Wine only names fail instead of ending the process.
+
+A stub of Wine resolves like any function, and ends the process when it is called. Here it returns
+ERROR_CALL_NOT_IMPLEMENTED, as a Windows without it would; all else is the real DLL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import attrs
+
+from hostler.server.httpsys import api
+
+NOT_IMPLEMENTED = 120
+"""ERROR_CALL_NOT_IMPLEMENTED."""
+
+STUBS = frozenset(
+    {
+        "HttpAddFragmentToCache",
+        "HttpCancelHttpRequest",
+        "HttpControlService",
+        "HttpFlushResponseCache",
+        "HttpGetCounters",
+        "HttpQueryRequestQueueProperty",
+        "HttpQueryServerSessionProperty",
+        "HttpQueryUrlGroupProperty",
+        "HttpReadFragmentFromCache",
+        "HttpReceiveClientCertificate",
+        "HttpShutdownRequestQueue",
+        "HttpWaitForDemandStart",
+        "HttpWaitForDisconnect",
+        "HttpWaitForDisconnectEx",
+    }
+)
+MISSING = frozenset(
+    {
+        "HttpDeclarePush",
+        "HttpDelegateRequestEx",
+        "HttpFindUrlGroupId",
+        "HttpIsFeatureSupported",
+        "HttpPrepareUrl",
+        "HttpQueryRequestProperty",
+        "HttpSetRequestProperty",
+    }
+)
+
+
+class WithoutStubs:
+    """Wine's httpapi.dll with its stubs failing."""
+
+    def __init__(self, dll):
+        self._dll = dll
+
+    def __getattr__(self, name):
+        found = _fail if name in STUBS else getattr(self._dll, name)
+        setattr(self, name, found)
+        return found
+
+
+def _fail(*_):
+    return NOT_IMPLEMENTED
+
+
+def is_wine():
+    """Whether this Windows is Wine."""
+    return hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+
+
+_load = api.load
+
+
+def load():
+    """Load the DLLs as hostler does; on Wine without its stubs."""
+    windows = _load()
+    return attrs.evolve(windows, http=WithoutStubs(windows.http)) if is_wine() else windows
