@@ -17,7 +17,7 @@ from attrs import field, frozen
 ROOT = Path(__file__).parent.parent
 TIMEOUT = 25.0
 MARKS = {"file", "same as", "fragment", "refused", "keeps running", "not run"}
-LANGUAGES = {"python", "json", "console", "sh", "ini", "text"}
+LANGUAGES = {"python", "json", "console", "powershell", "sh", "ini", "csharp", "xml", "text"}
 
 _FENCE = re.compile(
     r"^(?:<!-- (?P<marks>.*) -->\n)?(?P<fence>```+)(?P<language>.*)\n(?P<text>(?:.*\n)*?)(?P=fence)$",
@@ -25,9 +25,12 @@ _FENCE = re.compile(
 )
 _PORTS = re.compile(r"\b(5000|80[0-9]{2}|90[0-9]{2})\b")
 _ASSIGNMENTS = re.compile(r"^(?:\w+=\S* )*")
-_COMMAND = re.compile(r"^\$ (?P<command>.*(?:\\\n.*)*)\n?(?P<output>(?:(?!\$ ).*\n?)*)", re.MULTILINE)
-_AT_A_TERMINAL = 'curl() { command curl --silent --show-error "$@"; }'
-"""Nothing is said there of a short transfer's progress."""
+_PROMPT = r"(?:\$|PS>) "
+_COMMAND = re.compile(
+    rf"^{_PROMPT}(?P<command>.*(?:\\\n.*)*)\n?(?P<output>(?:(?!{_PROMPT}).*\n?)*)", re.MULTILINE
+)
+_AT_A_TERMINAL = 'curl() { command curl --silent --show-error "$@"; }; curl.exe() { curl "$@"; }'
+"""Nothing is said there of a short transfer's progress; PowerShell has another `curl`."""
 _UNDER_EPHEMERAL = range(20000, 32768)
 """Ports that nobody is given by chance."""
 
@@ -51,7 +54,7 @@ class Block:
     marks: dict[str, str]
 
     def commands(self):
-        """Return the commands of a console block, each with the output that stands below it."""
+        """Return the commands of a block with prompts, each with the output that stands below it."""
         return [
             (found["command"].replace("\\\n", ""), found["output"]) for found in _COMMAND.finditer(self.text)
         ]
