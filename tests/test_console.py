@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from hostler.console import Console
+from hostler.processes.signals import Stop
 from hostler.server.httpsys.constants import ConsoleEvent
-from hostler.signals import Stop
 
 END = [ConsoleEvent.CLOSE, ConsoleEvent.SHUTDOWN]
 

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 import pytest
 
 from hostler.errors import WorkerError
-from hostler.process import WorkerProcess, ending
+from hostler.processes.worker import Work
+from hostler.processes.worker_process import WorkerProcess, ending
 from hostler.server.base import QueueMode, ServerKind
-from hostler.server.choose import hold
+from hostler.server.choose import controlling
 from hostler.server.prefix import UrlPrefix
-from hostler.worker import Work
 
 
 class WithoutReaders(asyncio.SelectorEventLoop):
@@ -50,16 +50,18 @@ def idle(**more):
 
 async def busy(stack):
     """Start a worker, and a request whose body it waits for; returns it, and the connection."""
-    held = stack.enter_context(
-        hold(None, QueueMode.CREATE, [UrlPrefix.parse("http://127.0.0.1:0/")], kind=ServerKind.USERMODE)
+    controlled = stack.enter_context(
+        controlling(
+            None, QueueMode.CREATE, [UrlPrefix.parse("http://127.0.0.1:0/")], kind=ServerKind.USERMODE
+        )
     )
-    worker = WorkerProcess(idle(prefixes=held.prefixes, sockets=held.sockets, grace=20), 1)
+    worker = WorkerProcess(idle(prefixes=controlled.prefixes, sockets=controlled.sockets, grace=20), 1)
     await worker.ready()
-    reader, writer = await asyncio.open_connection("127.0.0.1", held.prefixes[0].port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", controlled.prefixes[0].port)
     stack.callback(writer.close)
     writer.write(
         b"POST / HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n"
-        % held.prefixes[0].port
+        % controlled.prefixes[0].port
     )
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
     return worker, reader, writer

@@ -9,9 +9,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from hostler.processes.signals import stop_signals
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import run_loop, run_until_stopped
-from hostler.signals import stop_signals
 
 
 def kill(number):

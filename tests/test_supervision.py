@@ -10,10 +10,10 @@ import anyio
 import pytest
 
 from hostler.errors import UnsupportedError, WorkerError
+from hostler.processes.supervisor import Backoff, Supervisor, supervising
+from hostler.processes.worker import Work
 from hostler.server.base import ServerKind
-from hostler.supervisor import Backoff, Supervisor, supervising
 from hostler.testing import FakeClock
-from hostler.worker import Work
 
 
 class FakeWorker:
@@ -258,7 +258,7 @@ async def test_a_restart_ends_at_a_successor_that_cannot_start(caplog):
 
 
 async def test_stop_kills_what_does_not_stop(caplog, monkeypatch):
-    monkeypatch.setattr("hostler.supervisor._MARGIN", 0.01)
+    monkeypatch.setattr("hostler.processes.supervisor._EXIT_MARGIN", 0.01)
     yard = Yard(stubborn=True)
     supervisor = yard.supervisor()
     await supervisor.start()

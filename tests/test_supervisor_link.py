@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from hostler.link import Link, Wish
+from hostler.processes.pipe import Command, SupervisorPipe
 
 
 @pytest.fixture
@@ -18,15 +18,15 @@ def ends():
         yield supervisors, workers
 
 
-class Wishes:
+class Heard:
     """What a worker hears."""
 
     def __init__(self):
         self._heard = asyncio.Queue()
 
-    def __call__(self, wish):
+    def __call__(self, command):
         assert threading.current_thread() is threading.main_thread()
-        self._heard.put_nowait(wish)
+        self._heard.put_nowait(command)
 
     async def next(self):
         async with asyncio.timeout(5):
@@ -36,29 +36,29 @@ class Wishes:
 @pytest.mark.parametrize("failure", [None, "no module named shop"])
 def test_a_report(ends, failure):
     supervisors, workers = ends
-    link = Link(workers)
-    assert not link.reported
-    link.report(failure)
-    assert link.reported
+    pipe = SupervisorPipe(workers)
+    assert not pipe.reported
+    pipe.report(failure)
+    assert pipe.reported
     assert supervisors.recv() == failure
 
 
 def test_nobody_may_be_listening_to_the_report(ends):
     supervisors, workers = ends
     supervisors.close()
-    link = Link(workers)
-    link.report(None)
-    assert link.reported
+    pipe = SupervisorPipe(workers)
+    pipe.report(None)
+    assert pipe.reported
 
 
-async def test_wishes_are_heard_in_their_order_and_the_end_of_the_supervisor_is_the_last(ends):
+async def test_commands_are_heard_in_their_order_and_the_end_of_the_supervisor_is_the_last(ends):
     supervisors, workers = ends
-    heard = Wishes()
-    with Link(workers).wishes(heard):
-        supervisors.send(Wish.STOP)
-        assert await heard.next() is Wish.STOP
-        supervisors.send(Wish.STOP_AT_ONCE)
-        assert await heard.next() is Wish.STOP_AT_ONCE
+    heard = Heard()
+    with SupervisorPipe(workers).commands(heard):
+        supervisors.send(Command.STOP)
+        assert await heard.next() is Command.STOP
+        supervisors.send(Command.STOP_AT_ONCE)
+        assert await heard.next() is Command.STOP_AT_ONCE
         supervisors.close()
         assert await heard.next() is None
 
@@ -66,22 +66,22 @@ async def test_wishes_are_heard_in_their_order_and_the_end_of_the_supervisor_is_
 async def test_a_supervisor_that_was_gone_before(ends):
     supervisors, workers = ends
     supervisors.close()
-    heard = Wishes()
-    with Link(workers).wishes(heard):
+    heard = Heard()
+    with SupervisorPipe(workers).commands(heard):
         assert await heard.next() is None
 
 
-def test_a_wish_that_comes_when_all_is_over_is_nobodys(ends):
+def test_a_command_that_comes_when_all_is_over_is_nobodys(ends):
     supervisors, workers = ends
     before = set(threading.enumerate())
 
     async def listen_and_end():
-        with Link(workers).wishes(lambda wish: pytest.fail("nobody is there")):
+        with SupervisorPipe(workers).commands(lambda command: pytest.fail("nobody is there")):
             pass
 
     asyncio.run(listen_and_end())
     (reader,) = set(threading.enumerate()) - before
     assert reader.daemon
-    supervisors.send(Wish.STOP)
+    supervisors.send(Command.STOP)
     reader.join(5)
     assert not reader.is_alive()

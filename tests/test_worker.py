@@ -1,39 +1,14 @@
-"""What a worker reports, in this process; real ones are in test_process.py and processes/test_supervisor.py."""
+"""What a worker reports, in this process; real ones are in test_worker_process.py and end_to_end/."""
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import signal
 
 import pytest
 
-from hostler.asgi import LifespanError
-from hostler.errors import ConfigError, ListenError, NoSuchQueueError, Problem
+from hostler.processes.worker import Work, main
 from hostler.server.base import ServerKind
-from hostler.worker import Work, log_to_stderr, main, why
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (NoSuchQueueError("no queue 'q'"), "no queue 'q'"),
-        (ListenError(98, "cannot listen: port 80 is in use"), "cannot listen: port 80 is in use"),
-        (ListenError("cannot listen"), "cannot listen"),
-        (ConfigError([Problem("a", "b"), Problem("c", "d")]), "a: b\nc: d"),
-        (LifespanError("Traceback:\n  ...\nOSError: no database\n\n"), "the application did not start: OSError: no database"),
-        (KeyError("x"), "KeyError: 'x'"),
-    ],
-)  # fmt: skip
-def test_why(error, words):
-    assert why(error) == words
-
-
-def test_why_names_the_place():
-    with pytest.raises(ZeroDivisionError) as caught:
-        1 / 0  # noqa: B018
-    assert why(caught.value).startswith(f"{__file__}, line ")
-    assert why(caught.value).endswith(": ZeroDivisionError: division by zero")
 
 
 @pytest.fixture
@@ -69,16 +44,3 @@ def test_a_worker_that_cannot_have_its_server_reports_that():
         with pytest.raises(SystemExit):
             main(Work(app="hostler.demo.apps:worker", server=ServerKind.HTTPSYS), workers)
         assert supervisors.recv().startswith("HTTP.sys is part of Windows")
-
-
-def test_logging_goes_to_stderr(capsys):
-    logger = logging.getLogger("hostler")
-    level = logger.level
-    handler = log_to_stderr(logging.WARNING)
-    try:
-        logging.getLogger("hostler.queues").warning("careful")
-        logging.getLogger("hostler.queues").info("whatever")
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-    assert capsys.readouterr().err.endswith("WARNING hostler.queues: careful\n")

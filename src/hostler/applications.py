@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 from hostler.asgi import Application, load
 from hostler.asgi.naming import name_of
 from hostler.errors import WorkerError
+from hostler.output import write_out
+from hostler.processes.signals import on_signals, stop_signals
+from hostler.processes.supervisor import supervising
+from hostler.processes.worker import Work
 from hostler.server.base import QueueMode
 from hostler.server.choose import choose
-from hostler.serving import DEFAULT_URL, GRACE, announce, run_loop, run_until_stopped, write_out
-from hostler.signals import on_signals, stop_signals
-from hostler.supervisor import supervising
-from hostler.worker import Work
+from hostler.serving import DEFAULT_URL, GRACE, announce, run_loop, run_until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hostler.processes.signals import Stop
+    from hostler.processes.supervisor import Supervisor
     from hostler.server.base import ServerKind
     from hostler.server.options import ServerOptions
-    from hostler.signals import Stop
-    from hostler.supervisor import Supervisor
 
 __all__ = ["serve", "supervise"]
 

@@ -20,12 +20,14 @@ from hostler.applications import supervise
 from hostler.asgi import Application, load
 from hostler.config.source import FileSource
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
+from hostler.explaining import explain
+from hostler.output import log_to_stderr
+from hostler.processes.worker import Work
 from hostler.proxy import Proxy, load_config
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import DEFAULT_URL, GRACE, run_loop, run_until_stopped
-from hostler.worker import Work, log_to_stderr, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return command(args)
         except HostlerError as error:
-            _complain(why(error))
+            _complain(explain(error))
             return 1
         except KeyboardInterrupt:
             return _INTERRUPTED
@@ -157,14 +159,14 @@ def _application(name: str) -> Application:
     except HostlerError:
         raise
     except (Exception, SystemExit) as error:
-        raise WorkerError(why(error)) from error
+        raise WorkerError(explain(error)) from error
 
 
 def _demo(args: argparse.Namespace) -> int:
     try:
         return demo.run(args.url, once=args.once, server=args.server)
     except ListenError as error:
-        raise ListenError(f"{why(error)}, as in --url http://localhost:8080/") from error
+        raise ListenError(f"{explain(error)}, as in --url http://localhost:8080/") from error
 
 
 # -- the command line -------------------------------------------------------------------------------------------------

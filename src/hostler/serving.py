@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
+from hostler.output import write_out
 from hostler.pipeline import compose
+from hostler.processes.signals import stop_signals
 from hostler.server.base import QueueMode
 from hostler.server.choose import choose, make_server
 from hostler.server.prefix import UrlPrefix
-from hostler.signals import stop_signals
 from hostler.stages.access import AccessLog
 
 if sys.platform != "win32":
@@ -37,10 +38,9 @@ __all__ = [
     "run_loop",
     "run_until_stopped",
     "serving",
-    "write_out",
 ]
 
-_MOST_DESCRIPTORS: Final = 1 << 16
+_MAX_DESCRIPTORS: Final = 1 << 16
 DEFAULT_URL: Final = "http://localhost:5000/"
 GRACE: Final = 30.0
 """Seconds that exchanges in progress have to finish when a server stops."""
@@ -128,7 +128,7 @@ def _raise_descriptor_limit() -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or (hard != resource.RLIM_INFINITY and soft >= hard):
             return
-        wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+        wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
@@ -207,9 +207,3 @@ def announce(prefixes: Iterable[UrlPrefix]) -> None:
     """Print where a server listens."""
     for prefix in prefixes:
         write_out(f"listening on {prefix}\n")
-
-
-def write_out(text: str) -> None:
-    """Write to standard output at once."""
-    sys.stdout.write(text)
-    sys.stdout.flush()

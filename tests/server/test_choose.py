@@ -1,4 +1,4 @@
-"""Which server it is, and what is held for worker processes, on the platform that this is."""
+"""Which server it is, and what is controlled for worker processes, on the platform that this is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from hostler import NoSuchQueueError, QueueMode, QueueNameError, UnsupportedError
 from hostler.server.base import ServerKind
-from hostler.server.choose import choose, hold, make_server
+from hostler.server.choose import choose, controlling, make_server
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.server import UserModeServer
@@ -60,7 +60,10 @@ async def test_the_user_mode_server_is_made_wherever_it_is_asked_for():
 async def test_http_sys_is_refused_where_there_is_none():
     with pytest.raises(UnsupportedError, match=NOT_HERE):
         make_server(handler, kind=HTTPSYS)
-    with pytest.raises(UnsupportedError, match=NOT_HERE), hold("q", QueueMode.CREATE, [], kind=HTTPSYS):
+    with (
+        pytest.raises(UnsupportedError, match=NOT_HERE),
+        controlling("q", QueueMode.CREATE, [], kind=HTTPSYS),
+    ):
         pass
 
 
@@ -87,13 +90,13 @@ def test_http_sys_without_cffi_is_refused_too():
     assert re.search(NOT_HERE, said)
 
 
-# -- what is held -----------------------------------------------------------------------------------------------------
+# -- what is controlled -----------------------------------------------------------------------------------------------
 
 
 def test_addresses_are_bound_and_let_go_of():
-    with hold(None, QueueMode.CREATE, [ANY], kind=USERMODE) as held:
-        (prefix,), (bound,) = held.prefixes, held.sockets
-        assert held.queue is None
+    with controlling(None, QueueMode.CREATE, [ANY], kind=USERMODE) as controlled:
+        (prefix,), (bound,) = controlled.prefixes, controlled.sockets
+        assert controlled.queue is None
         assert prefix.port == bound.getsockname()[1] != 0
         socket.create_connection(("127.0.0.1", prefix.port)).close()
     with pytest.raises(ConnectionRefusedError):
@@ -101,15 +104,15 @@ def test_addresses_are_bound_and_let_go_of():
 
 
 @pytest.mark.parametrize("mode", [QueueMode.CREATE, QueueMode.CREATE_OR_ATTACH])
-def test_a_queue_is_there_while_it_is_held(mode):
-    with hold("orders", mode, [], kind=USERMODE) as held:
-        assert held.queue == "orders"
+def test_a_queue_is_there_while_it_is_controlled(mode):
+    with controlling("orders", mode, [], kind=USERMODE) as controlled:
+        assert controlled.queue == "orders"
         assert QueueDirectory("orders").exists()
     assert not QueueDirectory("orders").exists()
 
 
 def test_a_queue_that_is_attached_to_is_anothers():
-    with hold("orders", QueueMode.ATTACH, [], kind=USERMODE):
+    with controlling("orders", QueueMode.ATTACH, [], kind=USERMODE):
         assert not QueueDirectory("orders").exists()
     with pytest.raises(NoSuchQueueError):
         QueueDirectory("orders").open(QueueMode.ATTACH)
@@ -117,12 +120,12 @@ def test_a_queue_that_is_attached_to_is_anothers():
 
 def test_a_queue_is_let_go_of_when_the_addresses_cannot_be_had():
     wrong = UrlPrefix.parse("https://127.0.0.1:8443/")
-    with pytest.raises(UnsupportedError), hold("orders", QueueMode.CREATE, [wrong], kind=USERMODE):
+    with pytest.raises(UnsupportedError), controlling("orders", QueueMode.CREATE, [wrong], kind=USERMODE):
         pass
     assert not QueueDirectory("orders").exists()
 
 
 @pytest.mark.parametrize("kind", list(ServerKind))
 def test_a_wrong_name_is_refused_first(kind):
-    with pytest.raises(QueueNameError), hold("a/b", QueueMode.ATTACH, [], kind=kind):
+    with pytest.raises(QueueNameError), controlling("a/b", QueueMode.ATTACH, [], kind=kind):
         pass

@@ -14,20 +14,21 @@ from hostler.asgi import Application
 from hostler.config.model import Cluster, Config, Route, queue
 from hostler.demo import apps
 from hostler.demo.visits import Expected, visit
+from hostler.output import write_out
+from hostler.processes.signals import stop_signals
+from hostler.processes.supervisor import supervising
+from hostler.processes.worker import Work
 from hostler.proxy import Proxy
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
-from hostler.serving import announce, run_loop, serving, write_out
-from hostler.signals import stop_signals
-from hostler.supervisor import supervising
-from hostler.worker import Work
+from hostler.serving import announce, run_loop, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hostler.config.model import Destination
+    from hostler.processes.supervisor import Supervisor
     from hostler.serving import Serving
-    from hostler.supervisor import Supervisor
 
 __all__ = ["run"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hostler.server.base import Server
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["Held", "choose", "hold", "make_server"]
+__all__ = ["Controlled", "choose", "controlling", "make_server"]
 
 
 def choose(kind: ServerKind | str | None = None) -> ServerKind:
@@ -68,8 +68,8 @@ def _needs_cffi() -> Iterator[None]:
 
 
 @frozen(eq=False)
-class Held:
-    """A queue and addresses that this process has, without serving them, for worker processes that do."""
+class Controlled:
+    """A queue and addresses that this process owns, without serving them, for worker processes that do."""
 
     queue: str | None
     """What workers attach to."""
@@ -85,29 +85,29 @@ class Held:
 
 
 @contextmanager
-def hold(
+def controlling(
     queue: str | None,
     mode: QueueMode,
     prefixes: Iterable[UrlPrefix],
     options: ServerOptions | None = None,
     kind: ServerKind | str | None = None,
-) -> Iterator[Held]:
-    """Have a queue, opened as `mode` says, and addresses, for as long as the context lasts (HTTP.sys: the controller).
+) -> Iterator[Controlled]:
+    """Own a queue, opened as `mode` says, and addresses, for as long as the context lasts (HTTP.sys: the controller).
 
     A queue that is attached to is left to whoever created it. Raises ListenError, PrefixError, QueueExistsError,
     NoSuchQueueError, QueueAccessError, QueueNameError; UnsupportedError when the server cannot be had here.
     """
     if queue is not None:
         check_queue_name(queue)
-    hold_here = _hold_in_kernel if choose(kind) is ServerKind.HTTPSYS else _hold_in_user_mode
-    with hold_here(queue, mode, tuple(prefixes), options or ServerOptions()) as held:
-        yield held
+    control = _control_in_kernel if choose(kind) is ServerKind.HTTPSYS else _control_in_user_mode
+    with control(queue, mode, tuple(prefixes), options or ServerOptions()) as controlled:
+        yield controlled
 
 
 @contextmanager
-def _hold_in_user_mode(
+def _control_in_user_mode(
     queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
-) -> Iterator[Held]:
+) -> Iterator[Controlled]:
     from hostler.server.usermode.directory import QueueDirectory  # noqa: PLC0415 - as above
     from hostler.server.usermode.server import bind  # noqa: PLC0415 - as above
 
@@ -121,20 +121,20 @@ def _hold_in_user_mode(
                 sock.close()
 
         stack.callback(close)
-        yield Held(queue, settled, sockets, close)
+        yield Controlled(queue, settled, sockets, close)
 
 
 @contextmanager
-def _hold_in_kernel(
+def _control_in_kernel(
     queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
-) -> Iterator[Held]:
+) -> Iterator[Controlled]:
     with _needs_cffi():
         from hostler.server.httpsys.controller import Controller  # noqa: PLC0415 - as above
     if not prefixes and (queue is None or mode is QueueMode.ATTACH):
-        yield Held(queue, (), [], lambda: None)
+        yield Controlled(queue, (), [], lambda: None)
         return
     controller = Controller.open(queue, mode, prefixes, options=options)
     try:
-        yield Held(controller.queue, controller.prefixes, [], controller.withdraw)
+        yield Controlled(controller.queue, controller.prefixes, [], controller.withdraw)
     finally:
         controller.release()

@@ -14,7 +14,7 @@ from hostler.asgi import Application, load
 from hostler.cli import main
 from hostler.demo import program
 from hostler.server.base import ServerKind
-from hostler.server.choose import hold, make_server
+from hostler.server.choose import controlling, make_server
 from hostler.server.prefix import UrlPrefix
 
 HTTPSYS = ServerKind.HTTPSYS
@@ -48,22 +48,22 @@ async def where(exchange):
 
 
 @asynccontextmanager
-async def worker(held, handler=where):
-    """Serve as `hostler.worker` does."""
+async def worker(controlled, handler=where):
+    """Serve as `hostler.processes.worker` does."""
     async with serving(
-        handler, (), queue=held.queue, mode=QueueMode.ATTACH, server=HTTPSYS, sockets=(held.prefixes, held.sockets)
+        handler, (), queue=controlled.queue, mode=QueueMode.ATTACH, server=HTTPSYS, sockets=(controlled.prefixes, controlled.sockets)
     ) as served:  # fmt: skip
         yield served
 
 
-async def test_workers_serve_what_is_held(machine, be):
+async def test_workers_serve_what_is_controlled(machine, be):
     be("controller")
-    with hold(None, QueueMode.CREATE, [SHOP], kind=HTTPSYS) as held:
-        assert held.queue.startswith(f"hostler-{os.getpid()}-")
-        assert held.prefixes == (SHOP,)
-        assert held.sockets == []
+    with controlling(None, QueueMode.CREATE, [SHOP], kind=HTTPSYS) as controlled:
+        assert controlled.queue.startswith(f"hostler-{os.getpid()}-")
+        assert controlled.prefixes == (SHOP,)
+        assert controlled.sockets == []
         be("worker")
-        async with worker(held) as served:
+        async with worker(controlled) as served:
             assert served.prefixes == (SHOP,)
             response = await machine.client().request("GET", "http://localhost:8080/shop/tea").response()
             assert (response.status, response.body) == (200, b"/shop|/tea")
@@ -71,39 +71,39 @@ async def test_workers_serve_what_is_held(machine, be):
 
 async def test_requests_wait_while_no_worker_is_there(machine, be):
     be("controller")
-    with hold("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS) as held:
+    with controlling("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS) as controlled:
         call = machine.client().request("GET", "http://localhost:8080/shop/tea")
         be("worker")
-        async with worker(held):
+        async with worker(controlled):
             assert (await call.response()).status == 200
 
 
 async def test_a_worker_that_follows_another_loses_no_request(machine, be):
     be("controller")
-    with hold("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS) as held:
+    with controlling("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS) as controlled:
         be("first")
-        async with worker(held):
+        async with worker(controlled):
             be("second")
-            async with worker(held):
+            async with worker(controlled):
                 pass
             response = await machine.client().request("GET", "http://localhost:8080/shop/tea").response()
             assert response.status == 200
 
 
-def test_a_queue_that_must_be_new_is_held_once(machine, be):
+def test_a_queue_that_must_be_new_has_one_controller(machine, be):
     be("first")
-    with hold("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS):
+    with controlling("shop", QueueMode.CREATE, [SHOP], kind=HTTPSYS):
         be("second")
-        with pytest.raises(QueueExistsError), hold("shop", QueueMode.CREATE, [], kind=HTTPSYS):
+        with pytest.raises(QueueExistsError), controlling("shop", QueueMode.CREATE, [], kind=HTTPSYS):
             pass
 
 
-def test_to_attach_without_prefixes_holds_nothing(machine, be):
+def test_to_attach_without_prefixes_opens_nothing(machine, be):
     be("first")
-    with hold("shop", QueueMode.ATTACH, [], kind=HTTPSYS) as held:
-        assert held.queue == "shop"
+    with controlling("shop", QueueMode.ATTACH, [], kind=HTTPSYS) as controlled:
+        assert controlled.queue == "shop"
         assert machine.alive() == {}
-    with pytest.raises(NoSuchQueueError), hold("shop", QueueMode.ATTACH, [SHOP], kind=HTTPSYS):
+    with pytest.raises(NoSuchQueueError), controlling("shop", QueueMode.ATTACH, [SHOP], kind=HTTPSYS):
         pass
 
 
@@ -133,10 +133,10 @@ def demo_workers(machine, be, monkeypatch):
     async def supervising(work, workers, *, urls):
         be("controller")
         prefixes = [UrlPrefix.parse(url) for url in urls]
-        with hold(work.queue, QueueMode.CREATE_OR_ATTACH, prefixes, kind=work.server) as held:
+        with controlling(work.queue, QueueMode.CREATE_OR_ATTACH, prefixes, kind=work.server) as controlled:
             be("worker")
-            async with worker(held, Application(load(work.app))):
-                yield SimpleNamespace(prefixes=held.prefixes, pids=(os.getpid(),))
+            async with worker(controlled, Application(load(work.app))):
+                yield SimpleNamespace(prefixes=controlled.prefixes, pids=(os.getpid(),))
 
     machine.listen()
     be("proxy")

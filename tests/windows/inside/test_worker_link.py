@@ -9,12 +9,12 @@ import signal
 import pytest
 
 from hostler.errors import WorkerError
-from hostler.process import WorkerProcess
+from hostler.processes.supervisor import supervising
+from hostler.processes.worker import Work
+from hostler.processes.worker_process import WorkerProcess
 from hostler.server.base import QueueMode, ServerKind
-from hostler.server.choose import hold
+from hostler.server.choose import controlling
 from hostler.server.prefix import UrlPrefix
-from hostler.supervisor import supervising
-from hostler.worker import Work
 
 URL = "http://127.0.0.1:0/"
 PATIENCE = 30.0
@@ -26,8 +26,8 @@ def work(app="hostler.demo.apps:worker", **more):
 
 @contextlib.contextmanager
 def listening():
-    with hold(None, QueueMode.CREATE, [UrlPrefix.parse(URL)], kind=ServerKind.USERMODE) as held:
-        yield work(prefixes=held.prefixes, sockets=held.sockets, grace=PATIENCE)
+    with controlling(None, QueueMode.CREATE, [UrlPrefix.parse(URL)], kind=ServerKind.USERMODE) as controlled:
+        yield work(prefixes=controlled.prefixes, sockets=controlled.sockets, grace=PATIENCE)
 
 
 async def begin(port):

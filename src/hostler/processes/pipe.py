@@ -1,11 +1,11 @@
 """The pipe between a supervisor and a worker process; the same on every platform.
 
     supervisor   <---  one report: that the worker is ready, or why it cannot start
-                  --->  wishes: to stop, and then to stop at once
+                  --->  commands: to stop, and then to stop at once
                   --->  the end of the pipe: the supervisor is gone
 
 Threads read it, at both ends: the event loop of Windows (the Proactor) waits for no such pipe, and for no process.
-The supervisor's end is in `hostler.process`.
+The supervisor's end is in `hostler.processes.worker_process`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-__all__ = ["Link", "Wish"]
+__all__ = ["Command", "SupervisorPipe"]
 
 
-class Wish(enum.Enum):
-    """What a supervisor wants of a worker."""
+class Command(enum.Enum):
+    """What a supervisor tells a worker to do."""
 
     STOP = "stop"
     """Take nothing new, finish what there is, and end."""
@@ -32,7 +32,7 @@ class Wish(enum.Enum):
     STOP_AT_ONCE = "stop at once"
 
 
-class Link:
+class SupervisorPipe:
     """A worker's end of the pipe to its supervisor."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -43,24 +43,24 @@ class Link:
     def report(self, failure: str | None) -> None:
         """Say that this worker is ready (None), or why it cannot start; once."""
         self.reported = True
-        with suppress(OSError):  # nobody listens any more
+        with suppress(OSError):  # nobody reads it any more
             self._pipe.send(failure)
 
     @contextmanager
-    def wishes(self, callback: Callable[[Wish | None], object]) -> Iterator[None]:
-        """Call back from the event loop with every wish, and with None once the supervisor is gone."""
+    def commands(self, callback: Callable[[Command | None], object]) -> Iterator[None]:
+        """Call back from the event loop with every command, and with None once the supervisor is gone."""
         loop = asyncio.get_running_loop()
-        Thread(target=self._read, args=(loop, callback), name="hostler-wishes", daemon=True).start()
+        Thread(target=self._read, args=(loop, callback), name="hostler-commands", daemon=True).start()
         yield
 
-    def _read(self, loop: asyncio.AbstractEventLoop, callback: Callable[[Wish | None], object]) -> None:
-        wish: Wish | None = Wish.STOP
-        while wish is not None:
+    def _read(self, loop: asyncio.AbstractEventLoop, callback: Callable[[Command | None], object]) -> None:
+        command: Command | None = Command.STOP
+        while command is not None:
             try:
-                wish = self._pipe.recv()
+                command = self._pipe.recv()
             except (EOFError, OSError):
-                wish = None
+                command = None
             try:
-                loop.call_soon_threadsafe(callback, wish)
+                loop.call_soon_threadsafe(callback, command)
             except RuntimeError:
                 return  # the loop is closed: the process ends

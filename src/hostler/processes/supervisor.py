@@ -17,30 +17,30 @@ import anyio
 from attrs import define, evolve, field
 
 from hostler.errors import WorkerError
-from hostler.process import WorkerProcess, ending
+from hostler.processes.worker_process import WorkerProcess, ending
 from hostler.server.base import QueueMode
-from hostler.server.choose import choose, hold
+from hostler.server.choose import choose, controlling
 from hostler.server.prefix import UrlPrefix
 from hostler.serving import GRACE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from hostler.worker import Work
+    from hostler.processes.worker import Work
 
 __all__ = ["Backoff", "Supervisor", "Worker", "supervising"]
 
 _log = logging.getLogger("hostler.supervisor")
 
-_MARGIN: Final = 5.0
+_EXIT_MARGIN: Final = 5.0
 """Seconds that a worker has beyond its grace, to stop its application and to exit."""
 
-_AT_ONCE: Final = 1.0
+_ABORT_TIMEOUT: Final = 1.0
 """Seconds that workers have when there is no time for grace."""
 
 
 class Worker(Protocol):
-    """A worker as a supervisor sees it; `hostler.process.WorkerProcess`."""
+    """A worker as a supervisor sees it; `hostler.processes.worker_process.WorkerProcess`."""
 
     pid: int
 
@@ -219,7 +219,7 @@ class Supervisor:
             old, slot.running = slot.running, fresh
             _log.info("worker %d is process %d now", slot.number, fresh.worker.pid)
             if old is not None:
-                await self._end([old.worker], self._grace + _MARGIN)
+                await self._end([old.worker], self._grace + _EXIT_MARGIN)
         _log.info("every worker was replaced")
 
     async def _successor(self, slot: _Slot) -> _Running:
@@ -235,11 +235,11 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Ask the workers to stop gracefully, and end those that take too long."""
-        await self._end(list(self._alive), self._grace + _MARGIN)
+        await self._end(list(self._alive), self._grace + _EXIT_MARGIN)
 
     async def stop_at_once(self) -> None:
         """End whatever runs."""
-        await self._end(list(self._alive), _AT_ONCE)
+        await self._end(list(self._alive), _ABORT_TIMEOUT)
 
     async def _end(self, workers: Iterable[Worker], patience: float) -> None:
         alive = [worker for worker in workers if worker in self._alive]
@@ -268,10 +268,18 @@ async def supervising(
     Raises ListenError, PrefixError, QueueError, UnsupportedError, WorkerError.
     """
     kind = choose(work.server)
-    with hold(work.queue, mode, [UrlPrefix.parse(url) for url in urls], work.options, kind) as held:
-        work = evolve(work, queue=held.queue, prefixes=held.prefixes, sockets=held.sockets, server=kind)
+    with controlling(
+        work.queue, mode, [UrlPrefix.parse(url) for url in urls], work.options, kind
+    ) as controlled:
+        work = evolve(
+            work,
+            queue=controlled.queue,
+            prefixes=controlled.prefixes,
+            sockets=controlled.sockets,
+            server=kind,
+        )
         supervisor = Supervisor(
-            partial(WorkerProcess, work), workers, grace=work.grace, prefixes=held.prefixes
+            partial(WorkerProcess, work), workers, grace=work.grace, prefixes=controlled.prefixes
         )
         try:
             await supervisor.start()
@@ -279,7 +287,7 @@ async def supervising(
                 group.start_soon(supervisor.keep)
                 yield supervisor
                 group.cancel_scope.cancel()
-            held.withdraw()  # the workers close their sockets: nobody can connect any more
+            controlled.withdraw()  # the workers close their sockets: nobody can connect any more
             await supervisor.stop()
         finally:
             with anyio.CancelScope(shield=True):

@@ -15,20 +15,20 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from hostler.errors import WorkerError
-from hostler.link import Wish
-from hostler.signals import starting_worker
-from hostler.worker import main
+from hostler.processes.pipe import Command
+from hostler.processes.signals import starting_worker
+from hostler.processes.worker import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.worker import Work
+    from hostler.processes.worker import Work
 
 __all__ = ["WorkerProcess", "ending"]
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
-_LOOK_AGAIN: Final = 0.005
-_ERRORS: Final = 0x80000000
+_POLL_INTERVAL: Final = 0.005
+_NTSTATUS_ERRORS: Final = 0x80000000
 """From here on an exit status is an NTSTATUS of Windows, which is known by its hexadecimal digits."""
 
 
@@ -69,7 +69,7 @@ class WorkerProcess:
         self._tell(self._on_report, failure)
         self._process.join()
         while (status := self._process.exitcode) is None:
-            time.sleep(_LOOK_AGAIN)  # another thread is about to note it
+            time.sleep(_POLL_INTERVAL)  # another thread is about to note it
         self._tell(self._on_end, status)
 
     def _tell(self, callback: Callable[[Any], object], what: Any) -> None:
@@ -113,10 +113,10 @@ class WorkerProcess:
         if not self._reported.is_set():
             self._process.terminate()
             return
-        wish = Wish.STOP_AT_ONCE if self._asked else Wish.STOP
+        command = Command.STOP_AT_ONCE if self._asked else Command.STOP
         self._asked = True
         with suppress(OSError):  # it ends already
-            self._pipe.send(wish)
+            self._pipe.send(command)
 
     def kill(self) -> None:
         """End it."""
@@ -126,7 +126,7 @@ class WorkerProcess:
 
 def ending(status: int) -> str:
     """Say how a process ended."""
-    if status >= _ERRORS:
+    if status >= _NTSTATUS_ERRORS:
         return f"ended with exit status {status:#010x}"
     if status >= 0:
         return f"ended with exit status {status}"
