@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from hostler.answering import apply_response_callbacks
 from hostler.config.model import Cluster
+from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, Reason
-from hostler.exchange import Delegated, Kind, unanswered
+from hostler.exchange import Kind
 from hostler.http.message import CHUNKED, Response
 from hostler.testing import FakeRule, FakeStream, exchange, live
 
@@ -158,15 +160,6 @@ async def test_whoever_waits_for_the_client_to_leave_learns_of_a_failure(started
     await task
 
 
-async def test_beginning_a_response_for_whoever_frames_it():
-    given, stream = made()
-    given.on_response(lambda headers: headers.append((b"x-a", b"1")))
-    given.begin(Response(200, framing=2), b"ok")
-    given.finish()
-    assert (stream.response.body, stream.response.complete) == (b"ok", True)
-    assert list(stream.response.headers) == [("x-a", "1")]
-
-
 # -- fail
 
 
@@ -187,25 +180,11 @@ async def test_failing_after_the_response_began_aborts_it():
     assert (outcome.kind, outcome.status) == (Kind.FAILED, 200)
 
 
-async def test_a_response_that_a_pump_began_is_aborted_too():
-    given, stream = made()
-    given.begin(Response(200, framing=2))
-    given.refuse(Failure(Reason.RESPONSE_BODY_DESTINATION))
-    assert stream.response.aborted
-
-
 async def test_failing_when_the_client_is_gone_answers_nothing():
     given, stream = made()
     stream.client_leaves()
     outcome = await given.fail(Failure(Reason.REQUEST_CANCELED))
     assert (stream.started, outcome.status) == (False, 0)
-
-
-async def test_an_exchange_that_nobody_answers():
-    given, stream = made()
-    outcome = await unanswered(given)
-    assert outcome.failure.reason is Reason.NO_AVAILABLE_DESTINATIONS
-    assert stream.response.status == 503
 
 
 async def test_an_outcome_names_its_destination():
@@ -247,7 +226,7 @@ async def test_callbacks_run_once():
     given.on_response(calls.append)
     await given.respond(200)
     await given.fail(Failure(Reason.REQUEST))
-    given.settle([])
+    apply_response_callbacks(given, [])
     assert len(calls) == 1
 
 

@@ -4,8 +4,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hostler.errors import Reason
 from hostler.exchange import Kind
-from hostler.pipeline import compose, lifespans
+from hostler.pipeline import compose, lifespan_of, lifespans, unanswered
 from hostler.testing import exchange
 
 
@@ -104,13 +105,35 @@ async def test_lifespans_that_began_end_when_a_later_one_cannot_begin():
     assert log == ["a starts", "b starts", "a stops"]
 
 
-async def test_what_is_put_in_front_of_a_proxy_keeps_its_lifespan():
-    async def proxy(exchange):
+class Counting(Living):
+    """A handler with a lifespan."""
+
+    async def __call__(self, exchange):
         return await exchange.respond(204)
 
-    def lifespan(server):
-        return server
+    def lifespan(self, server):
+        self.log.append(f"{self.name} on {server}")
+        return super().lifespan()
 
-    assert not hasattr(compose([stage_named("a", [])], proxy), "lifespan")
-    proxy.lifespan = lifespan
-    assert compose([stage_named("a", [])], proxy).lifespan is lifespan
+
+async def test_what_is_composed_starts_with_the_handler_and_stops_with_it():
+    log = []
+    composed = compose([stage_named("a", []), Living("b", log)], Counting("handler", log))
+    async with lifespan_of(composed, "a server"):
+        log.append("running")
+    assert log == [
+        "handler on a server", "handler starts", "b starts", "running", "b stops", "handler stops",
+    ]  # fmt: skip
+
+
+async def test_a_handler_that_is_a_function_has_a_lifespan_that_does_nothing():
+    async with lifespan_of(unanswered, "a server"):
+        outcome = await unanswered(exchange())
+    assert outcome.status == 503
+
+
+async def test_an_exchange_that_nobody_answers():
+    given = exchange()
+    outcome = await unanswered(given)
+    assert outcome.failure.reason is Reason.NO_AVAILABLE_DESTINATIONS
+    assert given.stream.response.status == 503

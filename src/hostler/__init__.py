@@ -41,8 +41,8 @@ from hostler.errors import (
     UnsupportedError,
     WorkerError,
 )
-from hostler.exchange import Exchange, Handler, Kind, Outcome
-from hostler.pipeline import Next, Stage, compose
+from hostler.exchange import Exchange, Kind, Outcome
+from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
 from hostler.policies import Policies
 from hostler.proxy import DEFAULT_PIPELINE, Proxy
 from hostler.server.base import QueueMode, ServerKind
@@ -51,9 +51,9 @@ from hostler.serving import run, serving
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
-    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HeaderMatch", "HealthCheck", "HostlerError",
+    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HeaderMatch", "HealthCheck", "HostlerError",
     "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
-    "Stage", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
+    "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip

@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from hostler.contract import Stream
     from hostler.errors import Failure
-    from hostler.exchange import Stream
     from hostler.http.headers import RawHeaders
 
 __all__ = ["Channel"]

@@ -1,9 +1,6 @@
-"""One request on its way, with its answer; and the contract between whoever serves it and whoever answers it.
+"""One request on its way, with its answer: what the author of a stage or a handler sees.
 
-Two parties meet in an exchange. The server side is a `Stream`: one request in, one response out, whatever carries
-them. The other side is a `Pump`: whoever takes the request's body and produces the response. Both are synchronous,
-so that a body moves from socket to socket without waking a coroutine; back-pressure is `pause` and `resume` in each
-direction. Coroutines use the methods of `Exchange`, which put a `Channel` (a Pump with awaitable ends) between.
+Servers and clients work on the same exchange through `hostler.contract` and `hostler.answering`.
 """
 
 from __future__ import annotations
@@ -12,118 +9,27 @@ import asyncio
 import enum
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from attrs import define, frozen
+from attrs import define
 
+from hostler.answering import TEXT, answer_failure, apply_response_callbacks, begin_response, finish_response
 from hostler.channel import Channel
-from hostler.errors import DelegationError, Failure, Reason
+from hostler.errors import DelegationError, Failure
 from hostler.http.headers import Headers, RawHeaders
-from hostler.http.message import CHUNKED, Request, Response, reason_phrase
+from hostler.http.message import CHUNKED, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from hostler.config.model import Route
+    from hostler.contract import Address, Stream
     from hostler.fleet import LiveCluster, LiveDestination
     from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
 
-__all__ = ["Address", "Delegated", "Exchange", "Handler", "Kind", "Outcome", "Pump", "Stream"]
-
-Address = tuple[str, int]
-"""(host, port); the host is an IP address in text."""
-
-
-class Pump(Protocol):
-    """Whoever takes a request's body and produces its response."""
-
-    def feed(self, data: bytes) -> None:
-        """Take a piece of the request's body (or, after 101, of the upgraded connection)."""
-
-    def feed_end(self, trailers: RawHeaders) -> None:
-        """Learn that the request's body is complete (or that the client half-closed the upgraded connection)."""
-
-    def lost(self, failure: Failure) -> None:
-        """Learn that the client is gone or broke the protocol; nothing follows."""
-
-    def pause(self) -> None:
-        """Produce no more for now: the client does not keep up."""
-
-    def resume(self) -> None:
-        """Go on producing."""
-
-    def going_away(self) -> None:
-        """Learn that the server stops; whoever would go on for long comes to an end."""
-
-
-class Stream(Protocol):
-    """One request and its response, as a server holds them."""
-
-    started: bool
-    """The response's head has been handed over; its status cannot change any more."""
-
-    closed: bool
-    """The client is gone or the response is complete; what is written is discarded."""
-
-    status: int
-    """The response's status, 0 before it has one."""
-
-    bytes_received: int
-    """Payload bytes of the request's body that were taken so far."""
-
-    bytes_sent: int
-    """Payload bytes of the response's body so far."""
-
-    @property
-    def can_delegate(self) -> bool:
-        """Whether the body is unread, the response has not begun, and this server can delegate."""
-
-    def attach(self, pump: Pump) -> None:
-        """Send the body to `pump`, what waits first, and tell it about the client from now on."""
-
-    def detach(self) -> None:
-        """Keep the body for the next pump: this one takes no more."""
-
-    def proceed(self) -> None:
-        """Send 100 Continue if the client waits for it and no byte of its body has come."""
-
-    def pause(self) -> None:
-        """Stop the flow of the request's body."""
-
-    def resume(self) -> None:
-        """Let the request's body flow again."""
-
-    def inform(self, status: int, headers: RawHeaders) -> None:
-        """Send an interim response (1xx, not 101)."""
-
-    def start(self, response: Response, data: bytes = b"") -> None:
-        """Send the response's head, and the body's first bytes with it.
-
-        The headers are end-to-end ones; framing, Connection and Date are the server's. After a 101 both directions
-        carry raw bytes. Raises ProtocolError when a header cannot be sent; nothing was sent then.
-        """
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body; never blocks, `Pump.pause` says when it is too much."""
-
-    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
-        """Have the system send a part of a file as a piece of the body; False where that cannot be done.
-
-        The file may be closed when this returns. It may block like a read that the system has in its cache.
-        """
-        ...
-
-    def end(self, trailers: RawHeaders | None = None) -> None:
-        """Finish the body, with trailers where the client can take them (after 101: half-close)."""
-
-    def abort(self) -> None:
-        """Tear the response down so that the client cannot take it for complete."""
-
-    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
-        """Hand the request over; `headers` are to be added to the answer. Returns when the answer is complete."""
-        ...
+__all__ = ["Exchange", "Kind", "Outcome"]
 
 
 class Kind(enum.Enum):
@@ -151,25 +57,9 @@ class Outcome:
     failure: Failure | None = None
 
 
-@frozen
-class Delegated:
-    """What the process that answered reports of a delegated exchange."""
-
-    status: int
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    failure: Failure | None = None
-
-
-if TYPE_CHECKING:
-    Handler = Callable[["Exchange"], Awaitable[Outcome]]
-else:
-    Handler = Any
-
-
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
 _FILE_PIECE: Final = 1 << 18
-_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+"""Bytes of a file that are read at a time."""
 
 
 class Exchange:
@@ -196,7 +86,7 @@ class Exchange:
     authenticated: Authenticated | None = None
     """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
 
-    _on_response: list[Callable[[RawHeaders], None]] | None = None
+    _response_callbacks: list[Callable[[RawHeaders], None]] | None = None
     _channel: Channel | None = None
     _items: dict[str, Any] | None = None
 
@@ -248,17 +138,10 @@ class Exchange:
         It is called wherever the answer comes from; for a delegated exchange it is called before the request
         leaves, with an empty list, and what it adds travels with the request to be added to the answer.
         """
-        if self._on_response is None:
-            self._on_response = [callback]
+        if self._response_callbacks is None:
+            self._response_callbacks = [callback]
         else:
-            self._on_response.append(callback)
-
-    def settle(self, headers: RawHeaders) -> None:
-        """Run the callbacks of `on_response`; for whoever builds a response head itself."""
-        if self._on_response is not None:
-            callbacks, self._on_response = self._on_response, None
-            for callback in callbacks:
-                callback(headers)
+            self._response_callbacks.append(callback)
 
     async def respond(
         self,
@@ -275,14 +158,14 @@ class Exchange:
         if isinstance(body, str):
             body = body.encode()
             if not any(name.lower() == b"content-type" for name, _ in raw):
-                raw.append(_TEXT)
+                raw.append(TEXT)
         bare = status in {204, 304}
         if bare:
             body = b""
         else:
             raw.append((b"content-length", b"%d" % len(body)))
-        self.begin(Response(status, Headers(raw), len(body)), body)
-        self.finish()
+        begin_response(self, Response(status, Headers(raw), len(body)), body)
+        finish_response(self)
         return self.outcome(Kind.RESPONDED)
 
     async def start(
@@ -297,21 +180,7 @@ class Exchange:
         if length is not None:
             raw.append((b"content-length", b"%d" % length))
         self.channel()
-        self.begin(Response(status, Headers(raw), CHUNKED if length is None else length))
-
-    def begin(self, response: Response, data: bytes = b"") -> None:
-        """Hand over a response's head, settled, and the body's first bytes; for whoever frames the body itself.
-
-        Raises RuntimeError when a response has begun, ValueError when its status is not a final one, ProtocolError
-        when a header cannot be sent.
-        """
-        if self.stream.started:
-            raise RuntimeError(f"a response has begun already (status {self.stream.status})")
-        if not 200 <= response.status <= 999 and response.status != 101:
-            raise ValueError(f"{response.status} is not the status of a final response")
-        if self._on_response is not None:
-            self.settle(response.headers.raw)
-        self.stream.start(response, data)
+        begin_response(self, Response(status, Headers(raw), CHUNKED if length is None else length))
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the response's body; waits while the client does not keep up."""
@@ -343,35 +212,13 @@ class Exchange:
 
     async def end(self, trailers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Outcome:
         """Finish the response."""
-        self.finish(Headers.of(trailers).raw)
+        finish_response(self, Headers.of(trailers).raw)
         return self.outcome(Kind.RESPONDED)
-
-    def finish(self, trailers: RawHeaders | None = None) -> None:
-        """Finish the response without waiting, for whoever builds the outcome itself."""
-        self.stream.end(trailers)
-        if self._channel is not None:
-            self._channel.over()
 
     async def fail(self, failure: Failure) -> Outcome:
         """End the exchange with a failure: its status if no response has begun, else an aborted response."""
-        self.refuse(failure)
+        answer_failure(self, failure)
         return self.outcome(Kind.FAILED, failure)
-
-    def refuse(self, failure: Failure) -> None:
-        """Answer a failure without waiting, for whoever builds the outcome itself."""
-        stream = self.stream
-        if stream.closed:
-            return
-        if stream.started:
-            stream.abort()
-            if self._channel is not None:
-                self._channel.over()
-            return
-        body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
-        raw: RawHeaders = [_TEXT, (b"content-length", b"%d" % len(body))]
-        self.settle(raw)
-        stream.start(Response(failure.status, Headers(raw), len(body)), body)
-        self.finish()
 
     def outcome(self, kind: Kind, failure: Failure | None = None, destination: str | None = None) -> Outcome:
         """Sum up the exchange as it stands."""
@@ -431,10 +278,10 @@ class Exchange:
             )  # fmt: skip
             raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
         headers: RawHeaders = []
-        self.settle(headers)
+        apply_response_callbacks(self, headers)
         result = await stream.delegate(rule, headers)
         if isinstance(result, Failure):
-            self.refuse(result)
+            answer_failure(self, result)
             return self.outcome(Kind.FAILED, result, rule.queue)
         kind = Kind.DELEGATED if result.failure is None else Kind.FAILED
         return Outcome(
@@ -445,8 +292,3 @@ class Exchange:
 def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     return file.read(size)
-
-
-def unanswered(exchange: Exchange) -> Awaitable[Outcome]:
-    """End a pipeline that nobody answered in: 503."""
-    return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))

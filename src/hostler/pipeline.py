@@ -1,50 +1,88 @@
 """Stages, and how they become one handler. This is the heart.
 
-A stage is one coroutine: it looks at the exchange, may answer it, and otherwise awaits `onward(exchange)`. Its frame
-lives until the exchange is over, the bodies included, so `try/finally` and `async with` in a stage bracket the whole
-transfer. The chain is folded once, when the proxy is built.
+A handler answers exchanges: `async def handler(exchange) -> Outcome`. A stage is the same with one argument more, what
+comes after it: it looks at the exchange, may answer it, and otherwise awaits `onward(exchange)`. Its frame lives until
+the exchange is over, the bodies included, so `try/finally` and `async with` in a stage bracket the whole transfer. The
+chain is folded once, when the proxy is built.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from hostler.exchange import Exchange, Outcome, unanswered
+from hostler.errors import Failure, Reason
+from hostler.exchange import Exchange, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["Next", "Stage", "compose", "lifespans"]
+    from hostler.server.base import Server
 
-Next = Callable[[Exchange], Awaitable[Outcome]]
+__all__ = [
+    "Handler",
+    "HandlerWithLifespan",
+    "Next",
+    "Stage",
+    "StageWithLifespan",
+    "compose",
+    "fold",
+    "lifespan_of",
+    "lifespans",
+]
+
+Handler = Callable[[Exchange], Awaitable[Outcome]]
+"""Answers exchanges; with state of its own it may be a `HandlerWithLifespan`."""
+
+Next = Handler
 """The rest of the pipeline."""
 
 
-class Stage(Protocol):
-    """One step of the pipeline.
+@runtime_checkable
+class HandlerWithLifespan(Protocol):
+    """A handler that starts before its server listens, and stops after the last exchange: a `Proxy`, an application."""
 
-    A stage with state may also have `lifespan()`, which returns an async context manager: it is entered when the
-    proxy starts, in pipeline order, and left when it stops, in reverse.
-    """
+    def __call__(self, exchange: Exchange, /) -> Awaitable[Outcome]:
+        """Answer an exchange."""
+        ...
+
+    def lifespan(self, server: Server, /) -> AbstractAsyncContextManager[object]:
+        """Return a context that is entered before `server` listens, and left when it has stopped."""
+        ...
+
+
+class Stage(Protocol):
+    """One step of the pipeline; with state of its own it may be a `StageWithLifespan`."""
 
     def __call__(self, exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
         """Answer the exchange, or await `onward(exchange)`; return the outcome."""
         ...
 
 
-def compose(stages: Iterable[Stage], last: Next = unanswered) -> Next:
-    """Fold stages into one handler; what none of them answers goes to `last`, which answers 503 by default.
+@runtime_checkable
+class StageWithLifespan(Protocol):
+    """A stage that starts and stops with its proxy, in pipeline order and in reverse."""
 
-    The `lifespan` of `last`, a proxy's say, is the handler's too; those of the stages are the proxy's business.
-    """
+    def __call__(self, exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
+        """Answer the exchange, or await `onward(exchange)`; return the outcome."""
+        ...
+
+    def lifespan(self) -> AbstractAsyncContextManager[object]:
+        """Return a context that is entered when the proxy starts, and left when it stops."""
+        ...
+
+
+def unanswered(exchange: Exchange) -> Awaitable[Outcome]:
+    """Answer 503: no stage of the pipeline answered."""
+    return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))
+
+
+def fold(stages: Iterable[Stage], last: Next = unanswered) -> Next:
+    """Fold stages into one function; what none of them answers goes to `last`."""
     handler = last
     for stage in reversed(tuple(stages)):
         handler = _before(stage, handler)
-    lifespan = getattr(last, "lifespan", None)
-    if lifespan is not None and handler is not last:
-        handler.lifespan = lifespan  # type: ignore[attr-defined]
     return handler
 
 
@@ -53,6 +91,39 @@ def _before(stage: Stage, onward: Next) -> Next:
         return stage(exchange, onward)
 
     return run
+
+
+class _Composed:
+    """Stages in front of a handler, as a handler with the lifespan of all of them."""
+
+    def __init__(self, stages: tuple[Stage, ...], last: Handler) -> None:
+        self._stages = stages
+        self._last = last
+        self._run = fold(stages, last)
+
+    def __call__(self, exchange: Exchange, /) -> Awaitable[Outcome]:
+        return self._run(exchange)
+
+    @asynccontextmanager
+    async def lifespan(self, server: Server, /) -> AsyncIterator[None]:
+        """Start the handler, then the stages in front of it; stop them in reverse."""
+        async with lifespan_of(self._last, server), lifespans(self._stages):
+            yield
+
+
+def compose(stages: Iterable[Stage], last: Handler = unanswered) -> HandlerWithLifespan:
+    """Put stages in front of a handler; what none of them answers goes to `last`, which answers 503 by default.
+
+    The result has the lifespans of the stages and of the handler.
+    """
+    return _Composed(tuple(stages), last)
+
+
+def lifespan_of(handler: Handler, server: Server) -> AbstractAsyncContextManager[object]:
+    """Return the lifespan of a handler, which does nothing for one that has none."""
+    if isinstance(handler, HandlerWithLifespan):
+        return handler.lifespan(server)
+    return nullcontext()
 
 
 @asynccontextmanager
@@ -66,6 +137,5 @@ async def lifespans(stages: Iterable[Stage]) -> AsyncIterator[None]:
 
 def _managers(stages: Iterable[Stage]) -> Iterator[AbstractAsyncContextManager[object]]:
     for stage in stages:
-        lifespan = getattr(stage, "lifespan", None)
-        if lifespan is not None:
-            yield lifespan()
+        if isinstance(stage, StageWithLifespan):
+            yield stage.lifespan()

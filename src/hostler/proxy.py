@@ -14,7 +14,7 @@ from hostler.config.model import Config
 from hostler.config.source import FileSource
 from hostler.errors import ConfigError, Failure, HostlerError, Reason
 from hostler.fleet import Fleet
-from hostler.pipeline import compose, lifespans
+from hostler.pipeline import fold, lifespans
 from hostler.policies import Policies, make_sender
 from hostler.routing.table import Match, Miss, MissKind, Table
 from hostler.server.check import check_prefixes
@@ -106,7 +106,7 @@ class Proxy:
         policies: Policies | None = None,
     ) -> None:
         self._stages = tuple(pipeline)
-        self._run = compose(self._stages)
+        self._run = fold(self._stages)
         self._policies = policies or Policies()
         self._fleet = Fleet()
         self._server: Server | None = None

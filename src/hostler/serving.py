@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define
 
 from hostler.output import write_out
-from hostler.pipeline import compose
+from hostler.pipeline import fold, lifespan_of
 from hostler.processes.signals import stop_signals
 from hostler.server.base import QueueMode
 from hostler.server.choose import choose, make_server
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 
-    from hostler.exchange import Handler
+    from hostler.pipeline import Handler
     from hostler.server.base import Server, ServerKind
     from hostler.server.options import ServerOptions
 
@@ -89,13 +89,11 @@ async def serving(
     """
     prefixes = tuple(UrlPrefix.parse(url) for url in urls)
     log = None if write_line is None else AccessLog(write_line)
-    made = make_server(handler if log is None else compose([log], handler), options, server)
+    made = make_server(handler if log is None else fold([log], handler), options, server)
     async with AsyncExitStack() as stack:
         if log is not None:
             stack.callback(log.flush)
-        lifespan = getattr(handler, "lifespan", None)
-        if lifespan is not None:
-            await stack.enter_async_context(lifespan(made))
+        await stack.enter_async_context(lifespan_of(handler, made))
         stack.push_async_callback(made.stop, grace)
         if queue is not None:
             await made.join(queue, mode)  # first: HTTP.sys registers prefixes for a queue

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from attrs import define, field
 
+from hostler.contract import Address, Delegated
 from hostler.errors import Failure, Reason
-from hostler.exchange import Address, Delegated, Exchange, Outcome
+from hostler.exchange import Exchange, Outcome
 from hostler.fleet import Equipment, Fleet, LiveCluster, LiveDestination
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from hostler.config.model import Cluster, Route
-    from hostler.exchange import Pump
+    from hostler.contract import Pump
     from hostler.fleet import AffinityPolicy, BalancePolicy, PassivePolicy, Sender
     from hostler.server.base import DelegationRule
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from hostler.answering import apply_response_callbacks
 from hostler.config.model import AffinityCookie, Cluster, SameSite, SecurePolicy, SessionAffinity
+from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
-from hostler.exchange import Delegated, Kind
+from hostler.exchange import Kind
 from hostler.stages import affinity, forward
 from hostler.stages.affinity import AFFINITY_POLICIES, HashCookie
 from hostler.testing import FakeRule, FakeSender, FakeStream, exchange, live
@@ -201,7 +203,7 @@ async def test_nothing_is_written_for_a_client_that_is_gone():
         async def send(self, exchange, destination):
             exchange.stream.client_leaves()
             headers = []
-            exchange.settle(headers)
+            apply_response_callbacks(exchange, headers)
             assert headers == []
             return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED))
 

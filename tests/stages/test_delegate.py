@@ -6,8 +6,9 @@ import random
 import pytest
 
 from hostler.config.model import Cluster, Route, queue
+from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, Reason
-from hostler.exchange import Delegated, Kind, Outcome
+from hostler.exchange import Kind, Outcome
 from hostler.stages import delegate
 from hostler.testing import FakeRule, FakeStream, exchange, live
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from websockets.extensions import Extension
 
     from hostler.asgi.application import Timer, WebSocketOptions
-    from hostler.exchange import Stream
+    from hostler.contract import Stream
     from hostler.http.headers import RawHeaders
 
 __all__ = ["Connection"]

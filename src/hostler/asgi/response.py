@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NoReturn
 
+from hostler.answering import begin_response, finish_response
 from hostler.asgi.messages import logger
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
@@ -150,7 +151,7 @@ class ResponseWriter:
             head.headers.raw.append((b"content-length", b"%d" % len(data)))
         else:
             head.framing = CHUNKED
-        self._exchange.begin(head, b"" if self._bodiless else data)
+        begin_response(self._exchange, head, b"" if self._bodiless else data)
         self._head = None
 
     def _end(self, message: Message) -> None:
@@ -163,7 +164,7 @@ class ResponseWriter:
             self._finish(self._trailers)
 
     def _finish(self, trailers: RawHeaders | None) -> None:
-        self._exchange.finish(trailers)
+        finish_response(self._exchange, trailers)
         self.expects = Expects.NOTHING
 
     async def conclude(self, error: Exception | None, lost: Failure | None) -> Outcome:

@@ -10,6 +10,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 
+from hostler.answering import begin_response
 from hostler.asgi.connection import Connection
 from hostler.asgi.messages import frames_logger, logger
 from hostler.asgi.response import DisconnectedError, ResponseWriter
@@ -200,7 +201,7 @@ class _Session:
         self._stage = _Stage.OPEN
         self._connection.open(self._extensions)
         try:
-            self._exchange.begin(Response(101, headers))
+            begin_response(self._exchange, Response(101, headers))
         except Exception:
             self._stage = _Stage.CONNECTING
             self._connection.abandon()

@@ -7,6 +7,7 @@ import logging
 import ssl
 from typing import TYPE_CHECKING
 
+from hostler.answering import answer_failure
 from hostler.client.heads import request_head
 from hostler.client.pool import CONNECT_TIMEOUT, Pool
 from hostler.client.transfer import RETRY, Transfer
@@ -109,7 +110,7 @@ class Forwarder:
             _log.debug("%s %s to %s: %s", exchange.request.method, exchange.path, address, failure)
         else:
             _log.warning("%s %s to %s: %s", exchange.request.method, exchange.path, address, failure)
-        exchange.refuse(failure)
+        answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, address)
 
     def _pool(self, address: str, host: str | None) -> tuple[Upstream, Pool]:

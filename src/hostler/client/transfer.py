@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hostler.answering import apply_response_callbacks
 from hostler.client.heads import offered_upgrade, response_headers
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import encode_chunk, encode_last_chunk
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from hostler.client.connection import DestinationConnection
-    from hostler.exchange import Exchange, Stream
+    from hostler.contract import Stream
+    from hostler.exchange import Exchange
     from hostler.http.headers import Headers, RawHeaders
     from hostler.http.message import Response
 
@@ -34,7 +36,7 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 
 
 class Transfer:
-    """One exchange on one connection; `hostler.exchange.Pump`."""
+    """One exchange on one connection; `hostler.contract.Pump`."""
 
     __slots__ = ("_activity", "_answered", "_chunked", "_client_ended", "_connection", "_destination_ended", "_exchange",
                  "_fed", "_paused", "_tunnel", "done", "method", "request_sent", "stream")  # fmt: skip
@@ -152,7 +154,7 @@ class Transfer:
 
     def _send_head(self, response: Response, headers: Headers, data: bytes) -> None:
         added: RawHeaders = []
-        self._exchange.settle(added)
+        apply_response_callbacks(self._exchange, added)
         for pair in added:
             headers.add(*pair)
         response.headers = headers

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Iterator
 
-    from hostler.exchange import Handler
+    from hostler.pipeline import Handler
     from hostler.server.base import Server
     from hostler.server.prefix import UrlPrefix
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import define, field
 
+from hostler.answering import answer_failure
+from hostler.contract import Stream
 from hostler.errors import Failure, Reason
-from hostler.exchange import Stream
 
 if TYPE_CHECKING:
-    from hostler.exchange import Exchange, Handler
+    from hostler.exchange import Exchange
+    from hostler.pipeline import Handler
 
 __all__ = ["Handling", "Served"]
 
@@ -105,7 +107,7 @@ class Handling:
 def _give_up(exchange: Exchange, failure: Failure) -> None:
     """Answer an exchange that its handler did not answer."""
     try:
-        exchange.refuse(failure)
+        answer_failure(exchange, failure)
     except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
         _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
         exchange.stream.abort()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
 from hostler.http.target import parse_host, parse_target
 
 if TYPE_CHECKING:
-    from hostler.exchange import Address
+    from hostler.contract import Address, Stream
     from hostler.http.message import Request
     from hostler.http.target import Target
 
 __all__ = ["Placing", "make_exchange"]
-
-_NO_STREAM: Final[Any] = None
 
 
 class Placing(Protocol):
@@ -27,9 +25,9 @@ class Placing(Protocol):
 
 
 def make_exchange(
-    request: Request, placing: Placing, client: Address, server: Address, scheme: str
+    request: Request, stream: Stream, placing: Placing, client: Address, server: Address, scheme: str
 ) -> Exchange:
-    """Make the exchange of a request, still without its stream.
+    """Make the exchange of a request and its stream.
 
     Raises ProtocolError with the status that the client gets: for a target or a host that is none, for CONNECT, and
     what `placing` raises.
@@ -43,4 +41,4 @@ def make_exchange(
     base, path = placing.place(scheme, host, server, target)
     if port is None:
         port = 443 if scheme == "https" else 80
-    return Exchange(request, _NO_STREAM, target, client, server, host, port, base, path, scheme)
+    return Exchange(request, stream, target, client, server, host, port, base, path, scheme)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from contract_desk import as_json, asked, desk_of, pairs
 
+from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, ProtocolError
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
@@ -196,9 +197,9 @@ async def pieces(exchange):
 @named
 async def forwarded(exchange):
     """Answer as a forwarder does: without waiting, framed by itself, the first bytes together with the head."""
-    exchange.begin(Response(200, Headers([(b"x-kind", b"forwarded")]), CHUNKED), b"first ")
+    begin_response(exchange, Response(200, Headers([(b"x-kind", b"forwarded")]), CHUNKED), b"first ")
     exchange.stream.write(b"second")
-    exchange.finish()
+    finish_response(exchange)
     return exchange.outcome(Kind.FORWARDED)
 
 
@@ -266,7 +267,7 @@ async def twice(exchange):
 async def bad_header(exchange):
     """Try to send a header that would break the head, then answer properly."""
     try:
-        exchange.begin(Response(200, Headers([(b"x", b"a\r\nset-cookie: b")]), 0))
+        begin_response(exchange, Response(200, Headers([(b"x", b"a\r\nset-cookie: b")]), 0))
     except ProtocolError:
         return await exchange.respond(200, "mended")
     return exchange.outcome(Kind.FAILED)
@@ -359,11 +360,11 @@ async def long_poll(exchange):
     """Go on until the server says that it stops."""
     pump = Counting(desk_of(exchange))
     exchange.stream.attach(pump)
-    exchange.begin(Response(200, Headers(), CHUNKED), b"begun ")
+    begin_response(exchange, Response(200, Headers(), CHUNKED), b"begun ")
     desk_of(exchange).report("polling")
     await pump.stopping.wait()
     exchange.stream.write(b"ended")
-    exchange.finish()
+    finish_response(exchange)
     return exchange.outcome(Kind.RESPONDED)
 
 
@@ -389,7 +390,7 @@ async def shouting(exchange):
     exchange.stream.attach(pump)
     pump.ended.clear()  # that was the request's body, which it has not
     headers = [(b"connection", b"upgrade"), (b"upgrade", b"shouting")]
-    exchange.begin(Response(101, Headers(headers)))
+    begin_response(exchange, Response(101, Headers(headers)))
     await pump.ended.wait()
     exchange.stream.write(b"BYE")
     exchange.stream.end()
@@ -404,7 +405,7 @@ async def farewell(exchange):
     exchange.stream.attach(pump)
     pump.ended.clear()  # as above
     headers = [(b"connection", b"upgrade"), (b"upgrade", b"farewell")]
-    exchange.begin(Response(101, Headers(headers)))
+    begin_response(exchange, Response(101, Headers(headers)))
     exchange.stream.write(b"that is all")
     exchange.stream.end()
     await pump.ended.wait()

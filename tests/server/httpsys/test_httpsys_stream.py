@@ -7,6 +7,7 @@ from fake_kernel import Machine
 from httpsys_served import URL
 from httpsys_ways import RecordingPump, Way, every_way, every_way_in_any_order, serving, turns
 
+from hostler.answering import begin_response, finish_response
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
@@ -19,10 +20,10 @@ def answering(status=200, raw=(), framing=CHUNKED, pieces=(), trailers=(), first
     """A handler that answers piece by piece, as a forwarder does."""
 
     async def handler(exchange):
-        exchange.begin(Response(status, Headers(list(raw)), framing), first)
+        begin_response(exchange, Response(status, Headers(list(raw)), framing), first)
         for piece in pieces:
             exchange.stream.write(piece)
-        exchange.finish(list(trailers))
+        finish_response(exchange, list(trailers))
         return exchange.outcome(Kind.RESPONDED)
 
     return handler
@@ -172,10 +173,10 @@ async def test_bodies_of_any_size_arrive_whole(machine, way, size, known):
 async def test_what_is_written_may_change_afterwards(machine, kind):
     async def handler(exchange):
         data = bytearray(b"first")
-        exchange.begin(Response(200, Headers(), 10), kind(data))
+        begin_response(exchange, Response(200, Headers(), 10), kind(data))
         exchange.stream.write(kind(data))
         data[:] = b"later"
-        exchange.finish()
+        finish_response(exchange)
         return exchange.outcome(Kind.RESPONDED)
 
     async with serving(machine, handler):
@@ -375,7 +376,7 @@ async def test_an_abort_after_its_start_breaks_the_response(machine, way, framin
     outcomes = []
 
     async def handler(exchange):
-        exchange.begin(Response(200, Headers(), framing), b"first")
+        begin_response(exchange, Response(200, Headers(), framing), b"first")
         await go_on.wait()
         outcomes.append(await exchange.fail(Failure(Reason.RESPONSE_BODY_DESTINATION)))
         return outcomes[0]
@@ -557,7 +558,7 @@ async def test_where_nobody_can_be_watched_a_client_that_is_gone_is_noticed_when
         pumps.append(RecordingPump())
         exchange.stream.attach(pumps[-1])
         await go_on.wait()
-        exchange.begin(Response(200, Headers(), CHUNKED), b"data")
+        begin_response(exchange, Response(200, Headers(), CHUNKED), b"data")
         await pumps[-1].until(lambda pump: pump.losses)
         return await exchange.fail(pumps[-1].failure)
 
@@ -585,7 +586,7 @@ async def test_a_stream_that_the_client_cancels_is_noticed_when_sending(machine,
     async def handler(exchange):
         exchange.stream.attach(pump)
         await go_on.wait()
-        exchange.begin(Response(200, Headers(), CHUNKED), b"data")
+        begin_response(exchange, Response(200, Headers(), CHUNKED), b"data")
         await pump.until(lambda pump: pump.losses)
         return await exchange.fail(pump.failure)
 

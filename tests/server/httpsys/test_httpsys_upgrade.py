@@ -9,6 +9,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
+from hostler.answering import begin_response
 from hostler.asgi.application import Application
 from hostler.errors import Reason
 from hostler.exchange import Kind
@@ -56,7 +57,7 @@ def tunnelling(pumps):
         pumps.append(pump)
         exchange.stream.attach(pump)
         pump.open = True
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         await pump.over.wait()
         return exchange.outcome(Kind.RESPONDED)
 
@@ -200,7 +201,7 @@ async def test_an_upgraded_connection_ends_with_its_handler(machine, way):
 
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         exchange.stream.write(b"bye")
         return exchange.outcome(Kind.RESPONDED)
 
@@ -217,7 +218,7 @@ async def test_an_upgraded_connection_ends_with_its_handler(machine, way):
 async def test_a_tunnel_that_is_aborted_is_reset(machine, way):
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         await opened.wait()
         exchange.stream.abort()
         return exchange.outcome(Kind.FAILED)
@@ -235,7 +236,7 @@ async def test_an_end_while_the_101_is_under_way_leaves_after_it(machine):
     async def handler(exchange):
         machine.pace = Pace.HELD
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         exchange.stream.write(b"bye")
@@ -269,7 +270,7 @@ async def test_a_server_that_stops_tells_its_tunnels(machine, way):
 async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind(machine):
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers([(b"x", b"a\r\nb: c")])))
+        begin_response(exchange, Response(101, Headers([(b"x", b"a\r\nb: c")])))
 
     async with serving(machine, handler):
         client = machine.client()
@@ -280,7 +281,7 @@ async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind(machine):
 
 async def test_a_101_without_anybody_to_take_what_follows_is_a_500(machine):
     async def handler(exchange):
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
 
     async with serving(machine, handler):
         client = machine.client()

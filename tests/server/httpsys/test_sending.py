@@ -7,6 +7,7 @@ from fake_kernel import Pace
 from httpsys_served import URL, served
 from httpsys_ways import RecordingPump, Way, every_way, serving, turns
 
+from hostler.answering import begin_response
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
@@ -43,7 +44,7 @@ class Held:
     async def __call__(self, exchange):
         self.exchange, self.stream = exchange, exchange.stream
         self.stream.attach(self.pump)
-        exchange.begin(Response(200, Headers(), self._framing), self._first)
+        begin_response(exchange, Response(200, Headers(), self._framing), self._first)
         self.begun.set()
         await self._over.wait()
         return exchange.outcome(Kind.RESPONDED)
@@ -248,7 +249,7 @@ async def test_a_send_that_fails_is_a_loss_and_the_request_is_over(machine, way,
 
     async def handler(exchange):
         exchange.stream.attach(pump)
-        exchange.begin(Response(200, Headers(), CHUNKED), b"first")
+        begin_response(exchange, Response(200, Headers(), CHUNKED), b"first")
         await sent.wait()
         exchange.stream.write(b"second")
         await pump.until(lambda pump: pump.losses)

@@ -8,6 +8,7 @@ import socket
 import pytest
 from usermode_peers import HOST, Client, chunked, connected, eventually, options, request, serving
 
+from hostler.answering import begin_response, finish_response
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
@@ -308,10 +309,10 @@ async def test_a_body_that_is_not_read_over_in_time_ends_the_connection():
 
 async def big(exchange):
     """Answer with a lot, whether the client takes it or not."""
-    exchange.begin(Response(200, Headers(), CHUNKED))
+    begin_response(exchange, Response(200, Headers(), CHUNKED))
     for _ in range(64):
         exchange.stream.write(bytes(1 << 20))
-    exchange.finish()
+    finish_response(exchange)
     return exchange.outcome(Kind.RESPONDED)
 
 

@@ -23,6 +23,7 @@ from usermode_peers import (
     working,
 )
 
+from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, QueueExistsError, Reason, Side
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
@@ -296,7 +297,7 @@ async def test_an_upgrade_is_delegated():
     async def handler(exchange):
         pump.stream = exchange.stream
         exchange.stream.attach(pump)
-        exchange.begin(Response(101, Headers([(b"Connection", b"upgrade"), (b"Upgrade", b"raw")])))
+        begin_response(exchange, Response(101, Headers([(b"Connection", b"upgrade"), (b"Upgrade", b"raw")])))
         await pump.until(lambda pump: pump.ends == 2 or pump.losses)
         return exchange.outcome(Kind.RESPONDED)
 
@@ -1226,8 +1227,8 @@ async def test_a_rule_may_be_given_back_after_its_server_stopped():
 
 async def test_a_response_in_chunks_is_delegated_with_its_trailers():
     async def handler(exchange):
-        exchange.begin(Response(200, Headers(), CHUNKED), b"abc")
-        exchange.finish([(b"x-sum", b"1")])
+        begin_response(exchange, Response(200, Headers(), CHUNKED), b"abc")
+        finish_response(exchange, [(b"x-sum", b"1")])
         return exchange.outcome(Kind.RESPONDED)
 
     async with delegated(handler) as (client, _):

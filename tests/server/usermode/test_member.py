@@ -9,6 +9,7 @@ import socket
 import pytest
 from usermode_peers import Peer, eventually, lendable, request, working
 
+from hostler.answering import begin_response
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.usermode import link as link_module
@@ -43,7 +44,7 @@ class Handler:
     async def __call__(self, exchange):
         self.paths.append(exchange.path)
         if exchange.path == "/half":
-            exchange.begin(Response(200, Headers(), CHUNKED), b"half")
+            begin_response(exchange, Response(200, Headers(), CHUNKED), b"half")
         if exchange.path != "/":
             await self.go_on.wait()
         if exchange.path == "/half":

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from usermode_peers import Client, RecordingPump, chunked, connected, eventually, options, request, serving
 
+from hostler.answering import begin_response, finish_response
 from hostler.errors import ProtocolError, Reason, Side
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
@@ -20,10 +21,10 @@ def answering(status=200, raw=(), framing=CHUNKED, pieces=(), trailers=()):
     """A handler that answers piece by piece, as a forwarder does."""
 
     async def handler(exchange):
-        exchange.begin(Response(status, Headers(list(raw)), framing))
+        begin_response(exchange, Response(status, Headers(list(raw)), framing))
         for piece in pieces:
             exchange.stream.write(piece)
-        exchange.finish(list(trailers))
+        finish_response(exchange, list(trailers))
         return exchange.outcome(Kind.RESPONDED)
 
     return handler
@@ -129,10 +130,10 @@ async def test_bodies_of_any_size_arrive_whole(size, known):
 @pytest.mark.parametrize("framing", [5, 4, CHUNKED])
 async def test_the_first_bytes_may_come_with_the_head(framing):
     async def handler(exchange):
-        exchange.begin(Response(200, Headers(), framing), b"data")
+        begin_response(exchange, Response(200, Headers(), framing), b"data")
         if framing == 5:
             exchange.stream.write(b"5")
-        exchange.finish()
+        finish_response(exchange)
         return exchange.outcome(Kind.RESPONDED)
 
     async with connected(handler) as client:
@@ -532,7 +533,7 @@ def tunnelling(pumps):
         pumps.append(pump)
         exchange.stream.attach(pump)
         pump.open = True
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         await pump.over.wait()
         return exchange.outcome(Kind.RESPONDED)
 
@@ -584,7 +585,7 @@ async def test_a_reset_of_an_upgraded_connection_is_a_loss():
 async def test_an_upgraded_connection_ends_with_its_handler():
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
         exchange.stream.write(b"bye")
         return exchange.outcome(Kind.RESPONDED)
 
@@ -608,7 +609,7 @@ async def test_an_upgraded_connection_does_not_idle():
 async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind():
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
-        exchange.begin(Response(101, Headers([(b"x", b"a\r\nb: c")])))
+        begin_response(exchange, Response(101, Headers([(b"x", b"a\r\nb: c")])))
 
     async with connected(handler) as client:
         for _ in range(2):
@@ -618,7 +619,7 @@ async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind():
 
 async def test_a_101_without_anybody_to_take_what_follows_is_a_500():
     async def handler(exchange):
-        exchange.begin(Response(101, Headers(SWITCH)))
+        begin_response(exchange, Response(101, Headers(SWITCH)))
 
     async with connected(handler) as client:
         assert (await client.get("/", *UPGRADE)).status == 500

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from hostler.answering import begin_response
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
@@ -25,10 +26,10 @@ async def work(exchange):
     if path == "/hang":
         await asyncio.Event().wait()
     if path == "/half":
-        exchange.begin(Response(200, Headers(), CHUNKED), b"the first half")
+        begin_response(exchange, Response(200, Headers(), CHUNKED), b"the first half")
         await asyncio.Event().wait()
     if path == "/until-close":
-        exchange.begin(Response(200, Headers(), -2), b"the first half")
+        begin_response(exchange, Response(200, Headers(), -2), b"the first half")
         await asyncio.Event().wait()
     if path == "/half-read":
         async for _ in exchange.chunks():

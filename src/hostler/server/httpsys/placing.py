@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hostler.exchange import Address
+    from hostler.contract import Address
     from hostler.http.target import Target
     from hostler.server.placing import Placing
     from hostler.server.prefix import UrlPrefix

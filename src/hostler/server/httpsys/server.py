@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
-    from hostler.exchange import Handler
+    from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.api import CData, Handle, Windows
     from hostler.server.httpsys.port import CompletionPort
@@ -181,16 +181,15 @@ class HttpSysServer:
         arrival = read_request(native)
         scheme = "https" if arrival.secure else "http"
         placing = self._prefixes.placing(arrival.context)
+        stream = HttpSysStream(host, arrival)
         try:
             if arrival.refusal is not None:
                 raise arrival.refusal
-            exchange = make_exchange(arrival.request, placing, arrival.client, arrival.server, scheme)
+            exchange = make_exchange(arrival.request, stream, placing, arrival.client, arrival.server, scheme)
         except ProtocolError as error:
             _log.info("%s:%d: %d: %s", *arrival.client, error.status, error)
-            HttpSysStream(host, arrival).refuse(error.status)
+            stream.reject(error.status)
             return
-        stream = HttpSysStream(host, arrival)
-        exchange.stream = stream
         exchange.tls, exchange.authenticated = arrival.tls, arrival.authenticated
         self._handling.begin(exchange, stream)
 

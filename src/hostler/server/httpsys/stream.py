@@ -1,4 +1,4 @@
-"""One request and its response on HTTP.sys: `hostler.exchange.Stream` by request id.
+"""One request and its response on HTTP.sys: `hostler.contract.Stream` by request id.
 
 HTTP.sys keeps the connection: it parses, it drains what is left of a body, it decides whether the connection lasts, it
 sends Date and Server, and 100 Continue when the body is first asked for. None of that is done here a second time. What
@@ -12,8 +12,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Delegated
 from hostler.http.body import encode_last_chunk
 from hostler.http.headers import Headers
 from hostler.http.message import Response, reason_phrase
@@ -29,7 +29,7 @@ from hostler.server.httpsys.sending import FilePart, Sending
 if TYPE_CHECKING:
     import asyncio
 
-    from hostler.exchange import Pump
+    from hostler.contract import Pump
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.host import Host
@@ -296,7 +296,7 @@ class HttpSysStream:
         self._close()
         sending.end(flags, native, log)
 
-    def refuse(self, status: int) -> None:
+    def reject(self, status: int) -> None:
         """Answer what is no request, and have the connection closed; no handler sees it."""
         self.handled()
         body = b"%d %s\n" % (status, reason_phrase(status))

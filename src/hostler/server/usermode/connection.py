@@ -32,7 +32,7 @@ from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 
 if TYPE_CHECKING:
-    from hostler.exchange import Address
+    from hostler.contract import Address
     from hostler.http.headers import RawHeaders
     from hostler.server.placing import Placing
     from hostler.server.usermode.host import Host, Lease
@@ -188,14 +188,14 @@ class Connection(asyncio.Protocol):
                 if fresh and reader.begun:
                     self.deadline.set(self.host.options.timeouts.header_wait)
                 return
-            exchange = make_exchange(request, self.placing, self.client, self.server, self.scheme)
+            stream = ClientStream(self, request, reader.head, reader.rest)
+            exchange = make_exchange(request, stream, self.placing, self.client, self.server, self.scheme)
         except ProtocolError as error:
             self.refuse(error.status, str(error))
             return
         self.phase = Phase.EXCHANGE
         self.deadline.clear()
-        stream = ClientStream(self, request, reader.head, reader.rest)
-        exchange.stream = self._stream = stream
+        self._stream = stream
         if self.half_closed:
             stream.received_eof()
         if self.extra_headers is not None:

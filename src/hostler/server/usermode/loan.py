@@ -17,8 +17,8 @@ if sys.platform.startswith("linux"):
 if TYPE_CHECKING:
     import asyncio
 
+    from hostler.contract import Address
     from hostler.errors import Failure
-    from hostler.exchange import Address
 
 __all__ = ["Holder", "Loan", "Returned", "Shared", "borrow_socket", "bytes_read", "bytes_written", "is_gone"]
 

@@ -32,7 +32,7 @@ from hostler.server.usermode.packets import (
 if TYPE_CHECKING:
     import socket
 
-    from hostler.exchange import Address
+    from hostler.contract import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.target import Target
     from hostler.server.usermode.directory import Hold

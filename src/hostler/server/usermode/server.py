@@ -23,8 +23,9 @@ from hostler.server.usermode.rule import Lender, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hostler.exchange import Address, Handler
+    from hostler.contract import Address
     from hostler.http.target import Target
+    from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
 
 __all__ = ["UserModeServer", "bind"]

@@ -1,4 +1,4 @@
-"""One request and its response on a client's connection: `hostler.exchange.Stream` over HTTP/1.1."""
+"""One request and its response on a client's connection: `hostler.contract.Stream` over HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Delegated
 from hostler.http.body import NO_BODY, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import encode_response
 from hostler.http.rules import check_response_framing
@@ -18,7 +18,7 @@ from hostler.server.usermode.rule import Rule
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from hostler.exchange import Pump
+    from hostler.contract import Pump
     from hostler.http.body import Body
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response

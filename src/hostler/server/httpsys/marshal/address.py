@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hostler.server.httpsys.marshal.memory import MEMORY, location
 
 if TYPE_CHECKING:
-    from hostler.exchange import Address
+    from hostler.contract import Address
     from hostler.server.httpsys.api import CData
 
 __all__ = ["address_at", "read_address"]

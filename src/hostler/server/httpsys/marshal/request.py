@@ -24,7 +24,7 @@ from hostler.server.httpsys.marshal.memory import MEMORY
 from hostler.server.httpsys.marshal.security import read_authenticated, read_tls
 
 if TYPE_CHECKING:
-    from hostler.exchange import Address
+    from hostler.contract import Address
     from hostler.http.security import Authenticated, Tls
     from hostler.server.httpsys.api import CData
 

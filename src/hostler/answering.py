@@ -1,0 +1,89 @@
+"""How servers and clients answer an exchange: the synchronous face, beside the coroutines of `Exchange`.
+
+Whoever frames a response itself (the forwarder, the ASGI side, a server's last resort) uses these functions. They run
+the callbacks of `Exchange.on_response`, and tell the coroutines that wait on the exchange's `Channel`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from hostler.http.headers import Headers
+from hostler.http.message import Response, reason_phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.channel import Channel
+    from hostler.contract import Stream
+    from hostler.errors import Failure
+    from hostler.http.headers import RawHeaders
+
+__all__ = [
+    "TEXT",
+    "Answerable",
+    "answer_failure",
+    "apply_response_callbacks",
+    "begin_response",
+    "finish_response",
+]
+
+TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+"""The header of the answers that hostler words itself."""
+
+
+class Answerable(Protocol):
+    """An exchange as these functions know it; `hostler.exchange.Exchange`."""
+
+    stream: Stream
+    _response_callbacks: list[Callable[[RawHeaders], None]] | None
+    _channel: Channel | None
+
+
+def apply_response_callbacks(exchange: Answerable, headers: RawHeaders) -> None:
+    """Run the callbacks of `Exchange.on_response` on a response's headers, once."""
+    callbacks = exchange._response_callbacks
+    if callbacks is not None:
+        exchange._response_callbacks = None
+        for callback in callbacks:
+            callback(headers)
+
+
+def begin_response(exchange: Answerable, response: Response, data: bytes = b"") -> None:
+    """Hand over a response's head, callbacks applied, and the body's first bytes.
+
+    Raises RuntimeError when a response has begun, ValueError when its status is not a final one, ProtocolError when a
+    header cannot be sent.
+    """
+    stream = exchange.stream
+    if stream.started:
+        raise RuntimeError(f"a response has begun already (status {stream.status})")
+    if not 200 <= response.status <= 999 and response.status != 101:
+        raise ValueError(f"{response.status} is not the status of a final response")
+    if exchange._response_callbacks is not None:
+        apply_response_callbacks(exchange, response.headers.raw)
+    stream.start(response, data)
+
+
+def finish_response(exchange: Answerable, trailers: RawHeaders | None = None) -> None:
+    """Finish the response, without waiting."""
+    exchange.stream.end(trailers)
+    if exchange._channel is not None:
+        exchange._channel.over()
+
+
+def answer_failure(exchange: Answerable, failure: Failure) -> None:
+    """Answer a failure with its status if no response has begun, else abort the response; without waiting."""
+    stream = exchange.stream
+    if stream.closed:
+        return
+    if stream.started:
+        stream.abort()
+        if exchange._channel is not None:
+            exchange._channel.over()
+        return
+    body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
+    raw: RawHeaders = [TEXT, (b"content-length", b"%d" % len(body))]
+    apply_response_callbacks(exchange, raw)
+    stream.start(Response(failure.status, Headers(raw), len(body)), body)
+    finish_response(exchange)

@@ -1,0 +1,124 @@
+"""The contract between whoever serves an exchange and whoever answers it; synchronous, without an event loop.
+
+The server's side of an exchange is a `Stream`: one request in, one response out, whatever carries them. The other
+side is a `Pump`: whoever takes the request's body and makes the response. A forwarded body goes from one connection's
+`data_received` straight to the other's `transport.write`, and back-pressure is `pause` and `resume` in each direction;
+no coroutine wakes for a piece of a body. Coroutines get a `hostler.channel.Channel`, a Pump with awaitable ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from hostler.errors import Failure
+    from hostler.http.headers import RawHeaders
+    from hostler.http.message import Response
+    from hostler.server.base import DelegationRule
+
+__all__ = ["Address", "Delegated", "Pump", "Stream"]
+
+Address = tuple[str, int]
+"""(host, port); the host is an IP address in text."""
+
+
+class Pump(Protocol):
+    """Whoever takes a request's body and produces its response."""
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the request's body (or, after 101, of the upgraded connection)."""
+
+    def feed_end(self, trailers: RawHeaders) -> None:
+        """Learn that the request's body is complete (or that the client half-closed the upgraded connection)."""
+
+    def lost(self, failure: Failure) -> None:
+        """Learn that the client is gone or broke the protocol; nothing follows."""
+
+    def pause(self) -> None:
+        """Produce no more for now: the client does not keep up."""
+
+    def resume(self) -> None:
+        """Go on producing."""
+
+    def going_away(self) -> None:
+        """Learn that the server stops; whoever would go on for long comes to an end."""
+
+
+class Stream(Protocol):
+    """One request and its response, as a server holds them."""
+
+    started: bool
+    """The response's head has been handed over; its status cannot change any more."""
+
+    closed: bool
+    """The client is gone or the response is complete; what is written is discarded."""
+
+    status: int
+    """The response's status, 0 before it has one."""
+
+    bytes_received: int
+    """Payload bytes of the request's body that were taken so far."""
+
+    bytes_sent: int
+    """Payload bytes of the response's body so far."""
+
+    @property
+    def can_delegate(self) -> bool:
+        """Whether the body is unread, the response has not begun, and this server can delegate."""
+
+    def attach(self, pump: Pump) -> None:
+        """Send the body to `pump`, what waits first, and tell it about the client from now on."""
+
+    def detach(self) -> None:
+        """Keep the body for the next pump: this one takes no more."""
+
+    def proceed(self) -> None:
+        """Send 100 Continue if the client waits for it and no byte of its body has come."""
+
+    def pause(self) -> None:
+        """Stop the flow of the request's body."""
+
+    def resume(self) -> None:
+        """Let the request's body flow again."""
+
+    def inform(self, status: int, headers: RawHeaders) -> None:
+        """Send an interim response (1xx, not 101)."""
+
+    def start(self, response: Response, data: bytes = b"") -> None:
+        """Send the response's head, and the body's first bytes with it.
+
+        The headers are end-to-end ones; framing, Connection and Date are the server's. After a 101 both directions
+        carry raw bytes. Raises ProtocolError when a header cannot be sent; nothing was sent then.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body; never blocks, `Pump.pause` says when it is too much."""
+
+    def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
+        """Have the system send a part of a file as a piece of the body; False where that cannot be done.
+
+        The file may be closed when this returns. It may block like a read that the system has in its cache.
+        """
+        ...
+
+    def end(self, trailers: RawHeaders | None = None) -> None:
+        """Finish the body, with trailers where the client can take them (after 101: half-close)."""
+
+    def abort(self) -> None:
+        """Tear the response down so that the client cannot take it for complete."""
+
+    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+        """Hand the request over; `headers` are to be added to the answer. Returns when the answer is complete."""
+        ...
+
+
+@frozen
+class Delegated:
+    """What the process that answered reports of a delegated exchange."""
+
+    status: int
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    failure: Failure | None = None
