@@ -74,12 +74,12 @@ class Problem:
 class ConfigError(HostlerError, ValueError):
     """A configuration that cannot be used; `problems` holds every reason.
 
-    `rest` is what could be read of a document in which not everything could, so that it can be checked as well.
+    `partial` is what could be read of a document in which not everything could, so that it can be checked as well.
     """
 
-    def __init__(self, problems: Iterable[Problem], rest: Config | None = None) -> None:
+    def __init__(self, problems: Iterable[Problem], partial: Config | None = None) -> None:
         self.problems = tuple(problems)
-        self.rest = rest
+        self.partial = partial
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -70,12 +70,12 @@ def load_config(source: FileSource, policies: Policies | None = None) -> Config:
     try:
         config = source.load()
     except ConfigError as error:
-        if error.rest is None:
+        if error.partial is None:
             raise
         unread = [problem.path for problem in error.problems]
         others = [
             problem
-            for problem in find_problems(error.rest, policies)
+            for problem in find_problems(error.partial, policies)
             if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in unread)
         ]
         raise ConfigError([*error.problems, *others]) from error

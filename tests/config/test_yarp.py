@@ -744,14 +744,14 @@ class TestWhatCanBeRead:
         assert paths == [
             "Routes.a.Order", "Routes.a.Match.Method", "Routes.b", "Clusters.c.Destinations.bad.Address",
         ]  # fmt: skip
-        rest = caught.value.rest
-        assert [(route.id, route.path, route.order) for route in rest.routes] == [("a", "/a", 0)]
-        assert [destination.id for destination in rest.clusters[0].destinations] == ["good"]
+        partial = caught.value.partial
+        assert [(route.id, route.path, route.order) for route in partial.routes] == [("a", "/a", 0)]
+        assert [destination.id for destination in partial.clusters[0].destinations] == ["good"]
 
     def test_of_no_section_at_all_nothing(self):
         with pytest.raises(ConfigError) as caught:
             yarp.loads('{"ReverseProxy": []}'.replace("[]", "[1]"))
-        assert caught.value.rest == Config()
+        assert caught.value.partial == Config()
 
     def test_of_a_document_with_repeated_keys_the_first_of_each(self):
         with pytest.raises(ConfigError) as caught:
@@ -760,7 +760,7 @@ class TestWhatCanBeRead:
                 "Clusters": {"c": {"Ballance": "x"}}}}"""
             )
         assert [problem.path for problem in caught.value.problems] == ["Routes.A", "Clusters.c.Ballance"]
-        assert [route.id for route in caught.value.rest.routes] == ["a"]
+        assert [route.id for route in caught.value.partial.routes] == ["a"]
 
     @pytest.mark.parametrize("value", ["null", "[]", "{}"])
     def test_an_unknown_key_is_reported_even_when_it_says_nothing(self, value):

@@ -1,0 +1,10 @@
+"""A YARP JSON document <-> the configuration model.
+
+`load` reads a document as .NET's binder does, and raises every problem in it at once as one `ConfigError`, with paths
+that start under the `ReverseProxy` section (`Routes.api.Match.Path`). `dump` writes what `load` reads. What a document
+may not say although it can be read is the business of `hostler.config.checks`.
+"""
+
+from hostler.config.yarp.document import dump, load, load_file, loads
+
+__all__ = ["dump", "load", "load_file", "loads"]

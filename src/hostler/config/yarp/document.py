@@ -1,0 +1,97 @@
+"""A whole document: its `ReverseProxy` section and its `Urls`, and the sections of others, which are left alone."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from hostler.config.jsonc import read_json
+from hostler.config.model import Config
+from hostler.config.yarp.reading import ABSENT, read_section
+from hostler.config.yarp.scalars import shown
+from hostler.config.yarp.writing import write
+from hostler.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["dump", "load", "load_file", "loads"]
+
+
+def load_file(path: str | os.PathLike[str]) -> Config:
+    """Read a YARP document from a file in UTF-8. Raises `ConfigError`, or `OSError` when it cannot be read."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"the file is not UTF-8 (byte {error.start}); save it as UTF-8"
+        raise ConfigError([Problem("", message)]) from error
+    return loads(text)
+
+
+def loads(text: str) -> Config:
+    """Read a YARP document from its text. Raises `ConfigError`."""
+    document, repeated = read_json(text)
+    return load(document, repeated)
+
+
+def load(document: object, known: Iterable[Problem] = ()) -> Config:
+    """Build the configuration that a parsed document says. Raises `ConfigError` with every problem in it.
+
+    Sections that are not ours (Logging, AllowedHosts, Kestrel, ...) are left alone. `known` are problems of the
+    document's text, to be raised with the others.
+    """
+    if not isinstance(document, dict):
+        message = f'{shown(document)} is not a YARP document; expected {{"ReverseProxy": {{...}}}}'
+        raise ConfigError([Problem("", message)])
+    parts = {key.lower(): value for key, value in document.items() if value not in ABSENT}
+    problems = [*known, *_misplaced(document, parts)]
+    urls: tuple[str, ...] = ()
+    try:
+        urls = _urls(parts.get("urls", ""))
+    except ValueError as error:
+        problems.append(Problem("Urls", str(error)))
+    section, unread = read_section(parts.get("reverseproxy", {}))
+    problems += unread
+    config = Config(
+        tuple(attrs.evolve(route, id=key) for key, route in section.routes.items()),
+        tuple(attrs.evolve(cluster, id=key) for key, cluster in section.clusters.items()),
+        urls,
+    )
+    if problems:
+        raise ConfigError(problems, config)
+    return config
+
+
+def dump(config: Config) -> dict[str, Any]:
+    """Write the document that loads to an equal configuration; what is YARP's default is left out.
+
+    Ids must be unique. Times are written in TimeSpan's ticks of 100 nanoseconds.
+    """
+    section = {
+        "Routes": {route.id: write(route) for route in config.routes},
+        "Clusters": {cluster.id: write(cluster) for cluster in config.clusters},
+    }
+    urls = {"Urls": ";".join(config.urls)} if config.urls else {}
+    return {**urls, "ReverseProxy": {key: value for key, value in section.items() if value}}
+
+
+def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> Iterator[Problem]:
+    for key in document:
+        name = key.lower()
+        close = difflib.get_close_matches(name, ("reverseproxy", "urls"), n=1, cutoff=0.8)
+        if name in {"routes", "clusters"} and "reverseproxy" not in parts:
+            yield Problem(key, f'{key} stands at the top; put it under "ReverseProxy"')
+        elif close and close[0] != name:
+            meant = {"reverseproxy": "ReverseProxy", "urls": "Urls"}[close[0]]
+            yield Problem(key, f'"{key}" is not a section that hostler knows; did you mean {meant}?')
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        message = 'is not a string; write the URLs in one, as "http://a;http://b"'
+        raise ValueError(f"{shown(value)} {message}")  # noqa: TRY004 - one kind for all
+    return tuple(url.strip() for url in value.split(";") if url.strip())
