@@ -26,25 +26,25 @@ def body(reader, *pieces: bytes) -> bytes:
 
 class TestLengthBody:
     def test_zero_is_no_body(self):
-        assert LengthBody(0).done
+        assert LengthBody(0).complete
 
     def test_zero_leaves_everything(self):
         reader = LengthBody(0)
         assert reader.feed(b"next") == []
-        assert (reader.done, reader.rest) == (True, b"next")
+        assert (reader.complete, reader.unread) == (True, b"next")
 
     def test_whole(self):
         reader = LengthBody(5)
         data = b"hello"
         assert reader.feed(data)[0] is data
-        assert (reader.done, reader.rest, reader.trailers) == (True, b"", [])
+        assert (reader.complete, reader.unread, reader.trailers) == (True, b"", [])
 
     def test_in_pieces_with_rest(self):
         reader = LengthBody(5)
         assert body(reader, b"he", b"", b"l") == b"hel"
-        assert (reader.done, reader.remaining) == (False, 2)
+        assert (reader.complete, reader.remaining) == (False, 2)
         assert body(reader, b"lonext") == b"lo"
-        assert (reader.done, reader.rest) == (True, b"next")
+        assert (reader.complete, reader.unread) == (True, b"next")
 
     def test_nothing_in_nothing_out(self):
         assert LengthBody(0).feed(b"") == []
@@ -54,7 +54,7 @@ class TestClosingBody:
     def test_ends_when_somebody_says_so(self):
         reader = ClosingBody()
         assert body(reader, b"a", b"", b"b") == b"ab"
-        assert (reader.done, reader.rest, reader.trailers) == (False, b"", [])
+        assert (reader.complete, reader.unread, reader.trailers) == (False, b"", [])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ class TestChunkedBody:
         data, payload = WELL_CHUNKED[name]
         reader = ChunkedBody()
         assert body(reader, data + b"GET") == payload
-        assert (reader.done, reader.rest, reader.trailers) == (True, b"GET", [])
+        assert (reader.complete, reader.unread, reader.trailers) == (True, b"GET", [])
 
     @pytest.mark.parametrize("name", WELL_CHUNKED)
     def test_is_read_wherever_it_is_cut(self, name):
@@ -136,9 +136,9 @@ class TestChunkedBody:
         for cut in range(len(data)):
             reader = ChunkedBody()
             first = body(reader, data[:cut])
-            assert not reader.done
+            assert not reader.complete
             assert first + body(reader, data[cut:] + b"next") == payload
-            assert (reader.done, reader.rest) == (True, b"next")
+            assert (reader.complete, reader.unread) == (True, b"next")
 
     @pytest.mark.parametrize("name", ILL_CHUNKED)
     def test_is_refused(self, name):
@@ -171,17 +171,17 @@ class TestChunkedBody:
         reader = ChunkedBody()
         line = b"1;" + b"a" * 1020
         assert body(reader, line, b"\r\nx\r\n0\r\n\r\n") == b"x"
-        assert reader.done
+        assert reader.complete
 
     def test_a_size_of_15_digits_passes(self):
         reader = ChunkedBody()
         assert body(reader, b"fffffffffffffff\r\nxy") == b"xy"
-        assert not reader.done
+        assert not reader.complete
 
     def test_nothing_after_the_end_is_touched(self):
         reader = ChunkedBody()
         reader.feed(b"0\r\nA: b\r\n\r\n0\r\n\r\n")
-        assert (reader.done, reader.rest) == (True, b"0\r\n\r\n")
+        assert (reader.complete, reader.unread) == (True, b"0\r\n\r\n")
 
 
 class TestTrailers:
@@ -189,16 +189,16 @@ class TestTrailers:
         reader = ChunkedBody()
         assert body(reader, b"1\r\nx\r\n0\r\nX-Sum: 1 \r\nVia:\r\n\r\nnext") == b"x"
         assert reader.trailers == [(b"X-Sum", b"1"), (b"Via", b"")]
-        assert (reader.done, reader.rest) == (True, b"next")
+        assert (reader.complete, reader.unread) == (True, b"next")
 
     def test_come_wherever_they_are_cut(self):
         data = b"0\r\nX-Sum: 1\r\nY: z\r\n\r\n"
         for cut in range(len(data)):
             reader = ChunkedBody()
             reader.feed(data[:cut])
-            assert not reader.done
+            assert not reader.complete
             reader.feed(data[cut:])
-            assert reader.done
+            assert reader.complete
             assert reader.trailers == [(b"X-Sum", b"1"), (b"Y", b"z")]
 
     @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ class TestTrailers:
     def test_that_must_not_be_there_are_dropped(self, line):
         reader = ChunkedBody()
         reader.feed(b"0\r\nA: b\r\n" + line + b"\r\n\r\n")
-        assert reader.done
+        assert reader.complete
         assert reader.trailers == [(b"A", b"b")]
 
     def test_at_the_limit_pass_however_cut(self):
@@ -220,7 +220,7 @@ class TestTrailers:
             data = b"0\r\n" + line + b"\r\n\r\n"
             for start in range(0, len(data), size):
                 reader.feed(data[start : start + size])
-            assert reader.done
+            assert reader.complete
 
     @pytest.mark.parametrize("end", [b"\r\n\r\n", b"", b"\r\n\r"], ids=repr)
     def test_over_the_limit_are_431(self, end):
@@ -237,7 +237,7 @@ class TestTrailers:
     def test_may_be_longer_than_a_head_may_be(self):
         reader = ChunkedBody(Limits(head=10, request_line=10))
         reader.feed(b"0\r\nA: %s\r\n\r\n" % (b"b" * 100))
-        assert reader.done
+        assert reader.complete
 
     def test_of_one_body_are_not_those_of_another(self):
         LengthBody(0).trailers.append((b"A", b"b"))

@@ -74,7 +74,7 @@ class TestRequestHead:
         assert request.headers.raw == [(b"Host", b"example.com:80"), (b"X-Name", b"caf\xe9")]
         assert (request.host, request.framing, request.keep_alive) == (b"example.com:80", 0, True)
         assert (request.expect_continue, request.upgrade) == (False, None)
-        assert (reader.head, reader.rest) == (data, b"")
+        assert (reader.head, reader.unread) == (data, b"")
 
     def test_begins_with_its_first_byte(self):
         reader = RequestReader()
@@ -137,16 +137,16 @@ class TestRequestHead:
     def test_expect_continue(self):
         request, reader = read(get(b"Expect: 100-continue", b"Content-Length: 5"))
         assert request.expect_continue
-        assert reader.rest == b""
+        assert reader.unread == b""
 
     def test_pipelined_bytes_are_rest(self):
         first, second = get(b"Connection: close"), get(b"X: second")
         _, reader = read(first + second)
-        assert (reader.head, reader.rest) == (first, second)
+        assert (reader.head, reader.unread) == (first, second)
 
     def test_body_bytes_are_rest(self):
         request, reader = read(get(b"Content-Length: 5") + b"hello")
-        assert (request.framing, reader.rest) == (5, b"hello")
+        assert (request.framing, reader.unread) == (5, b"hello")
 
     def test_several_connection_headers(self):
         request, _ = read(get(b"Connection: x", b"Connection: Upgrade, close", b"Upgrade: websocket"))
@@ -155,7 +155,7 @@ class TestRequestHead:
 
     def test_offer_to_upgrade(self):
         request, reader = read(get(b"Connection: upgrade", b"Upgrade: websocket") + b"frames")
-        assert (request.upgrade, request.framing, reader.rest) == (b"websocket", 0, b"frames")
+        assert (request.upgrade, request.framing, reader.unread) == (b"websocket", 0, b"frames")
 
     @pytest.mark.parametrize(
         ("line", "framing"), [(b"Content-Length: 5", 5), (b"Transfer-Encoding: chunked", CHUNKED)]
@@ -163,7 +163,7 @@ class TestRequestHead:
     def test_offer_to_upgrade_beside_a_body(self, line, framing):
         data = get(b"Connection: upgrade", b"Upgrade: h2c", line, first=b"POST / HTTP/1.1")
         request, reader = read(data + b"hello")
-        assert (request.upgrade, request.framing, reader.rest) == (b"h2c", framing, b"hello")
+        assert (request.upgrade, request.framing, reader.unread) == (b"h2c", framing, b"hello")
 
     @pytest.mark.parametrize("empty", [b"\r\n", b"\r\n\r\n\r\n"])
     def test_empty_lines_in_front_are_ignored(self, empty):
@@ -202,7 +202,7 @@ class TestCutHead:
             other = RequestReader()
             assert other.feed(data[:cut]) is None
             assert meaning(other.feed(data[cut:] + b"rest")) == meaning(whole)
-            assert (other.head, other.rest) == (reader.head, b"rest")
+            assert (other.head, other.unread) == (reader.head, b"rest")
 
     @pytest.mark.parametrize("name", CUT)
     def test_means_the_same_byte_by_byte(self, name):
@@ -399,7 +399,7 @@ class TestResponseHead:
         assert (response.status, response.reason, response.version) == (200, b"OK", 11)
         assert response.headers.raw == [(b"Content-Length", b"5"), (b"X", b"caf\xe9")]
         assert (response.framing, response.keep_alive) == (5, True)
-        assert (reader.head, reader.rest) == (data, b"hello")
+        assert (reader.head, reader.unread) == (data, b"hello")
 
     @pytest.mark.parametrize(
         ("line", "reason"),
@@ -439,7 +439,7 @@ class TestResponseHead:
         while True:
             response, reader = answer(data)
             statuses.append(response.status)
-            data = reader.rest
+            data = reader.unread
             if response.status >= 200:
                 break
             assert response.framing == 0
@@ -449,7 +449,7 @@ class TestResponseHead:
     def test_switching_protocols(self):
         data = head_of(b"HTTP/1.1 101 Switching Protocols", b"Connection: upgrade", b"Upgrade: websocket")
         response, reader = answer(data + b"frames")
-        assert (response.status, response.framing, reader.rest) == (101, 0, b"frames")
+        assert (response.status, response.framing, reader.unread) == (101, 0, b"frames")
 
     @pytest.mark.parametrize("to", ["GET", "HEAD"])
     @pytest.mark.parametrize("turned", [False, True], ids=["length first", "coding first"])

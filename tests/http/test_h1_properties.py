@@ -78,7 +78,7 @@ def drain(reader, fed):
     """Feed a reader of heads; return the message, and the pieces that are left."""
     for index, piece in enumerate(fed):
         if (message := reader.feed(piece)) is not None:
-            return message, [reader.rest, *fed[index + 1 :]]
+            return message, [reader.unread, *fed[index + 1 :]]
     return None, []
 
 
@@ -96,7 +96,7 @@ def outcome(make_reader, fed):
     body = body_reader(message.framing)
     payload, surplus = b"", b""
     for piece in left:
-        if body.done:
+        if body.complete:
             surplus += piece
             continue
         try:
@@ -105,7 +105,7 @@ def outcome(make_reader, fed):
             return head, "refused", error.status
         assert all(parts)
         payload += b"".join(parts)
-    return head, payload, body.done, body.trailers, body.rest + surplus
+    return head, payload, body.complete, body.trailers, body.unread + surplus
 
 
 class TestCuts:
@@ -167,7 +167,7 @@ class TestAnything:
             return
         lines = reader.head.split(b"\r\n")
         assert data.lstrip(b"\r\n").startswith(reader.head)
-        assert reader.head + reader.rest == data[len(data) - len(reader.head) - len(reader.rest) :]
+        assert reader.head + reader.unread == data[len(data) - len(reader.head) - len(reader.unread) :]
         assert len(request.headers) == len(lines) - 3
         assert reader.head.count(b"\n") == reader.head.count(b"\r") == len(lines) - 1
         assert lines[0] == b"%s %s HTTP/%.1f" % (
@@ -186,7 +186,7 @@ class Oracle:
 
     def __init__(self):
         self.payload = b""
-        self.done = False
+        self.complete = False
         self.trailers = []
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -199,14 +199,14 @@ class Oracle:
         self.payload += data
 
     def on_message_complete(self):
-        self.done = True
+        self.complete = True
 
     def read(self, data):
         """Return whether `data` is a body or the beginning of one."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            return self.done  # what follows the body is no request: none of its business
+            return self.complete  # what follows the body is no request: none of its business
         return True
 
 
@@ -245,28 +245,28 @@ class TestAgainstLlhttp:
         payload = b""
         try:
             for piece in pieces(data, at):
-                if ours.done:
+                if ours.complete:
                     break
                 payload += b"".join(ours.feed(piece))
         except ProtocolError:
             return
         agreed = oracle.read(data)
-        if ours.done and not agreed:
+        if ours.complete and not agreed:
             assert b"content-length:" in data.lower() or b"transfer-encoding:" in data.lower()
             assert payload == oracle.payload
-        elif ours.done:
-            assert oracle.done
+        elif ours.complete:
+            assert oracle.complete
             assert payload == oracle.payload
             assert set(ours.trailers) <= set(oracle.trailers)
         else:
-            assert not oracle.done
+            assert not oracle.complete
             assert payload == oracle.payload
 
     @pytest.mark.parametrize("name", STRICTER)
     def test_the_deliberate_differences(self, name):
         oracle = Oracle()
         assert oracle.read(STRICTER[name])
-        assert oracle.done
+        assert oracle.complete
         with pytest.raises(ProtocolError):
             ChunkedBody().feed(STRICTER[name])
 
@@ -289,7 +289,7 @@ class TestAgainstLlhttp:
         assert oracle.read(data)
         assert payload == oracle.payload == b"".join(chunks)
         assert ours.trailers == oracle.trailers == trailers
-        assert ours.done
+        assert ours.complete
 
 
 names = st.text(TOKEN, min_size=1, max_size=10).map(lambda name: b"X" + name.encode())

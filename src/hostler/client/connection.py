@@ -111,7 +111,7 @@ class DestinationConnection(asyncio.Protocol):
             response = self._reader.feed(data)
             if response is None:
                 return
-            data = self._reader.rest
+            data = self._reader.unread
             if response.status == 101:
                 self._tunnel = transfer.switched(response)
                 if self._tunnel and data:
@@ -146,8 +146,8 @@ class DestinationConnection(asyncio.Protocol):
         stream = transfer.stream
         for piece in pieces:
             stream.write(piece)
-        if body.done:
-            if body.rest:
+        if body.complete:
+            if body.unread:
                 self._reusable = False
             self._reusable = self._reusable and transfer.request_sent
             transfer.complete(body.trailers)
@@ -160,7 +160,7 @@ class DestinationConnection(asyncio.Protocol):
         if self._tunnel:
             return transfer.destination_ended()
         if isinstance(self._body, ClosingBody):
-            self._body.done = True
+            self._body.complete = True
             transfer.complete([])
         return False
 

@@ -31,10 +31,10 @@ _DEFAULT_LIMITS: Final = Limits()
 class Body(Protocol):
     """Reads one body off the wire."""
 
-    done: bool
+    complete: bool
     """Whether the last byte has been read."""
 
-    rest: bytes
+    unread: bytes
     """What followed the body in the bytes that ended it."""
 
     trailers: RawHeaders
@@ -47,12 +47,12 @@ class Body(Protocol):
 class LengthBody:
     """A body of `remaining` bytes (RFC 9112 6.2); zero stands for no body at all."""
 
-    __slots__ = ("done", "remaining", "rest", "trailers")
+    __slots__ = ("complete", "remaining", "trailers", "unread")
 
     def __init__(self, remaining: int) -> None:
         self.remaining = remaining
-        self.done = not remaining
-        self.rest = b""
+        self.complete = not remaining
+        self.unread = b""
         self.trailers: RawHeaders = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -61,25 +61,25 @@ class LengthBody:
         if size < self.remaining:
             self.remaining -= size
             return [data] if size else []
-        remaining, self.remaining, self.done = self.remaining, 0, True
+        remaining, self.remaining, self.complete = self.remaining, 0, True
         if size == remaining:
             return [data] if size else []
-        self.rest = data[remaining:]
+        self.unread = data[remaining:]
         return [data[:remaining]] if remaining else []
 
 
 NO_BODY: Final = LengthBody(0)
-"""The body of a message that has none. It is done, so feed it nothing: everybody shares it."""
+"""The body of a message that has none. It is complete, so feed it nothing: everybody shares it."""
 
 
 class ClosingBody:
     """A body that ends with the connection; whoever sees the end of file says so."""
 
-    __slots__ = ("done", "rest", "trailers")
+    __slots__ = ("complete", "trailers", "unread")
 
     def __init__(self) -> None:
-        self.done = False
-        self.rest = b""
+        self.complete = False
+        self.unread = b""
         self.trailers: RawHeaders = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -100,7 +100,7 @@ _HEX: Final = b"0123456789abcdefABCDEF"
 class ChunkedBody:
     """A body in chunks, with trailers (RFC 9112 7.1), stricter than llhttp: CRLF only, no blanks around the size.
 
-    Chunk extensions are read over. `trailers` is complete when `done` is set.
+    Chunk extensions are read over. `trailers` holds all of them once `complete` is set.
     """
 
     __slots__ = (
@@ -109,9 +109,9 @@ class ChunkedBody:
         "_in_trailers",
         "_limits",
         "_remaining",
-        "done",
-        "rest",
+        "complete",
         "trailers",
+        "unread",
     )
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
@@ -120,8 +120,8 @@ class ChunkedBody:
         self._remaining = 0
         self._after_data = False
         self._in_trailers = False
-        self.done = False
-        self.rest = b""
+        self.complete = False
+        self.unread = b""
         self.trailers: RawHeaders = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -176,7 +176,7 @@ class ChunkedBody:
 
     def _read_trailers(self, data: bytes) -> None:
         if data[:2] == b"\r\n":
-            self.done, self.rest = True, data[2:]
+            self.complete, self.unread = True, data[2:]
             return
         end = data.find(_END)
         if end < 0:
@@ -194,7 +194,7 @@ class ChunkedBody:
         if len(lines) > self._limits.headers:
             raise ProtocolError(f"more than {self._limits.headers} trailer lines", 431)
         self.trailers = [pair for pair in lines if pair[0].lower() not in _NOT_TRAILERS]
-        self.done, self.rest = True, data[end + 4 :]
+        self.complete, self.unread = True, data[end + 4 :]
 
 
 _NOT_TRAILERS: Final = frozenset({

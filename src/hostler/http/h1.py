@@ -2,7 +2,7 @@
 
 Theory of operation. `RequestReader` and `ResponseReader` read heads. They look for the empty line themselves and give
 llhttp exactly the head, because httptools does not say where in its input a message ended, and a connection that may
-be lent to another process must know that to the byte. What follows the head stays untouched in `rest`; bodies are
+be lent to another process must know that to the byte. What follows the head stays untouched in `unread`; bodies are
 read by `hostler.http.body`. So nothing is ever parsed ahead: a pipelined request waits as bytes until the one before
 it has been answered.
 
@@ -56,7 +56,7 @@ class _Head(ABC):
 
     _line_so_far: ClassVar[re.Pattern[bytes]]
 
-    __slots__ = ("_buffer", "_fed", "_limits", "_names", "_parser", "head", "on_header", "rest")
+    __slots__ = ("_buffer", "_fed", "_limits", "_names", "_parser", "head", "on_header", "unread")
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -66,7 +66,7 @@ class _Head(ABC):
         self.on_header = self._names.__setitem__
         self.head = b""
         """The head's own bytes, once complete."""
-        self.rest = b""
+        self.unread = b""
         """What followed the head in the same bytes."""
 
     @property
@@ -75,7 +75,7 @@ class _Head(ABC):
         return bool(self._buffer)
 
     def _advance(self, data: bytes) -> list[bytes] | None:
-        """Take `data`; return the head's lines once it is complete, then in `head`, with `rest` after it."""
+        """Take `data`; return the head's lines once it is complete, then in `head`, with `unread` after it."""
         searched = len(self._buffer)
         buffer = self._buffer + data if searched else data
         if buffer[:1] == b"\r":
@@ -87,9 +87,9 @@ class _Head(ABC):
             return None
         end += 4
         if end == len(buffer):
-            head, self.rest = buffer, b""
+            head, self.unread = buffer, b""
         else:
-            head, self.rest = buffer[:end], buffer[end:]
+            head, self.unread = buffer[:end], buffer[end:]
         self.head = head
         limits = self._limits
         lines = head[:-4].split(b"\r\n")
@@ -165,7 +165,7 @@ def _line_error(line: bytes) -> ProtocolError:
 
 
 class RequestReader(_Head):
-    """Reads one request head after another: `feed` until it returns the Request; the bytes after it are in `rest`."""
+    """Reads one request head after another: `feed` until it returns the Request; the bytes after it are in `unread`."""
 
     __slots__ = ("_skipped",)
 

@@ -106,7 +106,7 @@ class Client:
             if not data:
                 raise EOFError("no response")
             response = reader.feed(data)
-        self.unread = reader.rest
+        self.unread = reader.unread
         return response
 
     async def answer(self, method="GET"):
@@ -121,14 +121,14 @@ class Client:
             return answer
         body = body_reader(response.framing)
         pieces = []
-        while not body.done:
+        while not body.complete:
             data = await self.receive()
             if not data:
                 if response.framing == -2:
                     break
                 raise EOFError(b"".join(pieces))
             pieces += body.feed(data)
-        self.unread = body.rest
+        self.unread = body.unread
         answer.body, answer.trailers = b"".join(pieces), body.trailers
         return answer
 

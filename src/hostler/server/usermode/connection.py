@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
                 if fresh and reader.begun:
                     self.deadline.set(self.host.options.timeouts.header_wait)
                 return
-            stream = ClientStream(self, request, reader.head, reader.rest)
+            stream = ClientStream(self, request, reader.head, reader.unread)
             exchange = make_exchange(request, stream, self.placing, self.client, self.server, self.scheme)
         except ProtocolError as error:
             self.refuse(error.status, str(error))
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         """Go on after a complete response."""
         if self._stream is not stream:
             return
-        if not stream.body.done and reusable and self.phase is not Phase.DRAIN:
+        if not stream.body.complete and reusable and self.phase is not Phase.DRAIN:
             self.phase = Phase.DRAIN
             self.deadline.set(self.host.options.timeouts.drain_entity_body)
             self.resume_reading()
@@ -255,8 +255,8 @@ class Connection(asyncio.Protocol):
         self._stream = None
         if self.lease is not None:
             self._give_back(stream, reusable=reusable)
-        elif not reusable or self.host.draining or not stream.body.done:
-            if stream.body.done:
+        elif not reusable or self.host.draining or not stream.body.complete:
+            if stream.body.complete:
                 self.close()
             else:
                 self.linger()
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
         self.deadline.clear()
         stream = self._stream
         # without a body to come, the other process reads nothing, and what arrives is ours
-        alone = stream is not None and stream.body.done and stream.request.upgrade is None
+        alone = stream is not None and stream.body.complete and stream.request.upgrade is None
         if not alone:
             self.pause_reading()
         if self.transport.get_write_buffer_size():

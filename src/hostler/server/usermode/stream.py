@@ -91,7 +91,7 @@ class ClientStream:
     def attach(self, pump: Pump) -> None:
         """Send the body to `pump`, what waits first, and tell it about the client from now on."""
         if self.closed:
-            if self.body.done:
+            if self.body.complete:
                 pump.feed_end([])
             pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
             return
@@ -99,7 +99,7 @@ class ClientStream:
         if self._connection.write_paused:
             pump.pause()
         waiting, self._waiting = self._waiting, b""
-        if self.body.done:
+        if self.body.complete:
             self.rest += waiting
             pump.feed_end(list(self.body.trailers))
         else:
@@ -123,13 +123,13 @@ class ClientStream:
             self.bytes_received += len(data)
             assert self._pump is not None
             self._pump.feed(data)
-        elif self.closed and not self.body.done:
+        elif self.closed and not self.body.complete:
             self._discard(data)
         elif self._pump is None:
             self._waiting += data
             if len(self._waiting) > HIGH_WATER:
                 self._connection.pause_reading()
-        elif self.body.done:
+        elif self.body.complete:
             self.rest += data
             if len(self.rest) > HIGH_WATER:
                 self._connection.pause_reading()
@@ -148,8 +148,8 @@ class ClientStream:
         for piece in pieces:
             self.bytes_received += len(piece)
             pump.feed(piece)
-        if body.done:
-            self.rest = body.rest
+        if body.complete:
+            self.rest = body.unread
             self._connection.deadline.clear()
             if self._connection.lease is not None:
                 # what follows is the lender's to read
@@ -172,14 +172,14 @@ class ClientStream:
         if self._tunnel:
             assert self._pump is not None
             self._pump.feed_end([])
-        elif self.body.done:
+        elif self.body.complete:
             self._connection.deadline.set(self._connection.host.options.timeouts.half_closed)
         elif self._pump is not None:
             self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body ends before its length"))
 
     def timed_out(self) -> None:
         """Learn that the client stalled in the middle of its body, or closed its side and has no answer yet."""
-        if not self.body.done:
+        if not self.body.complete:
             self._body_failed(Failure(Reason.REQUEST_BODY_CLIENT, "the body stalled", status=408))
         elif not self.started:
             self._connection.abort()
@@ -196,15 +196,15 @@ class ClientStream:
         except ProtocolError:
             self._connection.linger()
             return
-        if self.body.done:
-            self.rest = self.body.rest
+        if self.body.complete:
+            self.rest = self.body.unread
             self._connection.finished(self, reusable=True)
 
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it."""
         if self._waits_for_100 and not self.started:
             self._waits_for_100 = False
-            if not self.body.done:
+            if not self.body.complete:
                 self.inform(100, [])
 
     def pause(self) -> None:
@@ -218,7 +218,7 @@ class ClientStream:
         """Let the request's body flow again."""
         self._paused = False
         if not self.closed:
-            if not self.body.done:
+            if not self.body.complete:
                 self._connection.deadline.set(self._connection.host.options.timeouts.entity_body)
                 self._connection.resume_reading()
             elif self._tunnel or self._connection.lease is None:
@@ -277,7 +277,7 @@ class ClientStream:
         else:
             self._keep_alive = False
         connection = self._connection
-        if (self._waits_for_100 and not self.body.done) or (
+        if (self._waits_for_100 and not self.body.complete) or (
             connection.host.draining and connection.lease is None
         ):
             self._keep_alive = False
@@ -363,7 +363,7 @@ class ClientStream:
             connection.transport.write(encode_last_chunk(trailers or []))
         self.closed = True
         self._pump = None
-        if self.body.done and not self.rest:
+        if self.body.complete and not self.rest:
             self.rest, self._waiting = self._waiting, b""
         connection.finished(self, reusable=self._keep_alive)
 
@@ -406,7 +406,7 @@ class ClientStream:
         elif self.started:
             reason = Reason.RESPONSE_BODY_CLIENT
         else:
-            reason = Reason.REQUEST_CANCELED if self.body.done else Reason.REQUEST_BODY_CANCELED
+            reason = Reason.REQUEST_CANCELED if self.body.complete else Reason.REQUEST_BODY_CANCELED
         self.failure = Failure(reason, str(exc or ""))
         if pump is not None:
             pump.lost(self.failure)
