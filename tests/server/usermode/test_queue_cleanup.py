@@ -8,7 +8,7 @@ from hostler import QueueMode, ServerOptions
 from hostler.errors import NoSuchQueueError
 from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.link import KIND
-from hostler.server.usermode.rule import Lender
+from hostler.server.usermode.rule import delegation_rules
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def test_clearing_away_what_is_held_or_not_there_is_nothing(directory):
 
 async def test_a_lender_that_closes_takes_the_rest_away(directory):
     hold = directory.open(QueueMode.CREATE)
-    lender = Lender(ServerOptions())
-    rule = lender.open_rule("Orders", "http://*:80/")
+    rules = delegation_rules(ServerOptions())
+    rule = rules.open("Orders", "http://*:80/")
     rule.target._open()
     hold.release()
     assert directory.path.exists()
-    lender.close()
+    rules.close_all()
     assert not directory.path.exists()
-    lender.close_rule(rule)
+    rules.close(rule)

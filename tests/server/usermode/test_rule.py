@@ -23,7 +23,7 @@ from hostler.server.usermode.packets import (
     Lend,
     Open,
 )
-from hostler.server.usermode.rule import Lender, Rule
+from hostler.server.usermode.rule import Rule, delegation_rules
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -35,52 +35,52 @@ def loan():
 
 
 @pytest.fixture
-async def lender():
-    made = Lender(options(request_queue=0.05))
+async def rules():
+    made = delegation_rules(options(request_queue=0.05))
     yield made
-    made.close()
+    made.close_all()
 
 
-async def test_a_rule_is_shared_without_regard_to_case(lender):
-    rule = lender.open_rule("Reports", "http://*:80/A/")
+async def test_a_rule_is_shared_without_regard_to_case(rules):
+    rule = rules.open("Reports", "http://*:80/A/")
     assert isinstance(rule, Rule)
     assert (rule.queue, rule.prefix) == ("Reports", "http://*:80/A/")
-    assert lender.open_rule("REPORTS", "http://*:80/a/") is rule
-    assert lender.open_rule("reports", "http://*:80/b/") is not rule
-    assert lender.open_rule("other", "http://*:80/a/") is not rule
+    assert rules.open("REPORTS", "http://*:80/a/") is rule
+    assert rules.open("reports", "http://*:80/b/") is not rule
+    assert rules.open("other", "http://*:80/a/") is not rule
 
 
-async def test_rules_for_one_queue_share_one_handle(lender):
-    one = lender.open_rule("q", "http://*:80/a/")
-    other = lender.open_rule("Q", "http://*:80/b/")
+async def test_rules_for_one_queue_share_one_handle(rules):
+    one = rules.open("q", "http://*:80/a/")
+    other = rules.open("Q", "http://*:80/b/")
     assert one.target is other.target
-    assert lender.open_rule("r", "http://*:80/a/").target is not one.target
+    assert rules.open("r", "http://*:80/a/").target is not one.target
 
 
-async def test_a_rule_lives_until_it_was_given_back_as_often_as_it_was_opened(lender):
-    rule = lender.open_rule("q", "http://*:80/")
-    lender.open_rule("Q", "HTTP://*:80/")
-    lender.close_rule(rule)
-    assert lender.open_rule("q", "http://*:80/") is rule
-    lender.close_rule(rule)
-    lender.close_rule(rule)
-    assert lender.open_rule("q", "http://*:80/") is not rule
+async def test_a_rule_lives_until_it_was_given_back_as_often_as_it_was_opened(rules):
+    rule = rules.open("q", "http://*:80/")
+    rules.open("Q", "HTTP://*:80/")
+    rules.close(rule)
+    assert rules.open("q", "http://*:80/") is rule
+    rules.close(rule)
+    rules.close(rule)
+    assert rules.open("q", "http://*:80/") is not rule
 
 
-async def test_a_handle_lives_as_long_as_the_last_of_its_rules(lender, runtime, loan):
-    one, other = (lender.open_rule("q", f"http://*:80/{path}/") for path in "ab")
+async def test_a_handle_lives_as_long_as_the_last_of_its_rules(rules, runtime, loan):
+    one, other = (rules.open("q", f"http://*:80/{path}/") for path in "ab")
     hold = QueueDirectory("q").open(QueueMode.CREATE)
     assert (await one.lend(loan)).status == 503  # it waited for a member, in vain
     assert len(list(runtime.glob("q/watch-*"))) == 1
-    lender.close_rule(one)
+    rules.close(one)
     assert len(list(runtime.glob("q/watch-*"))) == 1
-    lender.close_rule(other)
+    rules.close(other)
     assert not list(runtime.glob("q/watch-*"))
     hold.release()
 
 
-async def test_a_reset_lets_go_and_the_next_request_opens_anew(lender, runtime, loan):
-    rule = lender.open_rule("q", "http://*:80/")
+async def test_a_reset_lets_go_and_the_next_request_opens_anew(rules, runtime, loan):
+    rule = rules.open("q", "http://*:80/")
     hold = QueueDirectory("q").open(QueueMode.CREATE)
     rule.reset()
     for _ in range(2):
@@ -91,8 +91,8 @@ async def test_a_reset_lets_go_and_the_next_request_opens_anew(lender, runtime, 
     hold.release()
 
 
-async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(lender, loan):
-    rule = lender.open_rule("q", "http://*:80/")
+async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(rules, loan):
+    rule = rules.open("q", "http://*:80/")
     assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
     hold = QueueDirectory("q").open(QueueMode.CREATE)
     assert "took the request" in (await rule.lend(loan)).detail
@@ -101,25 +101,25 @@ async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(lender,
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 300])
-async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(lender, name, loan):
-    assert (await lender.open_rule(name, "http://*:80/").lend(loan)).status == 503
+async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(rules, name, loan):
+    assert (await rules.open(name, "http://*:80/").lend(loan)).status == 503
 
 
-async def test_a_runtime_directory_that_is_not_ours_is_a_failure_of_each_request(lender, runtime, loan):
+async def test_a_runtime_directory_that_is_not_ours_is_a_failure_of_each_request(rules, runtime, loan):
     runtime.mkdir(mode=0o755)
     runtime.chmod(0o755)
-    assert (await lender.open_rule("q", "http://*:80/").lend(loan)).status == 503
+    assert (await rules.open("q", "http://*:80/").lend(loan)).status == 503
 
 
-async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(lender, runtime, loan):
-    rules = [lender.open_rule(queue, "http://*:80/") for queue in "qr"]
+async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(rules, runtime, loan):
+    opened = [rules.open(queue, "http://*:80/") for queue in "qr"]
     holds = [QueueDirectory(queue).open(QueueMode.CREATE) for queue in "qr"]
-    for rule in rules:
+    for rule in opened:
         await rule.lend(loan)
-    lender.close()
+    rules.close_all()
     assert not list(runtime.glob("*/watch-*"))
-    for rule, hold in zip(rules, holds, strict=True):
-        lender.close_rule(rule)
+    for rule, hold in zip(opened, holds, strict=True):
+        rules.close(rule)
         hold.release()
 
 
@@ -165,16 +165,16 @@ def again(loan):
 
 
 @pytest.fixture
-async def rule(lender):
-    return lender.open_rule("q", "http://*:80/")
+async def rule(rules):
+    return rules.open("q", "http://*:80/")
 
 
 @pytest.fixture
 async def patient():
     """A rule of a queue whose requests may wait."""
-    lender = Lender(options(queue_limit=1))
-    yield lender.open_rule("q", "http://*:80/")
-    lender.close()
+    rules = delegation_rules(options(queue_limit=1))
+    yield rules.open("q", "http://*:80/")
+    rules.close_all()
 
 
 async def answered(peer, lending, **done):

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, Reason
+from hostler.server.delegation import DelegationRules
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import DelegateRequestPropertyId, ErrorCode
 from hostler.server.httpsys.errors import Win32Error, queue_error
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.queue import QueueHandle
     from hostler.server.httpsys.session import UrlGroup
 
-__all__ = ["Delegator", "Rule", "TargetQueue"]
+__all__ = ["Delegator", "Rule", "TargetQueue", "delegation_rules"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys.delegation")
 _LOST: Final = frozenset({ErrorCode.ERROR_OBJECT_NO_LONGER_EXISTS, ErrorCode.ERROR_INVALID_HANDLE})
@@ -169,15 +170,13 @@ class Rule:
 
 
 class Delegator:
-    """The delegation rules of one server, shared by (queue, prefix), without case, and counted."""
+    """What the delegation rules of one server work with."""
 
     def __init__(self, windows: Windows, group: Callable[[], UrlGroup], source: Callable[[], Handle]) -> None:
         """Delegate from the queue that `source` gives; what is delegated to is bound to the URL group of `group`."""
         self.windows = windows
         self.group = group
         self._source = source
-        self._targets: dict[str, TargetQueue] = {}
-        self._rules: dict[tuple[str, str], Rule] = {}
 
     def delegate(self, target: Handle, request: int, rule: Rule) -> int:
         """Call HttpDelegateRequestEx; group id 0 has HTTP.sys find the group by the prefix."""
@@ -185,43 +184,9 @@ class Delegator:
             self._source(), target, request, 0, 1, rule.property_info
         )
 
-    def open_rule(self, queue: str, prefix: str) -> Rule:
-        """Open or share a rule."""
-        key = _key(queue, prefix)
-        rule = self._rules.get(key)
-        if rule is None:
-            target = self._targets.get(key[0])
-            if target is None:
-                target = self._targets[key[0]] = TargetQueue(queue, self)
-            target.rules += 1
-            rule = self._rules[key] = Rule(target, prefix, self)
-        rule.users += 1
-        return rule
 
-    def close_rule(self, rule: Rule) -> None:
-        """Give a rule back; the last one closes the handle."""
-        if not rule.users:
-            return  # every handle was closed before
-        rule.users -= 1
-        if rule.users:
-            return
-        key = _key(rule.queue, rule.prefix)
-        del self._rules[key]
-        rule.target.rules -= 1
-        if not rule.target.rules:
-            del self._targets[key[0]]
-            rule.target.close()
-
-    def close(self) -> None:
-        """Close every handle; rules that are given back later are closed already."""
-        for target in self._targets.values():
-            target.close()
-        for rule in self._rules.values():
-            rule.users = 0
-        self._targets.clear()
-        self._rules.clear()
-
-
-def _key(queue: str, prefix: str) -> tuple[str, str]:
-    """Return what two rules share that Windows takes for the same: character by character, so no casefold."""
-    return queue.lower(), prefix.lower()
+def delegation_rules(delegator: Delegator) -> DelegationRules[TargetQueue, Rule]:
+    """Return the table of the rules that `delegator` serves."""
+    return DelegationRules(
+        lambda queue: TargetQueue(queue, delegator), lambda target, prefix: Rule(target, prefix, delegator)
+    )

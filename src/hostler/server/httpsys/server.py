@@ -28,7 +28,7 @@ from hostler.server.httpsys.placing import Prefixes
 from hostler.server.httpsys.proactor import open_io
 from hostler.server.httpsys.queue import create_queue, open_queue_as
 from hostler.server.httpsys.receiver import Receiver
-from hostler.server.httpsys.rule import Delegator, Rule
+from hostler.server.httpsys.rule import Delegator, Rule, delegation_rules
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.httpsys.stream import HttpSysStream
 from hostler.server.options import HttpSysOptions, ServerOptions, refuse, unsupported_by_httpsys
@@ -69,7 +69,7 @@ class HttpSysServer:
         self._windows = windows or load()
         self._features = Features.of(self._windows)
         self._handling = Handling(handler)
-        self._delegator = Delegator(self._windows, self._url_group, self._source)
+        self._rules = delegation_rules(Delegator(self._windows, self._url_group, self._source))
         self._prefixes = Prefixes()
         self._session: ServerSession | None = None
         self._group: UrlGroup | None = None
@@ -200,12 +200,12 @@ class HttpSysServer:
         if not self.can_delegate:
             raise unsupported_delegation(queue)
         UrlPrefix.parse(prefix)
-        return self._delegator.open_rule(queue, prefix)
+        return self._rules.open(queue, prefix)
 
     def close_rule(self, rule: DelegationRule) -> None:
         """Give a rule back."""
         assert isinstance(rule, Rule)
-        self._delegator.close_rule(rule)
+        self._rules.close(rule)
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class HttpSysServer:
         """Let go of everything now."""
         self._handling.cancel()
         self._abort()
-        self._delegator.close()
+        self._rules.close_all()
         if self._session is not None:
             self._session.close()
         if self._host is not None:

@@ -18,7 +18,7 @@ from hostler.server.usermode.connection import Connection
 from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.host import Host
 from hostler.server.usermode.member import Member
-from hostler.server.usermode.rule import Lender, Rule
+from hostler.server.usermode.rule import Rule, delegation_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ class UserModeServer:
         self.prefixes = PrefixTable()
         self._host = Host(Handling(handler), self.options)
         self._listeners: list[asyncio.Server] = []
-        self._lender = Lender(self.options)
+        self._rules = delegation_rules(self.options)
         self._members: list[Member] = []
 
     @property
@@ -112,12 +112,12 @@ class UserModeServer:
                 "cannot; use HTTP.sys there"
             )
         UrlPrefix.parse(prefix)
-        return self._lender.open_rule(queue, prefix)
+        return self._rules.open(queue, prefix)
 
     def close_rule(self, rule: DelegationRule) -> None:
         """Give a rule back."""
         assert isinstance(rule, Rule)
-        self._lender.close_rule(rule)
+        self._rules.close(rule)
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class UserModeServer:
             connection.stop_now()
         for member in self._members:
             member.hang_up()
-        self._lender.close()
+        self._rules.close_all()
 
 
 class _Socket(Protocol):
