@@ -79,10 +79,10 @@ def windows(session: nox.Session) -> None:
     try:
         # the two runs share a tree, and so would share .pytest_cache
         session.run(
-            wine, "-m", "pytest", "-p", "no:cacheprovider", "tests/windows/inside", *session.posargs,
+            wine, "-m", "pytest", "-p", "no:cacheprovider", "tests/wine/inside", *session.posargs,
             env=inside, external=True,
         )  # fmt: skip
-        outside = ["tests/windows", "tests/server/contract", "-k", "wine"]
+        outside = ["tests/wine", "tests/server/contract", "-k", "wine"]
         session.run("pytest", *outside, *session.posargs, env={"HOSTLER_WINE": wine, "WINE_LINGER": "600"})
     finally:
         session.run(str(Path(wine).with_name("stop")), external=True, silent=True)

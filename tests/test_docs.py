@@ -15,7 +15,6 @@ from contextlib import ExitStack
 import pytest
 from attrs import fields
 
-from documentation import LANGUAGES, MARKS, ROOT, TIMEOUT, Page, Program, environment, pages, pattern, shell
 from hostler import cli
 from hostler.config import yarp
 from hostler.config.check import check
@@ -24,6 +23,18 @@ from hostler.server.check import check_prefixes
 from hostler.server.httpsys.api import HttpApi
 from hostler.server.httpsys.constants import ErrorCode, ServerProperty
 from hostler.server.options import HttpSysOptions
+from tests.documentation import (
+    LANGUAGES,
+    MARKS,
+    ROOT,
+    TIMEOUT,
+    Page,
+    Program,
+    environment,
+    pages,
+    pattern,
+    shell,
+)
 
 WRITTEN_BY_A_PROGRAM = {"docs/benchmarks.md"}
 LINK = re.compile(r"(?<!`)\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")

@@ -11,7 +11,6 @@ import weakref
 from pathlib import Path
 
 import pytest
-from raw_peers import OK, Peer, answering, connected, destination, front, until
 
 import hostler.client.forwarder
 import hostler.client.pool
@@ -29,6 +28,7 @@ from hostler import (
 from hostler.fleet import LiveDestination
 from hostler.http.rules import Limits
 from hostler.testing import FakeStream, exchange
+from tests.client.peers import OK, Peer, answering, connected, destination, front, until
 
 HERE = Path(__file__).parent
 

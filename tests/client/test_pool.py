@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 
 import pytest
-from raw_peers import Peer, destination, until
 
 from hostler.client.pool import Pool
 from hostler.client.upstream import Upstream
+from tests.client.peers import Peer, destination, until
 
 
 async def hold(peer: Peer):

@@ -10,7 +10,8 @@ import sys
 
 import httpx
 import pytest
-from process_control import hostler, until
+
+from tests.processes.programs import hostler, until
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="needs the kernel's count of bytes sent"

@@ -9,7 +9,8 @@ import sys
 
 import httpx
 import pytest
-from process_control import APPS, hostler, program, session, until
+
+from tests.processes.programs import APPS, hostler, program, session, until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks processes up in /proc")
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 
 import pytest
-from wire_peers import BOTH, delegated, forwarded, program, proxied, run
+
+from tests.wire.peers import BOTH, delegated, forwarded, program, proxied, run
 
 
 async def mirror(exchange):

@@ -6,7 +6,8 @@ import asyncio
 
 import httpx
 import pytest
-from wire_peers import BOTH, forwarded
+
+from tests.wire.peers import BOTH, forwarded
 
 MEGABYTE = 1 << 20
 

@@ -8,7 +8,8 @@ import gzip
 import httpx
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
-from wire_peers import delegated, forwarded, nginx, proxied
+
+from tests.wire.peers import delegated, forwarded, nginx, proxied
 
 DESTINATION = """
 server {

@@ -12,9 +12,9 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, S
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from websockets.asyncio.client import connect
-from wire_peers import BOTH
 
 from hostler.asgi import Application
+from tests.wire.peers import BOTH
 
 
 async def upload(request):

@@ -10,10 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
-from wire_peers import proxied
 
 from hostler import Cluster, HttpRequest, Proxy, Route, queue, serving
 from hostler.asgi import Application
+from tests.wire.peers import proxied
 
 
 @asynccontextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from contract_backends import BACKENDS
+
+from tests.server.contract.backends import BACKENDS
 
 
 def pytest_configure(config):

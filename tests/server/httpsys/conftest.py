@@ -1,7 +1,8 @@
 """The machine of these tests."""
 
 import pytest
-from fake_kernel import Machine
+
+from tests.server.httpsys.model.machine import Machine
 
 
 @pytest.fixture

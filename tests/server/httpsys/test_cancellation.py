@@ -5,13 +5,13 @@ from collections.abc import Coroutine
 from contextlib import suppress
 
 import pytest
-from fake_kernel import Pace
-from httpsys_served import served
 
 import hostler
 from hostler.config.model import Cluster, Route
 from hostler.proxy import Proxy
 from hostler.server.base import QueueMode
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.served import served
 
 MOST_STEPS = 400
 BODY = b"b" * 100_000

@@ -4,8 +4,6 @@ import asyncio
 import threading
 
 import pytest
-from fake_program import Program
-from httpsys_served import URL, served
 
 from hostler.errors import HostlerError, ListenError, NoSuchQueueError, QueueExistsError
 from hostler.server.base import QueueMode
@@ -16,6 +14,8 @@ from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.queue import create_queue
 from hostler.server.options import HttpSysOptions, ServerOptions, Verbosity
 from hostler.server.prefix import UrlPrefix
+from tests.server.httpsys.model.program import Program
+from tests.server.httpsys.served import URL, served
 
 PREFIXES = (UrlPrefix.parse(URL),)
 ATTACH = ("q", QueueMode.ATTACH)

@@ -1,9 +1,9 @@
 """What this Windows can is asked of Windows, and whatever cannot be asked it cannot."""
 
 import pytest
-from fake_kernel import Machine
 
 from hostler.server.httpsys.features import Features
+from tests.server.httpsys.model.machine import Machine
 
 
 @pytest.fixture

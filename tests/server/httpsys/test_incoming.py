@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from fake_kernel import Pace
-from httpsys_served import URL
-from httpsys_ways import RecordingPump, Way, every_way, every_way_in_any_order, serving, turns
 
 from hostler.errors import Reason, Side
 from hostler.exchange import Kind
 from hostler.server.httpsys.constants import ErrorCode
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.served import URL
+from tests.server.httpsys.ways import RecordingPump, Way, every_way, every_way_in_any_order, serving, turns
 
 READ = "HttpReceiveRequestEntityBody"
 PIECE = 1 << 16

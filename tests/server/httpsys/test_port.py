@@ -6,8 +6,6 @@ import threading
 import weakref
 
 import pytest
-from fake_kernel import Pace
-from httpsys_served import FakeProactor
 
 from hostler.server.httpsys import library
 from hostler.server.httpsys._bindings import ffi
@@ -19,6 +17,8 @@ from hostler.server.httpsys.queue import create_queue
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.options import Completion, ServerOptions
 from hostler.server.prefix import UrlPrefix
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.served import FakeProactor
 
 PENDING = ErrorCode.ERROR_IO_PENDING
 

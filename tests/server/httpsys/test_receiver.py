@@ -5,11 +5,11 @@ import logging
 import os
 
 import pytest
-from httpsys_served import URL
-from httpsys_ways import Way, every_way, every_way_in_any_order, serving, turns
 
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.constants import ErrorCode
+from tests.server.httpsys.served import URL
+from tests.server.httpsys.ways import Way, every_way, every_way_in_any_order, serving, turns
 
 RECEIVE = "HttpReceiveHttpRequest"
 BIG = [("x-big", "b" * 15_800)]

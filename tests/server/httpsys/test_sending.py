@@ -3,9 +3,6 @@
 import asyncio
 
 import pytest
-from fake_kernel import Pace
-from httpsys_served import URL, served
-from httpsys_ways import RecordingPump, Way, every_way, serving, turns
 
 from hostler.answering import begin_response
 from hostler.errors import Failure, Reason
@@ -15,6 +12,9 @@ from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import ErrorCode, SendFlag
 from hostler.server.options import Logging
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.served import URL, served
+from tests.server.httpsys.ways import RecordingPump, Way, every_way, serving, turns
 
 HEAD, BODY = "HttpSendHttpResponse", "HttpSendResponseEntityBody"
 HIGH_WATER = 1 << 16

@@ -6,7 +6,6 @@ import logging
 import socket
 
 import pytest
-from usermode_peers import HOST, Client, chunked, connected, eventually, options, request, serving
 
 from hostler.answering import begin_response, finish_response
 from hostler.exchange import Kind
@@ -14,6 +13,16 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.http.rules import Limits
 from hostler.server.usermode.host import Phase
+from tests.server.usermode.peers import (
+    HOST,
+    Client,
+    chunked,
+    connected,
+    eventually,
+    options,
+    request,
+    serving,
+)
 
 
 async def hello(exchange):

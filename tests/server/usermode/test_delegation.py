@@ -11,17 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from usermode_peers import (
-    Client,
-    Process,
-    RecordingPump,
-    chunked,
-    eventually,
-    options,
-    request,
-    serving,
-    working,
-)
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, QueueExistsError, Reason, Side
@@ -32,6 +21,17 @@ from hostler.server.base import QueueMode
 from hostler.server.usermode import target as target_module
 from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.host import Phase
+from tests.server.usermode.peers import (
+    Client,
+    Process,
+    RecordingPump,
+    chunked,
+    eventually,
+    options,
+    request,
+    serving,
+    working,
+)
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

@@ -21,7 +21,7 @@ from hostler.server.base import QueueMode
 from hostler.server.usermode.directory import QueueDirectory, connect, runtime_directory
 from hostler.server.usermode.link import KIND
 
-HOLDER = Path(__file__).with_name("usermode_holder.py")
+HOLDER = Path(__file__).with_name("queue_holder.py")
 CREATE, ATTACH, EITHER = QueueMode.CREATE, QueueMode.ATTACH, QueueMode.CREATE_OR_ATTACH
 
 

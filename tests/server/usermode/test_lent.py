@@ -6,9 +6,9 @@ import os
 import socket
 
 import pytest
-from usermode_peers import eventually
 
 from hostler.server.usermode.lent import LentTransport
+from tests.server.usermode.peers import eventually
 
 
 class Protocol:

@@ -9,7 +9,6 @@ import struct
 import sys
 
 import pytest
-from usermode_peers import Peer, eventually
 
 from hostler.errors import QueueAccessError
 from hostler.server.usermode import link as link_module
@@ -27,6 +26,7 @@ from hostler.server.usermode.packets import (
     PacketError,
     encode,
 )
+from tests.server.usermode.peers import Peer, eventually
 
 KINDS = [socket.SOCK_SEQPACKET, socket.SOCK_STREAM]
 

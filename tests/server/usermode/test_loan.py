@@ -6,9 +6,9 @@ import struct
 import sys
 
 import pytest
-from usermode_peers import eventually
 
 from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written, is_gone
+from tests.server.usermode.peers import eventually
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
 

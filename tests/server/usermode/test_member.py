@@ -7,7 +7,6 @@ import errno
 import socket
 
 import pytest
-from usermode_peers import Peer, eventually, lendable, request, working
 
 from hostler.answering import begin_response
 from hostler.http.headers import Headers
@@ -17,6 +16,7 @@ from hostler.server.usermode import member as member_module
 from hostler.server.usermode.directory import QueueDirectory, connect
 from hostler.server.usermode.link import KIND
 from hostler.server.usermode.packets import Close, Data, Done, GiveBack, Leaving, Lend, Open
+from tests.server.usermode.peers import Peer, eventually, lendable, request, working
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

@@ -5,7 +5,6 @@ import contextlib
 import socket
 
 import pytest
-from usermode_peers import Peer, eventually, lendable, options
 
 from hostler.errors import Reason
 from hostler.server.base import QueueMode
@@ -24,6 +23,7 @@ from hostler.server.usermode.packets import (
     Open,
 )
 from hostler.server.usermode.rule import Rule, delegation_rules
+from tests.server.usermode.peers import Peer, eventually, lendable, options
 
 pytestmark = pytest.mark.usefixtures("runtime")
 

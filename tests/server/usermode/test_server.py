@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from usermode_peers import Client, serving
 
 from hostler.errors import ListenError, PrefixError, UnsupportedError
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode import server as server_module
 from hostler.server.usermode.server import UserModeServer, bind
+from tests.server.usermode.peers import Client, serving
 
 
 def has_ipv6():

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from usermode_peers import Client, RecordingPump, chunked, connected, eventually, options, request, serving
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import ProtocolError, Reason, Side
@@ -11,6 +10,16 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, UNTIL_CLOSE, Response
 from hostler.http.rules import Limits
+from tests.server.usermode.peers import (
+    Client,
+    RecordingPump,
+    chunked,
+    connected,
+    eventually,
+    options,
+    request,
+    serving,
+)
 
 
 async def echo(exchange):

@@ -1,0 +1,42 @@
+"""The user-mode server, for the behaviour suite."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import MappingProxyType
+
+import pytest
+
+from hostler.server.usermode.server import UserModeServer
+from tests.server.contract.machines import PROGRAM, ROOT, Backend, Machine, Program
+from tests.server.contract.node import Node
+
+
+class UserMode(Backend):
+    """The portable server, which is the reference."""
+
+    name = "usermode"
+    cannot = MappingProxyType({"any verb": "llhttp has a list of methods, and others are 501"})
+
+    def machine(self, directory):
+        return _UserModeMachine(directory)
+
+
+class _UserModeMachine(Machine):
+    def __init__(self, directory):
+        super().__init__()
+        patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("HOSTLER_RUNTIME_DIR", str(directory / "run"))
+
+    async def _here(self):
+        return Node(UserModeServer)
+
+    async def _apart(self):
+        program = await asyncio.to_thread(
+            Program, [sys.executable, PROGRAM], "usermode", {"PYTHONPATH": str(ROOT)}
+        )
+        self._stack.callback(program.kill)
+        node = await program.node()
+        self._stack.push_async_callback(node.close)
+        return node

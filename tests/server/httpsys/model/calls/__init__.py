@@ -1,0 +1,11 @@
+"""httpapi.dll: the calls that configure, and those that move requests, in one object."""
+
+from __future__ import annotations
+
+from tests.server.httpsys.model.calls.configuration import ConfigurationCalls
+from tests.server.httpsys.model.calls.requests import RequestCalls
+from tests.server.httpsys.model.calls.service import ServiceCalls
+
+
+class HttpCalls(ConfigurationCalls, RequestCalls, ServiceCalls):
+    """httpapi.dll, for one process."""

@@ -1,0 +1,221 @@
+"""httpapi.dll: the library, sessions, URL groups and queues (C1 to C3 of what Microsoft documents)."""
+
+# ruff: noqa: N802 - functions are spelled as Microsoft does
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.server.httpsys.model import codes as c
+from tests.server.httpsys.model import memory, properties
+from tests.server.httpsys.model.calls.win32 import who_may_open
+from tests.server.httpsys.model.codes import Win32
+from tests.server.httpsys.model.queue import Queue, QueueHandle
+from tests.server.httpsys.model.routing import Session, UrlGroup
+
+if TYPE_CHECKING:
+    from tests.server.httpsys.model.process import Process
+
+_LONGEST_NAME = 260
+_REMOVE_ALL = 1
+_SERVER, _CONFIG = 1, 2
+
+
+class ConfigurationCalls:
+    """The calls that make and configure things."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._machine = process.machine
+
+    def _version(self, version: Any) -> None:
+        if (version.HttpApiMajorVersion, version.HttpApiMinorVersion) != (2, 0):
+            raise Win32(c.REVISION_MISMATCH)
+
+    def _initialized(self) -> None:
+        if not self._process.initialized:
+            raise Win32(c.DLL_INIT_FAILED)
+
+    # -- the library
+
+    def HttpInitialize(self, version: Any, flags: int, reserved: Any) -> int:
+        self._version(version)
+        if not flags or flags & ~(_SERVER | _CONFIG):
+            raise Win32(c.INVALID_PARAMETER)
+        self._process.initialized += 1
+        return c.OK
+
+    def HttpTerminate(self, flags: int, reserved: Any) -> int:
+        if not self._process.initialized:
+            self._machine.defect(f"{self._process.name} calls HttpTerminate without HttpInitialize")
+            raise Win32(c.INVALID_PARAMETER)
+        self._process.initialized -= 1
+        return c.OK
+
+    def HttpIsFeatureSupported(self, feature: int) -> int:
+        since = {
+            c.RESPONSE_TRAILERS: self._machine.TRAILERS_SINCE,
+            c.API_TIMINGS: 2022,
+            c.DELEGATE_EX: self._machine.DELEGATION_SINCE,
+            c.HTTP3: 2022,
+        }
+        return int(feature in since and self._machine.release >= since[feature])
+
+    # -- sessions
+
+    def _session(self, session_id: int) -> Session:
+        """Find a session of this process; raises Win32."""
+        session = self._machine.sessions.get(session_id)
+        if session is None or session.process is not self._process:
+            raise Win32(c.INVALID_PARAMETER)
+        return session
+
+    def HttpCreateServerSession(self, version: Any, session_id: Any, reserved: int) -> int:
+        self._initialized()
+        self._version(version)
+        if reserved:
+            raise Win32(c.INVALID_PARAMETER)
+        session = Session(self._process, self._machine.new_id())
+        self._machine.sessions[session.id] = session
+        session_id[0] = session.id
+        return c.OK
+
+    def HttpCloseServerSession(self, session_id: int) -> int:
+        self._machine.close_session(self._session(session_id))
+        return c.OK
+
+    def HttpSetServerSessionProperty(self, session_id: int, number: int, value: Any, size: int) -> int:
+        properties.set_session(self._session(session_id), number, value, size)
+        return c.OK
+
+    def HttpQueryServerSessionProperty(
+        self, session_id: int, number: int, value: Any, size: int, length: Any
+    ) -> int:
+        properties.query(self._session(session_id).properties, number, value, size, length)
+        return c.OK
+
+    # -- URL groups
+
+    def _group(self, group_id: int) -> UrlGroup:
+        """Find a URL group of this process; raises Win32."""
+        for session in self._machine.sessions.values():
+            for group in session.groups:
+                if group.id == group_id and session.process is self._process:
+                    return group
+        raise Win32(c.INVALID_PARAMETER)
+
+    def HttpCreateUrlGroup(self, session_id: int, group_id: Any, reserved: int) -> int:
+        session = self._session(session_id)
+        group = UrlGroup(session, self._machine.new_id())
+        session.groups.append(group)
+        group_id[0] = group.id
+        return c.OK
+
+    def HttpCloseUrlGroup(self, group_id: int) -> int:
+        self._machine.close_group(self._group(group_id))
+        return c.OK
+
+    def HttpAddUrlToUrlGroup(self, group_id: int, url: Any, context: int, reserved: int) -> int:
+        group, text = self._group(group_id), memory.text(url)
+        if text is None or reserved:
+            raise Win32(c.INVALID_PARAMETER)
+        self._machine.registry.add(text, group, context)
+        return c.OK
+
+    def HttpRemoveUrlFromUrlGroup(self, group_id: int, url: Any, flags: int) -> int:
+        group, text = self._group(group_id), memory.text(url)
+        if flags not in {0, _REMOVE_ALL} or (flags == _REMOVE_ALL) != (text is None):
+            raise Win32(c.INVALID_PARAMETER)
+        if text is None:
+            self._machine.registry.remove_all(group)
+        else:
+            self._machine.registry.remove(text, group)
+        return c.OK
+
+    def HttpSetUrlGroupProperty(self, group_id: int, number: int, value: Any, size: int) -> int:
+        properties.set_group(self._group(group_id), number, value, size, self._process)
+        return c.OK
+
+    def HttpQueryUrlGroupProperty(
+        self, group_id: int, number: int, value: Any, size: int, length: Any
+    ) -> int:
+        properties.query(self._group(group_id).properties, number, value, size, length)
+        return c.OK
+
+    def HttpFindUrlGroupId(self, url: Any, queue: Any, group_id: Any) -> int:
+        text, handle = memory.text(url), self._process.file(queue, "queue handle")
+        if text is None:
+            raise Win32(c.INVALID_PARAMETER)
+        registration = self._machine.registry.group_of(text, handle.queue)
+        if registration is None:
+            raise Win32(c.FILE_NOT_FOUND)
+        group_id[0] = registration.group.id
+        return c.OK
+
+    # -- queues
+
+    def HttpCreateRequestQueue(self, version: Any, name: Any, security: Any, flags: int, out: Any) -> int:
+        self._initialized()
+        self._version(version)
+        text = memory.text(name) or None
+        known = c.OPEN_EXISTING | c.CONTROLLER
+        if self._machine.release >= self._machine.DELEGATION_FLAG_SINCE:
+            known |= c.DELEGATION
+        if flags & ~known or (text is not None and len(text) > _LONGEST_NAME):
+            raise Win32(c.INVALID_PARAMETER)
+        if text is not None and "\\" in text:
+            raise Win32(c.INVALID_NAME)
+        if flags & c.OPEN_EXISTING:
+            handle = self._open_queue(text, security, flags)
+        elif flags & c.DELEGATION:
+            raise Win32(c.INVALID_PARAMETER)
+        else:
+            handle = self._create_queue(text, security, controller=bool(flags & c.CONTROLLER))
+        handle.queue.handles.append(handle)
+        out[0] = self._process.open(handle)
+        return c.OK
+
+    def _open_queue(self, name: str | None, security: Any, flags: int) -> QueueHandle:
+        if name is None or security or flags & c.CONTROLLER:
+            raise Win32(c.INVALID_PARAMETER)
+        queue = self._machine.queue(name)
+        if queue is None:
+            raise Win32(c.FILE_NOT_FOUND)
+        if not queue.lets_in(self._process.user):
+            raise Win32(c.ACCESS_DENIED)
+        return QueueHandle(self._process, queue=queue, delegation=bool(flags & c.DELEGATION))
+
+    def _create_queue(self, name: str | None, security: Any, *, controller: bool) -> QueueHandle:
+        if name is not None and self._machine.queue(name) is not None:
+            raise Win32(c.ALREADY_EXISTS)
+        queue = Queue(self._machine, name, self._process.user, who_may_open(self._process, security))
+        self._machine.queues.add(queue)
+        return QueueHandle(self._process, queue=queue, controller=controller, created=True)
+
+    def _queue(self, handle: Any) -> QueueHandle:
+        queue: QueueHandle = self._process.file(handle, "queue handle")
+        return queue
+
+    def HttpCloseRequestQueue(self, handle: Any) -> int:
+        self._process.close(handle)
+        return c.OK
+
+    def HttpShutdownRequestQueue(self, handle: Any) -> int:
+        self._queue(handle).shut_down()
+        return c.OK
+
+    def HttpSetRequestQueueProperty(
+        self, handle: Any, number: int, value: Any, size: int, reserved1: int, reserved2: Any
+    ) -> int:
+        properties.set_queue(self._queue(handle), number, value, size)
+        return c.OK
+
+    def HttpQueryRequestQueueProperty(
+        self, handle: Any, number: int, value: Any, size: int, reserved1: int, length: Any, reserved2: Any
+    ) -> int:
+        properties.query_queue(self._queue(handle), number, value, size, length)
+        return c.OK
+
+    def HttpWaitForDemandStart(self, handle: Any, overlapped: Any) -> int:
+        queue = self._queue(handle)
+        return queue.wait_for_demand(self._process.begin(queue, "HttpWaitForDemandStart", overlapped))

@@ -1,0 +1,127 @@
+"""Connections with streams on them, as in HTTP/2: in memory only, and requests and responses are values, not bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tests.server.httpsys.model import codes as c
+from tests.server.httpsys.model.connection import HIGH_WATER, Connection
+from tests.server.httpsys.model.exchange import Request
+from tests.server.httpsys.model.url import cook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.server.httpsys.model.connection import Pairs
+    from tests.server.httpsys.model.machine import Machine
+    from tests.server.httpsys.model.reply import Reply
+
+
+class Http2Connection(Connection):
+    """A connection with streams on it; only in memory."""
+
+    def __init__(self, machine: Machine, remote: tuple[str, int], local: tuple[str, int],
+                 *, tls: bool = True, certificate: bytes | None = None) -> None:  # fmt: skip
+        super().__init__(machine, remote, local, tls=tls, certificate=certificate)
+        self.streams: list[Http2Stream] = []
+
+    def lost(self) -> None:
+        """Note that the connection is broken."""
+        for stream in list(self.streams):
+            stream.lost()
+        self.over()
+
+    eof = lost
+
+    def idle_out(self) -> None:
+        """Close when the endpoint is no more and no stream is open."""
+        if not self.streams:
+            self.over()
+
+
+class Answer(Protocol):
+    """Who takes a stream's response, as values."""
+
+    waiting: int
+
+    def begun(self, status: int, reason: bytes, headers: Pairs) -> None:
+        """Take the head."""
+
+    def data(self, data: bytes) -> None:
+        """Take some of the body."""
+
+    def ended(self, trailers: Pairs) -> None:
+        """Take the end."""
+
+    def was_reset(self, code: int) -> None:
+        """Take the stream's end before its time."""
+
+
+class Http2Stream:
+    """One request on a HTTP/2 connection."""
+
+    def __init__(self, connection: Http2Connection, answer: Answer) -> None:
+        self.connection = connection
+        self.answer = answer
+        self.connection_id = connection.connection_id
+        self.remote, self.local = connection.remote, connection.local
+        self.tls, self.certificate = connection.tls, connection.certificate
+        self.request: Request | None = None
+        self.error_code = 8
+        """What it is reset with: CANCEL, unless HttpSetRequestProperty says otherwise."""
+        self._clear: list[Callable[[], None]] = []
+        connection.streams.append(self)
+
+    def open(self, method: bytes, target: bytes, headers: Pairs, *, body: bool) -> None:
+        """Take a request from the client."""
+        connection = self.connection
+        host = next((value for name, value in headers if name.lower() == b"host"), None)
+        url = cook(target, host, tls=self.tls, port=self.local[1])
+        self.request = Request(connection.machine, self, method, target, headers, (2, 0), url)
+        self.request.body_over = not body
+        connection.route(self.request, host)
+
+    def lost(self) -> None:
+        """Note that the client is gone, or does not want it any more."""
+        self._forget()
+        if self.request is not None and not self.request.gone:
+            self.request.drop(c.CONNECTION_INVALID)
+
+    def _forget(self) -> None:
+        if self in self.connection.streams:
+            self.connection.streams.remove(self)
+
+    @property
+    def clogged(self) -> bool:
+        return self.answer.waiting > HIGH_WATER
+
+    def when_clear(self, call: Callable[[], None]) -> None:
+        self._clear.append(call)
+
+    def drained(self) -> None:
+        if not self.clogged:
+            clear, self._clear = self._clear, []
+            for call in clear:
+                call()
+
+    def proceed(self) -> None:
+        pass
+
+    def consumed(self) -> None:
+        pass
+
+    def begin(self, reply: Reply, headers: Pairs) -> int:
+        self.answer.begun(reply.head.status, b"", [(name.lower(), value) for name, value in headers])
+        return sum(len(name) + len(value) for name, value in headers)
+
+    def write(self, data: bytes) -> int:
+        self.answer.data(data)
+        return len(data)
+
+    def end(self, reply: Reply, trailers: Pairs, *, close: bool) -> None:
+        self._forget()
+        self.answer.ended(trailers)
+
+    def reset(self) -> None:
+        self._forget()
+        self.answer.was_reset(self.error_code)

@@ -1,0 +1,257 @@
+"""Files that HTTP.sys sends itself: which bytes, how framed, and that every one is closed in the end."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from hostler.errors import Reason
+from hostler.exchange import Kind
+from hostler.server.httpsys import sending
+from tests.server.httpsys.model import memory
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.model.port import FileObject
+from tests.server.httpsys.served import URL
+from tests.server.httpsys.ways import RecordingPump, every_way, serving, turns
+
+CONTENT = b"".join(b"%07d\n" % number for number in range(40_000))
+
+
+class FileOfTheProcess(FileObject):
+    """What a C runtime's descriptor stands for."""
+
+    kind = "file"
+    descriptor = -1
+
+
+def _open():
+    """Count the descriptors of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture
+def windows(machine, monkeypatch):
+    """A process whose descriptors have handles, as msvcrt.get_osfhandle gives them."""
+    windows = machine.process()
+    process = windows.of
+
+    def handle(descriptor):
+        thing = FileOfTheProcess(process)
+        thing.descriptor = descriptor
+        process.handles[descriptor] = thing
+        return memory.handle(descriptor)
+
+    close = sending.FilePart.close
+
+    def closed(part):
+        del process.handles[part._descriptor]
+        close(part)
+
+    monkeypatch.setattr(sending, "_os_handle", handle)
+    monkeypatch.setattr(sending.FilePart, "close", closed)
+    before = _open()
+    yield windows
+    assert "file" not in windows.alive()
+    assert _open() == before
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file that is open."""
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    with path.open("rb") as file:
+        yield file
+
+
+def sending_file(file, *parts, length=None, around=(b"", b"")):
+    """A handler that sends parts of a file, and something before and after each."""
+
+    async def handler(exchange):
+        await exchange.start(200, length=length)
+        for part in parts:
+            await exchange.write(around[0])
+            await exchange.write_file(file, *part)
+            await exchange.write(around[1])
+        return await exchange.end()
+
+    return handler
+
+
+@every_way
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_file_is_sent_from_its_handle(machine, windows, file, way, known):
+    handler = sending_file(file, (), length=len(CONTENT) if known else None)
+    async with serving(machine, handler, way, windows=windows):
+        client = machine.client()
+        for _ in range(2):
+            assert (await client.request("GET", URL).response()).body == CONTENT
+    assert file.tell() == 0
+
+
+@every_way
+@pytest.mark.parametrize("known", [True, False])
+async def test_parts_of_a_file_go_between_other_pieces(machine, windows, file, way, known):
+    parts = [(0, 8), (16, 24), (len(CONTENT) - 8, 8), (5, 0), (len(CONTENT),)]
+    expected = b"".join(
+        b"<" + CONTENT[start : start + (size[0] if size else len(CONTENT))] + b">" for start, *size in parts
+    )
+    handler = sending_file(file, *parts, length=len(expected) if known else None, around=(b"<", b">"))
+    async with serving(machine, handler, way, windows=windows):
+        assert (await machine.client().request("GET", URL).response()).body == expected
+
+
+@pytest.mark.parametrize("version", ["1.0", "2"])
+async def test_a_file_of_unknown_length_is_not_chunked_where_there_are_no_chunks(
+    machine, windows, file, version
+):
+    async with serving(machine, sending_file(file, (8, 16)), windows=windows):
+        if version == "2":
+            call = machine.client(http2=True).request("GET", URL)
+        else:
+            call = machine.client().request("GET", URL, version="1.0")
+        assert (await call.response()).body == CONTENT[8:24]
+
+
+async def test_a_file_and_its_head_are_one_call(machine, windows, file):
+    handler = sending_file(file, (0, 100), length=100)
+    async with serving(machine, handler, windows=windows):
+        await machine.client().request("GET", URL).response()
+    assert machine.count("HttpSendHttpResponse") == 1
+    assert machine.count("HttpSendResponseEntityBody") == 0
+
+
+async def test_the_file_may_be_closed_when_it_is_written(machine, windows, tmp_path):
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+
+    async def handler(exchange):
+        await exchange.start(200, length=len(CONTENT))
+        with path.open("rb") as file:
+            exchange.stream.write_file(file, 0, len(CONTENT))
+        return await exchange.end()
+
+    async with serving(machine, handler, windows=windows):
+        assert (await machine.client().request("GET", URL).response()).body == CONTENT
+
+
+async def test_what_is_sent_counts(machine, windows, file):
+    outcomes = []
+
+    async def handler(exchange):
+        outcomes.append(await sending_file(file, (0, 80), length=80)(exchange))
+        return outcomes[0]
+
+    async with serving(machine, handler, windows=windows):
+        await machine.client().request("GET", URL).response()
+    assert outcomes[0].bytes_sent == 80
+
+
+async def test_head_gets_no_file(machine, windows, file):
+    async with serving(machine, sending_file(file, (), length=len(CONTENT)), windows=windows):
+        response = await machine.client().request("HEAD", URL).response()
+    assert (response.body, response.header("content-length")) == (b"", b"%d" % len(CONTENT))
+
+
+@pytest.mark.parametrize("part", [(0, len(CONTENT) + 1), (len(CONTENT) + 1, 0), (-1, 3), (8, len(CONTENT))])
+async def test_a_file_that_is_too_short_is_a_mistake(machine, windows, file, part):
+    told = asyncio.get_running_loop().create_future()
+
+    async def handler(exchange):
+        try:
+            await sending_file(file, part)(exchange)
+        except ValueError as error:
+            told.set_result(str(error))
+            raise
+
+    async with serving(machine, handler, windows=windows):
+        call = machine.client().request("GET", URL)
+        assert "of a file that has 320000" in await told
+        await call.over()
+        assert call.reset
+
+
+async def test_a_part_longer_than_the_content_length_breaks_the_response(machine, windows, file):
+    async with serving(machine, sending_file(file, (0, 11), length=10), windows=windows):
+        with pytest.raises(ConnectionResetError):
+            await machine.client().request("GET", URL).response()
+
+
+async def test_a_file_that_shrinks_on_the_way_breaks_the_response(machine, windows, file, tmp_path):
+    async def handler(exchange):
+        await exchange.start(200, length=len(CONTENT))
+        await asyncio.sleep(0)
+        assert exchange.stream.write_file(file, 0, len(CONTENT))
+        os.truncate(tmp_path / "content", 100)
+        return await exchange.end()
+
+    async with serving(machine, handler, windows=windows):
+        call = machine.client().request("GET", URL)
+        await call.over()
+        assert call.reset
+
+
+@every_way
+async def test_a_client_that_goes_away_in_a_file_has_it_closed(machine, windows, file, way):
+    pump = RecordingPump()
+
+    async def handler(exchange):
+        exchange.stream.attach(pump)
+        await exchange.start(200, length=2 * len(CONTENT))
+        exchange.stream.attach(pump)
+        exchange.stream.write_file(file, 0, len(CONTENT))
+        await asyncio.sleep(0)
+        exchange.stream.write_file(file, 0, len(CONTENT))
+        await pump.until(lambda pump: pump.losses)
+        exchange.stream.write_file(file, 0, 8)
+        return exchange.outcome(Kind.FAILED)
+
+    async with serving(machine, handler, way, windows=windows):
+        client = machine.client()
+        client.request("GET", URL)
+        client.paused = True
+        await machine.until(lambda: client.unread > 1 << 16)
+        await turns()
+        client.disconnect()
+        await pump.until(lambda pump: pump.losses)
+    assert (pump.losses, pump.failure.reason) == (1, Reason.RESPONSE_BODY_CLIENT)
+
+
+@pytest.mark.parametrize("pace", [Pace.AT_ONCE, Pace.HELD])
+async def test_an_abort_has_files_closed_that_are_not_sent(machine, windows, file, pace):
+    async def handler(exchange):
+        machine.pace = pace
+        await exchange.start(200, length=3 * len(CONTENT))
+        exchange.stream.write_file(file, 0, len(CONTENT))
+        await asyncio.sleep(0)
+        exchange.stream.write_file(file, 0, len(CONTENT))
+        exchange.stream.abort()
+        return exchange.outcome(Kind.FAILED)
+
+    async with serving(machine, handler, windows=windows):
+        call = machine.client().request("GET", URL)
+        await call.over()
+        assert call.reset
+
+
+@every_way
+async def test_a_long_file_holds_the_handler_back(machine, windows, file, way):
+    written = []
+
+    async def handler(exchange):
+        await exchange.start(200)
+        for _ in range(5):
+            await exchange.write_file(file)
+            written.append(len(CONTENT))
+        return await exchange.end()
+
+    async with serving(machine, handler, way, windows=windows):
+        client = machine.client()
+        call = client.request("GET", URL)
+        client.paused = True
+        await machine.until(lambda: client.unread > 1 << 16)
+        await turns(50)
+        assert len(written) < 4
+        client.paused = False
+        assert (await call.response()).body == 5 * CONTENT

@@ -1,0 +1,139 @@
+"""Where the path base ends: at the prefix that HTTP.sys matched, in the request's own spelling (B3 of UrlPrefix)."""
+
+import pytest
+
+from hostler.http.target import parse_target
+from hostler.server.base import QueueMode
+from hostler.server.httpsys.placing import Prefixes
+from hostler.server.httpsys.queue import create_queue
+from hostler.server.prefix import UrlPrefix
+from tests.server.httpsys.served import served
+
+SERVER = ("127.0.0.1", 80)
+
+
+def prefix(path, host="localhost", port=80):
+    return UrlPrefix.parse(f"http://{host}:{port}{path}")
+
+
+def place(prefixes, path, context=0):
+    """Place a request for `path` that carries `context`."""
+    target = parse_target("GET", path.encode())
+    return prefixes.placing(context).place("http", "localhost", SERVER, target)
+
+
+def own(path):
+    """Know one prefix of our own, by context 7."""
+    prefixes = Prefixes()
+    prefixes.own({7: prefix(path)})
+    return prefixes
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "expected"),
+    [
+        ("/", "/", ("", "/")),
+        ("/", "/a/b", ("", "/a/b")),
+        ("/", "//a", ("", "//a")),
+        ("/base/", "/base", ("/base", "")),
+        ("/base/", "/base/", ("/base", "/")),
+        ("/base/", "/base/x/y", ("/base", "/x/y")),
+        ("/base/", "/BASE/x", ("/BASE", "/x")),
+        ("/Base/", "/bASE/x", ("/bASE", "/x")),
+        ("/base/", "/based/x", ("", "/based/x")),
+        ("/base/", "///base/path1/path2", ("///base", "/path1/path2")),
+        ("/base/", "//base", ("//base", "")),
+        ("/base/", "/other", ("", "/other")),
+        ("/a/b/", "/a/b/c", ("/a/b", "/c")),
+        ("/a/b/", "/a/bc", ("", "/a/bc")),
+        ("/base path/", "/base%20path/sub%20path", ("/base path", "/sub path")),
+        ("/base/", "/base/%2F", ("/base", "/%2F")),
+        ("/base/", "/base/%252F", ("/base", "/%2F")),
+        ("/base/", "/base%2Fx", ("", "/base%2Fx")),
+        ("/stra\u00dfe/", "/stra%C3%9Fe/x", ("/stra\u00dfe", "/x")),
+    ],
+)
+def test_a_request_is_placed_by_the_prefix_of_its_context(given, path, expected):
+    assert place(own(given), path, 7) == expected
+
+
+def test_of_several_prefixes_of_our_own_the_context_decides():
+    prefixes = Prefixes()
+    prefixes.own({1: prefix("/a/"), 2: prefix("/a/b/"), 3: prefix("/", "*")})
+    assert [place(prefixes, "/a/b/c", context) for context in (1, 2, 3)] == [
+        ("/a", "/b/c"), ("/a/b", "/c"), ("", "/a/b/c"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/2/3/random", ("/2/3", "/random")),
+        ("/2/x", ("/2", "/x")),
+        ("/11", ("/11", "")),
+        ("/11/2/", ("/11/2", "/")),
+        ("/1", ("", "/1")),
+        ("/", ("", "/")),
+    ],
+)
+def test_of_prefixes_that_others_registered_the_longest_decides(path, expected):
+    prefixes = Prefixes()
+    prefixes.note([prefix(each) for each in ("/", "/11/", "/2/3/", "/2/", "/11/2/")])
+    assert place(prefixes, path, 99) == expected
+
+
+def test_prefixes_that_others_registered_are_known_by_path_whatever_their_hosts():
+    prefixes = Prefixes()
+    prefixes.note([prefix("/a/", "one", 81)])
+    prefixes.note([prefix("/a/b/", "*", 82), prefix("/A/", "two")])
+    assert place(prefixes, "/a/b/c") == ("/a/b", "/c")
+    assert place(prefixes, "/a/c") == ("/a", "/c")
+
+
+def test_our_own_are_for_their_contexts_only():
+    prefixes = own("/a/")
+    assert place(prefixes, "/a/b", 8) == ("", "/a/b")
+
+
+def test_without_any_the_whole_path_is_the_path():
+    assert place(Prefixes(), "/a/b") == ("", "/a/b")
+
+
+def test_the_last_list_of_our_own_counts():
+    prefixes = own("/a/")
+    prefixes.own({8: prefix("/b/")})
+    assert place(prefixes, "/a/x", 7) == ("", "/a/x")
+    assert place(prefixes, "/b/x", 8) == ("/b", "/x")
+
+
+def test_a_target_without_a_path_is_the_root():
+    prefixes = own("/")
+    assert prefixes.placing(7).place("http", "", SERVER, parse_target("OPTIONS", b"*")) == ("", "/")
+
+
+# -- on the machine ---------------------------------------------------------------------------------------------------
+
+
+async def placed(exchange):
+    return await exchange.respond(200, f"{exchange.path_base}|{exchange.path}")
+
+
+@pytest.mark.parametrize("mode", [None, QueueMode.CREATE, QueueMode.CREATE_OR_ATTACH])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost/a/b", b"/a|/b"),
+        ("http://localhost/a/deep/b", b"/a/deep|/b"),
+        ("http://localhost/A", b"/A|"),
+        ("http://other/a/deep/b", b"|/a/deep/b"),
+        ("http://localhost:81/a/b", b"|/a/b"),
+    ],
+)
+async def test_what_the_machine_matched_is_where_the_path_base_ends(machine, mode, url, expected):
+    there = create_queue(machine.process(), "q") if mode is QueueMode.CREATE_OR_ATTACH else None
+    urls = ["http://localhost:80/a/", "http://localhost:80/a/deep/", "http://*:80/", "http://+:81/"]
+    queue = None if mode is None else ("q", mode)
+    async with served(machine.process(), placed, urls=urls, queue=queue):
+        assert (await machine.client().request("GET", url).response()).body == expected
+    if there is not None:
+        there.close()
