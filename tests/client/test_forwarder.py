@@ -26,7 +26,7 @@ from hostler import (
     serving,
 )
 from hostler.fleet import LiveDestination
-from hostler.http.rules import Limits
+from hostler.http.limits import Limits
 from hostler.testing import FakeStream, exchange
 from tests.client.peers import OK, Peer, answering, connected, destination, front, until
 

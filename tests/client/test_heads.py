@@ -8,8 +8,8 @@ from hostler.client.heads import offered_upgrade, request_head, response_headers
 from hostler.client.upstream import Upstream
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
+from hostler.http.fields import HOP_BY_HOP
 from hostler.http.h1 import RequestReader, ResponseReader
-from hostler.http.rules import HOP_BY_HOP
 from hostler.http.target import parse_target
 
 UPSTREAM = Upstream.parse("http://there:81/base")

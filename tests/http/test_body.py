@@ -13,8 +13,8 @@ from hostler.http.body import (
     encode_chunk,
     encode_last_chunk,
 )
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, UNTIL_CLOSE
-from hostler.http.rules import Limits
 
 
 def body(reader, *pieces: bytes) -> bytes:

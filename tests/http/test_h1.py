@@ -9,8 +9,8 @@ from hostler.http.body import (
     encode_last_chunk,
 )
 from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, UNTIL_CLOSE
-from hostler.http.rules import Limits
 
 HOST = b"Host: a\r\n"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hostler.errors import ProtocolError
 from hostler.http.body import ChunkedBody, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED
-from hostler.http.rules import Limits
 
 some = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 many = settings(some, max_examples=400)

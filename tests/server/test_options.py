@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve, fields
 
 from hostler import ServerOptions, Timeouts, UnsupportedError
-from hostler.http.rules import Limits
+from hostler.http.limits import Limits
 from hostler.server.options import (
     Authentication,
     AuthScheme,

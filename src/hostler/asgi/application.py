@@ -13,7 +13,7 @@ from hostler.asgi.lifespan import lifespan
 from hostler.asgi.messages import logger
 from hostler.asgi.scope import http_scope, websocket_scope
 from hostler.errors import ConfigError, Problem
-from hostler.http.rules import has_token
+from hostler.http.fields import has_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

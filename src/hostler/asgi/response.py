@@ -12,9 +12,9 @@ from hostler.answering import begin_response, finish_response
 from hostler.asgi.messages import logger
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
+from hostler.http.fields import HOP_BY_HOP
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Response
-from hostler.http.rules import HOP_BY_HOP
 
 if TYPE_CHECKING:
     from hostler.asgi.messages import Message

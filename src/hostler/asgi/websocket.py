@@ -16,9 +16,9 @@ from hostler.asgi.messages import frames_logger, logger
 from hostler.asgi.response import DisconnectedError, ResponseWriter
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
+from hostler.http.fields import HOP_BY_HOP
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import Response
-from hostler.http.rules import HOP_BY_HOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hostler.http.fields import HOP_BY_HOP, connection_options, has_token
 from hostler.http.h1 import encode_request
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED
-from hostler.http.rules import HOP_BY_HOP, connection_options, has_token
 from hostler.http.target import join
 
 if TYPE_CHECKING:

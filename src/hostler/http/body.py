@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.errors import ProtocolError
 from hostler.http.h1 import encode_lines, read_lines
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED
-from hostler.http.rules import Limits
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import httptools  # type: ignore[import-untyped, unused-ignore]
 
 from hostler.errors import ProtocolError
+from hostler.http.framing import frame_request, frame_response
 from hostler.http.headers import Headers, RawHeaders, split_line
+from hostler.http.limits import Limits
 from hostler.http.message import Request, Response, reason_phrase
-from hostler.http.rules import Limits, frame_request, frame_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

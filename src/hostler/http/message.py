@@ -12,13 +12,16 @@ from attrs import define, field
 
 from hostler.http.headers import Headers
 
-__all__ = ["CHUNKED", "UNTIL_CLOSE", "Request", "Response", "reason_phrase"]
+__all__ = ["BODILESS", "CHUNKED", "UNTIL_CLOSE", "Request", "Response", "reason_phrase"]
 
 CHUNKED: Final = -1
 """The body is in chunks (RFC 9112 7.1)."""
 
 UNTIL_CLOSE: Final = -2
 """The body ends with the connection (RFC 9112 6.3, rule 8); responses only."""
+
+BODILESS: Final = -3
+"""No body follows, whatever the head says of one: the answer to HEAD, 204, 304 (RFC 9110 6.4.1)."""
 
 _PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 

@@ -10,8 +10,8 @@ import pytest
 from hostler.answering import begin_response, finish_response
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, Response
-from hostler.http.rules import Limits
 from hostler.server.usermode.host import Phase
 from tests.server.usermode.peers import (
     HOST,

@@ -8,8 +8,8 @@ from hostler.answering import begin_response, finish_response
 from hostler.errors import ProtocolError, Reason, Side
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
+from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, UNTIL_CLOSE, Response
-from hostler.http.rules import Limits
 from tests.server.usermode.peers import (
     Client,
     RecordingPump,

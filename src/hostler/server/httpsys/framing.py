@@ -1,4 +1,4 @@
-"""How a response's body is framed, which HTTP.sys leaves to the application."""
+"""How a response's body is framed on its way into HTTP.sys, which leaves that to the application."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from hostler.http.body import encode_chunk
+from hostler.http.framing import outgoing_framing
+from hostler.http.message import BODILESS, CHUNKED
 
 if TYPE_CHECKING:
     from hostler.http.message import Response
@@ -38,17 +40,16 @@ class Framing:
     @classmethod
     def of(cls, response: Response, arrival: Arrival) -> Framing:
         """Decide how the body of a response to that request is framed."""
-        length = response.framing
-        if arrival.request.method == "HEAD" or response.status in {204, 304}:
-            return cls(silent=True)
-        if length >= 0:
+        request = arrival.request
+        framing = outgoing_framing(response, request.method, 20 if arrival.http2 else request.version)
+        if framing >= 0:
             told = b"content-length" in response.headers
-            return cls(length, header=None if told else (b"content-length", b"%d" % length))
-        if arrival.http2:
-            return cls()
-        if arrival.request.version >= 11:
+            return cls(framing, header=None if told else (b"content-length", b"%d" % framing))
+        if framing == CHUNKED:
             return cls(chunked=True, header=(b"transfer-encoding", b"chunked"))
-        return cls(to_the_end=True, header=(b"connection", b"close"))
+        if framing == BODILESS:
+            return cls(silent=True)
+        return cls() if arrival.http2 else cls(to_the_end=True, header=(b"connection", b"close"))
 
     def take(self, size: int) -> bool:
         """Count a piece of the body; False when it is longer than was announced."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import encode_last_chunk
+from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
 from hostler.http.message import Response, reason_phrase
-from hostler.http.rules import check_response_framing
 from hostler.server.httpsys.constants import ErrorCode, SendFlag
 from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.framing import Framing

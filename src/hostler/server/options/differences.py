@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import fields
 
 from hostler.errors import UnsupportedError
-from hostler.http.rules import Limits
+from hostler.http.limits import Limits
 from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.options.server import ServerOptions, Timeouts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen, validators
 
-from hostler.http.rules import Limits
+from hostler.http.limits import Limits
 from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = ["ServerOptions", "Timeouts"]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import NO_BODY, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.framing import check_response_framing, outgoing_framing
 from hostler.http.h1 import encode_response
-from hostler.http.rules import check_response_framing
+from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 from hostler.server.usermode.rule import Rule
 
 if TYPE_CHECKING:
@@ -263,18 +264,16 @@ class ClientStream:
 
     def _frame(self, response: Response, named: Collection[bytes], added: RawHeaders) -> None:
         """Decide how the body is framed and whether the connection lasts; add the headers that say so, and Date."""
-        framing, status, request = response.framing, response.status, self.request
+        request = self.request
+        framing = outgoing_framing(response, request.method, request.version)
         if b"date" not in named:
             added.append((b"date", _today()))
-        bare = request.method == "HEAD" or status in {204, 304}
         if framing >= 0:
-            if not bare and b"content-length" not in named:
+            if b"content-length" not in named:
                 added.append((b"content-length", b"%d" % framing))
-        elif bare:
-            pass
-        elif request.version >= 11:
+        elif framing == CHUNKED:
             added.append((b"transfer-encoding", b"chunked"))
-        else:
+        elif framing == UNTIL_CLOSE:
             self._keep_alive = False
         connection = self._connection
         if (self._waits_for_100 and not self.body.complete) or (
@@ -285,8 +284,8 @@ class ClientStream:
             added.append((b"connection", b"close"))
         elif request.version < 11:
             added.append((b"connection", b"keep-alive"))
-        self._silent = bare
-        self._chunked = framing < 0 and request.version >= 11
+        self._silent = framing == BODILESS
+        self._chunked = framing == CHUNKED
         self._remaining = framing if framing >= 0 else None
 
     def _begin_tunnel(self, block: bytes) -> None:

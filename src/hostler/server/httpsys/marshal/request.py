@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from hostler.errors import ProtocolError
+from hostler.http.framing import frame_request
 from hostler.http.h1 import check_lines, check_name
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request
-from hostler.http.rules import frame_request
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import REQUEST_HEADERS, VERBS, RequestFlag, RequestInfoType
 from hostler.server.httpsys.marshal.address import address_at

@@ -1,76 +1,40 @@
-"""What hostler checks itself: Host, framing, hop-by-hop headers, limits.
+"""How messages are framed: where a body ends, whether the connection lasts, and what Host says (RFC 9112 3.2, 6, 9.3).
 
 llhttp (under httptools) is strict about the grammar, and rejects a request's Content-Length beside Transfer-Encoding,
 repeated Content-Length and Transfer-Encoding that does not end in `chunked`. It has no opinion about Host, about
-HTTP/1.0 with Transfer-Encoding, about codings other than `chunked`, or about sizes. Those rules are here; and those on
-which framing hangs are here a second time, so that they hold whatever read the head.
+HTTP/1.0 with Transfer-Encoding, or about codings other than `chunked`. Those rules are here; and those on which framing
+hangs are here a second time, so that they hold whatever read the head.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
-
 from hostler.errors import ProtocolError
-from hostler.http.message import CHUNKED, UNTIL_CLOSE
+from hostler.http.fields import connection_options
+from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from hostler.http.message import Request, Response
 
-__all__ = [
-    "HOP_BY_HOP",
-    "Limits",
-    "check_response_framing",
-    "connection_options",
-    "frame_request",
-    "frame_response",
-    "has_token",
-]
-
-HOP_BY_HOP: Final = frozenset({
-    b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",
-    b"proxy-authentication-info", b"proxy-authorization", b"proxy-features", b"proxy-instruction",
-    b"security-scheme", b"alpn", b"close", b"http2-settings", b"upgrade-insecure-requests", b"te", b"alt-svc",
-})  # fmt: skip
-"""Headers that are never forwarded, in either direction, in lower case (YARP; RFC 9110 7.6.1)."""
-
+__all__ = ["check_response_framing", "frame_request", "frame_response", "outgoing_framing"]
 
 _NONE: Final[frozenset[bytes]] = frozenset()
 
 
-@frozen
-class Limits:
-    """How large a request's head may be."""
+def outgoing_framing(response: Response, request_method: str, version: int) -> int:
+    """Return how a response's body goes to the client: its length, CHUNKED, UNTIL_CLOSE or BODILESS.
 
-    request_line: int = 8192
-    """Bytes of method, target and version; more is 414."""
-
-    head: int = 32768
-    """Bytes of the whole head; more is 431."""
-
-    headers: int = 100
-    """Header lines; more is 431."""
-
-    trailers: int = 8192
-    """Bytes of a chunked body's trailer section; more ends the exchange."""
-
-
-def has_token(value: bytes, token: bytes) -> bool:
-    """Whether a comma-separated header value contains `token` (given in lower case)."""
-    lowered = value.lower()
-    if lowered == token:
-        return True
-    return token in lowered and any(part.strip() == token for part in lowered.split(b","))
-
-
-@lru_cache(maxsize=256)
-def connection_options(value: bytes) -> frozenset[bytes]:
-    """Return the options in a Connection header, in lower case (RFC 9110 7.6.1)."""
-    return frozenset(option for part in value.lower().split(b",") if (option := part.strip()))
+    `version` is the request's: 10, 11, 20 or 30. Chunks exist in HTTP/1.1 only; in HTTP/2 and 3 it is the stream that
+    a body of unknown length ends with.
+    """
+    if request_method == "HEAD" or response.status in {204, 304}:
+        return BODILESS
+    if response.framing >= 0:
+        return response.framing
+    return CHUNKED if version == 11 else UNTIL_CLOSE
 
 
 def frame_request(request: Request) -> None:

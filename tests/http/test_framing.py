@@ -1,13 +1,13 @@
-"""The rules hostler keeps itself hold for any head, whatever read it."""
+"""The rules of framing hold for any head, whatever read it."""
 
 from __future__ import annotations
 
 import pytest
 
 from hostler.errors import ProtocolError
+from hostler.http.framing import frame_request, frame_response, outgoing_framing
 from hostler.http.headers import Headers
-from hostler.http.message import CHUNKED, UNTIL_CLOSE, Request, Response
-from hostler.http.rules import HOP_BY_HOP, connection_options, frame_request, frame_response, has_token
+from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE, Request, Response
 
 
 def framed(*lines: tuple[bytes, bytes], version: int = 11, host: bool = True) -> Request:
@@ -31,28 +31,6 @@ def refusal(*lines: tuple[bytes, bytes], version: int = 11, host: bool = True) -
 
 LENGTH = (b"Content-Length", b"5")
 CODED = (b"Transfer-Encoding", b"chunked")
-
-
-class TestTokens:
-    @pytest.mark.parametrize(
-        "value",
-        [b"chunked", b"CHUNKED", b"gzip, chunked", b"gzip,chunked,x", b" chunked ", b"a,\tChunked"],
-    )
-    def test_a_token_is_found_without_case_between_commas(self, value):
-        assert has_token(value, b"chunked")
-
-    @pytest.mark.parametrize("value", [b"", b"chunkedx", b"x-chunked", b"chunked x", b"chun, ked"])
-    def test_part_of_a_word_is_not_the_token(self, value):
-        assert not has_token(value, b"chunked")
-
-    def test_options_are_lower_case_and_without_blanks_or_empty_ones(self):
-        assert connection_options(b"Close , X-One,, upgrade") == {b"close", b"x-one", b"upgrade"}
-
-    def test_an_empty_connection_header_has_no_options(self):
-        assert connection_options(b"") == frozenset()
-
-    def test_hop_by_hop_names_are_lower_case(self):
-        assert {name.lower() for name in HOP_BY_HOP} == HOP_BY_HOP
 
 
 class TestHost:
@@ -242,3 +220,21 @@ class TestResponseFraming:
         )
         assert response.framing == 5
         assert response.keep_alive
+
+
+class TestOutgoingFraming:
+    @pytest.mark.parametrize("version", [10, 11, 20, 30])
+    def test_a_length_that_is_known_is_kept(self, version):
+        assert outgoing_framing(Response(200, framing=5), "GET", version) == 5
+
+    @pytest.mark.parametrize(
+        ("version", "framing"), [(10, UNTIL_CLOSE), (11, CHUNKED), (20, UNTIL_CLOSE), (30, UNTIL_CLOSE)]
+    )
+    @pytest.mark.parametrize("unknown", [CHUNKED, UNTIL_CLOSE])
+    def test_only_http_1_1_has_chunks(self, unknown, version, framing):
+        assert outgoing_framing(Response(200, framing=unknown), "GET", version) == framing
+
+    @pytest.mark.parametrize(("status", "method"), [(200, "HEAD"), (204, "GET"), (304, "GET")])
+    @pytest.mark.parametrize("framing", [5, CHUNKED])
+    def test_some_answers_have_no_body(self, status, method, framing):
+        assert outgoing_framing(Response(status, framing=framing), method, 11) == BODILESS

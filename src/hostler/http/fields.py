@@ -1,0 +1,29 @@
+"""Header fields that concern one connection only, and lists in header values (RFC 9110 5.6.1, 7.6.1)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["HOP_BY_HOP", "connection_options", "has_token"]
+
+HOP_BY_HOP: Final = frozenset({
+    b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",
+    b"proxy-authentication-info", b"proxy-authorization", b"proxy-features", b"proxy-instruction",
+    b"security-scheme", b"alpn", b"close", b"http2-settings", b"upgrade-insecure-requests", b"te", b"alt-svc",
+})  # fmt: skip
+"""Headers that are never forwarded, in either direction, in lower case (YARP; RFC 9110 7.6.1)."""
+
+
+def has_token(value: bytes, token: bytes) -> bool:
+    """Whether a comma-separated header value contains `token` (given in lower case)."""
+    lowered = value.lower()
+    if lowered == token:
+        return True
+    return token in lowered and any(part.strip() == token for part in lowered.split(b","))
+
+
+@lru_cache(maxsize=256)
+def connection_options(value: bytes) -> frozenset[bytes]:
+    """Return the options in a Connection header, in lower case (RFC 9110 7.6.1)."""
+    return frozenset(option for part in value.lower().split(b",") if (option := part.strip()))
