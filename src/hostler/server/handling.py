@@ -13,6 +13,7 @@ from attrs import define, field
 from hostler.answering import answer_failure
 from hostler.contract import Stream
 from hostler.errors import Failure, Reason
+from hostler.server.pending import Pending
 
 if TYPE_CHECKING:
     from hostler.exchange import Exchange
@@ -22,8 +23,8 @@ __all__ = ["Handling", "Served"]
 
 _log: Final = logging.getLogger("hostler.server")
 _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-_LAST_WORDS: Final = 5.0
-"""Seconds that a cancelled handler has to end in."""
+CANCEL_TIMEOUT: Final = 5.0
+"""Seconds that a cancelled handler has to end."""
 
 
 class Served(Stream, Protocol):
@@ -52,7 +53,7 @@ class Handling:
 
     handler: Handler
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
-    tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
+    tasks: Pending[asyncio.Task[None]] = field(factory=Pending, init=False)
     _context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
     """What every handler starts from; not what another handler left."""
 
@@ -92,7 +93,7 @@ class Handling:
 
     def cancel(self) -> None:
         """Cancel what is under way."""
-        for task in list(self.tasks):
+        for task in self.tasks.snapshot():
             task.cancel()
 
     async def abort(self, grace: float) -> None:
@@ -101,7 +102,7 @@ class Handling:
             return
         _log.warning("%d exchanges were not over after %g s and are aborted", len(self.tasks), grace)
         self.cancel()
-        await asyncio.wait(self.tasks, timeout=_LAST_WORDS)
+        await asyncio.wait(self.tasks.snapshot(), timeout=CANCEL_TIMEOUT)
 
 
 def _give_up(exchange: Exchange, failure: Failure) -> None:

@@ -36,7 +36,7 @@ class Commands:
         return {
             **getattr(self._handler, "counts", {}),
             "pending": len(port.operations),
-            "streams": len(self._server._host.streams),
+            "streams": len(self._server._context.streams),
         }
 
     async def go(self):
@@ -55,7 +55,7 @@ class Commands:
 
     async def close_queue(self):
         """Close the queue under the server, as nobody should."""
-        self._server._host.io.close()
+        self._server._context.io.close()
         await self._server._port.drained()
 
     async def stop(self, grace):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import ErrorCode
+from hostler.server.httpsys.context import cancel_request
 from hostler.server.httpsys.errors import Win32Error
-from hostler.server.httpsys.host import cancel_request
 from hostler.server.httpsys.marshal.memory import uninitialised
 from hostler.server.httpsys.marshal.request import request_id
 from hostler.server.httpsys.port import PENDING

@@ -19,9 +19,9 @@ from hostler.errors import PrefixError, ProtocolError, QueueError, UnsupportedEr
 from hostler.server.base import QueueMode
 from hostler.server.handling import Handling
 from hostler.server.httpsys.api import load
+from hostler.server.httpsys.context import ServerContext
 from hostler.server.httpsys.errors import unsupported_delegation
 from hostler.server.httpsys.features import Features
-from hostler.server.httpsys.host import Host
 from hostler.server.httpsys.marshal.properties import request_queue_properties
 from hostler.server.httpsys.marshal.request import read_request
 from hostler.server.httpsys.placing import Prefixes
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["HttpSysServer"]
 
 _log: Final = logging.getLogger("hostler.server")
-_LOOK_AGAIN: Final = 0.02
 _PER_PROCESSOR: Final = 5
 
 
@@ -75,7 +74,7 @@ class HttpSysServer:
         self._group: UrlGroup | None = None
         self._queue: QueueHandle | None = None
         self._port: CompletionPort | None = None
-        self._host: Host | None = None
+        self._context: ServerContext | None = None
         self._receiver: Receiver | None = None
         self._attached = False
         self._stopped: asyncio.Event | None = None
@@ -169,19 +168,19 @@ class HttpSysServer:
             queue.close()
             raise
         self._queue, self._port = queue, io.port
-        self._host = Host(io, self._features, self._own)
+        self._context = ServerContext(io, self._features, self._own)
         count = self._own.receives or _PER_PROCESSOR * (os.cpu_count() or 1)
         self._receiver = Receiver(io, self._received, count, self._own.receive_buffer)
         self._receiver.begin()
 
     def _received(self, native: CData) -> None:
         """Take a request, while its buffer is there."""
-        host = self._host
-        assert host is not None
+        context = self._context
+        assert context is not None
         arrival = read_request(native)
         scheme = "https" if arrival.secure else "http"
         placing = self._prefixes.placing(arrival.context)
-        stream = HttpSysStream(host, arrival)
+        stream = HttpSysStream(context, arrival)
         try:
             if arrival.refusal is not None:
                 raise arrival.refusal
@@ -231,8 +230,8 @@ class HttpSysServer:
 
     async def _finish(self) -> None:
         """Wait until closing what is left loses no request and no part of an answer."""
-        host, receiver = self._host, self._receiver
-        if host is None or receiver is None or self._queue is None:
+        context, receiver = self._context, self._receiver
+        if context is None or receiver is None or self._queue is None:
             return
         if self._group is not None:
             self._group.remove_all()
@@ -241,19 +240,16 @@ class HttpSysServer:
         await receiver.stop()
         if self._queue.created and self._queue.name:
             self._queue.shut_down()  # who delegates to it learns that nobody is here
-        for stream in list(host.streams):
+        for stream in context.streams.snapshot():
             stream.going_away()
-        while host.streams or self._handling.tasks:
-            running = [task for task in self._handling.tasks if not task.done()]
-            if running:
-                await asyncio.wait(running, timeout=_LOOK_AGAIN)
-            else:
-                await asyncio.sleep(_LOOK_AGAIN)
+        while context.streams or self._handling.tasks:
+            await self._handling.tasks.emptied()
+            await context.streams.emptied()
 
     def _abort(self) -> None:
         """Reset the clients of what is left."""
-        if self._host is not None:
-            for stream in list(self._host.streams):
+        if self._context is not None:
+            for stream in self._context.streams.snapshot():
                 stream.abort()
 
     async def _drop(self) -> None:
@@ -263,8 +259,8 @@ class HttpSysServer:
         self._rules.close_all()
         if self._session is not None:
             self._session.close()
-        if self._host is not None:
-            self._host.io.close()
+        if self._context is not None:
+            self._context.io.close()
         port = self._port
         if port is not None:
             await port.drained()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hostler.contract import Pump
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
-    from hostler.server.httpsys.host import Host
+    from hostler.server.httpsys.context import ServerContext
     from hostler.server.httpsys.marshal.request import Arrival
 
 __all__ = ["HttpSysStream"]
@@ -49,13 +49,31 @@ class HttpSysStream:
     """A request's body on its way in, its response on its way out."""
 
     __slots__ = (
-        "_arrival", "_forgotten", "_framing", "_handled", "_held", "_host", "_incoming", "_patience", "_paused", "_pump", "_read", "_sending", "_slow",
-        "_tunnel", "bytes_received", "bytes_sent", "closed", "failure", "started",
-        "status", "task",
+        "_arrival",
+        "_context",
+        "_forgotten",
+        "_framing",
+        "_handled",
+        "_held",
+        "_incoming",
+        "_patience",
+        "_paused",
+        "_pump",
+        "_read",
+        "_sending",
+        "_slow",
+        "_tunnel",
+        "bytes_received",
+        "bytes_sent",
+        "closed",
+        "failure",
+        "started",
+        "status",
+        "task",
     )  # fmt: skip
 
-    def __init__(self, host: Host, arrival: Arrival) -> None:
-        self._host = host
+    def __init__(self, context: ServerContext, arrival: Arrival) -> None:
+        self._context = context
         self._arrival = arrival
         self._pump: Pump | None = None
         self._incoming: Incoming | None = None
@@ -78,7 +96,7 @@ class HttpSysStream:
         self.status = 0
         self.bytes_received = 0
         self.bytes_sent = 0
-        host.streams.add(self)
+        context.streams.add(self)
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
@@ -90,7 +108,7 @@ class HttpSysStream:
             pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
             return
         self._pump = pump
-        self._host.connections.watch(self._arrival.connection, self)
+        self._context.connections.watch(self._arrival.connection, self)
         if self._slow:
             pump.pause()
         self._paused = False
@@ -98,9 +116,9 @@ class HttpSysStream:
             pump.feed_end([])
             return
         if self._incoming is None and not self._tunnel:
-            self._incoming = Incoming(self._host.io, self._arrival.id, self._took, self._body_over)
+            self._incoming = Incoming(self._context.io, self._arrival.id, self._took, self._body_over)
         if self._held:
-            self._patience = self._host.io.port.loop.call_later(_PATIENCE, self.proceed)
+            self._patience = self._context.io.port.loop.call_later(_PATIENCE, self.proceed)
         self._flow()
 
     def detach(self) -> None:
@@ -121,7 +139,7 @@ class HttpSysStream:
 
     def _break_off(self, detail: str) -> None:
         """Give up on a body that is not as long as it says: HTTP/2 and 3 can have one, and nobody may pass it on."""
-        self._host.cancel_request(self._arrival.id)
+        self._context.cancel_request(self._arrival.id)
         self._lose(Failure(Reason.REQUEST_BODY_CLIENT, detail))
 
     def _body_over(self, code: int) -> None:
@@ -187,8 +205,8 @@ class HttpSysStream:
         if self.closed:
             return
         self.started, self.status, self._framing = True, status, framing
-        buffering = SendFlag.BUFFER_DATA if self._host.options.kernel_buffering else 0
-        self._sending = Sending(self._host.io, self._arrival.id, buffering, self._moved, self._sent)
+        buffering = SendFlag.BUFFER_DATA if self._context.options.kernel_buffering else 0
+        self._sending = Sending(self._context.io, self._arrival.id, buffering, self._moved, self._sent)
         self._sending.begin(head, flags)
         if status == 101:
             self._begin_tunnel()
@@ -256,7 +274,7 @@ class HttpSysStream:
     def _moved(self, waiting: int) -> None:
         """Learn that a send is over."""
         if self._tunnel and self._incoming is None and not self.closed:
-            self._incoming = Incoming(self._host.io, self._arrival.id, self._took, self._body_over)
+            self._incoming = Incoming(self._context.io, self._arrival.id, self._took, self._body_over)
             self._flow()
         if self._slow and waiting <= _HIGH_WATER // 2:
             self._slow = False
@@ -289,10 +307,10 @@ class HttpSysStream:
             flags = SendFlag.DISCONNECT
         elif framing.chunked:
             sending.write(encode_last_chunk(trailers or []))
-        elif trailers and self._arrival.http2 and not framing.silent and self._host.features.trailers:
+        elif trailers and self._arrival.http2 and not framing.silent and self._context.features.trailers:
             Chunks().trailers(trailers)  # raises for what cannot be sent, while there is time to abort
             native = trailers
-        log = self._host.log_fields(self._arrival, self.status)
+        log = self._context.log_fields(self._arrival, self.status)
         self._close()
         sending.end(flags, native, log)
 
@@ -304,7 +322,7 @@ class HttpSysStream:
         self.start(Response(status, Headers(head), len(body)), body)
         self._close()
         assert self._sending is not None
-        self._sending.end(SendFlag.DISCONNECT, log=self._host.log_fields(self._arrival, status))
+        self._sending.end(SendFlag.DISCONNECT, log=self._context.log_fields(self._arrival, status))
 
     def abort(self) -> None:
         """Tear the response down so that the client cannot take it for complete."""
@@ -313,7 +331,7 @@ class HttpSysStream:
             self._forget()
             if self._sending is not None:
                 self._sending.stop()
-            self._host.cancel_request(self._arrival.id)
+            self._context.cancel_request(self._arrival.id)
 
     def _close(self) -> None:
         self.closed = True
@@ -324,8 +342,8 @@ class HttpSysStream:
             self._incoming = None
 
     def _forget(self) -> None:
-        self._host.streams.discard(self)
-        self._host.connections.unwatch(self._arrival.connection, self)
+        self._context.streams.discard(self)
+        self._context.connections.unwatch(self._arrival.connection, self)
         self._forgotten = True
         self._close_token()
 
@@ -339,7 +357,7 @@ class HttpSysStream:
         login = self._arrival.authenticated
         if self._handled and self._forgotten and login is not None and login.token:
             self._arrival.authenticated = None
-            self._host.close_token(login.token)
+            self._context.close_token(login.token)
 
     def _sent(self, code: int) -> None:
         """Learn that the response is out, or cannot be sent."""
@@ -357,10 +375,10 @@ class HttpSysStream:
 
     def _give_up(self, code: int) -> None:
         """Have HTTP.sys forget a request whose call failed, unless it has: the client must not wait for ever."""
-        if code != ErrorCode.ERROR_CONNECTION_INVALID and not self._host.io.closed:
+        if code != ErrorCode.ERROR_CONNECTION_INVALID and not self._context.io.closed:
             request = self._arrival.request
             _log.warning("%s %r is given up: %s", request.method, request.target, Win32Error.text(code))
-            self._host.cancel_request(self._arrival.id)
+            self._context.cancel_request(self._arrival.id)
 
     def client_gone(self, code: int) -> None:
         """Learn that the client is gone; `code` is how a call said so."""
@@ -397,7 +415,7 @@ class HttpSysStream:
             and not (self._incoming is not None and self._incoming.begun)
             and not self.started
             and not self.closed
-            and self._host.features.delegation
+            and self._context.features.delegation
         )
 
     async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:

@@ -11,6 +11,7 @@ from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.api import exports
 from hostler.server.httpsys.constants import ErrorCode
 from hostler.server.httpsys.marshal.log import log_fields
+from hostler.server.pending import Pending
 
 if TYPE_CHECKING:
     from hostler.server.httpsys.api import CData
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.stream import HttpSysStream
     from hostler.server.options import HttpSysOptions
 
-__all__ = ["Connections", "Host", "cancel_request"]
+__all__ = ["Connections", "ServerContext", "cancel_request"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
 _CANCELLED: Final = frozenset({
@@ -99,14 +100,14 @@ class Connections:
 
 
 @define(eq=False)
-class Host:
+class ServerContext:
     """What the streams of one server work with."""
 
     io: IoHandle
     features: Features
     options: HttpSysOptions
     connections: Connections = field(init=False)
-    streams: set[HttpSysStream] = field(factory=set, init=False)
+    streams: Pending[HttpSysStream] = field(factory=Pending, init=False)
     """The requests that are not over, the sending of the answer included."""
 
     @connections.default
