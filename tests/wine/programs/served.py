@@ -13,8 +13,7 @@ import socket
 import hostler.server.httpsys.server as server_module
 from hostler import serving
 from hostler.server.options import HttpSysOptions, ServerOptions
-from tests.wine.programs import handlers as served_handlers
-from tests.wine.programs import wine_api
+from tests.wine.programs import served_handlers, wine_api
 from tests.wine.programs.channel import Channel
 
 RECEIVES = 32
