@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import hostler
 from benchmarks.cases import LARGE_SIZE, SMALL_BODY
 from hostler.asgi import Application
-from hostler.serving import run_loop, serving
+from hostler.processes.loop import run_loop
+from hostler.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

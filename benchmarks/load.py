@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from benchmarks import processes
 from benchmarks.cases import HEADERS
-from hostler.serving import run_loop
+from hostler.processes.loop import run_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

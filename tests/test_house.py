@@ -9,6 +9,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "hostler"
 
 ALLOWED = {
     "errors": set(),
+    "importing": {"errors"},
+    "output": set(),
+    "explaining": {"errors", "asgi"},
+    "console": {"server.httpsys"},
     "deadline": set(),
     "http": {"errors"},
     "config": {"errors", "routing"},
@@ -33,8 +37,13 @@ ALLOWED = {
     "client": {"answering", "errors", "http", "config", "deadline", "exchange"},
     "stages": {"errors", "http", "config", "exchange", "fleet", "pipeline"},
     "policies": {"errors", "config", "fleet", "client", "stages"},
+    "service": {"server.base", "server.choose", "server.options", "server.prefix"},
+    "loaders": {"errors", "importing", "asgi", "proxy"},
+    "serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
+    "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "serving", "console", "server.httpsys"},
+    "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
     "proxy": {"errors", "config", "routing", "fleet", "exchange", "pipeline", "stages", "policies", "client", "server.check"},
-    "asgi": {"answering", "errors", "http", "exchange", "channel"},
+    "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""
 

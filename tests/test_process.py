@@ -12,11 +12,12 @@ from contextlib import ExitStack
 import pytest
 
 from hostler.errors import WorkerError
-from hostler.processes.worker import Work
+from hostler.loaders import ApplicationLoader
 from hostler.processes.worker_process import WorkerProcess, ending
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import controlling
 from hostler.server.prefix import UrlPrefix
+from hostler.service import Service
 
 
 class WithoutReaders(asyncio.SelectorEventLoop):
@@ -44,8 +45,8 @@ def run(request):
     return run
 
 
-def idle(**more):
-    return Work(app="hostler.demo.apps:worker", quiet=True, **more)
+def start(app="hostler.demo.apps:worker", sockets=(), **more):
+    return WorkerProcess(Service(loader=ApplicationLoader(app), **more), list(sockets), 1)
 
 
 async def busy(stack):
@@ -55,7 +56,7 @@ async def busy(stack):
             None, QueueMode.CREATE, [UrlPrefix.parse("http://127.0.0.1:0/")], kind=ServerKind.USERMODE
         )
     )
-    worker = WorkerProcess(idle(prefixes=controlled.prefixes, sockets=controlled.sockets, grace=20), 1)
+    worker = start(prefixes=controlled.prefixes, sockets=controlled.sockets, grace=20)
     await worker.ready()
     reader, writer = await asyncio.open_connection("127.0.0.1", controlled.prefixes[0].port)
     stack.callback(writer.close)
@@ -83,7 +84,7 @@ def test_ending(status, words):
 
 def test_a_worker_is_ready_stops_and_is_gone(run):
     async def main():
-        worker = WorkerProcess(idle(), 1)
+        worker = start()
         assert worker.pid not in {0, os.getpid()}
         await worker.ready()
         worker.terminate()
@@ -97,7 +98,7 @@ def test_a_worker_is_ready_stops_and_is_gone(run):
 
 def test_a_worker_that_is_killed_before_it_is_ready(run):
     async def main():
-        worker = WorkerProcess(idle(), 1)
+        worker = start()
         worker.kill()
         with pytest.raises(
             WorkerError, match=rf"process {worker.pid} was ended by SIGKILL before it was ready"
@@ -109,7 +110,7 @@ def test_a_worker_that_is_killed_before_it_is_ready(run):
 
 def test_a_worker_that_is_not_ready_is_ended_by_the_system(run):
     async def main():
-        worker = WorkerProcess(idle(), 1)
+        worker = start()
         worker.terminate()
         assert await worker.ended() in {-signal.SIGTERM, 0}  # in time, it ends itself
 
@@ -118,7 +119,7 @@ def test_a_worker_that_is_not_ready_is_ended_by_the_system(run):
 
 def test_a_worker_that_cannot_start_says_why_and_ends(run):
     async def main():
-        worker = WorkerProcess(Work(app="no_such_module:app"), 1)
+        worker = start("no_such_module:app")
         with pytest.raises(WorkerError, match="there is no module 'no_such_module'"):
             await worker.ready()
         assert await worker.ended() == 1
@@ -170,7 +171,7 @@ def test_nobody_minds_that_a_worker_ends_after_the_event_loop(run):
     pids = []
 
     async def main():
-        worker = WorkerProcess(idle(), 1)
+        worker = start()
         pids.append(worker.pid)
         await worker.ready()
 

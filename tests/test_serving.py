@@ -14,7 +14,8 @@ import pytest
 
 from hostler import ListenError, PrefixError, Proxy, serving
 from hostler.server.prefix import UrlPrefix
-from hostler.serving import GRACE, Serving
+from hostler.service import GRACE
+from hostler.serving import Serving
 
 
 async def ok(exchange):

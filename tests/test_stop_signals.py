@@ -9,9 +9,12 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from hostler.loaders import HandlerLoader
+from hostler.processes.foreground import run_until_stopped
+from hostler.processes.loop import run_loop
 from hostler.processes.signals import stop_signals
 from hostler.server.prefix import UrlPrefix
-from hostler.serving import run_loop, run_until_stopped
+from hostler.service import Service, parse_prefixes
 
 
 def kill(number):
@@ -77,6 +80,8 @@ def test_a_handler_runs_until_it_is_stopped(capsys):
                 kill(signal.SIGTERM)
 
             group.start_soon(stop_when_it_listens)
-            return await run_until_stopped(Signalled(), ["http://127.0.0.1:0/"])
+            return await run_until_stopped(
+                Service(loader=HandlerLoader(Signalled()), prefixes=parse_prefixes(["http://127.0.0.1:0/"]))
+            )
 
     assert run_loop(main) == 0

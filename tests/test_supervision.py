@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 
 import anyio
+import httpx
 import pytest
 
 from hostler.errors import UnsupportedError, WorkerError
+from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
 from hostler.processes.supervisor import Backoff, Supervisor, supervising
-from hostler.processes.worker import Work
 from hostler.server.base import ServerKind
+from hostler.service import Service, parse_prefixes, prefixes_for
+from hostler.serving import serving
 from hostler.testing import FakeClock
 
 
@@ -267,12 +271,69 @@ async def test_stop_kills_what_does_not_stop(caplog, monkeypatch):
     assert "worker 1 (process 100) did not stop in 0.01 s, and is killed" in caplog.text
 
 
-def test_workers_are_one_or_more():
-    with pytest.raises(ValueError, match="0 is not a number of workers"):
-        Supervisor(lambda number: None, 0)
-
-
 async def test_a_server_that_cannot_be_had_here_is_said_before_any_worker_starts():
     with pytest.raises(UnsupportedError, match=r"HTTP\.sys is part of Windows"):
-        async with supervising(Work(app="a:b", server=ServerKind.HTTPSYS), 1, urls=["http://localhost:0/"]):
+        service = Service(
+            loader=ApplicationLoader("a:b"),
+            prefixes=parse_prefixes(["http://localhost:0/"]),
+            server=ServerKind.HTTPSYS,
+        )
+        async with supervising(service, 1):
             pass
+
+
+# -- what workers load ------------------------------------------------------------------------------------------------
+
+GATEWAY = """
+import hostler, os
+
+async def handler(exchange):
+    return await exchange.respond(200, str(os.getpid()))
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"""
+
+
+async def answer(exchange):
+    """Answer as a destination."""
+    return await exchange.respond(200, "from the destination")
+
+
+@pytest.fixture
+def gateway(tmp_path, monkeypatch):
+    """A module that workers can import."""
+    (tmp_path / "gateway.py").write_text(GATEWAY)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+async def ask(supervisor):
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"http://127.0.0.1:{supervisor.prefixes[0].port}/")).text
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize("loader", [HandlerLoader("gateway:handler"), ApplicationLoader("gateway:app")])
+async def test_workers_serve_handlers_and_applications(loader):
+    service = Service(loader=loader, prefixes=prefixes_for(loader, ["http://127.0.0.1:0/"]))
+    async with supervising(service, 1) as supervisor:
+        assert await ask(supervisor) == str(supervisor.pids[0])
+
+
+async def test_workers_serve_a_proxy_on_the_urls_of_its_document(tmp_path):
+    async with serving(answer) as destination:
+        document = {
+            "Urls": "http://127.0.0.1:0/",
+            "ReverseProxy": {
+                "Routes": {"all": {"ClusterId": "one", "Match": {"Path": "/{**rest}"}}},
+                "Clusters": {"one": {"Destinations": {"here": {"Address": destination.url}}}},
+            },
+        }
+        path = tmp_path / "proxy.json"
+        path.write_text(json.dumps(document))
+        loader = DocumentLoader(str(path))
+        service = Service(loader=loader, prefixes=prefixes_for(loader))
+        async with supervising(service, 2) as supervisor:
+            assert [await ask(supervisor) for _ in range(4)] == ["from the destination"] * 4

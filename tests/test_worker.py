@@ -7,8 +7,10 @@ import signal
 
 import pytest
 
-from hostler.processes.worker import Work, main
+from hostler.loaders import ApplicationLoader
+from hostler.processes.worker import main
 from hostler.server.base import ServerKind
+from hostler.service import Service
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def test_a_worker_reports_why_it_cannot_start(app, why):
     supervisors, workers = multiprocessing.Pipe()
     with supervisors, workers:
         with pytest.raises(SystemExit) as caught:
-            main(Work(app=app), workers)
+            main(Service(loader=ApplicationLoader(app)), [], workers)
         assert caught.value.code == 1
         assert why in supervisors.recv()
 
@@ -42,5 +44,6 @@ def test_a_worker_that_cannot_have_its_server_reports_that():
     supervisors, workers = multiprocessing.Pipe()
     with supervisors, workers:
         with pytest.raises(SystemExit):
-            main(Work(app="hostler.demo.apps:worker", server=ServerKind.HTTPSYS), workers)
+            service = Service(loader=ApplicationLoader("hostler.demo.apps:worker"), server=ServerKind.HTTPSYS)
+            main(service, [], workers)
         assert supervisors.recv().startswith("HTTP.sys is part of Windows")

@@ -5,7 +5,6 @@ Everything that a program needs is here; `hostler.stages` has the stages, `hostl
 
 from __future__ import annotations
 
-from hostler.applications import serve
 from hostler.client.forwarder import Forwarder
 from hostler.config.model import (
     ActiveHealthCheck,
@@ -45,9 +44,10 @@ from hostler.exchange import Exchange, Kind, Outcome
 from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
 from hostler.policies import Policies
 from hostler.proxy import DEFAULT_PIPELINE, Proxy
+from hostler.running import run, serve
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts
-from hostler.serving import run, serving
+from hostler.serving import serving
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",

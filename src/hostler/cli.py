@@ -16,23 +16,23 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from hostler import demo
-from hostler.applications import supervise
-from hostler.asgi import Application, load
 from hostler.config.source import FileSource
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.explaining import explain
-from hostler.output import log_to_stderr
-from hostler.processes.worker import Work
-from hostler.proxy import Proxy, load_config
+from hostler.loaders import ApplicationLoader, DocumentLoader
+from hostler.output import log_to_stderr, write_out
+from hostler.processes.foreground import run_service
+from hostler.proxy import load_config
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix
-from hostler.serving import DEFAULT_URL, GRACE, run_loop, run_until_stopped
+from hostler.service import GRACE, Service, prefixes_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hostler.config.model import Config
+    from hostler.service import Loader
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
-    with _logging(logging.INFO if getattr(args, "verbose", False) else logging.WARNING):
+    with _logging(_log_level(args)):
         try:
             return command(args)
         except HostlerError as error:
@@ -78,15 +78,32 @@ def _logging(level: int) -> Iterator[None]:
 
 
 def _run(args: argparse.Namespace) -> int:
+    loader = DocumentLoader(args.config)
     try:
-        proxy = Proxy.from_file(args.config)
+        loader.load()
     except OSError as error:
         return _unreadable(args.config, error)
     except ConfigError as error:
         return _wrong(args.config, error.problems)
-    return run_loop(
-        lambda: run_until_stopped(proxy, args.url, grace=args.grace, quiet=args.quiet, server=args.server)
+    return run_service(_service(args, loader))
+
+
+def _service(args: argparse.Namespace, loader: Loader) -> Service:
+    """Make the service that the options of `run` and `serve` describe."""
+    return Service(
+        loader=loader,
+        prefixes=prefixes_for(loader, args.url, args.queue),
+        queue=args.queue,
+        mode=args.mode,
+        server=args.server,
+        grace=args.grace,
+        write_line=None if args.quiet else write_out,
+        log_level=_log_level(args),
     )
+
+
+def _log_level(args: argparse.Namespace) -> int:
+    return logging.INFO if getattr(args, "verbose", False) else logging.WARNING
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -136,26 +153,17 @@ def _wrong(path: str, problems: Sequence[Problem]) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     sys.path.insert(0, os.path.abspath(args.app_dir))  # noqa: PTH100 - sys.path has strings
-    urls = args.url or (() if args.queue is not None else (DEFAULT_URL,))
-    mode = QueueMode(args.mode)
+    loader = ApplicationLoader(args.app)
     if args.workers:
-        level = logging.INFO if args.verbose else logging.WARNING
-        kind = choose(args.server)
-        work = Work(
-            app=args.app, queue=args.queue, grace=args.grace, quiet=args.quiet, server=kind, log_level=level
-        )
-        return run_loop(lambda: supervise(work, args.workers, urls=urls, mode=mode))
-    app = _application(args.app)
-    return run_loop(
-        lambda: run_until_stopped(
-            app, urls, queue=args.queue, mode=mode, grace=args.grace, quiet=args.quiet, server=args.server
-        )
-    )
+        return run_service(_service(args, loader), args.workers)
+    _load(loader)
+    return run_service(_service(args, loader))
 
 
-def _application(name: str) -> Application:
+def _load(loader: ApplicationLoader) -> None:
+    """Import the application here; whatever its module raises is an error with its place, as it is from a worker."""
     try:
-        return Application(load(name))
+        loader.load()
     except HostlerError:
         raise
     except (Exception, SystemExit) as error:
@@ -205,6 +213,7 @@ def _add_run(commands: Commands) -> None:
         commands, "run", _run, "run a proxy from a YARP document, and follow the file when it changes"
     )
     parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    parser.set_defaults(queue=None, mode=QueueMode.CREATE_OR_ATTACH)
     _add_urls(parser, "listen here instead of where the document's Urls say")
     _add_running(parser)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +13,7 @@ from hostler.asgi.messages import logger
 from hostler.asgi.scope import http_scope, websocket_scope
 from hostler.errors import ConfigError, Problem
 from hostler.http.fields import has_token
+from hostler.importing import import_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,30 +111,14 @@ def _is_websocket(request: Request) -> bool:
     )
 
 
-def load(spec: str) -> ASGIApplication:
-    """Import the application that "module:attribute" names; the attribute may have dots.
+def load(name: str) -> ASGIApplication:
+    """Import the application that "module:attribute" names.
 
-    Raises ConfigError when there is no such module or attribute, or it is no ASGI 3 application. What the module
-    itself raises while it is imported comes through as it is.
+    Raises ConfigError when there is none of that name, or it is no ASGI 3 application. What the module itself raises
+    while it is imported comes through as it is.
     """
-    module_name, _, attribute = spec.partition(":")
-    if not module_name or not attribute:
-        raise _error(spec, "does not name an application, write it as module:attribute")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        remedy = "install it, or put its directory on PYTHONPATH"
-        raise _error(spec, f"there is no module {error.name!r}, {remedy}") from error
-    for name in attribute.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            remedy = f"name one that is assigned in {module_name!r} when it is imported"
-            raise _error(spec, f"there is no attribute {attribute!r} in {module_name!r}, {remedy}") from error
-    _check(found, spec)
-    app: ASGIApplication = found
+    app: ASGIApplication = import_object(name, "an application")
+    _check(app, name)
     return app
 
 

@@ -14,14 +14,17 @@ from hostler.asgi import Application
 from hostler.config.model import Cluster, Config, Route, queue
 from hostler.demo import apps
 from hostler.demo.visits import Expected, visit
+from hostler.loaders import ApplicationLoader
 from hostler.output import write_out
+from hostler.processes.foreground import announce
+from hostler.processes.loop import run_loop
 from hostler.processes.signals import stop_signals
 from hostler.processes.supervisor import supervising
-from hostler.processes.worker import Work
 from hostler.proxy import Proxy
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
-from hostler.serving import announce, run_loop, serving
+from hostler.service import Service, parse_prefixes
+from hostler.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,9 +85,14 @@ async def _main(url: str, kind: ServerKind, *, once: bool) -> int:
             served = await stack.enter_async_context(
                 serving(proxy, [url], grace=_GRACE, write_line=write_out, server=kind)
             )
-            work = Work(app="hostler.demo.apps:worker", queue=name, grace=_GRACE, quiet=True, server=kind)
-            urls = [_FREE] if kind is ServerKind.HTTPSYS else []
-            supervisor = await stack.enter_async_context(supervising(work, _WORKERS, urls=urls))
+            work = Service(
+                loader=ApplicationLoader("hostler.demo.apps:worker"),
+                prefixes=parse_prefixes([_FREE] if kind is ServerKind.HTTPSYS else []),
+                queue=name,
+                grace=_GRACE,
+                server=kind,
+            )
+            supervisor = await stack.enter_async_context(supervising(work, _WORKERS))
             for prefix in supervisor.prefixes:
                 # HTTP.sys delegates under a prefix only that is registered for the queue
                 proxy.update(_config(destinations, queue(name, str(prefix))))

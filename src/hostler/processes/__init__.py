@@ -1,4 +1,6 @@
-"""Processes: an event loop that stops on signals, worker processes, and the supervisor that keeps them alive.
+"""Processes: running a service until it is asked to stop, here or in workers that a supervisor keeps alive.
+
+Each module imports only what stands above it:
 
 - `signals`         how a program is asked to stop, on each platform
 - `loop`            the event loop that a program runs on
@@ -6,7 +8,8 @@
 - `worker`          what runs in a worker process
 - `worker_process`  the same, as its supervisor has it
 - `supervisor`      keeps workers alive, and replaces them
+- `foreground`      runs a service until a signal, with workers or without
 
-What is served arrives as a `hostler.service.Service`; serving it is `hostler.serving`'s. Nothing here knows which server,
-and which kind of handler, it is.
+What is served comes as a `hostler.service.Service`, and `hostler.serving` serves it: nothing here knows which kind of
+handler it is. Above this are only the public functions and the command.
 """

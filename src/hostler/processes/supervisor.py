@@ -19,14 +19,14 @@ from attrs import define, evolve, field
 from hostler.errors import WorkerError
 from hostler.processes.worker_process import WorkerProcess, ending
 from hostler.server.base import QueueMode
-from hostler.server.choose import choose, controlling
-from hostler.server.prefix import UrlPrefix
-from hostler.serving import GRACE
+from hostler.server.choose import controlling
+from hostler.service import GRACE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from hostler.processes.worker import Work
+    from hostler.server.prefix import UrlPrefix
+    from hostler.service import Service
 
 __all__ = ["Backoff", "Supervisor", "Worker", "supervising"]
 
@@ -108,8 +108,6 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
     ) -> None:
-        if workers < 1:
-            raise ValueError(f"{workers} is not a number of workers; use 1 or more")
         self.prefixes = prefixes
         """What the workers listen on."""
         self._start = start
@@ -259,27 +257,27 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def supervising(
-    work: Work, workers: int, *, urls: Iterable[str] = (), mode: QueueMode = QueueMode.CREATE_OR_ATTACH
-) -> AsyncIterator[Supervisor]:
-    """Own the queue of `work` and `urls`, and run workers on them, for as long as the context lasts.
+async def supervising(service: Service, workers: int) -> AsyncIterator[Supervisor]:
+    """Own the queue and the prefixes of a service, and run workers on them, for as long as the context lasts.
 
-    The queue is held as `mode` says; to attach leaves that to whoever created it. All workers are ready on entry.
-    Raises ListenError, PrefixError, QueueError, UnsupportedError, WorkerError.
+    A queue that the service attaches to is left to whoever created it. All workers are ready on entry. The service
+    must be one that can be pickled (`Service.for_workers`). Raises ListenError, PrefixError, QueueError,
+    UnsupportedError, WorkerError.
     """
-    kind = choose(work.server)
     with controlling(
-        work.queue, mode, [UrlPrefix.parse(url) for url in urls], work.options, kind
+        service.queue, service.mode, service.prefixes, service.options, service.server
     ) as controlled:
         work = evolve(
-            work,
+            service,
             queue=controlled.queue,
+            mode=QueueMode.ATTACH,
             prefixes=controlled.prefixes,
-            sockets=controlled.sockets,
-            server=kind,
         )
         supervisor = Supervisor(
-            partial(WorkerProcess, work), workers, grace=work.grace, prefixes=controlled.prefixes
+            partial(WorkerProcess, work, controlled.sockets),
+            workers,
+            grace=service.grace,
+            prefixes=controlled.prefixes,
         )
         try:
             await supervisor.start()

@@ -20,9 +20,10 @@ from hostler.processes.signals import starting_worker
 from hostler.processes.worker import main
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
-    from hostler.processes.worker import Work
+    from hostler.service import Service
 
 __all__ = ["WorkerProcess", "ending"]
 
@@ -35,11 +36,13 @@ _NTSTATUS_ERRORS: Final = 0x80000000
 class WorkerProcess:
     """A worker; belongs to the running event loop."""
 
-    def __init__(self, work: Work, number: int) -> None:
-        """Start the process; raises OSError when the system cannot."""
+    def __init__(self, service: Service, sockets: list[socket.socket], number: int) -> None:
+        """Start the process, with sockets that are bound for the service; raises OSError when the system cannot."""
         self._loop = asyncio.get_running_loop()
         self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=main, args=(work, theirs), name=f"hostler-worker-{number}")
+        self._process = _SPAWN.Process(
+            target=main, args=(service, sockets, theirs), name=f"hostler-worker-{number}"
+        )
         try:
             with starting_worker():
                 self._process.start()

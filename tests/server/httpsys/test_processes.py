@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import pytest
 
 from hostler import NoSuchQueueError, QueueExistsError, QueueMode, ServerOptions, serving
-from hostler.asgi import Application, load
 from hostler.cli import main
 from hostler.demo import program
+from hostler.loaders import HandlerLoader
 from hostler.server.base import ServerKind
 from hostler.server.choose import controlling, make_server
 from hostler.server.prefix import UrlPrefix
+from hostler.service import Service
+from hostler.serving import serving_here
 from tests.server.httpsys.model.machine import Machine
 
 HTTPSYS = ServerKind.HTTPSYS
@@ -50,9 +52,14 @@ async def where(exchange):
 @asynccontextmanager
 async def worker(controlled, handler=where):
     """Serve as `hostler.processes.worker` does."""
-    async with serving(
-        handler, (), queue=controlled.queue, mode=QueueMode.ATTACH, server=HTTPSYS, sockets=(controlled.prefixes, controlled.sockets)
-    ) as served:  # fmt: skip
+    service = Service(
+        loader=HandlerLoader(handler),
+        prefixes=controlled.prefixes,
+        queue=controlled.queue,
+        mode=QueueMode.ATTACH,
+        server=HTTPSYS,
+    )
+    async with serving_here(service, controlled.sockets) as served:
         yield served
 
 
@@ -130,12 +137,11 @@ def demo_workers(machine, be, monkeypatch):
     """Serve the workers' queue from this process."""
 
     @asynccontextmanager
-    async def supervising(work, workers, *, urls):
+    async def supervising(service, workers):
         be("controller")
-        prefixes = [UrlPrefix.parse(url) for url in urls]
-        with controlling(work.queue, QueueMode.CREATE_OR_ATTACH, prefixes, kind=work.server) as controlled:
+        with controlling(service.queue, service.mode, service.prefixes, kind=service.server) as controlled:
             be("worker")
-            async with worker(controlled, Application(load(work.app))):
+            async with worker(controlled, service.loader.load()):
                 yield SimpleNamespace(prefixes=controlled.prefixes, pids=(os.getpid(),))
 
     machine.listen()

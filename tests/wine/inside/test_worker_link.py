@@ -5,29 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from functools import partial
 
 import pytest
 
 from hostler.errors import WorkerError
+from hostler.loaders import ApplicationLoader
 from hostler.processes.supervisor import supervising
-from hostler.processes.worker import Work
 from hostler.processes.worker_process import WorkerProcess
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import controlling
 from hostler.server.prefix import UrlPrefix
+from hostler.service import Service, parse_prefixes
 
 URL = "http://127.0.0.1:0/"
 PATIENCE = 30.0
 
 
-def work(app="hostler.demo.apps:worker", **more):
-    return Work(app=app, quiet=True, server=ServerKind.USERMODE, **more)
+def service(app="hostler.demo.apps:worker", **more):
+    return Service(loader=ApplicationLoader(app), server=ServerKind.USERMODE, grace=PATIENCE, **more)
+
+
+def start(app="hostler.demo.apps:worker"):
+    return WorkerProcess(service(app), [], 1)
 
 
 @contextlib.contextmanager
 def listening():
     with controlling(None, QueueMode.CREATE, [UrlPrefix.parse(URL)], kind=ServerKind.USERMODE) as controlled:
-        yield work(prefixes=controlled.prefixes, sockets=controlled.sockets, grace=PATIENCE)
+        listening = service(prefixes=controlled.prefixes)
+        yield partial(WorkerProcess, listening, controlled.sockets, 1), controlled.prefixes[0].port
 
 
 async def begin(port):
@@ -58,7 +65,7 @@ async def bounded():
 
 
 async def test_a_worker_is_ready_stops_and_is_gone():
-    worker = WorkerProcess(work(), 1)
+    worker = start()
     await worker.ready()
     worker.terminate()
     assert await worker.ended() == 0
@@ -67,34 +74,34 @@ async def test_a_worker_is_ready_stops_and_is_gone():
 
 
 async def test_a_worker_that_is_ended_before_it_is_ready():
-    worker = WorkerProcess(work(), 1)
+    worker = start()
     worker.terminate()
     with pytest.raises(WorkerError, match=r"was ended by SIGTERM before it was ready"):
         await worker.ready()
 
 
 async def test_a_worker_that_cannot_start_says_why():
-    worker = WorkerProcess(work("no_such_module:app"), 1)
+    worker = start("no_such_module:app")
     with pytest.raises(WorkerError, match="there is no module 'no_such_module'"):
         await worker.ready()
     assert await worker.ended() == 1
 
 
 async def test_a_worker_finishes_what_it_has():
-    with listening() as listened:
-        worker = WorkerProcess(listened, 1)
+    with listening() as (start_listening, port):
+        worker = start_listening()
         await worker.ready()
-        request = await begin(listened.prefixes[0].port)
+        request = await begin(port)
         worker.terminate()
         assert await answer(*request) == worker.pid
         assert await worker.ended() == 0
 
 
 async def test_a_worker_that_is_asked_twice_stops_at_once():
-    with listening() as listened:
-        worker = WorkerProcess(listened, 1)
+    with listening() as (start_listening, port):
+        worker = start_listening()
         await worker.ready()
-        _, writer = await begin(listened.prefixes[0].port)
+        _, writer = await begin(port)
         worker.terminate()
         worker.terminate()
         assert await worker.ended() == 128 + signal.SIGTERM
@@ -102,14 +109,14 @@ async def test_a_worker_that_is_asked_twice_stops_at_once():
 
 
 async def test_a_worker_that_is_killed():
-    worker = WorkerProcess(work(), 1)
+    worker = start()
     await worker.ready()
     worker.kill()
     assert await worker.ended() == -signal.SIGTERM  # TerminateProcess, whatever it was called by
 
 
 async def test_a_supervisor_replaces_a_worker_that_died_and_its_socket_is_shared():
-    async with supervising(work(grace=PATIENCE), 1, urls=[URL]) as supervisor:
+    async with supervising(service(prefixes=parse_prefixes([URL])), 1) as supervisor:
         port = supervisor.prefixes[0].port
         first = await answer(*await begin(port))
         assert supervisor.pids == (first,)

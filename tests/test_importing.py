@@ -1,4 +1,4 @@
-"""Finding the name under which another process can import an application."""
+"""Import names: the object of a name, and the name under which another process can import an object."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from hostler.asgi import load
-from hostler.asgi.naming import name_of
 from hostler.demo import apps
 from hostler.errors import ConfigError
+from hostler.importing import name_of
 
 
 async def application(scope, receive, send):
@@ -38,39 +38,39 @@ def main_module(monkeypatch):
 
 
 def test_a_function_and_an_instance():
-    assert name_of(application) == f"{__name__}:application"
-    assert name_of(apps.worker) == "hostler.demo.apps:worker"
-    assert load(name_of(apps.worker)) is apps.worker
+    assert name_of(application, "app") == f"{__name__}:application"
+    assert name_of(apps.worker, "app") == "hostler.demo.apps:worker"
+    assert load(name_of(apps.worker, "app")) is apps.worker
 
 
 def test_an_application_of_the_program_itself(main_module):
     app = made()
     main_module(app, __file__="shop.py")
-    assert name_of(app) == "__mp_main__:app"
+    assert name_of(app, "app") == "__mp_main__:app"
 
 
 def test_an_application_of_a_module_run_with_m(main_module):
     app = made()
     main_module(app, __spec__=SimpleNamespace(name="package.shop"))
-    assert name_of(app) == "__mp_main__:app"
+    assert name_of(app, "app") == "__mp_main__:app"
 
 
 def test_an_application_of_a_package_run_with_m(main_module):
     app = made()
     main_module(app, __spec__=SimpleNamespace(name="package.__main__"))
-    assert name_of(app) == "package.__main__:app"
+    assert name_of(app, "app") == "package.__main__:app"
 
 
 def test_a_program_that_cannot_be_imported_again(main_module):
     app = made()
     main_module(app)
     with pytest.raises(ConfigError):
-        name_of(app)
+        name_of(app, "app")
 
 
 def test_an_application_that_no_module_has():
     with pytest.raises(ConfigError) as caught:
-        name_of(made())
+        name_of(made(), "app")
     assert str(caught.value) == (
         "app: no module has this function under a name, so worker processes cannot import it; assign it at the top "
         'of a module, or pass "module:name" instead of the object'

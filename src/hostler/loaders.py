@@ -1,0 +1,110 @@
+"""The kinds of handlers that can be served, and how each is found in another process.
+
+An ASGI application and a handler are found by their import name, a proxy by the path of its document.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hostler.asgi import Application, load
+from hostler.errors import ConfigError, Problem
+from hostler.importing import import_object, name_of
+from hostler.proxy import Proxy
+
+if TYPE_CHECKING:
+    from hostler.pipeline import Handler
+
+__all__ = ["ApplicationLoader", "DocumentLoader", "HandlerLoader"]
+
+
+class ApplicationLoader:
+    """An ASGI 3 application: the object, or its name, "module:attribute"."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._loaded: Application | None = None
+
+    @property
+    def name(self) -> str:
+        """The application's import name; that of its class when only the object is known."""
+        return _name(self._app)
+
+    def load(self) -> Application:
+        """Import the application; raises ConfigError, and what its module raises."""
+        if self._loaded is None:
+            self._loaded = Application(load(self._app) if isinstance(self._app, str) else self._app)
+        return self._loaded
+
+    def urls(self) -> tuple[str, ...]:
+        """Return nothing: an ASGI application does not say where it listens."""
+        return ()
+
+    def for_workers(self) -> ApplicationLoader:
+        """Return a loader by name; raises ConfigError for an application that has none."""
+        return self if isinstance(self._app, str) else ApplicationLoader(name_of(self._app, "app"))
+
+    def __reduce__(self) -> tuple[type[ApplicationLoader], tuple[Any]]:
+        return ApplicationLoader, (self._app,)
+
+
+class HandlerLoader:
+    """A `Proxy`, or any `async def handler(exchange)`: the object, or its name, "module:attribute"."""
+
+    def __init__(self, handler: Handler | str) -> None:
+        self._handler = handler
+
+    @property
+    def name(self) -> str:
+        """The handler's import name; that of its class when only the object is known."""
+        return _name(self._handler)
+
+    def load(self) -> Handler:
+        """Import the handler; raises ConfigError, and what its module raises."""
+        if not isinstance(self._handler, str):
+            return self._handler
+        found = import_object(self._handler, "a handler")
+        if not callable(found):
+            message = f"a {type(found).__qualname__} cannot be called; expected a Proxy, or an async def handler(exchange)"
+            raise ConfigError([Problem(self._handler, message)])
+        handler: Handler = found
+        return handler
+
+    def urls(self) -> tuple[str, ...]:
+        """Return what a proxy's configuration says."""
+        handler = self.load()
+        return handler.config.urls if isinstance(handler, Proxy) else ()
+
+    def for_workers(self) -> HandlerLoader:
+        """Return a loader by name; raises ConfigError for a handler that has none."""
+        return self if isinstance(self._handler, str) else HandlerLoader(name_of(self._handler, "handler"))
+
+
+class DocumentLoader:
+    """A proxy of a YARP document, which each process reads, and follows when it changes."""
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        """The path of the document."""
+        self._loaded: Proxy | None = None
+
+    def load(self) -> Proxy:
+        """Read the document; raises OSError, and ConfigError with every problem."""
+        if self._loaded is None:
+            self._loaded = Proxy.from_file(self.name)
+        return self._loaded
+
+    def urls(self) -> tuple[str, ...]:
+        """Return what the document's Urls say."""
+        return self.load().config.urls
+
+    def for_workers(self) -> DocumentLoader:
+        """Return this: a path is good in every process."""
+        return self
+
+    def __reduce__(self) -> tuple[type[DocumentLoader], tuple[str]]:
+        return DocumentLoader, (self.name,)
+
+
+def _name(found: Any) -> str:
+    return found if isinstance(found, str) else type(found).__qualname__

@@ -1,0 +1,97 @@
+"""Running a service in the foreground, until a signal: in this process, or in workers under a supervisor."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hostler.output import write_out
+from hostler.processes.loop import run_loop
+from hostler.processes.signals import on_signals, stop_signals
+from hostler.processes.supervisor import supervising
+from hostler.serving import serving_here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hostler.processes.signals import Stop
+    from hostler.processes.supervisor import Supervisor
+    from hostler.server.prefix import UrlPrefix
+    from hostler.service import Service
+
+__all__ = ["announce", "run_service", "run_until_stopped"]
+
+
+def run_service(service: Service, workers: int | None = None) -> int:
+    """Run a service until SIGINT or SIGTERM; returns the exit status.
+
+    `workers` is how many processes serve, kept alive by this one; None means that this process serves. Raises
+    ListenError, PrefixError, QueueError, UnsupportedError, WorkerError; ConfigError for a handler that workers cannot
+    import; and what loading the handler raises, in this process.
+    """
+    if workers is not None:
+        if workers < 1:
+            raise ValueError(f"{workers} is not a number of workers; use 1 or more, or None for this process")
+        portable = service.for_workers()
+        return run_loop(lambda: _supervise(portable, workers))
+    service.loader.load()  # before there is an event loop: modules may run one of their own while they are imported
+    return run_loop(lambda: run_until_stopped(service))
+
+
+async def run_until_stopped(service: Service) -> int:
+    """Serve in this process until SIGINT or SIGTERM; returns the exit status."""
+    with stop_signals() as stop:
+        async with serving_here(service) as served:
+            announce(served.prefixes)
+            if service.queue is not None:
+                write_out(f"serving queue {service.queue} in this process\n")
+            await stop.wait()
+    return stop.status
+
+
+async def _supervise(service: Service, workers: int) -> int:
+    """Run workers until SIGINT or SIGTERM, restart them on SIGHUP; returns the exit status."""
+    with stop_signals() as stop:
+        async with supervising(service, workers) as supervisor:
+            announce(supervisor.prefixes)
+            what = service.loader.name if service.queue is None else f"queue {service.queue}"
+            write_out(f"serving {what} with {workers} worker{'s' * (workers != 1)}\n")
+            with _restart_on_hangup(supervisor, stop):
+                await stop.wait()
+    return stop.status
+
+
+@contextmanager
+def _restart_on_hangup(supervisor: Supervisor, stop: Stop) -> Iterator[None]:
+    """Restart on SIGHUP; stop when it means what it says, that the terminal is gone."""
+    had_terminal = _has_terminal()
+
+    def on_hangup(_: int) -> None:
+        if had_terminal and not _has_terminal():
+            stop.request()
+        else:
+            supervisor.request_restart()
+
+    if sys.platform == "win32":
+        yield
+    else:
+        with on_signals([signal.SIGHUP], on_hangup):
+            yield
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a controlling terminal."""
+    try:
+        Path("/dev/tty").open("rb").close()
+    except OSError:
+        return False
+    return True
+
+
+def announce(prefixes: Iterable[UrlPrefix]) -> None:
+    """Print where a server listens."""
+    for prefix in prefixes:
+        write_out(f"listening on {prefix}\n")

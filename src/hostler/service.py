@@ -1,0 +1,97 @@
+"""What is served, and how: one value, from the edge where a program or the command line makes it to every worker process.
+
+What it serves is a `Loader`, since a handler itself cannot cross to another process; the kinds there are stand in
+`hostler.loaders`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import evolve, field, frozen
+
+from hostler.server.base import QueueMode
+from hostler.server.choose import choose
+from hostler.server.options import ServerOptions
+from hostler.server.prefix import UrlPrefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hostler.pipeline import Handler
+    from hostler.server.base import ServerKind
+
+__all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "parse_prefixes", "prefixes_for"]
+
+DEFAULT_URL: Final = "http://localhost:5000/"
+GRACE: Final = 30.0
+"""Seconds that exchanges in progress have to finish when a server stops."""
+
+
+class Loader(Protocol):
+    """How a process gets the handler that it serves."""
+
+    @property
+    def name(self) -> str:
+        """What is served, for messages."""
+        ...
+
+    def load(self) -> Handler:
+        """Return the handler, the same one each time; raises ConfigError, and what the user's code raises."""
+        ...
+
+    def urls(self) -> tuple[str, ...]:
+        """Return the URL prefixes that the handler is configured with; raises as `load` does."""
+        ...
+
+    def for_workers(self) -> Loader:
+        """Return a loader that can be pickled, and loads the same in a worker process; raises ConfigError."""
+        ...
+
+
+@frozen(kw_only=True, eq=False)
+class Service:
+    """A handler with all that serving it takes."""
+
+    loader: Loader
+
+    prefixes: tuple[UrlPrefix, ...] = ()
+    """What to listen on; port 0 picks a free port."""
+
+    queue: str | None = None
+    """The request queue to serve; None is none."""
+
+    mode: QueueMode = field(default=QueueMode.CREATE_OR_ATTACH, converter=QueueMode)
+    """How the queue is opened."""
+
+    server: ServerKind = field(default=None, converter=choose)
+    """None is the platform's own."""
+
+    options: ServerOptions = field(factory=ServerOptions)
+
+    grace: float = GRACE
+    """Seconds that exchanges in progress have to finish when the server stops."""
+
+    write_line: Callable[[str], object] | None = None
+    """Gets the access lines; None leaves them out. Worker processes import it by its name."""
+
+    log_level: int | None = None
+    """From which level on worker processes log to standard error; None leaves logging to the application."""
+
+    def for_workers(self) -> Service:
+        """Return the same service, in a form that can be pickled; raises ConfigError for a handler without a name."""
+        return evolve(self, loader=self.loader.for_workers())
+
+
+def parse_prefixes(urls: Iterable[str]) -> tuple[UrlPrefix, ...]:
+    """Return the URL prefixes that `urls` are; raises PrefixError."""
+    return tuple(UrlPrefix.parse(url) for url in urls)
+
+
+def prefixes_for(loader: Loader, urls: Iterable[str] = (), queue: str | None = None) -> tuple[UrlPrefix, ...]:
+    """Return what to listen on: `urls`, else what the handler is configured with.
+
+    Without these either, and without a queue, it is `DEFAULT_URL`. Raises PrefixError, and what loading the handler
+    raises.
+    """
+    return parse_prefixes(tuple(urls) or loader.urls() or (() if queue is not None else (DEFAULT_URL,)))

@@ -1,0 +1,119 @@
+"""The kinds of handlers that can be served, and what worker processes get of them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from hostler import ConfigError, Proxy
+from hostler.asgi import Application
+from hostler.demo import apps
+from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
+
+
+async def application(scope, receive, send):
+    """An application at the top of a module."""
+
+
+async def handler(exchange):
+    """A handler at the top of a module."""
+
+
+proxy = Proxy(urls=["http://localhost:8080/"])
+number = 5
+
+
+def crossed(loader):
+    """Return the loader as a worker process gets it."""
+    return pickle.loads(pickle.dumps(loader.for_workers()))
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "proxy.json"
+    path.write_text(json.dumps({"Urls": "http://localhost:8080/;http://localhost:8081/", "ReverseProxy": {}}))
+    return str(path)
+
+
+# -- applications -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("app", [apps.worker, "hostler.demo.apps:worker"])
+def test_an_application_is_loaded_once_in_each_process(app):
+    loader = ApplicationLoader(app)
+    loaded = loader.load()
+    assert isinstance(loaded, Application)
+    assert loaded.app is apps.worker
+    assert loader.load() is loaded
+    there = crossed(loader)
+    assert there.name == "hostler.demo.apps:worker"
+    assert there.load().app is apps.worker
+    assert loader.urls() == ()
+
+
+def test_an_application_that_workers_cannot_import():
+    loader = ApplicationLoader(lambda scope, receive, send: None)
+    assert loader.name == "function"
+    assert loader.load()
+    with pytest.raises(ConfigError, match="app: no module has this function under a name"):
+        loader.for_workers()
+
+
+# -- handlers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("handled", [handler, f"{__name__}:handler"])
+def test_a_handler(handled):
+    loader = HandlerLoader(handled)
+    assert loader.load() is handler
+    assert loader.urls() == ()
+    there = crossed(loader)
+    assert there.name == f"{__name__}:handler"
+    assert there.load() is handler
+
+
+@pytest.mark.parametrize("handled", [proxy, f"{__name__}:proxy"])
+def test_a_proxy_says_where_it_listens(handled):
+    assert HandlerLoader(handled).urls() == ("http://localhost:8080/",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            f"{__name__}:number",
+            f"{__name__}:number: a int cannot be called; expected a Proxy, or an async def",
+        ),
+        (f"{__name__}:nothing", f"{__name__}:nothing: there is no attribute 'nothing' in '{__name__}'"),
+        ("no_such_module:proxy", "no_such_module:proxy: there is no module 'no_such_module'"),
+        ("gateway", "gateway: does not name a handler, write it as module:attribute"),
+    ],
+)
+def test_what_is_no_handler(name, words):
+    with pytest.raises(ConfigError, match=words):
+        HandlerLoader(name).load()
+
+
+def test_a_handler_that_workers_cannot_import():
+    with pytest.raises(ConfigError, match="handler: no module has this Proxy under a name"):
+        HandlerLoader(Proxy()).for_workers()
+
+
+# -- documents --------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_is_read_in_each_process(document):
+    loader = DocumentLoader(document)
+    assert loader.name == document
+    assert loader.urls() == ("http://localhost:8080/", "http://localhost:8081/")
+    assert loader.load() is loader.load()
+    there = crossed(loader)
+    assert there.load() is not loader.load()
+    assert there.load().config == loader.load().config
+
+
+def test_a_document_that_cannot_be_used(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        DocumentLoader(str(tmp_path / "nothing.json")).load()

@@ -1,0 +1,66 @@
+"""What is served, and how, as one value."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from hostler import PrefixError, Proxy, QueueMode, ServerKind, ServerOptions
+from hostler.loaders import ApplicationLoader, HandlerLoader
+from hostler.output import write_out
+from hostler.server.choose import choose
+from hostler.service import DEFAULT_URL, Service, parse_prefixes, prefixes_for
+
+PROXY = HandlerLoader(Proxy(urls=["http://localhost:8080/"]))
+APPLICATION = ApplicationLoader("hostler.demo.apps:worker")
+
+
+@pytest.mark.parametrize(
+    ("loader", "urls", "queue", "expected"),
+    [
+        (PROXY, ["http://a:1/", "http://b:2/"], None, ["http://a:1/", "http://b:2/"]),
+        (PROXY, [], None, ["http://localhost:8080/"]),
+        (PROXY, [], "shop", ["http://localhost:8080/"]),
+        (APPLICATION, [], None, [DEFAULT_URL]),
+        (APPLICATION, [], "shop", []),
+        (APPLICATION, ["http://a:1/"], "shop", ["http://a:1/"]),
+    ],
+)
+def test_where_to_listen(loader, urls, queue, expected):
+    assert prefixes_for(loader, urls, queue) == parse_prefixes(expected)
+
+
+def test_what_is_no_prefix():
+    with pytest.raises(PrefixError):
+        prefixes_for(APPLICATION, ["localhost:80"])
+
+
+def test_what_stands_when_nothing_is_said():
+    service = Service(loader=APPLICATION)
+    assert (service.server, service.mode) == (choose(), QueueMode.CREATE_OR_ATTACH)
+
+
+def test_names_stand_for_the_server_and_the_mode():
+    service = Service(loader=APPLICATION, server="usermode", mode="attach")
+    assert (service.server, service.mode) == (ServerKind.USERMODE, QueueMode.ATTACH)
+    with pytest.raises(ValueError, match="'iis' is not a valid ServerKind"):
+        Service(loader=APPLICATION, server="iis")
+
+
+def test_a_service_crosses_to_a_worker_process():
+    service = Service(
+        loader=APPLICATION,
+        prefixes=parse_prefixes(["http://localhost:8080/shop/"]),
+        queue="shop",
+        mode=QueueMode.ATTACH,
+        options=ServerOptions(backlog=7),
+        grace=3,
+        write_line=write_out,
+        log_level=20,
+    )
+    there = pickle.loads(pickle.dumps(service))
+    assert there.loader.name == service.loader.name
+    assert there.write_line is write_out
+    for name in ("prefixes", "queue", "mode", "server", "options", "grace", "log_level"):
+        assert getattr(there, name) == getattr(service, name)
