@@ -46,18 +46,18 @@ class Channel:
         self._wake()
 
     def feed_end(self, trailers: RawHeaders) -> None:
-        """Learn that the request's body is complete."""
+        """Called when the request's body is complete."""
         self.ended, self.trailers = True, trailers
         self._wake()
 
     def lost(self, failure: Failure) -> None:
-        """Learn that the client is gone."""
+        """Called when the client disconnected."""
         self.failure = failure
         self._wake()
         self.resume()
 
     def over(self) -> None:
-        """Learn that the response is complete or aborted: nobody waits for the client any more."""
+        """Called when the response is complete or aborted: nobody waits for the client any more."""
         self._wake()
         self.resume()
 

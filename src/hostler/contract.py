@@ -28,22 +28,22 @@ class Pump(Protocol):
     """Whoever takes a request's body and produces its response."""
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the request's body (or, after 101, of the upgraded connection)."""
+        """Take a piece of the request's body; after a 101, of the upgraded connection."""
 
     def feed_end(self, trailers: RawHeaders) -> None:
-        """Learn that the request's body is complete (or that the client half-closed the upgraded connection)."""
+        """Called when the request's body is complete; after a 101, when the client half-closed the connection."""
 
     def lost(self, failure: Failure) -> None:
-        """Learn that the client is gone or broke the protocol; nothing follows."""
+        """Called when the client disconnected or broke the protocol; nothing follows."""
 
     def pause(self) -> None:
-        """Produce no more for now: the client does not keep up."""
+        """Called when the client does not keep up: produce no more for now."""
 
     def resume(self) -> None:
-        """Go on producing."""
+        """Called when the client keeps up again."""
 
     def going_away(self) -> None:
-        """Learn that the server stops; whoever would go on for long comes to an end."""
+        """Called when the server begins to stop: what would go on for long should come to an end."""
 
 
 class Stream(Protocol):
@@ -53,7 +53,7 @@ class Stream(Protocol):
     """The response's head has been handed over; its status cannot change any more."""
 
     closed: bool
-    """The client is gone or the response is complete; what is written is discarded."""
+    """The client has disconnected or the response is complete; what is written is discarded."""
 
     status: int
     """The response's status, 0 before it has one."""
@@ -69,10 +69,10 @@ class Stream(Protocol):
         """Whether the body is unread, the response has not begun, and this server can delegate."""
 
     def attach(self, pump: Pump) -> None:
-        """Send the body to `pump`, what waits first, and tell it about the client from now on."""
+        """Send the body to `pump`, beginning with what has arrived, and call it about the client from now on."""
 
     def detach(self) -> None:
-        """Keep the body for the next pump: this one takes no more."""
+        """Call the pump no more, and keep the body for the next one."""
 
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it and no byte of its body has come."""

@@ -1,14 +1,21 @@
-"""A deadline that moves with every event and costs next to nothing to move."""
+"""Timers, and a deadline that moves with every event and costs next to nothing to move."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "Timer"]
+
+
+class Timer(Protocol):
+    """What `asyncio.loop.call_later` returns."""
+
+    def cancel(self) -> None:
+        """Do not call any more."""
 
 
 class Deadline:

@@ -84,7 +84,7 @@ def test_a_callable_written_in_c_is_taken_at_its_word():
 async def test_a_websocket_without_the_package_is_501(monkeypatch, caplog):
     for name in [name for name in sys.modules if name.partition(".")[0] == "websockets"]:
         monkeypatch.delitem(sys.modules, name)
-    for name in ("hostler.asgi.websocket", "hostler.asgi.connection"):
+    for name in ("hostler.asgi.websocket", "hostler.asgi.websocket_connection"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "websockets", None)
     exchange = get(headers=b"Connection: upgrade\r\nUpgrade: WebSocket\r\n")

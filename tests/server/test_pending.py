@@ -56,6 +56,6 @@ def test_it_can_be_gone_through_while_it_changes():
     pending = Pending()
     for item in "abc":
         pending.add(item)
-    for item in pending.snapshot():
+    for item in list(pending):
         pending.discard(item)
     assert (len(pending), "a" in pending) == (0, False)

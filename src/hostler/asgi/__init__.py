@@ -7,8 +7,9 @@ and is imported when the first WebSocket handshake arrives.
 
 from __future__ import annotations
 
-from hostler.asgi.application import Application, WebSocketOptions, load
+from hostler.asgi.application import Application, load
 from hostler.asgi.lifespan import LifespanError
+from hostler.asgi.options import WebSocketOptions
 from hostler.asgi.response import DisconnectedError
 
 __all__ = ["Application", "DisconnectedError", "LifespanError", "WebSocketOptions", "load"]

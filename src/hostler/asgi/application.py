@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from hostler.asgi.http import HttpCycle
 from hostler.asgi.lifespan import lifespan
 from hostler.asgi.messages import logger
+from hostler.asgi.options import WebSocketOptions
 from hostler.asgi.scope import http_scope, websocket_scope
 from hostler.errors import ConfigError, Problem
 from hostler.http.fields import has_token
 from hostler.importing import import_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from hostler.asgi.messages import ASGIApplication
@@ -24,37 +24,7 @@ if TYPE_CHECKING:
     from hostler.http.message import Request
     from hostler.server.base import Server
 
-__all__ = ["Application", "Timer", "WebSocketOptions", "load"]
-
-
-class Timer(Protocol):
-    """What `asyncio.loop.call_later` returns."""
-
-    def cancel(self) -> None:
-        """Do not call any more."""
-
-
-@frozen
-class WebSocketOptions:
-    """How WebSocket connections are served; times are in seconds."""
-
-    max_size: int | None = 1 << 24
-    """Bytes of a message, decompressed; more closes with 1009. None is no limit."""
-
-    compression: bool = True
-    """Agree to permessage-deflate (RFC 7692)."""
-
-    ping_interval: float | None = 20.0
-    """How long a connection is left alone before a ping; None sends none."""
-
-    ping_timeout: float = 20.0
-    """How long the answer to a ping may take; longer closes with 1011."""
-
-    close_timeout: float = 10.0
-    """How long the peer has to answer the close frame, and the application to return; then the client is cut off."""
-
-    call_later: Callable[[float, Callable[[], None]], Timer] | None = None
-    """Calls a function after so many seconds; None is the running loop's own."""
+__all__ = ["Application", "load"]
 
 
 def _checked(app: ASGIApplication) -> ASGIApplication:

@@ -11,9 +11,9 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 
 from hostler.answering import begin_response
-from hostler.asgi.connection import Connection
 from hostler.asgi.messages import frames_logger, logger
 from hostler.asgi.response import DisconnectedError, ResponseWriter
+from hostler.asgi.websocket_connection import WebSocketConnection
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
 from hostler.http.fields import HOP_BY_HOP
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from websockets.extensions import Extension
     from websockets.http11 import Response as HandshakeResponse
 
-    from hostler.asgi.application import WebSocketOptions
     from hostler.asgi.messages import ASGIApplication, Message, Scope
+    from hostler.asgi.options import WebSocketOptions
     from hostler.exchange import Exchange, Outcome
 
 __all__ = ["serve"]
@@ -85,7 +85,7 @@ class _Session:
         self._offered = offered
         self._answer = answer
         self._extensions = extensions
-        self._connection = Connection(exchange.stream, options)
+        self._connection = WebSocketConnection(exchange.stream, options)
         self._writer = ResponseWriter(exchange, _DENIAL)
         self._stage = _Stage.CONNECTING
         self._announced = False

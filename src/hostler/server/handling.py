@@ -44,7 +44,7 @@ class Served(Stream, Protocol):
         """End an upgraded connection that its handler is done with."""
 
     def handled(self) -> None:
-        """Learn that the handler is over."""
+        """Called when the handler has returned, or raised."""
 
 
 @define(eq=False)
@@ -93,7 +93,7 @@ class Handling:
 
     def cancel(self) -> None:
         """Cancel what is under way."""
-        for task in self.tasks.snapshot():
+        for task in list(self.tasks):
             task.cancel()
 
     async def abort(self, grace: float) -> None:
@@ -102,7 +102,7 @@ class Handling:
             return
         _log.warning("%d exchanges were not over after %g s and are aborted", len(self.tasks), grace)
         self.cancel()
-        await asyncio.wait(self.tasks.snapshot(), timeout=CANCEL_TIMEOUT)
+        await asyncio.wait(list(self.tasks), timeout=CANCEL_TIMEOUT)
 
 
 def _give_up(exchange: Exchange, failure: Failure) -> None:

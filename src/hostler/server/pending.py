@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 __all__ = ["Pending"]
 
 T = TypeVar("T")
 
 
-class Pending(Generic[T]):
-    """A set of which one can wait until it is empty."""
+class Pending(set[T]):
+    """A set of which one can wait until it is empty; items leave it by `discard` only."""
 
-    __slots__ = ("_items", "_waiters")
+    __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._items: set[T] = set()
+        super().__init__()
         self._waiters: list[asyncio.Future[None]] = []
 
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __contains__(self, item: T) -> bool:
-        return item in self._items
-
-    def add(self, item: T) -> None:
-        """Add an item."""
-        self._items.add(item)
-
-    def discard(self, item: T) -> None:
-        """Remove an item if it is there."""
-        self._items.discard(item)
-        if self._waiters and not self._items:
+    def discard(self, item: object, /) -> None:
+        """Remove an item if it is there; the last one wakes whoever waits."""
+        super().discard(item)
+        if self._waiters and not self:
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    def snapshot(self) -> list[T]:
-        """Return the items of this moment, to go through while they change."""
-        return list(self._items)
-
     async def emptied(self) -> None:
         """Wait until nothing is in it."""
-        while self._items:
+        while self:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter

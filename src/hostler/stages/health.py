@@ -11,7 +11,7 @@ import logging
 import time
 from collections import deque
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from hostler.config.model import Cluster
+    from hostler.deadline import Timer
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveCluster, LiveDestination, PassivePolicy
     from hostler.pipeline import Next
 
-__all__ = ["PASSIVE_POLICIES", "PassiveHealth", "Timer", "TransportFailureRate", "passive_health"]
+__all__ = ["PASSIVE_POLICIES", "PassiveHealth", "TransportFailureRate", "passive_health"]
 
 _log: Final = logging.getLogger("hostler.stages.health")
 
@@ -128,13 +129,6 @@ PASSIVE_POLICIES: Final[Mapping[str, Callable[[Cluster], PassivePolicy]]] = Mapp
     {"TransportFailureRate": TransportFailureRate}
 )
 """What makes a policy, by YARP's name."""
-
-
-class Timer(Protocol):
-    """Something that is going to happen."""
-
-    def cancel(self) -> None:
-        """Keep it from happening."""
 
 
 def _call_later(delay: float, callback: Callable[..., object], *args: object) -> Timer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
 
@@ -18,16 +18,28 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.features import Features
     from hostler.server.httpsys.marshal.request import Arrival
     from hostler.server.httpsys.port import IoHandle, Operation
-    from hostler.server.httpsys.stream import HttpSysStream
     from hostler.server.options import HttpSysOptions
 
-__all__ = ["Connections", "ServerContext", "cancel_request"]
+__all__ = ["Connections", "ServerContext", "Stream", "cancel_request"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
 _CANCELLED: Final = frozenset({
     0, ErrorCode.ERROR_IO_PENDING, ErrorCode.ERROR_CONNECTION_INVALID, ErrorCode.ERROR_INVALID_HANDLE,
 })  # fmt: skip
 """It is, will be or was over: closing the queue ends everything."""
+
+
+class Stream(Protocol):
+    """A stream as those know it who tell it about its connection and its server."""
+
+    def client_gone(self, code: int) -> None:
+        """Called when the client has disconnected; `code` is how a call said so."""
+
+    def going_away(self) -> None:
+        """Called when the server begins to stop."""
+
+    def abort(self) -> None:
+        """Reset the client."""
 
 
 class _Connection:
@@ -38,7 +50,7 @@ class _Connection:
     def __init__(self, connections: Connections, number: int) -> None:
         self._connections = connections
         self.number = number
-        self.streams: set[HttpSysStream] = set()
+        self.streams: set[Stream] = set()
         self._operation: Operation = connections.io.operation(self._gone)
 
     def watch(self) -> int:
@@ -68,7 +80,7 @@ class Connections:
     def _exported(self) -> bool:
         return exports(self.io.port.windows.http, "HttpWaitForDisconnectEx")
 
-    def watch(self, number: int, stream: HttpSysStream) -> None:
+    def watch(self, number: int, stream: Stream) -> None:
         """Call `stream.client_gone` when the connection is gone."""
         connection = self._known.get(number)
         if connection is None:
@@ -88,7 +100,7 @@ class Connections:
             self._known[number] = connection
         connection.streams.add(stream)
 
-    def unwatch(self, number: int, stream: HttpSysStream) -> None:
+    def unwatch(self, number: int, stream: Stream) -> None:
         """Forget a stream that is over; its connection may bring others."""
         connection = self._known.get(number)
         if connection is not None:
@@ -107,7 +119,7 @@ class ServerContext:
     features: Features
     options: HttpSysOptions
     connections: Connections = field(init=False)
-    streams: Pending[HttpSysStream] = field(factory=Pending, init=False)
+    streams: Pending[Stream] = field(factory=Pending, init=False)
     """The requests that are not over, the sending of the answer included."""
 
     @connections.default

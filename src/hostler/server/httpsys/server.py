@@ -240,7 +240,7 @@ class HttpSysServer:
         await receiver.stop()
         if self._queue.created and self._queue.name:
             self._queue.shut_down()  # who delegates to it learns that nobody is here
-        for stream in context.streams.snapshot():
+        for stream in list(context.streams):
             stream.going_away()
         while context.streams or self._handling.tasks:
             await self._handling.tasks.emptied()
@@ -249,7 +249,7 @@ class HttpSysServer:
     def _abort(self) -> None:
         """Reset the clients of what is left."""
         if self._context is not None:
-            for stream in self._context.streams.snapshot():
+            for stream in list(self._context.streams):
                 stream.abort()
 
     async def _drop(self) -> None:

@@ -143,7 +143,7 @@ class HttpSysStream:
         self._lose(Failure(Reason.REQUEST_BODY_CLIENT, detail))
 
     def _body_over(self, code: int) -> None:
-        """Learn that nothing follows: the body is complete, or the client gone."""
+        """Called when nothing follows: the body is complete, or the client has disconnected."""
         if code != ErrorCode.ERROR_HANDLE_EOF:
             self._give_up(code)
             self.client_gone(code)
@@ -272,7 +272,7 @@ class HttpSysStream:
                 self._pump.pause()
 
     def _moved(self, waiting: int) -> None:
-        """Learn that a send is over."""
+        """Called when a send has completed."""
         if self._tunnel and self._incoming is None and not self.closed:
             self._incoming = Incoming(self._context.io, self._arrival.id, self._took, self._body_over)
             self._flow()
@@ -348,7 +348,7 @@ class HttpSysStream:
         self._close_token()
 
     def handled(self) -> None:
-        """Learn that the handler is over."""
+        """Called when the handler has returned, or raised."""
         self._handled = True
         self._close_token()
 
@@ -360,7 +360,7 @@ class HttpSysStream:
             self._context.close_token(login.token)
 
     def _sent(self, code: int) -> None:
-        """Learn that the response is out, or cannot be sent."""
+        """Called when the response has been sent, or cannot be."""
         if code:
             self._give_up(code)
             self.client_gone(code)
@@ -381,7 +381,7 @@ class HttpSysStream:
             self._context.cancel_request(self._arrival.id)
 
     def client_gone(self, code: int) -> None:
-        """Learn that the client is gone; `code` is how a call said so."""
+        """Called when the client has disconnected; `code` is how a call said so."""
         if self.closed:
             return
         if self._tunnel:

@@ -145,7 +145,7 @@ class UserModeServer:
         """Wait until closing what is left loses no request and no part of an answer."""
         host = self._host
         while True:
-            running = [task for task in host.handling.tasks.snapshot() if not task.done()]
+            running = [task for task in host.handling.tasks if not task.done()]
             if running:
                 await asyncio.wait(running, timeout=_LOOK_AGAIN)
             elif any(connection.unfinished for connection in host.connections):

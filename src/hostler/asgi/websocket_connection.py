@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
     from websockets.extensions import Extension
 
-    from hostler.asgi.application import Timer, WebSocketOptions
+    from hostler.asgi.options import WebSocketOptions
     from hostler.contract import Stream
+    from hostler.deadline import Timer
     from hostler.http.headers import RawHeaders
 
-__all__ = ["Connection"]
+__all__ = ["WebSocketConnection"]
 
 _HIGH_WATER: Final = 1 << 16
 
 
-class Connection:
+class WebSocketConnection:
     """Messages in and out, keepalive, and the closing handshake; nothing moves before `open`."""
 
     def __init__(self, stream: Stream, options: WebSocketOptions) -> None:
@@ -83,7 +84,7 @@ class Connection:
         self._advance(protocol)
 
     def feed_end(self, trailers: RawHeaders) -> None:
-        """Learn that the client sends no more (before `open`: that its request has no body)."""
+        """Called when the client sends no more; before `open`, when its request has no body."""
         protocol = self._protocol
         if protocol is None or self._eof or self._over:
             return
@@ -92,7 +93,7 @@ class Connection:
         self._advance(protocol)
 
     def lost(self, failure: Failure) -> None:
-        """Learn that the client is gone."""
+        """Called when the client disconnected."""
         if self.disconnect is None:
             self.disconnect = (1006, "")
             self.failure = failure
