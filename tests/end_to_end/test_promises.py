@@ -11,7 +11,7 @@ import sys
 import httpx
 import pytest
 
-from tests.processes.programs import hostler, until
+from tests.end_to_end.programs import hostler, until
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="needs the kernel's count of bytes sent"

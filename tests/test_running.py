@@ -1,4 +1,4 @@
-"""The arguments of `hostler.serve`; what it does is in processes/test_supervisor.py."""
+"""The arguments of `hostler.run` and `hostler.serve`; what they do is in end_to_end/test_workers.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""Running a service until a signal, in this process; with real workers that is in end_to_end/test_workers.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from hostler.loaders import HandlerLoader
+from hostler.processes.foreground import run_until_stopped
+from hostler.processes.loop import run_loop
+from hostler.server.prefix import UrlPrefix
+from hostler.service import Service, parse_prefixes
+
+
+def test_a_handler_runs_until_it_is_stopped(capsys):
+    class Signalled:
+        """A handler that is asked to stop as soon as it has started."""
+
+        async def __call__(self, exchange):
+            raise NotImplementedError
+
+        stopped = False
+
+    async def main():
+        async with anyio.create_task_group() as group:
+
+            async def stop_when_it_listens():
+                while "listening on" not in (seen := capsys.readouterr().out):
+                    await checkpoint()
+                assert UrlPrefix.parse(seen.split()[-1]).port
+                os.kill(os.getpid(), signal.SIGTERM)
+
+            group.start_soon(stop_when_it_listens)
+            return await run_until_stopped(
+                Service(loader=HandlerLoader(Signalled()), prefixes=parse_prefixes(["http://127.0.0.1:0/"]))
+            )
+
+    assert run_loop(main) == 0
