@@ -54,7 +54,7 @@ WITHOUT_IO = [
     "server.options",
     "server.prefix",
     "server.httpsys.marshal",
-    "server.usermode.packets",
+    "server.usermode.queues.packets",
 ]
 IO = {"asyncio", "anyio", "socket", "os", "selectors", "threading", "ssl", "subprocess"}
 

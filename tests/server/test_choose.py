@@ -13,7 +13,7 @@ from hostler import NoSuchQueueError, QueueMode, QueueNameError, UnsupportedErro
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose, controlling, make_server
 from hostler.server.prefix import UrlPrefix
-from hostler.server.usermode.directory import QueueDirectory
+from hostler.server.usermode.queues.directory import QueueDirectory
 from hostler.server.usermode.server import UserModeServer
 
 HTTPSYS, USERMODE = ServerKind.HTTPSYS, ServerKind.USERMODE

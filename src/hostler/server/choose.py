@@ -108,8 +108,8 @@ def controlling(
 def _control_in_user_mode(
     queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
 ) -> Iterator[Controlled]:
-    from hostler.server.usermode.directory import QueueDirectory  # noqa: PLC0415 - as above
-    from hostler.server.usermode.server import bind  # noqa: PLC0415 - as above
+    from hostler.server.usermode.listening import bind  # noqa: PLC0415 - as above
+    from hostler.server.usermode.queues.directory import QueueDirectory  # noqa: PLC0415 - as above
 
     with ExitStack() as stack:
         if queue is not None and mode is not QueueMode.ATTACH:

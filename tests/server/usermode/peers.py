@@ -18,7 +18,7 @@ from hostler.http.h1 import ResponseReader
 from hostler.server.base import QueueMode
 from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
-from hostler.server.usermode.link import Link
+from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.server import UserModeServer
 
 WORKER = Path(__file__).with_name("queue_process.py")

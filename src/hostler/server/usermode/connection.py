@@ -28,7 +28,8 @@ from hostler.http.h1 import RequestReader, encode_response
 from hostler.http.message import reason_phrase
 from hostler.server.placing import make_exchange
 from hostler.server.usermode.host import Phase
-from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written
+from hostler.server.usermode.queues.loan import LentConnection, Loan
+from hostler.server.usermode.queues.tcp_info import borrow_socket, bytes_read, bytes_written
 from hostler.server.usermode.stream import HIGH_WATER, ClientStream
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
     from hostler.server.placing import Placing
     from hostler.server.usermode.host import Host, Lease
-    from hostler.server.usermode.loan import Returned
+    from hostler.server.usermode.queues.loan import Returned
 
 __all__ = ["Connection"]
 
@@ -80,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._unsent = 0
         self._flushed: asyncio.Future[None] | None = None
         self._socket: socket.socket | None = None
-        self._shared: Shared | None = None
+        self._shared: LentConnection | None = None
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
@@ -325,7 +326,7 @@ class Connection(asyncio.Protocol):
             return None
         sock = self.socket()
         if self._shared is None:
-            self._shared = Shared(sock, self.client, self.server, self.scheme == "https")
+            self._shared = LentConnection(sock, self.client, self.server, self.scheme == "https")
         lines = b"".join(b"%s: %s\r\n" % header for header in headers) if headers else b""
         return Loan(self._shared, data, lines, bytes_written(sock), None if alone else bytes_read(sock))
 
@@ -346,7 +347,7 @@ class Connection(asyncio.Protocol):
         elif not result.keep_alive or self.host.draining:
             self.linger()
         else:
-            self.next(result.surplus)
+            self.next(result.unread)
 
     def socket(self) -> socket.socket:
         """Return the connection's socket; it stays the transport's."""

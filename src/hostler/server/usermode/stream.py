@@ -14,7 +14,7 @@ from hostler.http.body import NO_BODY, body_reader, encode_chunk, encode_last_ch
 from hostler.http.framing import check_response_framing, outgoing_framing
 from hostler.http.h1 import encode_response
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
-from hostler.server.usermode.rule import Rule
+from hostler.server.usermode.queues.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from hostler.server.usermode.loan import Loan, Shared, borrow_socket, bytes_read, bytes_written, is_gone
+from hostler.server.usermode.queues.loan import LentConnection, Loan
+from hostler.server.usermode.queues.tcp_info import borrow_socket, bytes_read, bytes_written, is_gone
 from tests.server.usermode.peers import eventually
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
@@ -26,8 +27,8 @@ def pair():
 
 def loan_of(sock, *, body):
     read = bytes_read(sock) if body else None
-    shared = Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
-    return Loan(shared, b"", b"", bytes_written(sock), read)
+    connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    return Loan(connection, b"", b"", bytes_written(sock), read)
 
 
 @linux
@@ -131,7 +132,7 @@ def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descript
         assert sock.gettimeout() == 0
 
 
-# -- what is shared ---------------------------------------------------------------------------------------------------
+# -- what is lent -----------------------------------------------------------------------------------------------------
 
 
 class Keeper:
@@ -144,34 +145,34 @@ class Keeper:
         self.forgotten.append(connection)
 
 
-def shared_of(sock):
-    return Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+def lent_of(sock):
+    return LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
 
 
 def test_every_connection_has_a_number_of_its_own(pair):
-    numbers = {shared_of(sock).number for sock in pair * 100}
+    numbers = {lent_of(sock).number for sock in pair * 100}
     assert len(numbers) == 200
     assert all(0 <= number < 2**32 for number in numbers)
 
 
 def test_every_holder_is_told_once_that_the_connection_is_over(pair):
-    shared, keepers = shared_of(pair[0]), [Keeper(), Keeper()]
-    shared.holders.update(keepers)
-    shared.close()
-    shared.close()
-    assert [keeper.forgotten for keeper in keepers] == [[shared.number]] * 2
-    assert not shared.holders
+    connection, keepers = lent_of(pair[0]), [Keeper(), Keeper()]
+    connection.holders.update(keepers)
+    connection.close()
+    connection.close()
+    assert [keeper.forgotten for keeper in keepers] == [[connection.number]] * 2
+    assert not connection.holders
 
 
 async def test_a_request_that_waits_hears_that_its_connection_is_over(pair):
-    shared = shared_of(pair[0])
-    waiting = shared.waiting = asyncio.get_running_loop().create_future()
-    assert not shared.lost
-    shared.close()
-    shared.close()
+    connection = lent_of(pair[0])
+    waiting = connection.waiting = asyncio.get_running_loop().create_future()
+    assert not connection.lost
+    connection.close()
+    connection.close()
     assert waiting.done()
     pair[0].close()
-    assert shared.lost
+    assert connection.lost
 
 
 @linux

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.errors import Reason
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Close,
     Data,
@@ -37,7 +37,7 @@ WIRE = [
     ),
     (Data(5, b"abc"), (b"\4\0\0\0" b"\0\0\0\5" b"abc")),
     (
-        Done(5, 200, 1, 2, keep_alive=True, surplus=b"GET"),
+        Done(5, 200, 1, 2, keep_alive=True, unread=b"GET"),
         (b"\5\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET"),
     ),
     (

@@ -13,10 +13,9 @@ from attrs import evolve
 from hostler.errors import PrefixError, QueueError, Reason
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.connection import Connection
-from hostler.server.usermode.lent import LentTransport
-from hostler.server.usermode.link import KIND, Link
-from hostler.server.usermode.loan import borrow_socket
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues.lent_transport import LentTransport
+from hostler.server.usermode.queues.link import KIND, Link
+from hostler.server.usermode.queues.packets import (
     Close,
     Data,
     Done,
@@ -28,6 +27,7 @@ from hostler.server.usermode.packets import (
     PacketError,
     split,
 )
+from hostler.server.usermode.queues.tcp_info import borrow_socket
 
 if TYPE_CHECKING:
     import socket
@@ -35,32 +35,32 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.target import Target
-    from hostler.server.usermode.directory import Hold
     from hostler.server.usermode.host import Host
+    from hostler.server.usermode.queues.directory import QueueHandle
     from hostler.server.usermode.stream import ClientStream
 
-__all__ = ["Member"]
+__all__ = ["ServedQueue"]
 
 _log = logging.getLogger("hostler.queues")
-_ACCEPT_AGAIN: Final = 1.0
+ACCEPT_RETRY_INTERVAL: Final = 1.0
 """Seconds until a member that has no room for a lender looks again."""
 
 
-class Member:
+class ServedQueue:
     """A request queue that this process serves; `hostler.server.base.RequestQueue`."""
 
-    def __init__(self, host: Host, hold: Hold) -> None:
-        """Join the queue that `hold` holds, on the running event loop."""
-        self.name = hold.directory.queue
+    def __init__(self, host: Host, handle: QueueHandle) -> None:
+        """Join the queue that `handle` opened, on the running event loop."""
+        self.name = handle.directory.queue
         self._host = host
-        self._hold = hold
+        self._handle = handle
         try:
-            self._listener, self._path = hold.directory.bind_member(KIND)
+            self._listener, self._path = handle.directory.bind_member(KIND)
         except BaseException:
-            hold.release()
+            handle.release()
             raise
-        self._links: set[_Lender] = set()
-        self.leases: set[_Borrowed] = set()
+        self._links: set[Lender] = set()
+        self.leases: set[BorrowedConnection] = set()
         self.leaving = False
         self.is_full = False
         """That there is no room for more descriptors has been said."""
@@ -83,11 +83,11 @@ class Member:
                 self._short = True
                 _log.error("queue %s: a lender cannot be accepted (%s); trying on", self.name, error)
             self._host.loop.remove_reader(self._listener)
-            self._again = self._host.loop.call_later(_ACCEPT_AGAIN, self._listen)
+            self._again = self._host.loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
             return
         self._short = False
         try:
-            lender = _Lender(self, self._host, sock)
+            lender = Lender(self, self._host, sock)
         except QueueError as error:
             sock.close()
             _log.error("queue %s: a lender is not trusted: %s", self.name, error)
@@ -95,11 +95,11 @@ class Member:
             if not lender.link.closed:
                 self._links.add(lender)
 
-    def forget(self, lender: _Lender) -> None:
+    def forget(self, lender: Lender) -> None:
         """Forget a lender that hung up; what it lent is answered all the same."""
         self._links.discard(lender)
 
-    def returned(self, lease: _Borrowed) -> None:
+    def returned(self, lease: BorrowedConnection) -> None:
         """Note that a lent connection went back."""
         self.leases.discard(lease)
         if self.leaving and not self.leases:
@@ -114,7 +114,7 @@ class Member:
         if self._again is not None:
             self._again.cancel()
         self._listener.close()
-        self._hold.directory.leave(self._path)
+        self._handle.directory.leave(self._path)
         for lender in list(self._links):
             lender.link.send(Leaving())
             lender.let_go()
@@ -133,24 +133,24 @@ class Member:
         self.leave()
         for lender in list(self._links):
             lender.link.close()
-        self._hold.release()
+        self._handle.release()
 
 
-class _Lender:
+class Lender:
     """A process that lends to us, at the other end of a link."""
 
-    def __init__(self, member: Member, host: Host, sock: socket.socket) -> None:
-        self.member = member
+    def __init__(self, queue: ServedQueue, host: Host, sock: socket.socket) -> None:
+        self.queue = queue
         self._host = host
         self._early: dict[int, bytes] = {}
         self._refused: set[int] = set()
         """Connections whose descriptor we had no room for."""
-        self.borrowed: dict[int, _Borrowed] = {}
+        self.borrowed: dict[int, BorrowedConnection] = {}
         self.link = Link(host.loop, sock, self._on_packet, self._on_lost)
 
     def _on_lost(self) -> None:
         self.let_go()
-        self.member.forget(self)
+        self.queue.forget(self)
 
     def let_go(self) -> None:
         """Close the copies of connections that will not be lent again, now or after the request on them.
@@ -165,7 +165,7 @@ class _Lender:
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
         if isinstance(packet, Lend):
             borrowed = self.borrowed.get(packet.connection)
-            if self.member.leaving or packet.connection in self._refused:
+            if self.queue.leaving or packet.connection in self._refused:
                 self._give_back(packet, borrowed)
             elif borrowed is None or borrowed.loan:
                 raise PacketError(f"connection {packet.connection} is not open, or is lent twice")
@@ -180,7 +180,7 @@ class _Lender:
             if descriptor < 0:
                 self._refuse(packet.connection)
             else:
-                self.borrowed[packet.connection] = _Borrowed(self, self._host, packet, descriptor)
+                self.borrowed[packet.connection] = BorrowedConnection(self, self._host, packet, descriptor)
         elif isinstance(packet, Close):
             self._refused.discard(packet.connection)
             if (borrowed := self.borrowed.get(packet.connection)) is not None:
@@ -190,12 +190,12 @@ class _Lender:
 
     def _refuse(self, connection: int) -> None:
         self._refused.add(connection)
-        if not self.member.is_full:
-            self.member.is_full = True
+        if not self.queue.is_full:
+            self.queue.is_full = True
             _log.error("queue %s: there is no room for another connection; raise the limit of open files",
-                       self.member.name)  # fmt: skip
+                       self.queue.name)  # fmt: skip
 
-    def _give_back(self, packet: Lend, borrowed: _Borrowed | None) -> None:
+    def _give_back(self, packet: Lend, borrowed: BorrowedConnection | None) -> None:
         self._early.pop(packet.loan, None)
         self._refused.discard(packet.connection)
         if borrowed is not None:
@@ -203,12 +203,12 @@ class _Lender:
         self.link.send(GiveBack(packet.loan))
 
 
-class _Borrowed:
+class BorrowedConnection:
     """A connection that is lent to us, one request at a time; `hostler.server.usermode.host.Lease`."""
 
     __slots__ = ("_lender", "_loop", "_number", "_orphaned", "_returning", "connection", "loan", "transport")
 
-    def __init__(self, lender: _Lender, host: Host, packet: Open, descriptor: int) -> None:
+    def __init__(self, lender: Lender, host: Host, packet: Open, descriptor: int) -> None:
         self._lender = lender
         self._loop = host.loop
         self._number = packet.connection
@@ -228,7 +228,7 @@ class _Borrowed:
         """Answer a request."""
         placing = _placing(packet.prefix)
         self.loan = packet.loan
-        self._lender.member.leases.add(self)
+        self._lender.queue.leases.add(self)
         connection = self.connection
         connection.host.connections.add(connection)
         connection.placing = placing
@@ -263,13 +263,13 @@ class _Borrowed:
     def _flushed(self, ahead: list[Data], last: Done) -> None:
         if self.transport.is_lost:
             # the client went away before it had all of it
-            ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, surplus=b"")
+            ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, unread=b"")
         self._give_back(ahead, last)
 
     def _give_back(self, ahead: list[Data], last: Done) -> None:
         self.loan, self._returning = 0, False
         self.connection.host.connections.discard(self.connection)
-        if last.keep_alive and not self._orphaned and not self._lender.member.leaving:
+        if last.keep_alive and not self._orphaned and not self._lender.queue.leaving:
             self.connection.pause_reading()
             self.transport.pause_reading()  # nor watch
         else:
@@ -277,7 +277,7 @@ class _Borrowed:
         for packet in ahead:
             self._lender.link.send(packet)
         self._lender.link.send(last)
-        self._lender.member.returned(self)
+        self._lender.queue.returned(self)
 
     def orphaned(self) -> None:
         """Let go of a connection that nobody will lend again; the request that we answer is finished first."""

@@ -18,9 +18,9 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
-from hostler.server.usermode import target as target_module
-from hostler.server.usermode.directory import QueueDirectory
 from hostler.server.usermode.host import Phase
+from hostler.server.usermode.queues import lender as lender_module
+from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
     Client,
     Process,
@@ -441,11 +441,11 @@ async def test_the_body_of_a_request_that_nobody_takes_is_read_over():
 @contextlib.contextmanager
 def held(queue="q"):
     """A queue that exists, without a member."""
-    hold = QueueDirectory(queue).open(QueueMode.CREATE)
+    handle = QueueDirectory(queue).open(QueueMode.CREATE)
     try:
-        yield hold
+        yield handle
     finally:
-        hold.release()
+        handle.release()
 
 
 async def test_a_request_waits_for_a_member_to_come():
@@ -1164,7 +1164,7 @@ async def test_a_client_that_sends_no_more_learns_that_its_connection_is_closed_
 
 @proc
 async def test_more_connections_than_a_member_keeps_copies_of(monkeypatch):
-    monkeypatch.setattr(target_module, "_MOST_HELD", 3)
+    monkeypatch.setattr(lender_module, "MAX_IDLE_COPIES", 3)
     proxy = Delegating()
     async with processes(1) as (worker,), proxy.serving() as server, clients(server.port, 8) as several:
         await several[0].get("/d")

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import QueueAccessError, UnsupportedError
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     VERSION,
     Hello,

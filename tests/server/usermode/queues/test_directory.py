@@ -18,8 +18,8 @@ from hostler.errors import (
     QueueNameError,
 )
 from hostler.server.base import QueueMode
-from hostler.server.usermode.directory import QueueDirectory, connect, runtime_directory
-from hostler.server.usermode.link import KIND
+from hostler.server.usermode.queues.directory import QueueDirectory, connect, runtime_directory
+from hostler.server.usermode.queues.link import KIND
 
 HOLDER = Path(__file__).with_name("queue_holder.py")
 CREATE, ATTACH, EITHER = QueueMode.CREATE, QueueMode.ATTACH, QueueMode.CREATE_OR_ATTACH
@@ -43,11 +43,11 @@ def other_process(queue, mode, *more):
 
 @contextlib.contextmanager
 def held(queue="q", mode=CREATE):
-    hold = QueueDirectory(queue).open(mode)
+    handle = QueueDirectory(queue).open(mode)
     try:
-        yield hold
+        yield handle
     finally:
-        hold.release()
+        handle.release()
 
 
 # -- who holds a queue ------------------------------------------------------------------------------------------------
@@ -86,10 +86,10 @@ class TestHolding:
 
     def test_letting_go_twice_lets_go_once(self):
         directory = QueueDirectory("q")
-        hold = directory.open(CREATE)
-        hold.release()
+        handle = directory.open(CREATE)
+        handle.release()
         with held():
-            hold.release()
+            handle.release()
             assert directory.exists()
 
     def test_names_differ_by_more_than_case(self):
@@ -276,14 +276,14 @@ def test_long_names_that_differ_at_the_end_are_different_queues(runtime):
 def test_a_directory_whose_path_is_longer_than_a_sockets_may_be_works(tmp_path, monkeypatch):
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(deep))
-    with held() as hold:
-        listener, path = hold.directory.bind_member(KIND)
-        watch, _ = hold.directory.bind_watch()
+    with held() as handle:
+        listener, path = handle.directory.bind_member(KIND)
+        watch, _ = handle.directory.bind_watch()
         with listener, watch:
             assert len(str(path)) > 200
             link = connect(path, KIND)
             link.close()
-            hold.directory.poke()
+            handle.directory.poke()
             assert watch.recv(1) == b"\0"
 
 
@@ -293,8 +293,8 @@ def test_a_directory_whose_path_is_longer_than_a_sockets_may_be_works(tmp_path, 
 @pytest.mark.usefixtures("runtime")
 class TestMembers:
     def test_a_member_can_be_connected_to_as_soon_as_it_is_seen(self):
-        with held() as hold:
-            listener, path = hold.directory.bind_member(KIND)
+        with held() as handle:
+            listener, path = handle.directory.bind_member(KIND)
             with listener:
                 link = connect(path, KIND)
                 accepted, _ = listener.accept()
@@ -304,58 +304,58 @@ class TestMembers:
                     assert not link.getblocking()
 
     def test_members_of_one_process_are_different(self):
-        with held() as hold:
-            made = [hold.directory.bind_member(KIND) for _ in range(3)]
-            assert len(hold.directory.members()) == 3
+        with held() as handle:
+            made = [handle.directory.bind_member(KIND) for _ in range(3)]
+            assert len(handle.directory.members()) == 3
             for listener, _ in made:
                 listener.close()
 
     def test_a_dead_member_is_cleared_away_by_who_finds_it(self):
-        with held() as hold:
-            listener, path = hold.directory.bind_member(KIND)
+        with held() as handle:
+            listener, path = handle.directory.bind_member(KIND)
             listener.close()
             assert connect(path, KIND) is None
-            assert hold.directory.members() == []
+            assert handle.directory.members() == []
             assert connect(path, KIND) is None
 
     def test_a_member_whose_backlog_is_full_is_there_all_the_same(self):
-        with held() as hold, contextlib.ExitStack() as stack:
-            listener, path = hold.directory.bind_member(KIND)
+        with held() as handle, contextlib.ExitStack() as stack:
+            listener, path = handle.directory.bind_member(KIND)
             stack.enter_context(listener)
             listener.listen(0)
             while (link := connect(path, KIND)) is not None:
                 stack.enter_context(link)
-            assert hold.directory.members() == [path]
+            assert handle.directory.members() == [path]
 
     def test_lenders_are_poked_when_members_come_and_go_and_holders_let_go(self):
-        hold = QueueDirectory("q").open(CREATE)
-        watch, _ = hold.directory.bind_watch()
+        handle = QueueDirectory("q").open(CREATE)
+        watch, _ = handle.directory.bind_watch()
         with watch:
             other = QueueDirectory("q").open(ATTACH)
             assert watch.recv(10) == b"\0"
-            listener, path = hold.directory.bind_member(KIND)
+            listener, path = handle.directory.bind_member(KIND)
             assert watch.recv(10) == b"\0"
             with listener:
-                hold.directory.leave(path)
+                handle.directory.leave(path)
             assert watch.recv(10) == b"\0"
             other.release()
             assert watch.recv(10) == b"\0"
-            hold.release()
+            handle.release()
             assert watch.recv(10) == b"\0"
 
     def test_a_lender_that_has_pokes_enough_holds_nobody_up(self):
-        with held() as hold:
-            watch, path = hold.directory.bind_watch()
+        with held() as handle:
+            watch, path = handle.directory.bind_watch()
             with watch:
                 for _ in range(2000):
-                    hold.directory.poke()
+                    handle.directory.poke()
                 assert path.exists()
 
     def test_a_lender_that_is_gone_is_forgotten(self):
-        with held() as hold:
-            watch, path = hold.directory.bind_watch()
+        with held() as handle:
+            watch, path = handle.directory.bind_watch()
             watch.close()
-            hold.directory.poke()
+            handle.directory.poke()
             assert not path.exists()
 
     def test_a_queue_that_is_not_there_has_no_members(self):
@@ -364,8 +364,8 @@ class TestMembers:
         directory.poke()
 
     def test_sockets_do_not_outlive_a_program_that_is_replaced(self):
-        with held() as hold:
-            listener, _ = hold.directory.bind_member(socket.SOCK_STREAM)
+        with held() as handle:
+            listener, _ = handle.directory.bind_member(socket.SOCK_STREAM)
             with listener:
                 assert not listener.get_inheritable()
-            assert not os.get_inheritable(hold._descriptor)
+            assert not os.get_inheritable(handle._descriptor)

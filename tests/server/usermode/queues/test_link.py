@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from hostler.errors import QueueAccessError
-from hostler.server.usermode import link as link_module
-from hostler.server.usermode.link import check_peer
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues import link as link_module
+from hostler.server.usermode.queues.link import check_peer
+from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Close,
     Data,
@@ -94,7 +94,7 @@ async def test_packets_arrive_in_order_and_whole(ends):
     sent = [
         GiveBack(1),
         Data(2, bytes(100_000)),
-        Done(3, 200, surplus=b"x" * 90_000),
+        Done(3, 200, unread=b"x" * 90_000),
         Leaving(),
         Data(4, b""),
     ]

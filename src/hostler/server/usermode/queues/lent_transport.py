@@ -11,7 +11,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from hostler.server.usermode.loan import is_gone
+from hostler.server.usermode.queues.tcp_info import is_gone
 from hostler.server.usermode.stream import HIGH_WATER
 
 if TYPE_CHECKING:

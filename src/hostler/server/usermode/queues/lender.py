@@ -20,10 +20,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, QueueError, Reason
-from hostler.server.usermode.directory import QueueDirectory, connect
-from hostler.server.usermode.link import KIND, Link
-from hostler.server.usermode.loan import Loan, Returned, Shared
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues.directory import QueueDirectory, connect
+from hostler.server.usermode.queues.link import KIND, Link
+from hostler.server.usermode.queues.loan import LentConnection, Loan, Returned
+from hostler.server.usermode.queues.packets import (
     Close,
     Data,
     Done,
@@ -43,28 +43,28 @@ if TYPE_CHECKING:
 
     from hostler.server.options import ServerOptions
 
-__all__ = ["TargetQueue"]
+__all__ = ["Member", "TargetQueue"]
 
 _log = logging.getLogger("hostler.queues")
-_LOOK_AGAIN: Final = 1.0
-_MOST_DEATHS: Final = 5
+RETRY_INTERVAL: Final = 1.0
+MAX_MEMBER_CRASHES: Final = 5
 """Processes that may end with a request in their hands; after that nobody doubts whose fault it is: 502."""
 
-_MOST_HELD: Final = 512
+MAX_IDLE_COPIES: Final = 512
 """Connections that a member holds a copy of between requests; more are opened for each request anew."""
 
 
-class _Member:
+class Member:
     """A member of the queue, at the other end of a link."""
 
     def __init__(self, queue: TargetQueue, path: Path, sock: socket.socket) -> None:
         self._queue = queue
         self.path = path
         self.leaving = False
-        self.resting = False
+        self.backing_off = False
         """It gave a request back, and gets none on a connection that it has not for a moment."""
         self._retired = False
-        self._held = 0
+        self._copies = 0
         self._last = 0
         self.loans: dict[int, asyncio.Future[Packet | None]] = {}
         self._early: dict[int, bytes] = {}
@@ -75,18 +75,18 @@ class _Member:
         done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
         number = self._next_number()
         ahead, data = split(number, loan.data)
-        shared, link = loan.shared, self.link
-        lend = Lend(number, shared.number, prefix, loan.headers, data)
+        connection, link = loan.connection, self.link
+        lend = Lend(number, connection.number, prefix, loan.headers, data)
         if ahead:
             encode(lend)  # if it is too large, that shows before some of it was sent
         self.loans[number] = done
         try:
-            fresh = self not in shared.holders
+            fresh = self not in connection.holders
             if fresh:
-                opening = Open(shared.number, shared.client, shared.server, shared.https)
-                link.open(opening, shared.socket.fileno())
-                shared.holders.add(self)
-                self._held += 1
+                opening = Open(connection.number, connection.client, connection.server, connection.https)
+                link.open(opening, connection.socket.fileno())
+                connection.holders.add(self)
+                self._copies += 1
             for packet in ahead:
                 link.send(packet)
             link.send(lend)
@@ -103,32 +103,32 @@ class _Member:
             if self._last not in self.loans:
                 return self._last
 
-    def keep(self, shared: Shared, packet: Packet | None) -> None:
+    def keep(self, connection: LentConnection, packet: Packet | None) -> None:
         """Note whether the member still has its copy of the connection after this last packet of a loan."""
-        if self not in shared.holders:
+        if self not in connection.holders:
             return  # the client went away meanwhile, and the copy with it
         kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
-        if kept and self._held > _MOST_HELD:
-            self.forget(shared.number)
+        if kept and self._copies > MAX_IDLE_COPIES:
+            self.forget(connection.number)
         elif kept:
             return
         else:
-            self._held -= 1
-        shared.holders.discard(self)
+            self._copies -= 1
+        connection.holders.discard(self)
 
     def forget(self, connection: int) -> None:
         """Have the member close its copy of a connection."""
-        self._held -= 1
+        self._copies -= 1
         self.link.send(Close(connection))
 
-    def rest(self) -> None:
+    def back_off(self) -> None:
         """Lend nothing on another connection for a moment."""
-        if not self.resting and not self.leaving:
-            self.resting = True
-            self._queue.loop.call_later(_LOOK_AGAIN, self._rested)
+        if not self.backing_off and not self.leaving:
+            self.backing_off = True
+            self._queue.loop.call_later(RETRY_INTERVAL, self._recovered)
 
-    def _rested(self) -> None:
-        self.resting = False
+    def _recovered(self) -> None:
+        self.backing_off = False
         if not self.leaving:
             self._queue.wake()
 
@@ -151,10 +151,10 @@ class _Member:
             if done is not None and not done.done():
                 done.set_result(packet)
 
-    def surplus(self, packet: Done) -> bytes:
+    def all_unread(self, packet: Done) -> bytes:
         """Return all the bytes that were read too far."""
         early = self._early.pop(packet.loan, b"") if self._early else b""
-        return early + packet.surplus
+        return early + packet.unread
 
     def _on_lost(self) -> None:
         self._queue.member_lost(self)
@@ -171,11 +171,11 @@ class TargetQueue:
         self.loop = asyncio.get_running_loop()
         self._options = options
         self._directory: QueueDirectory | None = None
-        self._members: dict[Path, _Member] = {}
+        self._members: dict[Path, Member] = {}
         self._watch: socket.socket | None = None
         self._watch_path: Path | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._look: asyncio.TimerHandle | None = None
+        self._retry_timer: asyncio.TimerHandle | None = None
         self.rules = 0
 
     # -- members --------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class TargetQueue:
             if sock is None:
                 continue
             try:
-                member = _Member(self, path, sock)
+                member = Member(self, path, sock)
             except QueueError as error:
                 sock.close()
                 _log.error("queue %s: %s is not trusted: %s", self.name, path.name, error)
@@ -220,24 +220,24 @@ class TargetQueue:
         if self._members:
             self.wake()
 
-    def member_lost(self, member: _Member) -> None:
+    def member_lost(self, member: Member) -> None:
         """Forget a member whose link is closed."""
         if self._members.get(member.path) is member:
             del self._members[member.path]
 
-    def _pick(self, shared: Shared) -> _Member | None:
+    def _pick(self, connection: LentConnection) -> Member | None:
         """Return the member with the fewest requests, of equals one that has the connection already."""
-        best: _Member | None = None
+        best: Member | None = None
         fewest = 0
         for member in self._members.values():
             count = len(member.loans)
             if member.leaving or (best is not None and count > fewest):
                 continue
-            if member.resting and member not in shared.holders:
+            if member.backing_off and member not in connection.holders:
                 continue
-            if best is None or count < fewest or member in shared.holders:
+            if best is None or count < fewest or member in connection.holders:
                 best, fewest = member, count
-        if best is not None and len(self._members) > 1 and best not in shared.holders:
+        if best is not None and len(self._members) > 1 and best not in connection.holders:
             # the next of equals is another one
             self._members[best.path] = self._members.pop(best.path)
         return best
@@ -256,47 +256,47 @@ class TargetQueue:
 
     async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         deadline = self.loop.time() + self._options.timeouts.request_queue
-        deaths = 0
+        crashes = 0
         while True:
-            if loan.shared.lost:
+            if loan.connection.lost:
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
-            member = self._pick(loan.shared)
+            member = self._pick(loan.connection)
             if member is None:
-                failure = await self._wait(deadline, loan.shared)
+                failure = await self._wait(deadline, loan.connection)
                 if failure is not None:
                     return failure
                 continue
             packet = await member.lend(loan, prefix)
-            member.keep(loan.shared, packet)
+            member.keep(loan.connection, packet)
             if isinstance(packet, Done):
                 failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
                 return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
-                                member.surplus(packet), failure)  # fmt: skip
+                                member.all_unread(packet), failure)  # fmt: skip
             if packet is not None:
-                member.rest()
+                member.back_off()
                 continue
             if not loan.untouched():
                 why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
                 _log.warning("%s", why)
                 return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
-            deaths += 1
-            if deaths == _MOST_DEATHS:
-                why = f"{deaths} processes of queue {self.name} ended with this request in their hands"
+            crashes += 1
+            if crashes == MAX_MEMBER_CRASHES:
+                why = f"{crashes} processes of queue {self.name} ended with this request in their hands"
                 return Failure(Reason.REQUEST, why)
             _log.info("queue %s: process %d ended before it answered; the request goes to another",
                       self.name, member.link.peer)  # fmt: skip
 
-    async def _wait(self, deadline: float, shared: Shared) -> Failure | None:
+    async def _wait(self, deadline: float, connection: LentConnection) -> Failure | None:
         """Wait for a member; returns why there will be none."""
         try:
             self._open()
             assert self._directory is not None
-            if self._pick(shared) is None and not self._directory.exists():
+            if self._pick(connection) is None and not self._directory.exists():
                 raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
         except (QueueError, OSError) as error:
             self.close()
             return Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error)
-        if self._pick(shared) is not None:
+        if self._pick(connection) is not None:
             return None
         if len(self._waiting) >= self._options.request_queue_limit:
             limit = self._options.request_queue_limit
@@ -306,20 +306,20 @@ class TargetQueue:
         remaining = deadline - self.loop.time()
         if remaining <= 0:
             return self._too_late()
-        ready = shared.waiting = self.loop.create_future()
+        ready = connection.waiting = self.loop.create_future()
         self._waiting.append(ready)
         self._arm()
-        timer = self.loop.call_later(remaining, _settle, ready)
+        timer = self.loop.call_later(remaining, _resolve, ready)
         try:
             await ready
         finally:
             timer.cancel()
-            shared.waiting = None
+            connection.waiting = None
             if ready in self._waiting:
                 self._waiting.remove(ready)
-        if shared.lost:
+        if connection.lost:
             return None
-        return self._too_late() if self.loop.time() >= deadline and self._pick(shared) is None else None
+        return self._too_late() if self.loop.time() >= deadline and self._pick(connection) is None else None
 
     def _too_late(self) -> Failure:
         seconds = self._options.timeouts.request_queue
@@ -331,15 +331,15 @@ class TargetQueue:
     def wake(self) -> None:
         """Let the requests that wait look for a member."""
         while self._waiting:
-            _settle(self._waiting.popleft())
+            _resolve(self._waiting.popleft())
 
     def _arm(self) -> None:
         """Look again now and then while requests wait: a killed holder says no goodbye."""
-        if self._look is None:
-            self._look = self.loop.call_later(_LOOK_AGAIN, self._look_again)
+        if self._retry_timer is None:
+            self._retry_timer = self.loop.call_later(RETRY_INTERVAL, self._retry)
 
-    def _look_again(self) -> None:
-        self._look = None
+    def _retry(self) -> None:
+        self._retry_timer = None
         if self._waiting and self._directory is not None:
             self._look_for_members()
             if not self._directory.exists():
@@ -349,9 +349,9 @@ class TargetQueue:
 
     def close(self) -> None:
         """Let go of the queue; requests that wait look for it anew, those lent come back when they are done."""
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
+            self._retry_timer = None
         if self._watch is not None:
             self.loop.remove_reader(self._watch)
             self._watch.close()
@@ -367,6 +367,6 @@ class TargetQueue:
         self.wake()
 
 
-def _settle(future: asyncio.Future[None]) -> None:
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

@@ -6,25 +6,25 @@ import sys
 
 from hostler.errors import QueueError
 from hostler.server.base import QueueMode
-from hostler.server.usermode.directory import QueueDirectory
-from hostler.server.usermode.link import KIND
+from hostler.server.usermode.queues.directory import QueueDirectory
+from hostler.server.usermode.queues.link import KIND
 
 
 def main(queue, mode, *, member=False):
     try:
         directory = QueueDirectory(queue)
-        hold = directory.open(QueueMode(mode))
+        handle = directory.open(QueueMode(mode))
         if member:
             kept = directory.bind_member(KIND)
             assert kept
         result = "held"
     except QueueError as error:
-        hold, result = None, type(error).__name__
+        handle, result = None, type(error).__name__
     sys.stdout.write(result + "\n")
     sys.stdout.flush()
     sys.stdin.read()
-    if hold is not None:
-        hold.release()
+    if handle is not None:
+        handle.release()
 
 
 if __name__ == "__main__":

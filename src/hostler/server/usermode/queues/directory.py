@@ -44,7 +44,7 @@ else:
         return os.geteuid()
 
 
-__all__ = ["Hold", "QueueDirectory", "runtime_directory"]
+__all__ = ["QueueDirectory", "QueueHandle", "runtime_directory"]
 
 _numbers = itertools.count(1)
 _READABLE: Final = 60
@@ -92,8 +92,8 @@ def _directory_name(queue: str) -> str:
     return f"{digest}~"
 
 
-class Hold:
-    """A process's hold on a queue; the queue exists while there is one."""
+class QueueHandle:
+    """A process's open handle on a queue; the queue exists while there is one."""
 
     def __init__(self, directory: QueueDirectory, descriptor: int) -> None:
         self.directory = directory
@@ -151,8 +151,8 @@ class QueueDirectory:
         with self._guard():
             return self._is_held()
 
-    def open(self, mode: QueueMode) -> Hold:
-        """Hold the queue, as `mode` says; raises QueueExistsError, NoSuchQueueError, QueueAccessError."""
+    def open(self, mode: QueueMode) -> QueueHandle:
+        """Open the queue as `mode` says; raises QueueExistsError, NoSuchQueueError, QueueAccessError."""
         with self._guard():
             held = self._is_held()
             if held and mode is QueueMode.CREATE:
@@ -172,7 +172,7 @@ class QueueDirectory:
             if sys.platform != "win32":
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
         self.poke()
-        return Hold(self, descriptor)
+        return QueueHandle(self, descriptor)
 
     def _sweep(self) -> None:
         """Clear away the member sockets that killed processes left, half-made ones too."""

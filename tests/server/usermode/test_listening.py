@@ -11,8 +11,9 @@ import pytest
 
 from hostler.errors import ListenError, PrefixError, UnsupportedError
 from hostler.server.prefix import UrlPrefix
-from hostler.server.usermode import server as server_module
-from hostler.server.usermode.server import UserModeServer, bind
+from hostler.server.usermode import listening
+from hostler.server.usermode.listening import bind
+from hostler.server.usermode.server import UserModeServer
 from tests.server.usermode.peers import Client, serving
 
 
@@ -104,15 +105,15 @@ def test_no_prefix_is_no_socket():
 
 @ipv6
 def test_a_picked_port_that_one_family_has_not_free_is_picked_again(monkeypatch):
-    real, failures = server_module._listening_socket, [2]
+    real, failures = listening._listening_socket, [2]
 
-    def listening(family, address, port):
+    def failing(family, address, port):
         if family == socket.AF_INET6 and failures[0]:
             failures[0] -= 1
             raise OSError(errno.EADDRINUSE, "Address already in use")
         return real(family, address, port)
 
-    monkeypatch.setattr(server_module, "_listening_socket", listening)
+    monkeypatch.setattr(listening, "_listening_socket", failing)
     with Bound("http://localhost:0/") as bound:
         assert {port for _, port in bound.addresses} == {bound.prefixes[0].port}
         assert len(bound.addresses) == 2
@@ -138,10 +139,10 @@ def test_an_address_of_another_machine_is_named():
 
 
 def test_a_port_that_needs_privileges_is_named(monkeypatch):
-    def listening(family, address, port):
+    def failing(family, address, port):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(server_module, "_listening_socket", listening)
+    monkeypatch.setattr(listening, "_listening_socket", failing)
     with pytest.raises(ListenError, match="port 80 needs privileges; choose one above 1023"):
         bind_all("http://*:80/")
 
@@ -153,7 +154,7 @@ def test_a_port_that_needs_privileges_really_needs_them():
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 80:
         pytest.skip("every port is open to everybody here")
     code = (
-        "import os; from hostler.server.prefix import UrlPrefix; from hostler.server.usermode.server import bind\n"
+        "import os; from hostler.server.prefix import UrlPrefix; from hostler.server.usermode.listening import bind\n"
         "os.setuid(65534)\n"
         "try: bind([UrlPrefix.parse('http://127.0.0.1:79/')], 1)\n"
         "except OSError as error: print(error)\n"
@@ -175,14 +176,14 @@ def test_https_is_not_supported_and_nothing_stays_bound():
 
 @pytest.mark.parametrize("missing", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
 def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch, missing):
-    real = server_module._listening_socket
+    real = listening._listening_socket
 
-    def listening(family, address, port):
+    def failing(family, address, port):
         if family == socket.AF_INET6:
             raise OSError(missing, os.strerror(missing))
         return real(family, address, port)
 
-    monkeypatch.setattr(server_module, "_listening_socket", listening)
+    monkeypatch.setattr(listening, "_listening_socket", failing)
     with Bound("http://localhost:0/") as bound:
         assert bound.addresses == [("127.0.0.1", bound.prefixes[0].port)]
 

@@ -6,9 +6,9 @@ import pytest
 
 from hostler import QueueMode, ServerOptions
 from hostler.errors import NoSuchQueueError
-from hostler.server.usermode.directory import QueueDirectory
-from hostler.server.usermode.link import KIND
-from hostler.server.usermode.rule import delegation_rules
+from hostler.server.usermode.queues.directory import QueueDirectory
+from hostler.server.usermode.queues.link import KIND
+from hostler.server.usermode.queues.rule import delegation_rules
 
 
 @pytest.fixture
@@ -31,18 +31,18 @@ def test_the_last_to_let_go_clears_the_queue_away(directory):
 
 
 def test_what_killed_processes_left_goes_too(directory):
-    hold = directory.open(QueueMode.CREATE)
+    handle = directory.open(QueueMode.CREATE)
     for name in ("member-1-1", ".member-1-2"):
         (directory.path / name).touch()
-    hold.release()
+    handle.release()
     assert not directory.path.exists()
 
 
 def test_while_a_lender_watches_the_directory_stays_and_the_queue_does_not(directory):
-    hold = directory.open(QueueMode.CREATE)
+    handle = directory.open(QueueMode.CREATE)
     watch, path = directory.bind_watch()
     with watch:
-        hold.release()
+        handle.release()
         assert not directory.exists()
         assert [item.name for item in directory.path.iterdir()] == [path.name]
         watch.recv(64)
@@ -59,18 +59,18 @@ def test_while_a_lender_watches_the_directory_stays_and_the_queue_does_not(direc
 
 def test_clearing_away_what_is_held_or_not_there_is_nothing(directory):
     directory.clear()
-    hold = directory.open(QueueMode.CREATE)
+    handle = directory.open(QueueMode.CREATE)
     directory.clear()
     assert directory.exists()
-    hold.release()
+    handle.release()
 
 
 async def test_a_lender_that_closes_takes_the_rest_away(directory):
-    hold = directory.open(QueueMode.CREATE)
+    handle = directory.open(QueueMode.CREATE)
     rules = delegation_rules(ServerOptions())
     rule = rules.open("Orders", "http://*:80/")
     rule.target._open()
-    hold.release()
+    handle.release()
     assert directory.path.exists()
     rules.close_all()
     assert not directory.path.exists()

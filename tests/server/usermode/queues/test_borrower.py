@@ -11,11 +11,11 @@ import pytest
 from hostler.answering import begin_response
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
-from hostler.server.usermode import link as link_module
-from hostler.server.usermode import member as member_module
-from hostler.server.usermode.directory import QueueDirectory, connect
-from hostler.server.usermode.link import KIND
-from hostler.server.usermode.packets import Close, Data, Done, GiveBack, Leaving, Lend, Open
+from hostler.server.usermode.queues import borrower as borrower_module
+from hostler.server.usermode.queues import link as link_module
+from hostler.server.usermode.queues.directory import QueueDirectory, connect
+from hostler.server.usermode.queues.link import KIND
+from hostler.server.usermode.queues.packets import Close, Data, Done, GiveBack, Leaving, Lend, Open
 from tests.server.usermode.peers import Peer, eventually, lendable, request, working
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -292,7 +292,7 @@ class Full:
 
 
 async def test_a_member_that_can_accept_nobody_looks_again_now_and_then(monkeypatch, caplog):
-    monkeypatch.setattr(member_module, "_ACCEPT_AGAIN", 0.01)
+    monkeypatch.setattr(borrower_module, "ACCEPT_RETRY_INTERVAL", 0.01)
     async with working(Handler()) as worker, lendable() as (client, sock):
         full = worker.queue._listener = Full(worker.queue._listener, 5)
         with lender_of() as lender:

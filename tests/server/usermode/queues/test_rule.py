@@ -8,11 +8,11 @@ import pytest
 
 from hostler.errors import Reason
 from hostler.server.base import QueueMode
-from hostler.server.usermode import target as target_module
-from hostler.server.usermode.directory import QueueDirectory
-from hostler.server.usermode.link import KIND
-from hostler.server.usermode.loan import Loan, Shared, bytes_written
-from hostler.server.usermode.packets import (
+from hostler.server.usermode.queues import lender as lender_module
+from hostler.server.usermode.queues.directory import QueueDirectory
+from hostler.server.usermode.queues.link import KIND
+from hostler.server.usermode.queues.loan import LentConnection, Loan
+from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Close,
     Data,
@@ -22,7 +22,8 @@ from hostler.server.usermode.packets import (
     Lend,
     Open,
 )
-from hostler.server.usermode.rule import Rule, delegation_rules
+from hostler.server.usermode.queues.rule import Rule, delegation_rules
+from hostler.server.usermode.queues.tcp_info import bytes_written
 from tests.server.usermode.peers import Peer, eventually, lendable, options
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("runtime")
 @pytest.fixture
 def loan():
     with socket.socket() as sock:
-        yield Loan(Shared(sock, ("", 0), ("", 0), False), b"", b"", None)
+        yield Loan(LentConnection(sock, ("", 0), ("", 0), False), b"", b"", None)
 
 
 @pytest.fixture
@@ -69,34 +70,34 @@ async def test_a_rule_lives_until_it_was_given_back_as_often_as_it_was_opened(ru
 
 async def test_a_handle_lives_as_long_as_the_last_of_its_rules(rules, runtime, loan):
     one, other = (rules.open("q", f"http://*:80/{path}/") for path in "ab")
-    hold = QueueDirectory("q").open(QueueMode.CREATE)
+    handle = QueueDirectory("q").open(QueueMode.CREATE)
     assert (await one.lend(loan)).status == 503  # it waited for a member, in vain
     assert len(list(runtime.glob("q/watch-*"))) == 1
     rules.close(one)
     assert len(list(runtime.glob("q/watch-*"))) == 1
     rules.close(other)
     assert not list(runtime.glob("q/watch-*"))
-    hold.release()
+    handle.release()
 
 
 async def test_a_reset_lets_go_and_the_next_request_opens_anew(rules, runtime, loan):
     rule = rules.open("q", "http://*:80/")
-    hold = QueueDirectory("q").open(QueueMode.CREATE)
+    handle = QueueDirectory("q").open(QueueMode.CREATE)
     rule.reset()
     for _ in range(2):
         assert "took the request" in (await rule.lend(loan)).detail
         assert list(runtime.glob("q/watch-*"))
         rule.reset()
         assert not list(runtime.glob("q/watch-*"))
-    hold.release()
+    handle.release()
 
 
 async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(rules, loan):
     rule = rules.open("q", "http://*:80/")
     assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
-    hold = QueueDirectory("q").open(QueueMode.CREATE)
+    handle = QueueDirectory("q").open(QueueMode.CREATE)
     assert "took the request" in (await rule.lend(loan)).detail
-    hold.release()
+    handle.release()
     assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
 
 
@@ -118,9 +119,9 @@ async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(ru
         await rule.lend(loan)
     rules.close_all()
     assert not list(runtime.glob("*/watch-*"))
-    for rule, hold in zip(opened, holds, strict=True):
+    for rule, handle in zip(opened, holds, strict=True):
         rules.close(rule)
-        hold.release()
+        handle.release()
 
 
 # -- members, on bare links -------------------------------------------------------------------------------------------
@@ -129,8 +130,8 @@ async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(ru
 @contextlib.contextmanager
 def member(queue="q"):
     """A member that does what the test says, once the lender has connected."""
-    hold = QueueDirectory(queue).open(QueueMode.CREATE_OR_ATTACH)
-    listener, path = hold.directory.bind_member(KIND)
+    handle = QueueDirectory(queue).open(QueueMode.CREATE_OR_ATTACH)
+    listener, path = handle.directory.bind_member(KIND)
     listener.setblocking(False)
     peers = []
 
@@ -144,8 +145,8 @@ def member(queue="q"):
         for peer in peers:
             peer.__exit__()
         listener.close()
-        hold.directory.leave(path)
-        hold.release()
+        handle.directory.leave(path)
+        handle.release()
 
 
 def accepted(listener, peers):
@@ -155,13 +156,13 @@ def accepted(listener, peers):
 
 
 def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
-    shared = Shared(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
-    return Loan(shared, data, headers, bytes_written(sock))
+    connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    return Loan(connection, data, headers, bytes_written(sock))
 
 
 def again(loan):
     """Return the next loan on the same connection."""
-    return Loan(loan.shared, loan.data, loan.headers, bytes_written(loan.shared.socket))
+    return Loan(loan.connection, loan.data, loan.headers, bytes_written(loan.connection.socket))
 
 
 @pytest.fixture
@@ -194,13 +195,13 @@ async def test_the_second_request_on_a_connection_travels_without_its_descriptor
             lending = asyncio.ensure_future(rule.lend(loan))
             peer = await connected()
             assert await answered(peer, lending) == [
-                Open(loan.shared.number, ("127.0.0.1", 1), ("127.0.0.1", 2))
+                Open(loan.connection.number, ("127.0.0.1", 1), ("127.0.0.1", 2))
             ]
             for _ in range(3):
                 assert await answered(peer, asyncio.ensure_future(rule.lend(again(loan)))) == []
             assert len(peer.descriptors) == 1
-            loan.shared.close()
-            assert await peer.next() == Close(loan.shared.number)
+            loan.connection.close()
+            assert await peer.next() == Close(loan.connection.number)
 
 
 @pytest.mark.parametrize("done", [{"keep_alive": False}, {"reason": Reason.REQUEST_CANCELED}])
@@ -216,7 +217,7 @@ async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
 
 
 async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
-    monkeypatch.setattr(target_module, "_MOST_HELD", 2)
+    monkeypatch.setattr(lender_module, "MAX_IDLE_COPIES", 2)
     with member() as connected:
         async with contextlib.AsyncExitStack() as stack:
             socks = [(await stack.enter_async_context(lendable()))[1] for _ in range(4)]
@@ -232,7 +233,7 @@ async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
                 opened.append(any(isinstance(packet, Open) for packet in before))
             assert opened == [False, False, True, True]
             # where there is room again, the next one stays
-            loans[0].shared.close()
+            loans[0].connection.close()
             await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
             assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
 
@@ -245,16 +246,16 @@ async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(r
             peer = await connected()
             await peer.next()
             lent = await peer.next()
-            loan.shared.close()
-            assert await peer.next() == Close(loan.shared.number)
+            loan.connection.close()
+            assert await peer.next() == Close(loan.connection.number)
             peer.link.send(Done(lent.loan, 200, keep_alive=False))
             await lending
             (known,) = rule.target._members.values()
-            assert known._held == 0
+            assert known._copies == 0
 
 
 async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_moment(patient, monkeypatch):
-    monkeypatch.setattr(target_module, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(lender_module, "RETRY_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
@@ -294,7 +295,7 @@ async def test_a_request_that_was_given_back_goes_to_another_member(patient):
 
 
 async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkeypatch):
-    monkeypatch.setattr(target_module, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(lender_module, "RETRY_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
@@ -385,7 +386,7 @@ async def test_of_a_request_that_is_too_large_nothing_is_sent(rule):
 
 
 async def test_a_request_whose_client_goes_away_while_it_waits_ends_at_once_and_makes_room(patient):
-    hold = QueueDirectory("q").open(QueueMode.CREATE)
+    handle = QueueDirectory("q").open(QueueMode.CREATE)
     try:
         async with lendable() as (_, sock), lendable() as (_, other):
             loan = loan_on(sock)
@@ -393,13 +394,13 @@ async def test_a_request_whose_client_goes_away_while_it_waits_ends_at_once_and_
             await eventually(lambda: patient.target._waiting)
             assert "is full" in (await patient.lend(loan_on(other))).detail
             sock.close()
-            loan.shared.close()
+            loan.connection.close()
             assert (await lending).reason is Reason.REQUEST_CANCELED
             following = asyncio.ensure_future(patient.lend(loan_on(other)))
             with member() as connected:
                 assert len(await answered(await connected(), following)) == 1
     finally:
-        hold.release()
+        handle.release()
 
 
 async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_more(rule, monkeypatch):
@@ -415,7 +416,7 @@ async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_mor
 
             other = loan_on(sock)
             with monkeypatch.context() as patch:
-                patch.setattr(target_module.Link, "open", full)
+                patch.setattr(lender_module.Link, "open", full)
                 assert "too many" in (await rule.lend(other)).detail
-            assert not other.shared.holders
+            assert not other.connection.holders
             assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))

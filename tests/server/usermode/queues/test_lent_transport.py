@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from hostler.server.usermode.lent import LentTransport
+from hostler.server.usermode.queues.lent_transport import LentTransport
 from tests.server.usermode.peers import eventually
 
 

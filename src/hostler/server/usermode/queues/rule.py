@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hostler.server.delegation import DelegationRules
-from hostler.server.usermode.target import TargetQueue
+from hostler.server.usermode.queues.lender import TargetQueue
 
 if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.server.options import ServerOptions
-    from hostler.server.usermode.loan import Loan, Returned
+    from hostler.server.usermode.queues.loan import Loan, Returned
 
 __all__ = ["Rule", "delegation_rules"]
 

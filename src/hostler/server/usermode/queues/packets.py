@@ -20,7 +20,7 @@ machine: big-endian, this header in front:
     DATA 4       both      loan        0              bytes that belong in front of the next LEND's or DONE's data
     DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
                                        2 failed       zero: uint8; bytes received, bytes sent: uint64; then the
-                                                      surplus: bytes of the next request
+                                                      unread: bytes of the next request
     GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not, because it leaves
                                                       or has no room for the connection's descriptor
     CLOSE 7      lender    connection  0              empty: the borrower closes its copy
@@ -141,7 +141,7 @@ class Done:
     bytes_sent: int = 0
     keep_alive: bool = True
     reason: Reason | None = None
-    surplus: bytes = b""
+    unread: bytes = b""
 
 
 @frozen
@@ -196,7 +196,7 @@ def _encode(packet: Packet) -> bytes:
             packet.bytes_received,
             packet.bytes_sent,
         )
-        return numbers + packet.surplus
+        return numbers + packet.unread
     match packet:
         case Open():
             client, server = packet.client[0].encode(), packet.server[0].encode()

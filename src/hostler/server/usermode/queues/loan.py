@@ -1,0 +1,94 @@
+"""A loan: a client's connection on its way to another process, and what comes back."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import define, field, frozen
+
+from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from hostler.contract import Address
+    from hostler.errors import Failure
+
+__all__ = ["Holder", "LentConnection", "Loan", "Returned"]
+
+
+class Holder(Protocol):
+    """A member that holds a copy of a connection's descriptor."""
+
+    def forget(self, connection: int) -> None:
+        """Have the copy closed."""
+
+
+_numbers = itertools.count(1)
+
+
+@define(eq=False)
+class LentConnection:
+    """A client's connection that other processes have copies of, on the lender's side."""
+
+    socket: socket.socket
+    client: Address
+    server: Address
+    https: bool
+    number: int = field(factory=lambda: next(_numbers) & 0xFFFFFFFF)
+    holders: set[Holder] = field(factory=set)
+    """The members that have a copy."""
+
+    waiting: asyncio.Future[None] | None = None
+    """Resolved when the connection is lost while its request waits for a member."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self.socket.fileno() < 0
+
+    def close(self) -> None:
+        """Have every copy closed, and a request that waits end."""
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+        holders, self.holders = self.holders, set()
+        for holder in holders:
+            holder.forget(self.number)
+
+
+@define(eq=False)
+class Loan:
+    """A client's connection with one request, on its way to a member."""
+
+    connection: LentConnection
+    data: bytes
+    """The request's head, and what was read of its body."""
+
+    headers: bytes
+    written: int | None
+    """What the kernel counts as written on the connection before the loan; None when it does not say."""
+
+    read: int | None = None
+    """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
+
+    def untouched(self) -> bool:
+        """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
+        if self.written is None or bytes_written(self.connection.socket) != self.written:
+            return False
+        return self.read is None or bytes_read(self.connection.socket) == self.read
+
+
+@frozen
+class Returned:
+    """A connection that came back, and what became of the exchange."""
+
+    status: int
+    bytes_received: int
+    bytes_sent: int
+    keep_alive: bool
+    unread: bytes
+    """Bytes of later requests that the borrower read."""
+
+    failure: Failure | None = None
