@@ -133,7 +133,7 @@ class Exchange:
     # -- answering ------------------------------------------------------------------------------------------------
 
     def on_response(self, callback: Callable[[RawHeaders], None]) -> None:
-        """Call `callback(headers)` when a final response's headers are settled, to add to them.
+        """Call `callback(headers)` before a final response's headers are sent, to see and to change them.
 
         It is called wherever the answer comes from; for a delegated exchange it is called before the request
         leaves, with an empty list, and what it adds travels with the request to be added to the answer.

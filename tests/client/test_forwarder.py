@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import hostler.client.connector
 import hostler.client.forwarder
-import hostler.client.pool
 from hostler import (
     Destination,
     Forwarder,
@@ -25,8 +25,12 @@ from hostler import (
     Timeouts,
     serving,
 )
+from hostler.client.http1 import Http1UpstreamConnection
+from hostler.client.pool import Pool
+from hostler.client.transfer import Transfer
 from hostler.fleet import LiveDestination
 from hostler.http.limits import Limits
+from hostler.server.usermode.connection import Connection
 from hostler.testing import FakeStream, exchange
 from tests.client.peers import OK, Peer, answering, connected, destination, front, until
 
@@ -189,44 +193,32 @@ async def test_the_destination_may_answer_while_the_upload_goes_on():
 
 
 class Watch:
-    """The most bytes that ever waited in a transport of the proxy."""
+    """The most bytes that ever waited in a transport of the proxy, and how often either side was held back."""
 
     def __init__(self, monkeypatch):
         self.most = 0
         self.pauses = 0
-        self._wrap(
-            monkeypatch, "hostler.client.connection.DestinationConnection.data_received", self._response
-        )
-        self._wrap(monkeypatch, "hostler.server.usermode.connection.Connection.data_received", self._request)
-        self._wrap(monkeypatch, "hostler.client.transfer.Transfer.pause", self._paused)
-        self._wrap(monkeypatch, "hostler.server.usermode.stream.ClientStream.pause", self._paused)
+        self._transports = []
+        for cls in (Http1UpstreamConnection, Connection):
+            self._after(monkeypatch, cls, "connection_made", self._transports.append)
+            self._after(monkeypatch, cls, "data_received", self._measure)
+        for name in ("pause", "pause_writing"):
+            self._after(monkeypatch, Transfer, name, self._paused)
 
-    def _wrap(self, monkeypatch, name, after):
-        path, _, attribute = name.rpartition(".")
-        module, _, owner = path.rpartition(".")
-        cls = getattr(__import__(module, fromlist=[owner]), owner)
-        plain = getattr(cls, attribute)
+    def _after(self, monkeypatch, cls, name, then):
+        plain = getattr(cls, name)
 
         def wrapped(this, *arguments):
             plain(this, *arguments)
-            after(this)
+            then(*arguments)
 
-        monkeypatch.setattr(cls, attribute, wrapped)
+        monkeypatch.setattr(cls, name, wrapped)
 
-    def _paused(self, this):
+    def _measure(self, _data):
+        self.most = max(self.most, *(transport.get_write_buffer_size() for transport in self._transports))
+
+    def _paused(self):
         self.pauses += 1
-
-    def _saw(self, transport):
-        self.most = max(self.most, transport.get_write_buffer_size())
-
-    def _response(self, connection):
-        if connection.transfer is not None:
-            self._saw(connection.transfer.stream._connection.transport)
-
-    def _request(self, connection):
-        pump = connection._stream and connection._stream._pump
-        if pump is not None:
-            self._saw(pump._connection.transport)
 
 
 SIZE = 100 << 20
@@ -455,7 +447,7 @@ async def test_bytes_on_an_idle_connection_close_it():
 
 
 async def test_an_idle_connection_is_closed_after_its_limit(monkeypatch):
-    monkeypatch.setattr(hostler.client.pool, "IDLE_LIMIT", 0.02)
+    monkeypatch.setattr(hostler.client.connector, "IDLE_TIMEOUT", 0.02)
     ends = []
 
     async def script(peer):
@@ -615,7 +607,7 @@ async def test_a_body_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch)
         assert await peer.exactly(10) == b"0123456789"
         peer.send(OK)
 
-    connect = hostler.client.pool.Pool._connect
+    connect = Pool._open
 
     async def slowly(pool):
         connecting.set()
@@ -624,7 +616,7 @@ async def test_a_body_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch)
 
     async with destination(script) as there, front(there.address) as proxy, proxy.connect() as client:
         assert (await proxy.fetch()).body == b"ok"
-        monkeypatch.setattr(hostler.client.pool.Pool, "_connect", slowly)
+        monkeypatch.setattr(Pool, "_open", slowly)
         client.send(proxy.request("POST", "/", "Content-Length: 10\r\n"))
         await connecting.wait()
         client.send(b"01234")
@@ -851,7 +843,7 @@ def deaf():
 
 
 async def test_a_destination_that_takes_no_connection_is_504(deaf, monkeypatch):
-    monkeypatch.setattr(hostler.client.pool, "CONNECT_TIMEOUT", 0.05)
+    monkeypatch.setattr(hostler.client.connector, "CONNECT_TIMEOUT", 0.05)
     monkeypatch.setattr(hostler.client.forwarder, "CONNECT_TIMEOUT", 0.05)
     async with front(deaf) as proxy:
         got = await proxy.fetch()
@@ -1423,6 +1415,31 @@ async def test_what_a_stage_adds_to_the_answer_is_added_once():
         forwarder.close()
 
 
+async def test_a_stage_sees_and_changes_the_headers_of_the_answer():
+    forwarder, seen = Forwarder(), []
+
+    def change(headers):
+        seen.extend(headers)
+        headers[:] = [pair for pair in headers if pair[0] != b"Server"]
+        headers.append((b"X-Stage", b"1"))
+
+    async def handler(exchange):
+        exchange.on_response(change)
+        return await forwarder.send(exchange, there.address)
+
+    answer = b"HTTP/1.1 200 OK\r\nServer: secret\r\nKeep-Alive: 5\r\nContent-Length: 2\r\n\r\nok"
+    async with (
+        destination(answering(answer)) as there,
+        serving(handler) as served,
+        connected(served.url) as client,
+    ):
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        got = await client.answer()
+        forwarder.close()
+    assert seen == [(b"Server", b"secret"), (b"Content-Length", b"2")]
+    assert (got.body, got.get(b"server"), got.get(b"x-stage")) == (b"ok", None, b"1")
+
+
 async def test_a_header_that_a_stage_adds_and_nobody_can_send_is_502():
     """Nothing of the answer leaks in front of the 502, however many pieces its body came in."""
     chunks = (
@@ -1485,7 +1502,7 @@ async def test_a_cancellation_that_comes_too_late_leaves_the_connection_to_whoev
         with pytest.raises(asyncio.CancelledError):
             await sending
         (connection,) = taken
-        assert not connection.closed
+        assert not connection.has_expired()
         connection.close()
 
 
@@ -1493,14 +1510,23 @@ async def test_a_request_that_a_stage_broke_is_502():
     forwarder = Forwarder()
 
     async def handler(exchange):
-        exchange.request.headers.add("X", "1\r\nInjected: 2")
-        outcome = await forwarder.send(exchange, "http://127.0.0.1:1")
-        assert outcome.failure.reason is Reason.REQUEST_CREATION
-        return outcome
+        if exchange.path == "/broken":
+            exchange.request.headers.add("X", "1\r\nInjected: 2")
+        outcomes.append(await forwarder.send(exchange, there.address))
+        return outcomes[-1]
 
-    async with serving(handler) as served, connected(served.url) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert (await client.answer()).status == 502
+    outcomes = []
+    async with (
+        destination(answering(OK)) as there,
+        serving(handler) as served,
+        connected(served.url) as client,
+    ):
+        for path, status in [(b"/", 200), (b"/broken", 502), (b"/", 200)]:
+            client.send(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path)
+            assert (await client.answer()).status == status
+        assert outcomes[1].failure.reason is Reason.REQUEST_CREATION
+        assert there.connections == 1
+        forwarder.close()
 
 
 async def test_a_client_that_goes_while_its_request_waits_for_a_connection_costs_no_connection():
@@ -1630,7 +1656,7 @@ async def test_a_hundred_exchanges_under_way_while_their_destination_dies():
     assert len(refused) >= 60
     assert len(aborted) >= 60
     pools = [pool for _, pool in proxy.forwarder._pools.values()]
-    assert [pool._open - len(pool._idle) for pool in pools] == [0]
+    assert all(connection.is_idle() for pool in pools for connection in pool._connections)
 
 
 async def test_a_slow_client_counts_against_the_client():

@@ -1,4 +1,4 @@
-"""A pool's places: who gets one, who waits, and that none is lost."""
+"""A pool's slots and places: who gets one, who waits, and that none is lost."""
 
 from __future__ import annotations
 
@@ -8,140 +8,279 @@ import contextlib
 import pytest
 
 from hostler.client.pool import Pool
-from hostler.client.upstream import Upstream
-from tests.client.peers import Peer, destination, until
 
 
-async def hold(peer: Peer):
-    await peer.rest()
+class FakeConnection:
+    """A connection that carries `slots` requests at a time, and does as it is told."""
+
+    def __init__(self, owner, slots=1):
+        self._owner = owner
+        self._most = self.slots = slots
+        self.expired = False
+
+    def has_expired(self):
+        return self.expired
+
+    def is_idle(self):
+        return self.slots == self._most
+
+    def finish(self):
+        """Be done with one request."""
+        self.slots += 1
+        self._owner.released(self)
+
+    def close(self):
+        if not self.expired:
+            self.expired, self.slots = True, 0
+            self._owner.closed(self)
 
 
-@contextlib.asynccontextmanager
-async def pool_of(limit=None):
-    async with destination(hold) as there:
-        pool = Pool(Upstream.parse(there.address), None, limit)
-        opened = []
+class Opener:
+    """Opens connections at once, unless it is told to wait or to fail."""
 
-        async def connect():
-            connection = await pool.connect()
-            if connection not in opened:
-                opened.append(connection)
-            return connection
+    def __init__(self, slots=1):
+        self.slots = slots
+        self.opened = []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.error = None
 
-        try:
-            yield pool, connect
-        finally:
-            pool.close()
-            for connection in opened:
-                connection.close()
-            assert pool._open == 0
+    async def __call__(self, owner):
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        self.opened.append(FakeConnection(owner, self.slots))
+        return self.opened[-1]
+
+
+def pool_of(limit=None, slots=1):
+    opener = Opener(slots)
+    return Pool(opener, limit), opener
+
+
+async def waiting_for(pool, count=1):
+    """Have so many requests wait for a slot."""
+    tasks = [asyncio.create_task(pool.acquire()) for _ in range(count)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in tasks)
+    return tasks
 
 
 async def test_the_newest_idle_connection_goes_first():
-    async with pool_of() as (pool, connect):
-        first, second = await connect(), await connect()
-        assert pool.take() is None
-        pool.give_back(first)
-        pool.give_back(second)
-        assert [pool.take(), pool.take(), pool.take()] == [second, first, None]
+    pool, _ = pool_of()
+    first, second = await pool.acquire(), await pool.acquire()
+    assert pool.take() is None
+    first.finish()
+    second.finish()
+    assert [pool.take(), pool.take(), pool.take()] == [second, first, None]
 
 
-async def test_a_closed_connection_is_not_given_out():
-    async with pool_of() as (pool, connect):
-        first, second = await connect(), await connect()
-        pool.give_back(first)
-        pool.give_back(second)
-        second.transport.close()
-        assert pool.take() is first
+async def test_an_idle_connection_is_taken_before_one_is_opened():
+    pool, opener = pool_of()
+    first = await pool.acquire()
+    first.finish()
+    assert await pool.acquire() is first
+    assert opener.opened == [first]
 
 
-async def test_a_connection_that_the_destination_closes_while_idle_leaves_the_pool():
-    async with destination(lambda peer: asyncio.sleep(0)) as there:
-        pool = Pool(Upstream.parse(there.address))
-        connection = await pool.connect()
-        pool.give_back(connection)
-        await until(lambda: connection.closed)
-        assert (pool.take(), pool._open) == (None, 0)
+async def test_an_expired_connection_is_not_handed_out():
+    pool, _ = pool_of()
+    first, second = await pool.acquire(), await pool.acquire()
+    first.finish()
+    second.finish()
+    second.expired = True
+    assert pool.take() is first
+    assert pool.take() is None
+
+
+async def test_a_closed_connection_leaves_the_pool():
+    pool, _ = pool_of()
+    first = await pool.acquire()
+    first.finish()
+    first.close()
+    assert pool.take() is None
+
+
+async def test_a_slot_that_was_not_used_is_handed_out_again():
+    pool, _ = pool_of()
+    first = await pool.acquire()
+    pool.put_back(first)
+    assert pool.take() is first
+
+
+async def test_a_slot_of_a_connection_that_closed_meanwhile_is_not_handed_out_again():
+    pool, _ = pool_of()
+    first = await pool.acquire()
+    first.close()
+    pool.put_back(first)
+    assert pool.take() is None
 
 
 async def test_over_the_limit_requests_wait_and_are_served_in_order():
-    async with pool_of(limit=1) as (pool, connect):
-        first = await connect()
-        waiting = [asyncio.create_task(connect()) for _ in range(3)]
-        for turn in waiting:
-            await asyncio.sleep(0)
-            assert not turn.done()
-            pool.give_back(first)
-            assert await turn is first
+    pool, _ = pool_of(limit=1)
+    first = await pool.acquire()
+    for turn in await waiting_for(pool, 3):
+        assert not turn.done()
+        first.finish()
+        assert await turn is first
+
+
+async def test_nobody_who_comes_later_gets_in_front_of_those_who_wait():
+    pool, _ = pool_of(limit=1)
+    first = await pool.acquire()
+    (patient,) = await waiting_for(pool)
+    first.finish()
+    assert pool.take() is None
+    (late,) = await waiting_for(pool)
+    assert await patient is first
+    first.finish()
+    assert await late is first
+
+
+async def test_nobody_who_comes_later_gets_the_place_of_those_who_wait():
+    pool, opener = pool_of(limit=1)
+    first = await pool.acquire()
+    (patient,) = await waiting_for(pool)
+    opener.go.clear()
+    first.close()
+    (late,) = await waiting_for(pool)
+    opener.go.set()
+    second = await patient
+    assert second is not first
+    second.finish()
+    assert await late is second
 
 
 async def test_a_closed_connection_makes_room_for_a_new_one():
-    async with pool_of(limit=1) as (_, connect):
-        first = await connect()
-        waiting = asyncio.create_task(connect())
-        await asyncio.sleep(0)
-        first.close()
-        assert await waiting is not first
+    pool, _ = pool_of(limit=1)
+    first = await pool.acquire()
+    (waiting,) = await waiting_for(pool)
+    first.close()
+    assert await waiting is not first
 
 
 async def test_whoever_gives_up_waiting_leaves_the_queue():
-    async with pool_of(limit=1) as (pool, connect):
-        first = await connect()
-        gone, patient = (asyncio.create_task(connect()) for _ in range(2))
-        await asyncio.sleep(0)
-        gone.cancel()
-        await asyncio.sleep(0)
-        pool.give_back(first)
-        assert await patient is first
-        assert gone.cancelled()
+    pool, _ = pool_of(limit=1)
+    first = await pool.acquire()
+    gone, patient = await waiting_for(pool, 2)
+    gone.cancel()
+    await asyncio.sleep(0)
+    first.finish()
+    assert await patient is first
+    assert gone.cancelled()
 
 
-async def test_a_place_that_is_given_to_someone_who_just_gave_up_goes_to_the_next():
-    async with pool_of(limit=1) as (pool, connect):
-        first = await connect()
-        gone, patient = (asyncio.create_task(connect()) for _ in range(2))
-        await asyncio.sleep(0)
-        pool.give_back(first)
-        gone.cancel()
-        async with asyncio.timeout(5):
-            assert await patient is first
-        assert gone.cancelled()
+@pytest.mark.parametrize("free", [FakeConnection.finish, FakeConnection.close])
+async def test_what_is_given_to_someone_who_just_gave_up_goes_to_the_next(free):
+    pool, opener = pool_of(limit=1)
+    first = await pool.acquire()
+    gone, patient = await waiting_for(pool, 2)
+    free(first)
+    gone.cancel()
+    async with asyncio.timeout(5):
+        assert await patient is opener.opened[-1]
+    assert gone.cancelled()
+
+
+async def test_a_connection_that_is_lost_on_its_way_to_whoever_waited_is_replaced():
+    pool, _ = pool_of(limit=1)
+    first = await pool.acquire()
+    (waiting,) = await waiting_for(pool)
+    first.finish()
+    first.close()
+    second = await waiting
+    assert second is not first
+    second.finish()
+    assert await pool.acquire() is second
 
 
 async def test_a_failed_connection_gives_its_place_to_the_next():
-    pool = Pool(Upstream.parse("http://127.0.0.1:1"), None, 1)
-    results = await asyncio.gather(*[pool.connect() for _ in range(3)], return_exceptions=True)
-    assert all(isinstance(result, OSError) for result in results)
-    assert pool._open == 0
+    pool, opener = pool_of(limit=1)
+    opener.error = ConnectionRefusedError("no")
+    results = await asyncio.gather(*[pool.acquire() for _ in range(3)], return_exceptions=True)
+    assert results == [opener.error] * 3
+    opener.error = None
+    assert await pool.acquire() is opener.opened[0]
 
 
-@pytest.mark.parametrize("steps", range(12))
-async def test_connecting_may_be_cancelled_at_any_moment_and_the_count_holds(steps):
-    async with destination(hold) as there:
-        pool = Pool(Upstream.parse(there.address), None, 1)
-        connecting = asyncio.create_task(pool.connect())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        connecting.cancel()
-        connection = None
-        with contextlib.suppress(asyncio.CancelledError):
-            connection = await connecting
-        if connection is not None:
-            connection.close()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert pool._open == 0
-        (again,) = await asyncio.gather(pool.connect())
-        assert pool._open == 1
-        again.close()
+async def test_a_connection_that_is_closed_as_soon_as_it_is_open_is_an_error_and_takes_no_place():
+    async def closing(owner):
+        connection = FakeConnection(owner)
+        connection.close()
+        return connection
+
+    pool = Pool(closing, 1)
+    for _ in range(3):
+        with pytest.raises(ConnectionResetError, match="closed the connection at once"):
+            await pool.acquire()
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_acquiring_may_be_cancelled_at_any_moment_and_no_place_is_lost(steps):
+    pool, opener = pool_of(limit=1)
+    opener.go.clear()
+    acquiring = asyncio.create_task(pool.acquire())
+    for step in range(steps):
+        if step == 2:
+            opener.go.set()
+        await asyncio.sleep(0)
+    acquiring.cancel()
+    opener.go.set()
+    with contextlib.suppress(asyncio.CancelledError):
+        (await acquiring).finish()
+    async with asyncio.timeout(5):
+        await pool.acquire()
 
 
 async def test_a_closed_pool_keeps_nothing():
-    async with pool_of() as (pool, connect):
-        idle, busy = await connect(), await connect()
-        pool.give_back(idle)
-        pool.close()
-        assert idle.closed
-        assert not busy.closed
-        pool.give_back(busy)
-        assert busy.closed
+    pool, _ = pool_of()
+    idle, busy = await pool.acquire(), await pool.acquire()
+    idle.finish()
+    pool.close()
+    assert idle.expired
+    assert not busy.expired
+    busy.finish()
+    assert busy.expired
+
+
+async def test_a_closed_pool_still_serves_whoever_comes():
+    pool, _ = pool_of(limit=1)
+    pool.close()
+    first = await pool.acquire()
+    (waiting,) = await waiting_for(pool)
+    first.finish()
+    assert first.expired
+    second = await waiting
+    second.finish()
+    assert second.expired
+
+
+# -- connections that carry several requests at a time --------------------------------------------------------------
+
+
+async def test_a_connections_slots_are_handed_out_until_it_has_none():
+    pool, opener = pool_of(slots=3)
+    taken = [await pool.acquire() for _ in range(4)]
+    assert taken == [opener.opened[0]] * 3 + [opener.opened[1]]
+
+
+async def test_a_new_connection_serves_as_many_of_those_who_wait_as_it_can():
+    pool, opener = pool_of(limit=1, slots=3)
+    opener.go.clear()
+    tasks = await waiting_for(pool, 4)
+    opener.go.set()
+    assert await asyncio.gather(*tasks[:3]) == [opener.opened[0]] * 3
+    assert not tasks[3].done()
+    opener.opened[0].finish()
+    assert await tasks[3] is opener.opened[0]
+
+
+async def test_a_closed_pool_lets_the_requests_under_way_on_a_connection_finish():
+    pool, _ = pool_of(slots=2)
+    shared = await pool.acquire()
+    assert await pool.acquire() is shared
+    shared.finish()
+    pool.close()
+    assert not shared.expired
+    shared.finish()
+    assert shared.expired

@@ -9,8 +9,9 @@ from hostler.http.body import (
     encode_last_chunk,
 )
 from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
+from hostler.http.headers import Headers
 from hostler.http.limits import Limits
-from hostler.http.message import CHUNKED, UNTIL_CLOSE
+from hostler.http.message import CHUNKED, UNTIL_CLOSE, Request
 
 HOST = b"Host: a\r\n"
 
@@ -510,15 +511,51 @@ class TestResponseHead:
             ResponseReader("GET").feed(data)
 
 
+def encoded(method, target, raw):
+    return encode_request(Request(method, target, Headers(raw)))
+
+
 class TestEncoding:
     def test_request(self):
         raw = [(b"Host", b"a"), (b"X", b"caf\xe9"), (b"Empty", b"")]
-        assert encode_request("GET", b"/a?b", raw) == (
+        assert encoded("GET", b"/a?b", raw) == (
             b"GET /a?b HTTP/1.1\r\nHost: a\r\nX: caf\xe9\r\nEmpty: \r\n\r\n"
         )
 
+    def test_lines_that_nobody_changed_are_written_as_they_came(self):
+        head = b"GET / HTTP/1.0\r\nhOST:a\r\nX:  1 \r\n\r\n"
+        request = RequestReader().feed(head)
+        assert encode_request(request) == head
+        assert request.headers.lines is not None
+
+    @pytest.mark.parametrize(
+        ("attributes", "lines"),
+        [
+            ({"framing": CHUNKED}, b"Transfer-Encoding: chunked\r\n"),
+            ({"upgrade": b"websocket"}, b"Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+            ({"framing": 5}, b""),
+            ({"keep_alive": False}, b""),
+        ],
+    )
+    @pytest.mark.parametrize("headers", [Headers([(b"A", b"b")]), Headers(None, {b"a": b"A: b"})])
+    def test_framing_and_upgrade_are_written_where_the_headers_do_not_say_them(
+        self, headers, attributes, lines
+    ):
+        request = Request("GET", b"/", headers, **attributes)
+        assert encode_request(request) == b"GET / HTTP/1.1\r\nA: b\r\n" + lines + b"\r\n"
+        assert headers.pairs() == [(b"A", b"b")]
+
+    def test_framing_and_upgrade_are_written_once(self):
+        raw = [(b"transfer-encoding", b"Chunked"), (b"Connection", b"upgrade"), (b"UPGRADE", b"x")]
+        request = Request("GET", b"/", Headers(raw), framing=CHUNKED, upgrade=b"x")
+        assert RequestReader().feed(encode_request(request)[:-2] + b"Host: a\r\n\r\n").headers.raw[:3] == raw
+
+    def test_an_upgrade_that_would_break_the_head_is_refused(self):
+        with pytest.raises(ProtocolError):
+            encode_request(Request("GET", b"/", Headers(None, {}), upgrade=b"x\r\nA: b"))
+
     def test_request_of_an_unusual_method(self):
-        assert encode_request("M-SEARCH", b"*", []) == b"M-SEARCH * HTTP/1.1\r\n\r\n"
+        assert encoded("M-SEARCH", b"*", []) == b"M-SEARCH * HTTP/1.1\r\n\r\n"
 
     @pytest.mark.parametrize(
         ("status", "reason", "line"),
@@ -557,7 +594,7 @@ class TestEncoding:
             with pytest.raises(ProtocolError):
                 encode_response(200, raw)
             with pytest.raises(ProtocolError):
-                encode_request("GET", b"/", raw)
+                encoded("GET", b"/", raw)
             with pytest.raises(ProtocolError):
                 encode_last_chunk(raw)
 
@@ -571,7 +608,7 @@ class TestEncoding:
     @pytest.mark.parametrize("method", ["", "G ET", "GET ", "G\r\nET", "G;ET", "G\u00c9T", "GET /"], ids=repr)
     def test_a_method_is_a_token(self, method):
         with pytest.raises(ProtocolError):
-            encode_request(method, b"/", [])
+            encoded(method, b"/", [])
 
     @pytest.mark.parametrize(
         "target",
@@ -580,7 +617,7 @@ class TestEncoding:
     )
     def test_a_target_is_visible_ascii(self, target):
         with pytest.raises(ProtocolError):
-            encode_request("GET", target, [])
+            encoded("GET", target, [])
 
     def test_names_are_accepted_however_many_there_were(self):
         for number in range(5000):

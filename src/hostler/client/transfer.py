@@ -1,31 +1,36 @@
-"""A transfer: one exchange on one connection to a destination, its response pumped straight to the client.
+"""A transfer: one exchange joined to one stream towards a destination; its response is pumped straight to the client.
 
-Theory of operation. It is the exchange's `Pump`: what the client sends goes straight to the destination's transport.
-And it is what the connection tells of the response: heads and pieces go straight to the exchange's `Stream`. Nobody
-awaits anything but `done`. Back-pressure is each transport pausing the other's reading.
+Theory of operation. It is the exchange's `Pump`: what the client sends goes straight to the `UpstreamStream`. And it
+is that stream's `ExchangeSink`: heads and pieces of the response go straight to the exchange's `Stream`. Nobody awaits
+anything but `result`. Back-pressure is each side pausing the other's reading.
 
-A transfer ends exactly once, through `_finish`, with None, a Failure, or RETRY: the connection was a reused one that
-died before a byte of an answer, and the request may be sent again.
+States and transitions. From `begin` on it is ASKED: the request goes out (`_sent` once it is complete). `answered`
+makes it ANSWERED, or a TUNNEL if it was a 101; in a tunnel `ended` notes that the destination has closed its
+direction. A transfer is over exactly once, through `_finish`, with None, a Failure, or RETRY: the connection was a
+stale one and the request may be sent again. Which failure it is follows from the state and from who caused it. When
+the destination caused the end, its stream is over already; when the client's side did, the stream is cancelled first.
+What comes after the end finds nobody: the connection may be carrying another exchange.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hostler.answering import apply_response_callbacks
-from hostler.client.heads import offered_upgrade, response_headers
+from hostler.answering import begin_response
+from hostler.client.outgoing import (
+    outgoing_request_trailers,
+    outgoing_response,
+    outgoing_response_trailers,
+)
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.http.body import encode_chunk, encode_last_chunk
-from hostler.http.message import CHUNKED
 
 if TYPE_CHECKING:
     import asyncio
 
-    from hostler.client.connection import DestinationConnection
-    from hostler.contract import Stream
+    from hostler.client.upstream import UpstreamConnection, UpstreamStream
     from hostler.exchange import Exchange
-    from hostler.http.headers import Headers, RawHeaders
-    from hostler.http.message import Response
+    from hostler.http.headers import RawHeaders
+    from hostler.http.message import Request, Response
 
 __all__ = ["RETRY", "Transfer"]
 
@@ -36,197 +41,174 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 
 
 class Transfer:
-    """One exchange on one connection; `hostler.contract.Pump`."""
+    """One exchange on one upstream stream; `hostler.contract.Pump` and `ExchangeSink`."""
 
-    __slots__ = ("_activity", "_answered", "_chunked", "_client_ended", "_connection", "_destination_ended", "_exchange",
-                 "_fed", "_paused", "_tunnel", "done", "method", "request_sent", "stream")  # fmt: skip
+    __slots__ = (
+        "_answered", "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_over",
+        "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received", "result",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        connection: DestinationConnection,
-        activity: float,
-        done: asyncio.Future[Failure | None],
-    ) -> None:
+    def __init__(self, exchange: Exchange, timeout: float, result: asyncio.Future[Failure | None]) -> None:
+        """`timeout` is how many seconds nothing may move."""
         self._exchange = exchange
-        self._connection = connection
-        self._activity = activity
-        self.done = done
+        self._stream = exchange.stream
+        self._timeout = timeout
+        self._upstream: UpstreamStream
+        self._method = exchange.request.method
+        self.received = self._stream.write
+        """Sends a piece of the response on: nothing of ours is between."""
+        self.result = result
         """The end: None, a Failure, or RETRY."""
-        self.stream: Stream = exchange.stream
-        self.method = exchange.request.method
-        self._chunked = exchange.request.framing == CHUNKED
-        self.request_sent = False
+        self._over = False
         self._fed = False
+        """Some of the request's body has left."""
+        self._sent = False
+        """The request is complete."""
         self._answered = False
-        self._paused = False
         self._tunnel = False
-        self._client_ended = False
         self._destination_ended = False
+        self._client_paused = False
+        self._destination_paused = False
 
-    def begin(self, head: bytes) -> None:
-        """Send the request."""
-        connection = self._connection
-        connection.deadline.set(self._activity)
-        connection.begin(self, head, self.method)
-        self.stream.attach(self)
-        if connection.write_paused:
-            self.stream.pause()
+    def begin(self, connection: UpstreamConnection, request: Request) -> None:
+        """Send the request; raises ProtocolError when it cannot be written."""
+        self._upstream = connection.begin(request, self, self._timeout)
+        self._stream.attach(self)
+        if self._destination_paused:
+            self._stream.pause()
 
-    def touch(self) -> None:
-        """Note that something moved."""
-        self._connection.deadline.set(self._activity)
+    def cancel(self) -> None:
+        """Give up: nobody waits for the result any more."""
+        if not self._over:
+            self._over = True
+            self._upstream.cancel()
 
     # -- Pump: what the client does -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Send a piece of the request's body on."""
-        self._fed = True
-        connection = self._connection
-        if connection.closed or connection.transport.is_closing():
-            return
-        connection.deadline.set(self._activity)
-        connection.transport.write(encode_chunk(data) if self._chunked and not self._tunnel else data)
+        if not self._over:
+            self._fed = True
+            self._upstream.send(data)
 
     def feed_end(self, trailers: RawHeaders) -> None:
-        """Finish the request's body."""
-        transport = self._connection.transport
-        if self._tunnel:
-            self._client_ended = True
-            if self._destination_ended:
-                self._finish(None)
-            elif not transport.can_write_eof():
-                self._finish(None)  # TLS has no half-open connections
-            elif not transport.is_closing():
-                transport.write_eof()
-            return
-        self.request_sent = True
-        if self._chunked and not transport.is_closing():
-            transport.write(encode_last_chunk(trailers))
+        """Finish the request's body, or pass on the end of a tunnel's one direction."""
+        if not self._over:
+            self._sent = True
+            self._upstream.end(outgoing_request_trailers(trailers) if trailers else trailers)
 
     def lost(self, failure: Failure) -> None:
         """Give up: nobody is there to answer."""
-        if self._tunnel and self._destination_ended:
-            self._finish(None)
+        if self._over:
+            return
+        if self._destination_ended:
+            self._upstream.end([])
         else:
-            self._finish(failure)
+            self._fail(failure)
 
     def pause(self) -> None:
         """Read no more of the response for now."""
-        if self.done.done():
-            return  # the connection is idle, or another's
-        self._paused = True
-        transport = self._connection.transport
-        if not transport.is_closing():
-            transport.pause_reading()
+        if not self._over:
+            self._client_paused = True
+            self._upstream.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if self.done.done():
-            return
-        self._paused = False
-        self.touch()
-        transport = self._connection.transport
-        if not transport.is_closing():
-            transport.resume_reading()
+        if not self._over:
+            self._client_paused = False
+            self._upstream.resume_reading()
 
     def going_away(self) -> None:
         """Let the exchange finish: what flows here is not ours to end."""
 
-    # -- what the destination does --------------------------------------------------------------------------------
+    # -- ExchangeSink: what the destination does ------------------------------------------------------------------
+
+    def informed(self, response: Response) -> None:
+        """Send an interim response on."""
+        self._stream.inform(response.status, outgoing_response(response).headers.pairs())
 
     def answered(self, response: Response, data: bytes) -> None:
         """Send the response's head on, with the first of its body."""
-        self._answered = True
-        self._send_head(response, response_headers(response), data)
-
-    def switched(self, response: Response) -> bool:
-        """Send a 101 on, and become a tunnel; returns whether it was one that the client had asked for."""
-        if not self.request_sent or offered_upgrade(self._exchange) is None:
-            raise ProtocolError("the destination switches protocols, and nobody asked for it")
-        self._answered = self._tunnel = True
-        headers = response_headers(response)
-        for pair in response.headers.pairs():
-            if pair[0].lower() in {b"connection", b"upgrade"}:
-                headers.add(*pair)
-        self._send_head(response, headers, b"")
-        return not self.done.done()
-
-    def _send_head(self, response: Response, headers: Headers, data: bytes) -> None:
-        added: RawHeaders = []
-        apply_response_callbacks(self._exchange, added)
-        for pair in added:
-            headers.add(*pair)
-        response.headers = headers
+        self._answered, self._tunnel = True, response.status == 101
         try:
-            self.stream.start(response, data)
+            begin_response(self._exchange, outgoing_response(response), data)
         except ProtocolError as error:
-            self._finish(Failure(Reason.RESPONSE_HEADERS, str(error), error))
+            self._fail(Failure(Reason.RESPONSE_HEADERS, str(error), error))
+
+    def ended(self) -> None:
+        """Pass on the end of a tunnel's one direction."""
+        self._destination_ended = True
+        self._stream.end()
+        if self._stream.closed and not self._over:
+            self._upstream.end([])
 
     def complete(self, trailers: RawHeaders) -> None:
         """Finish the response."""
-        if not self.done.done():
-            connection = self._connection
-            self._finish(None, close=False)
-            connection.release()
-            self.stream.end(trailers)
-
-    def destination_ended(self) -> bool:
-        """Pass on the end of an upgraded connection's one direction; returns whether the other is still open."""
-        self._destination_ended = True
-        self.stream.end()
-        if self._client_ended or self.stream.closed:
-            self._finish(None)
-            return False
-        return True
+        self._finish(None)
+        if not self._destination_ended:
+            self._stream.end(outgoing_response_trailers(trailers) if trailers else trailers)
 
     def broken(self, error: ProtocolError) -> None:
         """Give up on a destination that does not speak HTTP."""
         reason = Reason.RESPONSE_BODY_DESTINATION if self._answered else Reason.REQUEST
-        self._finish(Failure(reason, f"the destination's answer is not HTTP/1.1: {error}", error))
+        self._finish(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Learn that the destination is gone."""
-        detail = str(exc) if exc is not None else "the destination closed the connection"
+    def disconnected(self, error: Exception | None, *, stale: bool) -> None:
+        """Give up on a destination that is gone, or try again."""
+        detail = str(error) if error is not None else "the destination closed the connection"
         if self._tunnel:
-            over = exc is None or self._destination_ended
-            self._finish(None if over else Failure(Reason.UPGRADE_RESPONSE_DESTINATION, detail, exc))
+            reason = Reason.UPGRADE_RESPONSE_DESTINATION
         elif self._answered:
-            self._finish(Failure(Reason.RESPONSE_BODY_DESTINATION, detail, exc))
-        elif self._connection.used and self._may_retry():
+            reason = Reason.RESPONSE_BODY_DESTINATION
+        elif stale and self._may_repeat():
+            self._stream.detach()
             self._finish(RETRY)
-        elif self._fed and not self.request_sent:
-            self._finish(Failure(Reason.REQUEST_BODY_DESTINATION, detail, exc))
+            return
+        elif self._fed and not self._sent:
+            reason = Reason.REQUEST_BODY_DESTINATION
         else:
-            self._finish(Failure(Reason.REQUEST, detail, exc))
+            reason = Reason.REQUEST
+        self._finish(Failure(reason, detail, error))
 
-    def _may_retry(self) -> bool:
-        """Whether sending the request again is safe: no byte of an answer came, and none of the body is gone.
+    def _may_repeat(self) -> bool:
+        """Whether sending the request again is safe: none of its body is gone, and it is idempotent.
 
         What is not idempotent only while its body is to come, so that nobody can have acted on it (RFC 9110 9.2.2).
         """
-        if self._fed or self._connection.answer_begun:
-            return False
-        return self.method in _IDEMPOTENT or not self.request_sent
+        return not self._fed and (self._method in _IDEMPOTENT or not self._sent)
 
     def timed_out(self) -> None:
-        """Give up: nothing moved for the activity timeout."""
-        detail = f"nothing moved for {self._activity:g} s"
+        """Give up: nothing moved for the timeout."""
+        detail = f"nothing moved for {self._timeout:g} s"
         if self._tunnel:
             failure = Failure(Reason.UPGRADE_ACTIVITY_TIMEOUT, detail)
         elif self._answered:
-            stalled = Reason.RESPONSE_BODY_CLIENT if self._paused else Reason.RESPONSE_BODY_DESTINATION
+            stalled = Reason.RESPONSE_BODY_CLIENT if self._client_paused else Reason.RESPONSE_BODY_DESTINATION
             failure = Failure(stalled, detail)
-        elif self.request_sent or self._connection.write_paused:
+        elif self._sent or self._destination_paused:
             failure = Failure(Reason.REQUEST_TIMED_OUT, detail)
         else:
             failure = Failure(Reason.REQUEST_BODY_CLIENT, detail, status=408)
         self._finish(failure)
 
-    def _finish(self, result: Failure | None, *, close: bool = True) -> None:
-        if not self.done.done():
-            self.done.set_result(result)
-            if result is RETRY:
-                self.stream.detach()
-            if close:
-                self._connection.close(flush=result is None)
+    def pause_writing(self) -> None:
+        """Stop the request's body."""
+        self._destination_paused = True
+        self._stream.pause()
+
+    def resume_writing(self) -> None:
+        """Let the request's body flow again."""
+        self._destination_paused = False
+        self._stream.resume()
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def _fail(self, failure: Failure) -> None:
+        """Be over because of the client's side."""
+        self._upstream.cancel()
+        self._finish(failure)
+
+    def _finish(self, result: Failure | None) -> None:
+        self._over = True
+        if not self.result.done():
+            self.result.set_result(result)

@@ -24,7 +24,7 @@ from hostler.errors import ProtocolError
 from hostler.http.framing import frame_request, frame_response
 from hostler.http.headers import Headers, RawHeaders, split_line
 from hostler.http.limits import Limits
-from hostler.http.message import Request, Response, reason_phrase
+from hostler.http.message import CHUNKED, Request, Response, reason_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -334,18 +334,31 @@ def encode_lines(first: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> 
     return b"\r\n".join([first, *lines]) + added + _END
 
 
-def encode_request(method: str, target: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> bytes:
-    """Write a request head, with `lines` that are known to be well-formed in front of the headers.
+def encode_request(request: Request) -> bytes:
+    """Write a request's head.
 
-    Raises ProtocolError when the method, the target or a header would break it.
+    Transfer-Encoding and Upgrade (with Connection) are written from `framing` and `upgrade` where the headers do not
+    have them. Raises ProtocolError when the method, the target or a header would break the message.
     """
+    method, target, headers = request.method, request.target, request.headers
     if method not in _KNOWN and (
         not method or not method.isascii() or method.encode("ascii").translate(None, _TOKEN)
     ):
         raise ProtocolError(f"{method!r} is not a method")
     if not target or target.translate(None, _VISIBLE):
         raise ProtocolError(f"{target!r} is not a request target")
-    return encode_lines(b"%s %s HTTP/1.1" % (method.encode("ascii"), target), raw, lines)
+    first = b"%s %s HTTP/1.%d" % (method.encode("ascii"), target, request.version - 10)
+    lines = headers.lines
+    raw = [] if lines is not None else headers.pairs()
+    if request.framing == CHUNKED and b"transfer-encoding" not in headers:
+        raw = [*raw, (b"Transfer-Encoding", b"chunked")]
+    if request.upgrade is not None and b"upgrade" not in headers:
+        raw = [*raw, (b"Connection", b"Upgrade"), (b"Upgrade", request.upgrade)]
+    if lines is None:
+        return encode_lines(first, raw)
+    if raw:
+        return encode_lines(first, raw, lines.values())
+    return b"\r\n".join([first, *lines.values(), b"\r\n"])
 
 
 _STATUS_LINES: Final = {

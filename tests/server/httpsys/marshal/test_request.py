@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.http.h1 import RequestReader, encode_request
-from hostler.http.message import CHUNKED
+from hostler.http.headers import Headers
+from hostler.http.message import CHUNKED, Request
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import REQUEST_HEADERS, AuthStatus, AuthType, RequestInfoType, Verb
 from hostler.server.httpsys.marshal.request import read_request, request_id
@@ -283,7 +284,7 @@ def test_headers_are_what_our_own_parser_would_give(headers):
         if key not in FRAMING and not (key in IDS and key in seen):
             pairs.append((name, value))
             seen.add(key)
-    ours = RequestReader().feed(encode_request("GET", b"/", pairs))
+    ours = RequestReader().feed(encode_request(Request("GET", b"/", Headers(pairs))))
     theirs = read_native(NativeRequest(headers=pairs)).request
     known = [(name.lower(), value) for name, value in ours.headers.pairs() if name.lower() in IDS]
     unknown = [pair for pair in ours.headers.pairs() if pair[0].lower() not in IDS]

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import pytest
 
-from hostler.client.upstream import Upstream
+from hostler.client.address import DestinationAddress
 
 
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("http://example.com", ("http", "example.com", 80, b"", b"Host: example.com", "example.com")),
-        ("https://example.com", ("https", "example.com", 443, b"", b"Host: example.com", "example.com")),
-        ("http://example.com/", ("http", "example.com", 80, b"", b"Host: example.com", "example.com")),
+        ("http://example.com", ("http", "example.com", 80, b"", b"example.com", "example.com")),
+        ("https://example.com", ("https", "example.com", 443, b"", b"example.com", "example.com")),
+        ("http://example.com/", ("http", "example.com", 80, b"", b"example.com", "example.com")),
         (
             "http://Example.COM:8080",
-            ("http", "example.com", 8080, b"", b"Host: Example.COM:8080", "example.com"),
+            ("http", "example.com", 8080, b"", b"Example.COM:8080", "example.com"),
         ),
-        ("http://a/base/", ("http", "a", 80, b"/base", b"Host: a", "a")),
-        ("http://a/b%20c", ("http", "a", 80, b"/b%20c", b"Host: a", "a")),
-        ("http://10.0.0.1:81/x", ("http", "10.0.0.1", 81, b"/x", b"Host: 10.0.0.1:81", "10.0.0.1")),
-        ("http://[::1]:81", ("http", "::1", 81, b"", b"Host: [::1]:81", "::1")),
-        ("HTTPS://a", ("https", "a", 443, b"", b"Host: a", "a")),
+        ("http://a/base/", ("http", "a", 80, b"/base", b"a", "a")),
+        ("http://a/b%20c", ("http", "a", 80, b"/b%20c", b"a", "a")),
+        ("http://10.0.0.1:81/x", ("http", "10.0.0.1", 81, b"/x", b"10.0.0.1:81", "10.0.0.1")),
+        ("http://[::1]:81", ("http", "::1", 81, b"", b"[::1]:81", "::1")),
+        ("HTTPS://a", ("https", "a", 443, b"", b"a", "a")),
     ],
 )
 def test_an_address(address, expected):
-    found = Upstream.parse(address)
+    found = DestinationAddress.parse(address)
     assert (
         found.scheme,
         found.host,
         found.port,
         found.base_path,
-        found.host_line,
+        found.authority,
         found.server_name,
     ) == expected
 
 
 @pytest.mark.parametrize(
-    ("host", "line", "server_name"),
+    ("host", "authority", "server_name"),
     [
-        ("shop.example", b"Host: shop.example", "shop.example"),
-        ("shop.example:8443", b"Host: shop.example:8443", "shop.example"),
-        ("[2001:db8::1]:80", b"Host: [2001:db8::1]:80", "2001:db8::1"),
+        ("shop.example", b"shop.example", "shop.example"),
+        ("shop.example:8443", b"shop.example:8443", "shop.example"),
+        ("[2001:db8::1]:80", b"[2001:db8::1]:80", "2001:db8::1"),
     ],
 )
-def test_a_host_of_its_own_replaces_the_addresss_in_host_and_certificate(host, line, server_name):
-    found = Upstream.parse("https://10.0.0.1:8443/x", host)
+def test_a_host_of_its_own_replaces_the_addresss_in_host_and_certificate(host, authority, server_name):
+    found = DestinationAddress.parse("https://10.0.0.1:8443/x", host)
     assert (found.host, found.port) == ("10.0.0.1", 8443)
-    assert (found.host_line, found.server_name) == (line, server_name)
+    assert (found.authority, found.server_name) == (authority, server_name)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_host_of_its_own_replaces_the_addresss_in_host_and_certificate(host, l
 )
 def test_what_is_no_address_is_named_with_how_to_write_one(address):
     with pytest.raises(ValueError) as caught:
-        Upstream.parse(address)
+        DestinationAddress.parse(address)
     assert (
         str(caught.value)
         == f"{address!r} is not a destination: write it as http://host[:port][/path] or https://..."
@@ -87,4 +87,4 @@ def test_what_is_no_address_is_named_with_how_to_write_one(address):
 @pytest.mark.parametrize("host", ["a\r\nX: 1", "a b", "bücher.example"])
 def test_a_host_that_would_break_the_head_is_refused(host):
     with pytest.raises(ValueError, match="is not a host for http://a"):
-        Upstream.parse("http://a", host)
+        DestinationAddress.parse("http://a", host)

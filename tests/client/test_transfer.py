@@ -6,11 +6,15 @@ import asyncio
 
 import pytest
 
-from hostler.client.connection import DestinationConnection
+from hostler.client.address import DestinationAddress
+from hostler.client.http1 import Http1UpstreamConnection
+from hostler.client.outgoing import outgoing_request
 from hostler.client.transfer import RETRY, Transfer
 from hostler.errors import Failure, Reason
 from hostler.http.message import CHUNKED
 from hostler.testing import FakeStream, exchange
+
+ADDRESS = DestinationAddress.parse("http://there")
 
 
 class Pipe:
@@ -55,36 +59,41 @@ class Pipe:
         return 0
 
 
-class Shelf:
+class Owner:
     """A pool that remembers."""
 
     def __init__(self):
-        self.kept, self.forgotten = [], []
+        self.freed, self.gone = [], []
 
-    def give_back(self, connection):
-        self.kept.append(connection)
+    def released(self, connection):
+        self.freed.append(connection)
 
-    def forget(self, connection):
-        self.forgotten.append(connection)
+    def closed(self, connection):
+        self.gone.append(connection)
 
 
 class Case:
     """An exchange whose transfer has begun."""
 
-    def __init__(self, given=None, connection=None, *, pipe=None, activity=100.0, used=False):
+    def __init__(self, given=None, connection=None, *, pipe=None, timeout=100.0, served=False):
+        """`served`: on a connection that has answered before."""
         loop = asyncio.get_running_loop()
-        self.shelf = Shelf()
+        self.owner = Owner()
         if connection is None:
-            connection = DestinationConnection(self.shelf, loop)
-            connection.connection_made(pipe or Pipe())
-            connection.used = used
+            connection = Http1UpstreamConnection(self.owner, loop, 60)
+            self.pipe = pipe or Pipe()
+            connection.connection_made(self.pipe)
+        else:
+            self.pipe = connection._transport
         self.connection = connection
-        self.pipe = connection.transport
+        if served:
+            Case(None, connection).receive(OK + b"ok")
+            self.pipe.written = b""
         self.exchange = given or exchange()
         self.stream = self.exchange.stream
-        self.done = loop.create_future()
-        self.transfer = Transfer(self.exchange, connection, activity, self.done)
-        self.transfer.begin(b"HEAD")
+        self.result = loop.create_future()
+        self.transfer = Transfer(self.exchange, timeout, self.result)
+        self.transfer.begin(connection, outgoing_request(self.exchange, ADDRESS))
 
     def receive(self, data):
         self.connection.data_received(data)
@@ -115,13 +124,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 async def test_an_exchange(case):
     here = case(exchange("POST", body=[b"one", b"two"]))
-    assert here.pipe.written == b"HEAD3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    assert here.pipe.written.partition(b"\r\n\r\n")[2] == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
     here.receive(OK)
     here.receive(b"ok")
-    assert here.done.result() is None
+    assert here.result.result() is None
     assert (here.response.status, here.response.body, here.response.complete) == (200, b"ok", True)
-    assert here.connection.used
-    assert (here.connection.transfer, here.connection.closed) == (None, False)
+    assert here.owner.freed == [here.connection]
+    assert not here.connection.has_expired()
 
 
 async def test_an_event_loop_may_hand_over_bytearrays(case):
@@ -129,7 +138,7 @@ async def test_an_event_loop_may_hand_over_bytearrays(case):
     here = case()
     for data in (OK, b"ok"):
         here.receive(bytearray(data))
-    assert (here.done.result(), here.response.body) == (None, b"ok")
+    assert (here.result.result(), here.response.body) == (None, b"ok")
 
 
 @pytest.mark.parametrize("cut", range(1, 90, 7))
@@ -141,11 +150,11 @@ async def test_how_an_answer_is_cut_does_not_change_it(case, cut):
     here = case()
     for at in range(0, len(whole), cut):
         here.receive(whole[at : at + cut])
-    assert here.done.result() is None
+    assert here.result.result() is None
     assert [status for status, _ in here.response.informational] == [103]
     assert here.response.body == b"abcde"
     assert here.response.trailers.get("x-t") == "1"
-    assert here.connection.used
+    assert here.owner.freed == [here.connection]
 
 
 async def test_a_second_request_on_the_same_connection(case):
@@ -153,7 +162,7 @@ async def test_a_second_request_on_the_same_connection(case):
     first.receive(OK + b"ok")
     second = case(exchange("HEAD"), first.connection)
     second.receive(OK)
-    assert (second.done.result(), second.response.complete, second.response.body) == (None, True, b"")
+    assert (second.result.result(), second.response.complete, second.response.body) == (None, True, b"")
     third = case(exchange("GET"), first.connection)
     third.receive(b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     assert (third.response.status, third.response.complete) == (404, True)
@@ -171,14 +180,14 @@ class LastStraw(FakeStream):
 async def test_the_end_of_an_answer_that_is_too_much_for_the_client_does_not_pause_an_idle_connection(case):
     here = case(exchange(stream=LastStraw()))
     here.receive(OK + b"ok")
-    assert here.connection.used
+    assert here.owner.freed == [here.connection]
     assert here.pipe.reading
 
 
 async def test_an_answer_before_the_request_is_complete_ends_the_connection(case):
     here = case(exchange("POST", body=None))
     here.receive(OK + b"ok")
-    assert (here.done.result(), here.response.complete) == (None, True)
+    assert (here.result.result(), here.response.complete) == (None, True)
     assert here.pipe.closing
 
 
@@ -212,14 +221,14 @@ async def test_a_connection_with_unsent_bytes_is_not_kept(case):
     here.connection.pause_writing()
     here.receive(OK + b"ok")
     assert here.pipe.closing
-    assert here.shelf.kept == []
+    assert here.owner.freed == []
 
 
 async def test_after_a_failure_nothing_waits_for_a_destination_that_takes_nothing(case):
     here = case(exchange("POST", body=None))
     here.stream.client_sends(b"x")
     here.stream.client_leaves()
-    assert here.done.result().reason is Reason.REQUEST_CANCELED
+    assert here.result.result().reason is Reason.REQUEST_CANCELED
     assert here.pipe.aborted
 
 
@@ -228,7 +237,7 @@ async def test_a_tunnels_last_bytes_are_still_sent(case):
     here.connection.eof_received()
     here.stream.client_sends(b"bye")
     here.stream.client_ends()
-    assert here.done.result() is None
+    assert here.result.result() is None
     assert here.pipe.written.endswith(b"bye")
     assert (here.pipe.closing, here.pipe.aborted) == (True, False)
 
@@ -259,7 +268,7 @@ def upgraded(case, **options):
 async def test_a_tunnel_without_half_open_connections_ends_whole(case):
     here = upgraded(case, pipe=Pipe(half_close=False))
     here.stream.client_ends()
-    assert here.done.result() is None
+    assert here.result.result() is None
     assert here.pipe.closing
 
 
@@ -269,7 +278,7 @@ async def test_a_tunnels_bytes_are_not_chunked(case):
     assert here.pipe.written.endswith(b"raw")
     here.receive(b"0\r\n\r\n")
     assert here.response.body == b"hi0\r\n\r\n"
-    assert not here.done.done()
+    assert not here.result.done()
 
 
 RETRIED = [("GET", b""), ("HEAD", b""), ("PUT", b""), ("DELETE", b""), ("PUT", None), ("POST", None)]
@@ -277,49 +286,49 @@ RETRIED = [("GET", b""), ("HEAD", b""), ("PUT", b""), ("DELETE", b""), ("PUT", N
 
 @pytest.mark.parametrize(("method", "body"), RETRIED)
 async def test_what_may_be_sent_again(case, method, body):
-    here = case(exchange(method, body=body), used=True)
+    here = case(exchange(method, body=body), served=True)
     here.connection.connection_lost(None)
-    assert here.done.result() is RETRY
-    assert here.shelf.forgotten == [here.connection]
+    assert here.result.result() is RETRY
+    assert here.owner.gone == [here.connection]
 
 
 @pytest.mark.parametrize(
     ("method", "body"), [("POST", b""), ("PATCH", b""), ("POST", b"x"), ("PUT", b"x"), ("GET", b"x")]
 )
 async def test_what_may_not_be_sent_again(case, method, body):
-    here = case(exchange(method, body=body), used=True)
+    here = case(exchange(method, body=body), served=True)
     here.connection.connection_lost(ConnectionResetError("reset"))
-    assert here.done.result().reason is Reason.REQUEST
+    assert here.result.result().reason is Reason.REQUEST
 
 
 @pytest.mark.parametrize("begun", [b"H", OK[:20], b"HTTP/1.1 100 Continue\r\n\r\n"])
 async def test_nothing_is_sent_again_once_an_answer_has_begun(case, begun):
-    here = case(used=True)
+    here = case(served=True)
     here.receive(begun)
     here.connection.connection_lost(None)
-    assert here.done.result().reason is Reason.REQUEST
+    assert here.result.result().reason is Reason.REQUEST
 
 
 async def test_an_interim_answer_counts_for_its_own_request_only(case):
-    first = case(used=True)
+    first = case(served=True)
     first.receive(b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"ok")
     second = case(exchange(), first.connection)
     second.connection.connection_lost(None)
-    assert second.done.result() is RETRY
+    assert second.result.result() is RETRY
 
 
 async def test_a_broken_off_upload_is_the_destinations_fault(case):
     here = case(exchange("POST", body=None))
     here.stream.client_sends(b"x")
     here.connection.connection_lost(BrokenPipeError("broken"))
-    assert here.done.result().reason is Reason.REQUEST_BODY_DESTINATION
+    assert here.result.result().reason is Reason.REQUEST_BODY_DESTINATION
 
 
 async def test_a_broken_off_answer(case):
     here = case()
     here.receive(OK + b"o")
     here.connection.connection_lost(None)
-    assert here.done.result().reason is Reason.RESPONSE_BODY_DESTINATION
+    assert here.result.result().reason is Reason.RESPONSE_BODY_DESTINATION
     assert not here.response.complete
 
 
@@ -330,12 +339,12 @@ async def test_a_broken_off_answer(case):
 async def test_an_answer_until_the_end_of_the_connection(case, end, complete):
     here = case()
     here.receive(b"HTTP/1.1 200 OK\r\n\r\nabc")
-    assert not here.done.done()
+    assert not here.result.done()
     end(here.connection)
     here.connection.connection_lost(None if complete else ConnectionResetError())
     assert here.response.body == b"abc"
     assert here.response.complete == complete
-    assert (here.done.result() is None) == complete
+    assert (here.result.result() is None) == complete
 
 
 @pytest.mark.parametrize("framing", [5, CHUNKED])
@@ -344,9 +353,9 @@ async def test_the_end_of_the_connection_ends_no_other_answer(case, framing):
     head = b"Content-Length: 5" if framing > 0 else b"Transfer-Encoding: chunked"
     here.receive(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % head)
     here.connection.eof_received()
-    assert not here.done.done()
+    assert not here.result.done()
     here.connection.connection_lost(None)
-    assert here.done.result().reason is Reason.RESPONSE_BODY_DESTINATION
+    assert here.result.result().reason is Reason.RESPONSE_BODY_DESTINATION
 
 
 async def test_nothing_that_comes_late_disturbs_the_next_exchange(case):
@@ -355,8 +364,8 @@ async def test_nothing_that_comes_late_disturbs_the_next_exchange(case):
     here.transfer.lost(Failure(Reason.REQUEST_CANCELED))
     here.transfer.pause()
     here.transfer.resume()
-    here.transfer.connection_lost(None)
-    assert here.done.result() is None
+    here.transfer.disconnected(None, stale=True)
+    assert here.result.result() is None
     assert here.pipe.reading
     assert not here.pipe.closing
 
@@ -377,7 +386,7 @@ async def test_an_answer_while_its_head_cannot_be_passed_on_is_passed_on_in_no_p
 
     here = case(exchange(stream=Refusing()))
     here.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
-    assert here.done.result().reason is Reason.RESPONSE_HEADERS
+    assert here.result.result().reason is Reason.RESPONSE_HEADERS
     assert here.response.body == b""
     assert here.pipe.closing
 
@@ -391,16 +400,16 @@ async def test_an_answer_while_its_head_cannot_be_passed_on_is_passed_on_in_no_p
     ],
 )
 async def test_whose_fault_a_standstill_is(case, arrange, reason, status):
-    here = case(activity=0.02)
+    here = case(timeout=0.02)
     arrange(here)
-    failure = await asyncio.wait_for(here.done, 5)
+    failure = await asyncio.wait_for(here.result, 5)
     assert (failure.reason, failure.status) == (reason, status)
     assert failure.detail == "nothing moved for 0.02 s"
 
 
 async def test_a_standstill_in_the_middle_of_the_body_is_the_clients_fault_or_the_destinations(case):
-    client = case(exchange("POST", body=None), activity=0.02)
-    there = case(exchange("POST", body=None), activity=0.02)
+    client = case(exchange("POST", body=None), timeout=0.02)
+    there = case(exchange("POST", body=None), timeout=0.02)
     there.connection.pause_writing()
-    assert (await asyncio.wait_for(client.done, 5)).status == 408
-    assert (await asyncio.wait_for(there.done, 5)).status == 504
+    assert (await asyncio.wait_for(client.result, 5)).status == 408
+    assert (await asyncio.wait_for(there.result, 5)).status == 504

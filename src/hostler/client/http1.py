@@ -1,0 +1,301 @@
+"""A connection to a destination that speaks HTTP/1.1: one request at a time, so that it is its own stream.
+
+States and transitions. A connection begins IDLE: it waits for a request, at most its idle timeout, and whatever it
+receives unasked closes it. `begin` makes it HEAD: interim responses come and go there. A final head makes it BODY; a
+101, if the request offered an upgrade and is complete, TUNNEL. At the end of the body it is IDLE again and tells its
+owner, if both messages were complete, both sides may keep the connection, nothing waits to be written and nothing
+followed the answer; else it is CLOSED. A tunnel ends in CLOSED once both directions have ended: ours by `end`, the
+destination's by its end of file. `cancel`, a broken answer, the timeout and the loss of the transport lead from
+anywhere to CLOSED, where it stays. Each way out of HEAD, BODY and TUNNEL but `cancel` and `close` tells the sink once.
+
+One `Deadline` serves the idle timeout and the timeout of the exchange, since they never run at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from typing import TYPE_CHECKING, cast
+
+from hostler.deadline import Deadline
+from hostler.errors import ProtocolError
+from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.h1 import ResponseReader, encode_request
+from hostler.http.message import CHUNKED
+
+if TYPE_CHECKING:
+    from hostler.client.upstream import ConnectionOwner, ExchangeSink
+    from hostler.http.body import Body
+    from hostler.http.headers import RawHeaders
+    from hostler.http.message import Request, Response
+
+__all__ = ["Http1UpstreamConnection"]
+
+
+class _State(enum.Enum):
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    TUNNEL = "tunnel"
+    CLOSED = "closed"
+
+
+class Http1UpstreamConnection(asyncio.Protocol):
+    """A connection that carries one exchange after another; `UpstreamConnection` and `UpstreamStream`."""
+
+    __slots__ = (
+        "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_informed", "_owner", "_reader",
+        "_reading_paused", "_request", "_reusable", "_served", "_sink", "_state", "_timeout", "_transport",
+        "_writing_paused", "slots",
+    )  # fmt: skip
+
+    def __init__(self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop, idle_timeout: float) -> None:
+        """`idle_timeout` is how many seconds it waits for its next request."""
+        self._owner = owner
+        self._deadline = Deadline(loop, self._on_deadline)
+        self._idle_timeout = idle_timeout
+        self._transport: asyncio.Transport
+        self._state = _State.IDLE
+        self.slots = 1
+        self._served = False
+        """It has answered a request before."""
+        self._reading_paused = False
+        self._writing_paused = False
+        # the exchange that it carries
+        self._sink: ExchangeSink | None = None
+        self._request: Request
+        self._timeout = 0.0
+        self._chunked = False
+        self._ended = False
+        """The request is complete, or our direction of the tunnel closed."""
+        self._eof = False
+        """The destination has closed its direction of the tunnel."""
+        self._informed = False
+        self._reader = ResponseReader("")
+        self._body: Body = NO_BODY
+        self._reusable = False
+
+    # -- UpstreamConnection ---------------------------------------------------------------------------------------
+
+    def has_expired(self) -> bool:
+        """Whether it is closed or about to be."""
+        return self._state is _State.CLOSED or self._transport.is_closing()
+
+    def is_idle(self) -> bool:
+        """Whether it carries no request."""
+        return self._state is _State.IDLE
+
+    def begin(self, request: Request, sink: ExchangeSink, timeout: float) -> Http1UpstreamConnection:
+        """Send a request's head; raises ProtocolError when it cannot be written."""
+        head = encode_request(request)
+        self._state = _State.HEAD
+        self._sink = sink
+        self._request = request
+        self._timeout = timeout
+        self._chunked = request.framing == CHUNKED
+        self._ended = self._informed = self._reusable = False
+        self._reader.method = request.method
+        self._deadline.set(timeout)
+        self._transport.write(head)
+        return self
+
+    def close(self) -> None:
+        """Close when what was written is sent; a destination that does not take it is not waited for."""
+        self._end(abort=self._writing_paused)
+
+    # -- UpstreamStream -------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the request's body, or of a tunnel."""
+        if not self._transport.is_closing():
+            self._deadline.set(self._timeout)
+            self._transport.write(encode_chunk(data) if self._chunked else data)
+
+    def end(self, trailers: RawHeaders) -> None:
+        """Finish the request, or close our direction of a tunnel."""
+        self._ended = True
+        transport = self._transport
+        if self._state is _State.TUNNEL:
+            if self._eof or not transport.can_write_eof():  # TLS has no half-open connections
+                self._complete([])
+            elif not transport.is_closing():
+                transport.write_eof()
+        elif self._chunked and not transport.is_closing():
+            transport.write(encode_last_chunk(trailers))
+
+    def pause_reading(self) -> None:
+        """Read no more for now."""
+        if not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._deadline.set(self._timeout)
+        if not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def cancel(self) -> None:
+        """Give the exchange up, and the connection with it."""
+        self._end(abort=True)
+
+    # -- asyncio.Protocol -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._deadline.set(self._idle_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        """Read the response."""
+        data = bytes(data)  # the Proactor of Python 3.11 gives bytearrays
+        sink = self._sink
+        if sink is None:
+            # nothing was asked: whatever this is, it must not answer the next request
+            self.close()
+            return
+        try:
+            if self._state is _State.HEAD:
+                self._read_head(sink, data)
+            elif self._state is _State.BODY:
+                self._pass_on(sink, self._body.feed(data))
+            else:
+                sink.received(data)
+        except ProtocolError as error:
+            self._end(abort=True)
+            sink.broken(error)
+        if self._sink is not None:
+            self._deadline.set(self._timeout)
+
+    def _read_head(self, sink: ExchangeSink, data: bytes) -> None:
+        reader = self._reader
+        while data and self._sink is sink:
+            response = reader.feed(data)
+            if response is None:
+                return
+            data = reader.unread
+            if response.status >= 200:
+                self._answer(sink, response, data)
+                return
+            if response.status == 101:
+                self._switch(sink, response, data)
+                return
+            self._informed = True
+            sink.informed(response)
+
+    def _answer(self, sink: ExchangeSink, response: Response, data: bytes) -> None:
+        """Pass on a final head, and what of its body came with it."""
+        self._reusable = response.keep_alive
+        size = response.framing
+        if 0 <= size <= len(data):  # the whole body
+            self._state = _State.BODY
+            sink.answered(response, data if size == len(data) else data[:size])
+            if self._sink is sink:
+                self._reusable = self._reusable and size == len(data)
+                self._complete([])
+            return
+        body = body_reader(size)
+        pieces = body.feed(data) if data else []
+        self._state, self._body = _State.BODY, body
+        sink.answered(response, pieces.pop(0) if pieces else b"")
+        if self._sink is sink:  # else the head cannot be passed on, or the client is gone
+            self._pass_on(sink, pieces)
+
+    def _pass_on(self, sink: ExchangeSink, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            sink.received(piece)
+        body = self._body
+        if body.complete and self._sink is sink:
+            self._reusable = self._reusable and not body.unread
+            self._complete(body.trailers)
+
+    def _switch(self, sink: ExchangeSink, response: Response, data: bytes) -> None:
+        """Become a tunnel."""
+        if not self._ended or self._request.upgrade is None:
+            raise ProtocolError("the destination switches protocols, and nobody asked for it")
+        self._state = _State.TUNNEL
+        self._ended = self._eof = False
+        sink.answered(response, b"")
+        if data and self._sink is sink:
+            sink.received(data)
+
+    def eof_received(self) -> bool:
+        """End what ends with the destination's direction; True keeps the other one open."""
+        sink = self._sink
+        if sink is None:
+            return False
+        if self._state is _State.TUNNEL:
+            self._eof = True
+            sink.ended()
+            if self._ended and self._sink is sink:
+                self._complete([])
+            return self._sink is sink
+        if self._state is _State.BODY and isinstance(self._body, ClosingBody):
+            self._complete([])
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever sent the request."""
+        sink = self._sink
+        stale = self._state is _State.HEAD and self._served and not self._informed and not self._reader.begun
+        over = self._state is _State.TUNNEL and (exc is None or self._eof)
+        self._note_closed()
+        if sink is None:
+            return
+        if over:
+            sink.complete([])
+        else:
+            sink.disconnected(exc, stale=stale)
+
+    def pause_writing(self) -> None:
+        """Stop the request's body: the destination does not keep up."""
+        self._writing_paused = True
+        if self._sink is not None:
+            self._sink.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let the request's body flow again."""
+        self._writing_paused = False
+        if self._sink is not None:
+            self._deadline.set(self._timeout)
+            self._sink.resume_writing()
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def _complete(self, trailers: RawHeaders) -> None:
+        """Be done with an exchange: wait for the next one if there can be one, else close."""
+        sink, self._sink = self._sink, None
+        assert sink is not None
+        if self._reusable and self._ended and not self._writing_paused and not self._transport.is_closing():
+            self._state = _State.IDLE
+            self._served = True
+            if self._reading_paused:
+                self._reading_paused = False
+                self._transport.resume_reading()
+            self._deadline.set(self._idle_timeout)
+            self.slots = 1
+            self._owner.released(self)
+        else:
+            self.close()
+        sink.complete(trailers)
+
+    def _end(self, *, abort: bool) -> None:
+        if self._state is not _State.CLOSED:
+            self._note_closed()
+            self._transport.abort() if abort else self._transport.close()
+
+    def _note_closed(self) -> None:
+        self._sink = None
+        self._deadline.close()
+        if self._state is not _State.CLOSED:
+            self._state, self.slots = _State.CLOSED, 0
+            self._owner.closed(self)
+
+    def _on_deadline(self) -> None:
+        sink = self._sink
+        if sink is None:
+            self.close()
+        else:
+            self._end(abort=True)
+            sink.timed_out()
