@@ -17,9 +17,8 @@ from attrs import fields
 
 from hostler import cli
 from hostler.config import yarp
-from hostler.config.check import check
+from hostler.documents import find_problems
 from hostler.errors import ConfigError
-from hostler.server.check import check_prefixes
 from hostler.server.httpsys.api import HttpApi
 from hostler.server.httpsys.constants import ErrorCode, ServerProperty
 from hostler.server.options import HttpSysOptions
@@ -99,7 +98,9 @@ class Reader:
     def read_json(self, block):
         try:
             config = yarp.loads(block.text)
-            problems = [*check_prefixes(config), *check(config)]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.syspath_prepend(self.directory)  # where the page wrote the modules of its policies
+                problems = find_problems(config)
         except ConfigError as error:
             problems = error.problems
         assert bool(problems) == ("refused" in block.marks), f"{block.place}: {problems}"

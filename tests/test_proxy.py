@@ -32,6 +32,7 @@ from hostler import (
 from hostler.fleet import Health
 from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
+from hostler.stages.forward import SENDER
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +149,7 @@ async def test_a_proxy_is_a_handler_that_can_be_called():
             assert (await client.get("/own")).text == "own"
             assert (await client.get("/other")).text == "a"
         for cluster in proxy.clusters:
-            cluster.equipment.sender.close()
+            cluster.equipment[SENDER].close()
 
 
 # -- stages and policies ----------------------------------------------------------------------------------------------
@@ -612,7 +613,7 @@ async def test_a_broken_file_keeps_the_old_configuration_and_a_mended_one_is_tak
             for broken, why in (
                 ("{", "is not used"),
                 (document("nonsense"), "Clusters.c.Destinations.d.Address"),
-                (document(a.url, LoadBalancingPolicy="no.such:thing"), "No module named 'no'"),
+                (document(a.url, LoadBalancingPolicy="no.such:thing"), "there is no module 'no'"),
                 (document(a.url, LoadBalancingPolicy="Breaking"), "a bug in a policy"),
             ):
                 caplog.clear()

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from hostler import demo
 from hostler.config.source import FileSource
+from hostler.documents import load_config
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.explaining import explain
 from hostler.loaders import ApplicationLoader, DocumentLoader
 from hostler.output import log_to_stderr, write_out
 from hostler.processes.foreground import run_service
-from hostler.proxy import load_config
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix

@@ -30,8 +30,6 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hostler.config.model import Config
-
 __all__ = [
     "ConfigError",
     "DelegationError",
@@ -72,14 +70,10 @@ class Problem:
 
 
 class ConfigError(HostlerError, ValueError):
-    """A configuration that cannot be used; `problems` holds every reason.
+    """A configuration that cannot be used; `problems` holds every reason."""
 
-    `partial` is what could be read of a document in which not everything could, so that it can be checked as well.
-    """
-
-    def __init__(self, problems: Iterable[Problem], partial: Config | None = None) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        self.partial = partial
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -22,9 +22,8 @@ from hostler.http.message import CHUNKED, Request, Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
-    from hostler.config.model import Route
     from hostler.contract import Address, Stream
-    from hostler.fleet import LiveCluster, LiveDestination
+    from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
     from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
@@ -69,7 +68,7 @@ class Exchange:
     `fail`), delegates, or hands the exchange onward.
     """
 
-    route: Route | None = None
+    route: LiveRoute | None = None
     route_values: Mapping[str, str] = _NO_VALUES
     """What the route's path template took out of the path."""
 

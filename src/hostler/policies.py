@@ -1,54 +1,54 @@
-"""Named policies: which there are, and how a name in a configuration becomes an object."""
+"""The table of policies: which kinds there are, and how a name in a configuration becomes an object.
+
+A kind is one row, an attribute of `Policies`, and a `PolicyKind` in the file of the stage that has such policies.
+"""
 
 from __future__ import annotations
 
-import importlib
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from hostler.client.forwarder import Forwarder
-from hostler.config import check
 from hostler.errors import ConfigError, Problem
-from hostler.fleet import Equipment
-from hostler.stages.affinity import AFFINITY_POLICIES
-from hostler.stages.balance import BALANCE_POLICIES
-from hostler.stages.health import PASSIVE_POLICIES
+from hostler.fleet.available import AVAILABLE_DESTINATIONS
+from hostler.fleet.equipment import Equipment, PolicyKind
+from hostler.importing import import_object
+from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE
+from hostler.stages.balance import BALANCE
+from hostler.stages.health import PASSIVE_HEALTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.model import Cluster, Config, SessionAffinity
-    from hostler.fleet import AffinityPolicy, BalancePolicy, LiveCluster, PassivePolicy, Sender
+    from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
+    from hostler.fleet import LiveCluster, LiveRoute
+    from hostler.fleet.available import AvailableDestinationsPolicy
+    from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
+    from hostler.stages.balance import BalancePolicy
+    from hostler.stages.health import PassiveHealthPolicy
 
-__all__ = ["Policies", "make_sender"]
+__all__ = ["Policies"]
 
+_IMPORTABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-_Factories = Mapping[str, Callable[..., Any]]
-
-
-def _balance(given: _Factories) -> _Factories:
-    return _lower(BALANCE_POLICIES, given)
-
-
-def _affinity(given: _Factories) -> _Factories:
-    return _lower(AFFINITY_POLICIES, given)
-
-
-def _passive(given: _Factories) -> _Factories:
-    return _lower(PASSIVE_POLICIES, given)
+Kind: TypeAlias = PolicyKind[Any, Any]
+Factory: TypeAlias = Callable[..., Any]
+Factories: TypeAlias = Mapping[str, Factory]
+Known: TypeAlias = Mapping[str, tuple[str, Factory]]
+"""By a policy's name in lower case: the name as it is spelt, and what makes the policy."""
 
 
-def _lower(*layers: _Factories) -> _Factories:
-    return {name.lower(): factory for layer in layers for name, factory in layer.items()}
+def _row(kind: Kind) -> Any:
+    """Make the attribute of a kind; what it holds are a user's own policies of that kind."""
+    return field(factory=dict, converter=_frozen, metadata={"kind": kind})
 
 
-def _spelled(names: Iterable[str], known: Iterable[str]) -> frozenset[str]:
-    """Give hostler's own names in YARP's spelling."""
-    spelling = {name.lower(): name for name in known}
-    return frozenset(spelling.get(name, name) for name in names)
+def _frozen(given: Factories) -> Factories:
+    return MappingProxyType(dict(given))
 
 
 @frozen(kw_only=True)
@@ -59,98 +59,87 @@ class Policies:
     `package.module:attribute`, is imported instead.
     """
 
-    balance: Mapping[str, Callable[[], BalancePolicy]] = field(factory=dict, converter=_balance)
-    affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = field(
-        factory=dict, converter=_affinity
+    balance: Mapping[str, Callable[[], BalancePolicy]] = _row(BALANCE)
+    affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = _row(AFFINITY)
+    affinity_failure: Mapping[str, Callable[[], AffinityFailurePolicy]] = _row(AFFINITY_FAILURE)
+    passive_health: Mapping[str, Callable[[Cluster], PassiveHealthPolicy]] = _row(PASSIVE_HEALTH)
+    available_destinations: Mapping[str, Callable[[HealthCheck], AvailableDestinationsPolicy]] = _row(
+        AVAILABLE_DESTINATIONS
     )
-    passive_health: Mapping[str, Callable[[Cluster], PassivePolicy]] = field(factory=dict, converter=_passive)
 
-    def names(self) -> check.Policies:
-        """Return the names, for `config.check`."""
-        known = check.Policies()
-        return check.Policies(
-            balance=_spelled(self.balance, known.balance),
-            affinity=_spelled(self.affinity, known.affinity),
-            passive_health=_spelled(self.passive_health, known.passive_health),
-        )
+    _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 
-    def unresolved(self, config: Config) -> Iterator[Problem]:
-        """Find the names that stand for nothing: those that cannot be imported."""
-        for cluster in config.clusters:
-            where = f"Clusters.{cluster.id}"
-            affinity, passive = cluster.affinity, cluster.health_check.passive
-            named: list[tuple[_Factories, str, str]] = [
-                (self.balance, cluster.balance, f"{where}.LoadBalancingPolicy")
-            ]
-            if affinity is not None and affinity.enabled:
-                named.append((self.affinity, affinity.policy, f"{where}.SessionAffinity.Policy"))
-            if passive.enabled:
-                named.append((self.passive_health, passive.policy, f"{where}.HealthCheck.Passive.Policy"))
-            for known, name, path in named:
+    @_known.default
+    def _all_known(self) -> Mapping[Kind, Known]:
+        rows = [(row.metadata["kind"], getattr(self, row.name)) for row in fields(Policies) if row.metadata]
+        return {kind: _without_case(kind.builtin, own) for kind, own in rows}
+
+    def problems(self, owner: Cluster | Route, path: str) -> Iterator[Problem]:
+        """Find the names that a cluster or a route gives, and that stand for nothing; `path` is where it stands."""
+        for kind, known in self._known.items():
+            name = kind.named(owner) if isinstance(owner, kind.owner) else None
+            if name is not None:
                 try:
-                    if name:
-                        _resolve(known, name, path)
-                except ConfigError as error:
-                    yield from error.problems
+                    _find(kind, known, name)
+                except LookupError as error:
+                    yield Problem(f"{path}.{kind.key}", str(error.args[0]))
 
-    def equip(self, config: Cluster, previous: LiveCluster | None) -> Equipment:
-        """Resolve what a cluster's configuration names; what did not change is kept, with its memory.
+    def equip(self, owner: Cluster | Route, previous: LiveCluster | LiveRoute | None) -> Equipment:
+        """Make the policies that a cluster or a route names; what did not change is kept, with its memory.
 
-        Raises ConfigError when a dotted name cannot be imported.
+        `previous` is the live one of the same id. Raises LookupError for a name that stands for nothing.
         """
-        old = previous.config if previous is not None else None
-        kept = previous.equipment if previous is not None else None
-        where = f"Clusters.{config.id}"
-        balance = (
-            kept.balance
-            if kept is not None and old is not None and old.balance == config.balance
-            else _resolve(
-                self.balance, config.balance or "PowerOfTwoChoices", f"{where}.LoadBalancingPolicy"
-            )()
-        )
-        same_client = (
-            old is not None
-            and old.http_client == config.http_client
-            and old.http_request == config.http_request
-        )
-        sender = kept.sender if kept is not None and same_client else make_sender(config)
-        affinity, passive = config.affinity, config.health_check.passive
-        return Equipment(
-            balance,
-            sender,
-            _resolve(self.affinity, affinity.policy or "HashCookie", f"{where}.SessionAffinity.Policy")(
-                affinity
-            )
-            if affinity is not None and affinity.enabled
-            else None,
-            _resolve(
-                self.passive_health,
-                passive.policy or "TransportFailureRate",
-                f"{where}.HealthCheck.Passive.Policy",
-            )(config)
-            if passive.enabled
-            else None,
-        )
+        made = Equipment()
+        for kind, known in self._known.items():
+            choice = _choice(kind, owner)
+            if choice is None:
+                continue
+            if (
+                previous is not None
+                and kind in previous.equipment
+                and _choice(kind, previous.config) == choice
+            ):
+                made[kind] = previous.equipment[kind]
+            else:
+                name, *arguments = choice
+                made[kind] = _find(kind, known, name)(*arguments)
+        return made
 
 
-def make_sender(config: Cluster) -> Sender:
-    """Make the client of a cluster's destinations, without connections yet."""
-    return Forwarder(config.http_client, config.http_request)
+def _choice(kind: Kind, owner: Cluster | Route) -> tuple[Any, ...] | None:
+    """Return the name of the policy that an owner wants, and what it is made of; None when it wants none."""
+    name = kind.named(owner) if isinstance(owner, kind.owner) else None
+    return None if name is None else (name, *kind.arguments(owner))
 
 
-def _resolve(known: Mapping[str, Callable[..., Any]], name: str, path: str) -> Callable[..., Any]:
-    """Return what makes the policy that `name` names."""
-    factory = known.get(name.lower())
-    if factory is not None:
-        return factory
-    module, _, attribute = name.partition(":")
+def _without_case(*layers: Factories) -> Known:
+    return {name.lower(): (name, factory) for layer in layers for name, factory in layer.items()}
+
+
+def _find(kind: Kind, known: Known, name: str) -> Factory:
+    """Return what makes the policy of that name; raises LookupError with what to do."""
+    found = known.get((name or kind.default).lower())
+    if found is not None:
+        return found[1]
+    if _IMPORTABLE.fullmatch(name):
+        return _import(name)
+    names = ", ".join(sorted(spelled for spelled, _ in known.values()))
+    if name.lower() in (later.lower() for later in kind.later):
+        key = kind.key.rpartition(".")[2]
+        raise LookupError(f'not supported yet: {key} "{name}"; remove it, or use {names}')
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {known[close[0]][0]}?" if close else f"use {names}, or package.module:name"
+    raise LookupError(f'unknown policy "{name}"; {hint}')
+
+
+def _import(name: str) -> Factory:
     try:
-        found: Any = operator.attrgetter(attribute)(importlib.import_module(module))
+        found = import_object(name, "what makes a policy")
+    except ConfigError as error:
+        raise LookupError(f'"{name}" cannot be imported: {error.problems[0].message}') from error
     except Exception as error:  # importing runs a stranger's code
-        message = f"{name!r} cannot be imported ({error!r}): write it as package.module:attribute"
-        raise ConfigError([Problem(path, message)]) from error
-    if not callable(found):
-        message = f"{name!r} is {found!r}, which cannot be called: name what makes the policy"
-        raise ConfigError([Problem(path, message)])
-    imported: Callable[..., Any] = found
-    return imported
+        raise LookupError(f'"{name}" cannot be imported, its module raised {error!r}; correct it') from error
+    if callable(found):
+        made: Factory = found
+        return made
+    raise LookupError(f'"{name}" is {found!r}, which cannot be called; name what makes the policy')

@@ -19,19 +19,27 @@ from attrs import define, field
 from hostler.contract import Address, Delegated
 from hostler.errors import Failure, Reason
 from hostler.exchange import Exchange, Outcome
-from hostler.fleet import Equipment, Fleet, LiveCluster, LiveDestination
+from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
+from hostler.fleet.available import AVAILABLE_DESTINATIONS
+from hostler.fleet.equipment import Equipment
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response
 from hostler.http.target import parse_host, parse_target
-from hostler.stages.balance import first_alphabetical
+from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, redistribute
+from hostler.stages.balance import BALANCE, first_alphabetical
+from hostler.stages.forward import SENDER
+from hostler.stages.health import PASSIVE_HEALTH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from hostler.config.model import Cluster, Route
     from hostler.contract import Pump
-    from hostler.fleet import AffinityPolicy, BalancePolicy, PassivePolicy, Sender
     from hostler.server.base import DelegationRule
+    from hostler.stages.affinity import AffinityPolicy
+    from hostler.stages.balance import BalancePolicy
+    from hostler.stages.forward import Sender
+    from hostler.stages.health import PassiveHealthPolicy
 
 __all__ = ["FakeClock", "FakeResponse", "FakeRule", "FakeSender", "FakeStream", "exchange", "live"]
 
@@ -329,7 +337,8 @@ def exchange(
         path=target.path,
         scheme=scheme,
     )
-    made.route, made.cluster = route, cluster
+    made.route = None if route is None else LiveRoute(route.id, route, cluster)
+    made.cluster = cluster
     if candidates is not None:
         made.candidates = tuple(candidates)
     elif cluster is not None:
@@ -366,10 +375,33 @@ def live(
     sender: Sender | None = None,
     balance: BalancePolicy = first_alphabetical,
     affinity: AffinityPolicy | None = None,
-    passive: PassivePolicy | None = None,
+    passive: PassiveHealthPolicy | None = None,
 ) -> LiveCluster:
     """Bring a cluster to life, with the given policies and a `FakeSender`."""
-    equipment = Equipment(balance, FakeSender() if sender is None else sender, affinity, passive)
-    fleet = Fleet()
-    fleet.apply((config,), lambda _config, _previous: equipment)
-    return next(iter(fleet))
+    destinations = tuple(LiveDestination(item.id, item) for item in config.destinations)
+    cluster = LiveCluster(
+        config.id, config, _equipment(config, sender, balance, affinity, passive), destinations
+    )
+    cluster.refresh()
+    return cluster
+
+
+def _equipment(
+    config: Cluster,
+    sender: Sender | None,
+    balance: BalancePolicy,
+    affinity: AffinityPolicy | None,
+    passive: PassiveHealthPolicy | None,
+) -> Equipment:
+    available = {name.lower(): make for name, make in AVAILABLE_DESTINATIONS.builtin.items()}
+    equipment = Equipment()
+    equipment[AVAILABLE_DESTINATIONS] = available[config.health_check.available_destinations_policy.lower()](
+        config.health_check
+    )
+    equipment[SENDER] = FakeSender() if sender is None else sender
+    equipment[BALANCE] = balance
+    if affinity is not None:
+        equipment[AFFINITY], equipment[AFFINITY_FAILURE] = affinity, redistribute
+    if passive is not None:
+        equipment[PASSIVE_HEALTH] = passive
+    return equipment

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.config import yarp
-from hostler.config.check import check
 from hostler.config.jsonc import read_json
 from hostler.config.model import (
     ActiveHealthCheck,
@@ -33,6 +32,7 @@ from hostler.config.model import (
     WebProxy,
     queue,
 )
+from hostler.documents import find_problems
 from hostler.errors import ConfigError
 
 SHOP = """
@@ -197,7 +197,7 @@ class TestDocuments:
 
     @pytest.mark.parametrize("text", [SHOP, DELEGATING])
     def test_both_can_be_used(self, text):
-        assert check(yarp.loads(text)) == []
+        assert find_problems(yarp.loads(text)) == []
 
     @pytest.mark.parametrize(
         "text", ["{}", '{"ReverseProxy": null}', '{"ReverseProxy": {"Routes": []}, "Urls": null}']

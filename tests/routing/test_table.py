@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.config.model import Route
+from hostler.fleet import LiveRoute
 from hostler.routing import table as table_module
 from hostler.routing.table import Match, Miss, MissKind, Table
 from hostler.routing.template import Template, TemplateError
 
 
 def route(path=None, name=None, **rules):
-    return Route(path, "cluster", **({"id": name} if name else {}), **rules)
+    config = Route(path, "cluster", **({"id": name} if name else {}), **rules)
+    return LiveRoute(config.id, config)
 
 
 def find(table, path="/", method="GET", host="example.com", port=80):
@@ -230,8 +232,8 @@ def test_the_table_agrees_with_its_templates_one_by_one(templates, path):
     )
     found = Table(map(route, templates)).find("GET", "h", 80, path)
     if isinstance(found, Match):
-        assert (Template.parse(found.route.path).precedence, found.route.path) == fitting[0]
-        assert dict(found.values) == Template.parse(found.route.path).match(path)
+        assert (Template.parse(found.route.config.path).precedence, found.route.config.path) == fitting[0]
+        assert dict(found.values) == Template.parse(found.route.config.path).match(path)
         assert len(fitting) == 1 or fitting[0][0] < fitting[1][0]
     elif fitting:
         assert found.kind is AMBIGUOUS
@@ -259,7 +261,7 @@ def test_ten_thousand_routes_are_not_looked_at_one_by_one(monkeypatch):
         for host in ("example.com", f"shop{number}.example.com"):
             looked_at.clear()
             found = table.find("GET", host, 80, f"/section{number}/items/7")
-            assert found.route.path == f"/section{number}/items/{{id:int}}"
-            assert found.route.hosts == (() if host == "example.com" else (host,))
+            assert found.route.config.path == f"/section{number}/items/{{id:int}}"
+            assert found.route.config.hosts == (() if host == "example.com" else (host,))
             assert len(looked_at) <= 4
     assert isinstance(table.find("GET", "example.com", 80, "/section2500/items/7"), Miss)

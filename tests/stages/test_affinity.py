@@ -8,7 +8,7 @@ from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
 from hostler.stages import affinity, forward
-from hostler.stages.affinity import AFFINITY_POLICIES, HashCookie
+from hostler.stages.affinity import AFFINITY_FAILURE, HashCookie
 from hostler.testing import FakeRule, FakeSender, FakeStream, exchange, live
 
 # xxh64_hexdigest("A".encode("utf-16-le")), and so on, by the reference implementation
@@ -163,8 +163,19 @@ async def test_a_key_that_names_no_candidate_is_replaced(key):
 # -- the stage
 
 
-def test_the_policies_have_yarps_names():
-    assert dict(AFFINITY_POLICIES) == {"HashCookie": HashCookie}
+async def test_a_failure_policy_may_answer_a_request_whose_key_names_no_candidate():
+    cluster = cluster_of("a", "b")
+    cluster.equipment[AFFINITY_FAILURE] = lambda given: given.respond(503, "come back")
+
+    async def status_of(headers):
+        async def onward(given):
+            return await given.respond(200)
+
+        return (await affinity(exchange(headers=headers, cluster=cluster), onward)).status
+
+    assert await status_of([("Cookie", "sticky=stale")]) == 503
+    assert await status_of([("Cookie", f"sticky={KEYS['a']}")]) == 200
+    assert await status_of([]) == 200
 
 
 @pytest.mark.parametrize(
@@ -172,11 +183,9 @@ def test_the_policies_have_yarps_names():
     [
         None,
         cluster_of("a", config=None),
-        cluster_of("a", config=None, policy=HashCookie(CONFIG)),
-        cluster_of("a", config=SessionAffinity("sticky", enabled=False)),
         live(Cluster("api", ["http://a:80"], affinity=CONFIG)),
     ],
-    ids=["no cluster", "no configuration", "a policy alone", "disabled", "no policy"],
+    ids=["no cluster", "no configuration", "no policy"],
 )
 async def test_affinity_is_off(cluster):
     candidates = cluster_of("a", "b").available

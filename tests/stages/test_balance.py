@@ -10,7 +10,7 @@ from hostler.config.model import Cluster, Route
 from hostler.exchange import Kind
 from hostler.stages import balance
 from hostler.stages.balance import (
-    BALANCE_POLICIES,
+    BALANCE,
     PowerOfTwoChoices,
     RandomChoice,
     RoundRobin,
@@ -50,7 +50,7 @@ async def narrowed(given):
 
 
 def test_every_policy_of_yarp_has_a_factory():
-    assert set(BALANCE_POLICIES) == {
+    assert set(BALANCE.builtin) == {
         "FirstAlphabetical",
         "LeastRequests",
         "PowerOfTwoChoices",
@@ -59,9 +59,9 @@ def test_every_policy_of_yarp_has_a_factory():
     }
 
 
-@pytest.mark.parametrize("name", BALANCE_POLICIES)
+@pytest.mark.parametrize("name", BALANCE.builtin)
 def test_every_policy_chooses_a_candidate(name):
-    policy, candidates = BALANCE_POLICIES[name](), fleet_of("a", "b", "c").available
+    policy, candidates = BALANCE.builtin[name](), fleet_of("a", "b", "c").available
     assert all(policy(exchange(), candidates) in candidates for _ in range(20))
 
 
@@ -108,7 +108,7 @@ def test_round_robin_goes_on_when_there_are_fewer():
 
 def test_round_robins_do_not_share_their_turns():
     candidates = fleet_of("a", "b").available
-    make = BALANCE_POLICIES["RoundRobin"]
+    make = BALANCE.builtin["RoundRobin"]
     assert [make()(exchange(), candidates).id for _ in range(2)] == ["a", "a"]
 
 

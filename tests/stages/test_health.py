@@ -5,13 +5,14 @@ import logging
 
 import pytest
 
-from hostler.config.model import Cluster, HealthCheck, PassiveHealthCheck, Route, queue
+from hostler.config.model import Cluster, Config, HealthCheck, PassiveHealthCheck, Route, queue
 from hostler.errors import Failure, Reason, Side
 from hostler.exchange import Kind, Outcome
-from hostler.fleet import Equipment, Fleet, Health
+from hostler.fleet import Health
+from hostler.fleet.snapshot import Fleet
 from hostler.stages import passive_health
-from hostler.stages.health import PASSIVE_POLICIES, PassiveHealth, TransportFailureRate
-from hostler.testing import FakeClock, FakeRule, FakeSender, exchange, live
+from hostler.stages.health import PASSIVE_HEALTH, PassiveHealth, TransportFailureRate
+from hostler.testing import FakeClock, FakeRule, exchange, live
 
 GOOD = Outcome(Kind.FORWARDED, 200)
 BAD = Outcome(Kind.FAILED, 502, failure=Failure(Reason.REQUEST))
@@ -55,10 +56,6 @@ class Judge:
 
 
 # -- TransportFailureRate
-
-
-def test_the_policies_have_yarps_names():
-    assert dict(PASSIVE_POLICIES) == {"TransportFailureRate": TransportFailureRate}
 
 
 def test_fewer_than_ten_exchanges_tell_nothing(clock):
@@ -194,7 +191,7 @@ async def go(stage, cluster, outcome=GOOD, *, index=0, **keys):
 
 async def test_a_destination_that_breaks_too_often_is_not_available(clock):
     cluster = cluster_of()
-    cluster.equipment.passive = TransportFailureRate(cluster.config, clock=clock)
+    cluster.equipment[PASSIVE_HEALTH] = TransportFailureRate(cluster.config, clock=clock)
     stage = PassiveHealth(clock.call_later)
     for _ in range(10):
         assert await go(stage, cluster, BAD) is BAD
@@ -262,13 +259,14 @@ async def test_a_health_that_was_set_by_hand_is_kept(clock):
 
 async def test_a_reactivation_reaches_the_cluster_of_after_a_reload(clock):
     config = Cluster("api", ["http://a:80", "http://b:80"], health_check=HealthCheck(PassiveHealthCheck()))
-    fleet, equipment = Fleet(), Equipment(Verdicts(), FakeSender(), passive=Verdicts(Health.UNHEALTHY))
-    fleet.apply((config,), lambda config, previous: equipment)
-    await go(PassiveHealth(clock.call_later), fleet.find("api"))
-    fleet.apply((config,), lambda config, previous: equipment)
-    assert len(fleet.find("api").available) == 1
+    equipment = live(config, passive=Verdicts(Health.UNHEALTHY)).equipment
+    fleet = Fleet(lambda config, previous: equipment)
+    fleet.apply(fleet.build(Config(clusters=[config])))
+    await go(PassiveHealth(clock.call_later), fleet.find_cluster("api"))
+    fleet.apply(fleet.build(Config(clusters=[config])))
+    assert len(fleet.find_cluster("api").available) == 1
     clock.advance(60)
-    assert len(fleet.find("api").available) == 2
+    assert len(fleet.find_cluster("api").available) == 2
 
 
 async def test_the_stage_of_the_package_uses_the_event_loop():
@@ -297,7 +295,7 @@ async def test_without_anything_to_judge_nothing_happens(missing):
 
 async def test_a_delegated_exchange_is_judged_too(clock):
     cluster = cluster_of(queue("reports", "http://*:80/"))
-    cluster.equipment.passive = TransportFailureRate(cluster.config, clock=clock)
+    cluster.equipment[PASSIVE_HEALTH] = TransportFailureRate(cluster.config, clock=clock)
     outcome = Outcome(Kind.FAILED, 503, "reports", failure=Failure(Reason.REQUEST, status=503))
     for _ in range(10):
         await go(PassiveHealth(clock.call_later), cluster, outcome)

@@ -22,7 +22,7 @@ import enum
 import itertools
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from attrs import Factory, define, field
 
@@ -34,17 +34,29 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Route
 
-__all__ = ["Match", "Miss", "MissKind", "Table"]
+__all__ = ["Match", "Miss", "MissKind", "RouteLike", "Table"]
 
 _EVERY_PATH = "/{**catchall}"
 _NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
+class RouteLike(Protocol):
+    """What a table holds: anything with a route's configuration."""
+
+    @property
+    def config(self) -> Route:
+        """What a request must look like."""
+        ...
+
+
+R = TypeVar("R", bound=RouteLike)
+
+
 @define(eq=False)
-class Match:
+class Match(Generic[R]):
     """The route that a request takes."""
 
-    route: Route
+    route: R
     values: Mapping[str, str]
     """The template's parameters, decoded; a catch-all's value has its slashes."""
 
@@ -78,29 +90,29 @@ _NOT_FOUND = Miss(MissKind.NOT_FOUND)
 
 
 @define(eq=False)
-class _Candidate:
+class _Candidate(Generic[R]):
     """A route under one of its hosts, ready to be tested."""
 
-    route: Route
+    route: R
     template: Template
     key: tuple[object, ...]
     """What ranks are made from; see the module."""
 
     methods: frozenset[str] | None = field(init=False)
-    whole: Match | None = field(init=False)
+    whole: Match[R] | None = field(init=False)
     """The answer, when nothing in it depends on the request."""
 
     rank: int = 0
 
     @methods.default
     def _methods(self) -> frozenset[str] | None:
-        return frozenset(map(str.upper, self.route.methods)) or None
+        return frozenset(map(str.upper, self.route.config.methods)) or None
 
     @whole.default
-    def _whole(self) -> Match | None:
+    def _whole(self) -> Match[R] | None:
         return None if self.template.has_parameters else Match(self.route, _NO_VALUES)
 
-    def accept(self, pieces: list[str], end: int) -> Match | None:
+    def accept(self, pieces: list[str], end: int) -> Match[R] | None:
         """Test what the tree did not: constraints and mixed segments."""
         if self.whole is not None:
             return self.whole
@@ -113,20 +125,20 @@ _KEY = attrgetter("key")
 
 
 @define(eq=False)
-class _Node:
+class _Node(Generic[R]):
     """A place in the tree of paths: what comes after some segments."""
 
-    literals: dict[str, _Node] = Factory(dict)
-    parameter: _Node | None = None
+    literals: dict[str, _Node[R]] = Factory(dict)
+    parameter: _Node[R] | None = None
     """After a segment that is a parameter, or a mix with one."""
 
-    here: list[_Candidate] = Factory(list)
+    here: list[_Candidate[R]] = Factory(list)
     """What paths that end here have."""
 
-    below: list[_Candidate] = Factory(list)
+    below: list[_Candidate[R]] = Factory(list)
     """What every path has that passes here: catch-alls."""
 
-    def add(self, candidate: _Candidate) -> None:
+    def add(self, candidate: _Candidate[R]) -> None:
         template = candidate.template
         node = self
         segments = template.segments[:-1] if template.catch_all else template.segments
@@ -142,7 +154,7 @@ class _Node:
         else:
             node.here.append(candidate)
 
-    def collect(self, folded: list[str], at: int, end: int, found: list[_Candidate]) -> None:
+    def collect(self, folded: list[str], at: int, end: int, found: list[_Candidate[R]]) -> None:
         """Add the candidates of the path `folded[at:end]` to `found`."""
         node = self
         while at < end:
@@ -164,22 +176,22 @@ class _Node:
             found += node.here
 
 
-_Trees = dict[str, list[tuple[int | None, _Node]]]
+_Trees = dict[str, list[tuple[int | None, _Node[R]]]]
 
 
-class Table:
+class Table(Generic[R]):
     """Finds routes; built once for a set of them. Raises TemplateError for a route whose path is no template."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._anywhere = _Node()
-        self._hosts: _Trees = {}
-        self._suffixes: _Trees = {}
+    def __init__(self, routes: Iterable[R]) -> None:
+        self._anywhere: _Node[R] = _Node()
+        self._hosts: _Trees[R] = {}
+        self._suffixes: _Trees[R] = {}
         candidates = [candidate for route in routes for candidate in self._candidates(route)]
         candidates.sort(key=_KEY)
         for before, candidate in itertools.pairwise(candidates):
             candidate.rank = before.rank + (candidate.key != before.key)
 
-    def find(self, method: str, host: str, port: int, path: str) -> Match | Miss:
+    def find(self, method: str, host: str, port: int, path: str) -> Match[R] | Miss:
         """Find the route of a request.
 
         `host` is lower-cased and has no port, as `http.target.parse_host` gives it; `port` is the one that Host
@@ -189,7 +201,7 @@ class Table:
         end = len(pieces) - (not pieces[-1])
         lowered = path.lower()
         folded = pieces if lowered == path else lowered.split("/")
-        found: list[_Candidate] = []
+        found: list[_Candidate[R]] = []
         self._anywhere.collect(folded, 1, end, found)
         if self._hosts or self._suffixes:
             for tree in self._trees(host, port):
@@ -199,11 +211,11 @@ class Table:
         return self._choose(found, method, pieces, end)
 
     @staticmethod
-    def _choose(found: list[_Candidate], method: str, pieces: list[str], end: int) -> Match | Miss:
+    def _choose(found: list[_Candidate[R]], method: str, pieces: list[str], end: int) -> Match[R] | Miss:
         """Take the first of the ranked candidates that accepts the request, if no other of its rank does too."""
-        best: Match | None = None
+        best: Match[R] | None = None
         rank = 0
-        refused: list[_Candidate] = []
+        refused: list[_Candidate[R]] = []
         for candidate in found:
             if best is not None and candidate.rank != rank:
                 break
@@ -214,7 +226,7 @@ class Table:
                     best = match
                     rank = candidate.rank
                 elif match.route is not best.route:
-                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.id, match.route.id))
+                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, match.route.config.id))
         if best is not None:
             return best
         allow = {
@@ -222,17 +234,18 @@ class Table:
         }
         return Miss(MissKind.METHOD_NOT_ALLOWED, tuple(sorted(allow))) if allow else _NOT_FOUND
 
-    def _candidates(self, route: Route) -> Iterable[_Candidate]:
+    def _candidates(self, route: R) -> Iterable[_Candidate[R]]:
         """Put a route into the trees of its hosts."""
-        template = Template.parse(route.path or _EVERY_PATH)
-        for text in dict.fromkeys(route.hosts) or ("*",):
+        config = route.config
+        template = Template.parse(config.path or _EVERY_PATH)
+        for text in dict.fromkeys(config.hosts) or ("*",):
             host, port = _split_host(text)
-            key = (route.order, template.precedence, not route.methods, *_specificity(host, port))
+            key = (config.order, template.precedence, not config.methods, *_specificity(host, port))
             candidate = _Candidate(route, template, key)
             self._tree(host, port).add(candidate)
             yield candidate
 
-    def _tree(self, host: str, port: int | None) -> _Node:
+    def _tree(self, host: str, port: int | None) -> _Node[R]:
         """Give the tree of a host, which a first route makes."""
         if host == "*" and port is None:
             return self._anywhere
@@ -244,7 +257,7 @@ class Table:
         ports.append((port, _Node()))
         return ports[-1][1]
 
-    def _trees(self, host: str, port: int) -> Iterable[_Node]:
+    def _trees(self, host: str, port: int) -> Iterable[_Node[R]]:
         """Give the trees of the hosts that `host` and `port` satisfy."""
         named = self._hosts.get(host, [])
         if self._suffixes:

@@ -10,23 +10,54 @@ import time
 from email.utils import formatdate
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeGuard
 
-from hostler.config.model import SameSite, SecurePolicy
+from hostler.config.model import Cluster, SameSite, SecurePolicy
+from hostler.fleet.equipment import PolicyKind
 from hostler.stages.xxhash import xxh64
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from hostler.config.model import AffinityCookie, SessionAffinity
     from hostler.exchange import Exchange, Outcome
-    from hostler.fleet import AffinityPolicy, LiveCluster, LiveDestination
+    from hostler.fleet import LiveDestination
     from hostler.http.headers import RawHeaders
     from hostler.pipeline import Next
 
-__all__ = ["AFFINITY_POLICIES", "HashCookie", "affinity"]
+__all__ = [
+    "AFFINITY",
+    "AFFINITY_FAILURE",
+    "AffinityFailurePolicy",
+    "AffinityPolicy",
+    "HashCookie",
+    "affinity",
+    "redistribute",
+]
 
 _STATE: Final = "HashCookie"
+
+
+class AffinityPolicy(Protocol):
+    """Finds the destination that a request's key names, and writes the key of the one that answers."""
+
+    def find(
+        self, exchange: Exchange, candidates: tuple[LiveDestination, ...], /
+    ) -> tuple[LiveDestination, ...] | None:
+        """Return the destinations of the request's key, () when they are gone, None when it has no key."""
+        ...
+
+    def key_headers(self, exchange: Exchange, destination: LiveDestination, /) -> RawHeaders:
+        """Return the response headers that carry the key of `destination`."""
+        ...
+
+
+class AffinityFailurePolicy(Protocol):
+    """Decides about a request whose key names no candidate any more."""
+
+    def __call__(self, exchange: Exchange, /) -> Awaitable[Outcome] | None:
+        """Answer the exchange, or return None to have it go to any of its candidates."""
+        ...
 
 
 class HashCookie:
@@ -108,41 +139,59 @@ def _cookies(headers: RawHeaders, name: bytes) -> list[bytes] | None:
     return found
 
 
-AFFINITY_POLICIES: Final[Mapping[str, Callable[[SessionAffinity], AffinityPolicy]]] = MappingProxyType(
-    {"HashCookie": HashCookie}
+def _is_on(config: SessionAffinity | None) -> TypeGuard[SessionAffinity]:
+    return config is not None and config.enabled
+
+
+def redistribute(_: Exchange, /) -> None:
+    """Let the request go to any candidate (YARP: Redistribute)."""
+
+
+AFFINITY: Final[PolicyKind[Cluster, AffinityPolicy]] = PolicyKind(
+    owner=Cluster,
+    key="SessionAffinity.Policy",
+    named=lambda cluster: cluster.affinity.policy if _is_on(cluster.affinity) else None,
+    default="HashCookie",
+    builtin=MappingProxyType({"HashCookie": HashCookie}),
+    arguments=lambda cluster: (cluster.affinity,),
+    later=("ArrCookie", "Cookie", "CustomHeader"),
 )
-"""What makes a policy, by YARP's name."""
+"""The kind of policy that finds and writes keys."""
+
+AFFINITY_FAILURE: Final[PolicyKind[Cluster, AffinityFailurePolicy]] = PolicyKind(
+    owner=Cluster,
+    key="SessionAffinity.FailurePolicy",
+    named=lambda cluster: cluster.affinity.failure_policy if _is_on(cluster.affinity) else None,
+    default="Redistribute",
+    builtin=MappingProxyType({"Redistribute": lambda: redistribute}),
+    later=("Return503Error",),
+)
+"""The kind of policy that decides when a key names no candidate."""
 
 
 def affinity(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the request's key names; a stage (YARP: UseSessionAffinity).
 
-    A request without a key, or whose key names no candidate any more (YARP: Redistribute), goes anywhere, and its
-    response carries the key of where it went.
+    A request without a key goes anywhere, and its response carries the key of where it went; so does one whose key
+    names no candidate any more, unless the failure policy answers it.
     """
-    policy = _policy(exchange.cluster)
-    if policy is not None:
+    cluster = exchange.cluster
+    if cluster is not None and (policy := cluster.equipment.get(AFFINITY)) is not None:
         found = policy.find(exchange, exchange.candidates)
         if found:
             exchange.candidates = found
-        else:
-            exchange.on_response(partial(_write_key, exchange))
+            return onward(exchange)
+        if found is not None and (answer := cluster.equipment[AFFINITY_FAILURE](exchange)) is not None:
+            return answer
+        exchange.on_response(partial(_write_key, exchange))
     return onward(exchange)
-
-
-def _policy(cluster: LiveCluster | None) -> AffinityPolicy | None:
-    """Return a cluster's policy, or None when affinity is off there."""
-    if cluster is None:
-        return None
-    config = cluster.config.affinity
-    return cluster.equipment.affinity if config is not None and config.enabled else None
 
 
 def _write_key(exchange: Exchange, headers: RawHeaders) -> None:
     """Add the key of where the exchange went, by the policy of the cluster that it is in by then."""
-    destination = exchange.destination
-    if destination is None or exchange.stream.closed:
+    destination, cluster = exchange.destination, exchange.cluster
+    if destination is None or cluster is None or exchange.stream.closed:
         return
-    policy = _policy(exchange.cluster)
+    policy = cluster.equipment.get(AFFINITY)
     if policy is not None:
         headers += policy.key_headers(exchange, destination)

@@ -12,18 +12,22 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from hostler.config.model import Cluster
+from hostler.fleet.equipment import PolicyKind
+
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable
 
     from hostler.exchange import Exchange, Outcome
-    from hostler.fleet import BalancePolicy, LiveDestination
+    from hostler.fleet import LiveDestination
     from hostler.pipeline import Next
 
     Candidates = tuple[LiveDestination, ...]
 
 __all__ = [
-    "BALANCE_POLICIES",
+    "BALANCE",
+    "BalancePolicy",
     "PowerOfTwoChoices",
     "RandomChoice",
     "Randomness",
@@ -34,6 +38,14 @@ __all__ = [
     "place",
     "settle_for_one",
 ]
+
+
+class BalancePolicy(Protocol):
+    """Chooses one of several destinations; the candidates are never empty."""
+
+    def __call__(self, exchange: Exchange, candidates: Candidates, /) -> LiveDestination | None:
+        """Return the choice, or None when none will do."""
+        ...
 
 
 class Randomness(Protocol):
@@ -102,23 +114,29 @@ class PowerOfTwoChoices:
         return one if one.in_flight <= other.in_flight else other
 
 
-BALANCE_POLICIES: Final[Mapping[str, Callable[[], BalancePolicy]]] = MappingProxyType(
-    {
-        "FirstAlphabetical": lambda: first_alphabetical,
-        "LeastRequests": lambda: least_requests,
-        "PowerOfTwoChoices": PowerOfTwoChoices,
-        "Random": RandomChoice,
-        "RoundRobin": RoundRobin,
-    }
+BALANCE: Final[PolicyKind[Cluster, BalancePolicy]] = PolicyKind(
+    owner=Cluster,
+    key="LoadBalancingPolicy",
+    named=lambda cluster: cluster.balance,
+    default="PowerOfTwoChoices",
+    builtin=MappingProxyType(
+        {
+            "FirstAlphabetical": lambda: first_alphabetical,
+            "LeastRequests": lambda: least_requests,
+            "PowerOfTwoChoices": PowerOfTwoChoices,
+            "Random": RandomChoice,
+            "RoundRobin": RoundRobin,
+        }
+    ),
 )
-"""What makes a policy, by YARP's name; each live cluster has a policy object of its own."""
+"""The kind of policy that chooses; each cluster has a policy object of its own."""
 
 
 def balance(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the cluster's policy chooses; a stage (YARP: UseLoadBalancing)."""
     candidates = exchange.candidates
     if len(candidates) > 1 and (cluster := exchange.cluster) is not None:
-        picked = cluster.equipment.balance(exchange, candidates)
+        picked = cluster.equipment[BALANCE](exchange, candidates)
         exchange.candidates = () if picked is None else (picked,)
     return onward(exchange)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.errors import Failure, Reason
+from hostler.fleet.equipment import Part
 from hostler.stages.balance import place, settle_for_one
 
 if TYPE_CHECKING:
@@ -15,11 +16,26 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveDestination
     from hostler.pipeline import Next
-    from hostler.stages.balance import Randomness
+from hostler.stages.balance import Randomness
 
-__all__ = ["forward"]
+__all__ = ["SENDER", "Sender", "forward"]
 
 _log: Final = logging.getLogger("hostler.stages.forward")
+
+
+class Sender(Protocol):
+    """Forwards exchanges to the destinations of one cluster, over pooled connections."""
+
+    def send(self, exchange: Exchange, destination: LiveDestination | str) -> Awaitable[Outcome]:
+        """Forward; the outcome says how it went."""
+        ...
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close when their exchange ends."""
+
+
+SENDER: Final[Part[Sender]] = Part()
+"""What forwards the exchanges of a cluster."""
 
 
 async def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Outcome:
@@ -37,7 +53,7 @@ async def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness
         return await _refuse_queue(exchange, destination)
     destination.in_flight += 1
     try:
-        return await cluster.equipment.sender.send(exchange, destination)
+        return await cluster.equipment[SENDER].send(exchange, destination)
     finally:
         destination.in_flight -= 1
 

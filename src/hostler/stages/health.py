@@ -11,24 +11,30 @@ import logging
 import time
 from collections import deque
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
 
-from hostler.config.model import FAILURE_RATE_METADATA
+from hostler.config.model import FAILURE_RATE_METADATA, Cluster
 from hostler.errors import Reason, Side
 from hostler.fleet import Health
+from hostler.fleet.equipment import PolicyKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
-    from hostler.config.model import Cluster
     from hostler.deadline import Timer
     from hostler.exchange import Exchange, Outcome
-    from hostler.fleet import LiveCluster, LiveDestination, PassivePolicy
+    from hostler.fleet import LiveCluster, LiveDestination
     from hostler.pipeline import Next
 
-__all__ = ["PASSIVE_POLICIES", "PassiveHealth", "TransportFailureRate", "passive_health"]
+__all__ = [
+    "PASSIVE_HEALTH",
+    "PassiveHealth",
+    "PassiveHealthPolicy",
+    "TransportFailureRate",
+    "passive_health",
+]
 
 _log: Final = logging.getLogger("hostler.stages.health")
 
@@ -50,6 +56,13 @@ _COUNTED: Final = frozenset(
         Reason.UPGRADE_RESPONSE_DESTINATION,
     }
 )
+
+
+class PassiveHealthPolicy(Protocol):
+    """Judges a destination by what became of an exchange."""
+
+    def __call__(self, exchange: Exchange, destination: LiveDestination, outcome: Outcome, /) -> Health:
+        """Return what the destination's passive health is now."""
 
 
 @define(eq=False)
@@ -125,10 +138,20 @@ def _to_blame(destination: LiveDestination, outcome: Outcome) -> bool:
     return outcome.status != 0 or destination.rule is not None
 
 
-PASSIVE_POLICIES: Final[Mapping[str, Callable[[Cluster], PassivePolicy]]] = MappingProxyType(
-    {"TransportFailureRate": TransportFailureRate}
+def _policy_name(cluster: Cluster) -> str | None:
+    check = cluster.health_check.passive
+    return check.policy if check.enabled else None
+
+
+PASSIVE_HEALTH: Final[PolicyKind[Cluster, PassiveHealthPolicy]] = PolicyKind(
+    owner=Cluster,
+    key="HealthCheck.Passive.Policy",
+    named=_policy_name,
+    default="TransportFailureRate",
+    builtin=MappingProxyType({"TransportFailureRate": TransportFailureRate}),
+    arguments=lambda cluster: (cluster,),
 )
-"""What makes a policy, by YARP's name."""
+"""The kind of policy that judges."""
 
 
 def _call_later(delay: float, callback: Callable[..., object], *args: object) -> Timer:
@@ -148,7 +171,7 @@ class PassiveHealth:
     def __call__(self, exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
         """Wait for the exchange to end, then judge where it went; delegated exchanges count too."""
         cluster = exchange.cluster
-        if cluster is None or cluster.equipment.passive is None:
+        if cluster is None or PASSIVE_HEALTH not in cluster.equipment:
             return onward(exchange)
         return self._judged(exchange, onward)
 
@@ -156,7 +179,7 @@ class PassiveHealth:
         outcome = await onward(exchange)
         destination, cluster = exchange.destination, exchange.cluster
         if destination is not None and cluster is not None:
-            policy = cluster.equipment.passive
+            policy = cluster.equipment.get(PASSIVE_HEALTH)
             if policy is not None:
                 health = policy(exchange, destination, outcome)
                 if cluster.set_passive(destination, health):
@@ -172,7 +195,7 @@ class PassiveHealth:
         if destination.passive is not Health.UNHEALTHY:
             _report(logging.INFO, cluster, destination)
             return
-        window: float = getattr(cluster.equipment.passive, "window", 0.0)
+        window: float = getattr(cluster.equipment.get(PASSIVE_HEALTH), "window", 0.0)
         delay = max(cluster.config.health_check.passive.reactivation_period, window)
         destination.state[_TIMER] = self._call_later(delay, _reactivate, cluster, destination)
         _log.warning(

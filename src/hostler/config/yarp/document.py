@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["dump", "load", "load_file", "loads"]
+__all__ = ["DocumentError", "dump", "load", "load_file", "loads"]
+
+
+class DocumentError(ConfigError):
+    """A document in which not everything can be read; `partial` is what can, so that it can be checked as well."""
+
+    def __init__(self, problems: Iterable[Problem], partial: Config) -> None:
+        super().__init__(problems)
+        self.partial = partial
 
 
 def load_file(path: str | os.PathLike[str]) -> Config:
@@ -62,7 +70,7 @@ def load(document: object, known: Iterable[Problem] = ()) -> Config:
         urls,
     )
     if problems:
-        raise ConfigError(problems, config)
+        raise DocumentError(problems, config)
     return config
 
 

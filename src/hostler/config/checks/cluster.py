@@ -1,0 +1,97 @@
+"""Rules for a cluster: health checks, and how its destinations are spoken to."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Final
+
+from hostler.config.checks.address import find_fault_in_url
+from hostler.config.checks.affinity import check_affinity
+from hostler.config.checks.destination import check_destination
+from hostler.config.checks.metadata import check_metadata
+from hostler.config.checks.values import check_ids, check_positive, refuse_later
+from hostler.config.model import VersionPolicy
+from hostler.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hostler.config.model import Cluster, HealthCheck, HttpClient
+
+__all__ = ["check_cluster"]
+
+_SSL_PROTOCOLS: Final = frozenset({"none", "ssl2", "ssl3", "tls", "tls11", "tls12", "tls13"})
+
+
+def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
+    """Find what is wrong with a cluster and its destinations, but for the names of policies."""
+    if cluster.affinity is not None and cluster.affinity.enabled:
+        yield from check_affinity(f"{path}.SessionAffinity", cluster.affinity)
+    yield from _health(f"{path}.HealthCheck", cluster.health_check)
+    yield from _http_client(f"{path}.HttpClient", cluster.http_client)
+    yield from check_positive(f"{path}.HttpRequest.ActivityTimeout", cluster.http_request.activity_timeout)
+    version = cluster.http_request.version
+    if version not in {"1.0", "1.1", "2", "3"}:
+        message = f'"{version}" is not a version of HTTP; use 1.0, 1.1, 2 or 3'
+        yield Problem(f"{path}.HttpRequest.Version", message)
+    yield from _refuse_later(path, cluster)
+    yield from check_ids(f"{path}.Destinations", (destination.id for destination in cluster.destinations))
+    for destination in cluster.destinations:
+        yield from check_destination(f"{path}.Destinations.{destination.id}", destination)
+    yield from check_metadata(f"{path}.Metadata", cluster.metadata)
+
+
+def _health(path: str, checks: HealthCheck) -> Iterator[Problem]:
+    passive, active = checks.passive, checks.active
+    if passive.enabled:
+        yield from check_positive(f"{path}.Passive.ReactivationPeriod", passive.reactivation_period)
+    if active.enabled:
+        yield from check_positive(f"{path}.Active.Interval", active.interval)
+        yield from check_positive(f"{path}.Active.Timeout", active.timeout)
+
+
+def _http_client(path: str, client: HttpClient) -> Iterator[Problem]:
+    for index, protocol in enumerate(client.ssl_protocols):
+        if protocol.lower() not in _SSL_PROTOCOLS:
+            yield Problem(
+                f"{path}.SslProtocols[{index}]", f'"{protocol}" is not a protocol; use Tls12 or Tls13'
+            )
+    limit = client.max_connections_per_server
+    if limit is not None and limit < 1:
+        message = f"{limit} is not a number of connections; use 1 or more, or remove it for no limit"
+        yield Problem(f"{path}.MaxConnectionsPerServer", message)
+    for key, encoding in (
+        ("RequestHeaderEncoding", client.request_header_encoding),
+        ("ResponseHeaderEncoding", client.response_header_encoding),
+    ):
+        if encoding and not _is_encoding(encoding):
+            yield Problem(f"{path}.{key}", f'"{encoding}" is not an encoding; use "utf-8" or "latin1"')
+    if client.web_proxy is not None and (wrong := find_fault_in_url(client.web_proxy.address)):
+        yield Problem(f"{path}.WebProxy.Address", wrong)
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
+    """Refuse what a cluster can say and the program does not do yet."""
+    client, request = cluster.http_client, cluster.http_request
+    or_lower = request.version_policy is VersionPolicy.REQUEST_VERSION_OR_LOWER
+    yield from refuse_later(
+        path,
+        {
+            "HealthCheck.Active.Enabled": cluster.health_check.active.enabled,
+            "HttpClient.SslProtocols": bool(client.ssl_protocols),
+            "HttpClient.RequestHeaderEncoding": bool(client.request_header_encoding),
+            "HttpClient.ResponseHeaderEncoding": bool(client.response_header_encoding),
+            "HttpClient.WebProxy": client.web_proxy is not None,
+            "HttpRequest.Version": request.version == "1.0",
+            "HttpRequest.VersionPolicy": request.version in {"2", "3"} and not or_lower,
+            "HttpRequest.AllowResponseBuffering": request.allow_response_buffering,
+        },
+    )

@@ -1,0 +1,39 @@
+"""The entry: every rule over every route and cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from hostler.config.checks.address import find_fault_in_url
+from hostler.config.checks.cluster import check_cluster
+from hostler.config.checks.route import check_route
+from hostler.config.checks.values import check_ids
+from hostler.config.model import Cluster, Route
+from hostler.errors import Problem
+
+if TYPE_CHECKING:
+    from hostler.config.model import Config
+
+__all__ = ["PolicyCheck", "check"]
+
+PolicyCheck: TypeAlias = Callable[[Cluster | Route, str], Iterator[Problem]]
+"""Finds the policies which a cluster or a route, at that path, names and which do not exist."""
+
+
+def check(config: Config, policies: PolicyCheck) -> list[Problem]:
+    """List everything that is wrong with a configuration, in document order; empty when it can be used."""
+    problems = [
+        Problem("Urls", fault) for url in config.urls if (fault := find_fault_in_url(url, listened_on=True))
+    ]
+    problems += check_ids("Routes", (route.id for route in config.routes))
+    for route in config.routes:
+        path = f"Routes.{route.id}"
+        problems += check_route(path, route)
+        problems += policies(route, path)
+    problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
+    for cluster in config.clusters:
+        path = f"Clusters.{cluster.id}"
+        problems += policies(cluster, path)
+        problems += check_cluster(path, cluster)
+    return problems

@@ -1,0 +1,28 @@
+"""Rules for a destination: its addresses, and its host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hostler.config.checks.address import HOST, find_fault_in_url
+from hostler.config.checks.metadata import check_metadata
+from hostler.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hostler.config.model import Destination
+
+__all__ = ["check_destination"]
+
+
+def check_destination(path: str, destination: Destination) -> Iterator[Problem]:
+    """Find what is wrong with a destination."""
+    if message := find_fault_in_url(destination.address, wildcard=destination.queue is not None):
+        yield Problem(f"{path}.Address", message)
+    if destination.health and (message := find_fault_in_url(destination.health)):
+        yield Problem(f"{path}.Health", message)
+    host = destination.host
+    if host and not (HOST.fullmatch(host) and host.isascii() and "*" not in host):
+        yield Problem(f"{path}.Host", f'{host!a} is not a host; write "example.com" or "example.com:8080"')
+    yield from check_metadata(f"{path}.Metadata", destination.metadata)

@@ -1,0 +1,39 @@
+"""Rules that several concerns share: ids, times, and what comes later."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hostler.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["check_ids", "check_positive", "refuse_later"]
+
+
+def check_ids(path: str, ids: Iterable[str]) -> Iterator[Problem]:
+    """Find ids that are empty or, in any case, not the only one."""
+    seen: set[str] = set()
+    for name in ids:
+        if not name:
+            yield Problem(path, "an id is empty; give each a name")
+        elif name.lower() in seen:
+            yield Problem(
+                f"{path}.{name}", f'the id "{name}" is taken (case does not matter); choose another'
+            )
+        seen.add(name.lower())
+
+
+def check_positive(path: str, seconds: float) -> Iterator[Problem]:
+    """Find a time that is not a finite number of seconds above 0."""
+    if not 0 < seconds < math.inf:
+        yield Problem(path, f"{seconds:g} seconds is no time; use more than 0")
+
+
+def refuse_later(path: str, used: Mapping[str, bool]) -> Iterator[Problem]:
+    """Refuse the keys that are used, since the program does not do what they ask for yet."""
+    for key, is_used in used.items():
+        if is_used:
+            yield Problem(f"{path}.{key}", f"not supported yet: {key}; remove it")

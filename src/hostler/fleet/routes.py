@@ -1,0 +1,29 @@
+"""A live route: the cluster that it goes to, its equipment, and what stages remember of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from hostler.fleet.equipment import Equipment
+
+if TYPE_CHECKING:
+    from hostler.config.model import Route
+    from hostler.fleet.clusters import LiveCluster
+
+__all__ = ["LiveRoute"]
+
+
+@define(eq=False)
+class LiveRoute:
+    """A route as one configuration has it; after a reload there is another one, with the same state by id."""
+
+    id: str
+    config: Route
+    cluster: LiveCluster | None = None
+    """Where its requests go; None when the configuration has no such cluster."""
+
+    equipment: Equipment = field(factory=Equipment)
+    state: dict[str, Any] = field(factory=dict)
+    """What stages remember of this route; it survives reloads."""

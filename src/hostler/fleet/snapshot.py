@@ -1,0 +1,96 @@
+"""A configuration brought to life, and how one takes the place of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import frozen
+
+from hostler.config.model import Cluster, Config, Route
+from hostler.fleet.clusters import LiveCluster
+from hostler.fleet.destinations import LiveDestination
+from hostler.fleet.routes import LiveRoute
+from hostler.routing.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hostler.fleet.equipment import Equipment
+
+__all__ = ["Equip", "Fleet", "Snapshot"]
+
+
+@frozen(eq=False)
+class Snapshot:
+    """What one configuration comes to; put in force whole."""
+
+    config: Config
+    table: Table[LiveRoute]
+    routes: Mapping[str, LiveRoute]
+    """By lower-case id, in the configuration's order."""
+
+    clusters: Mapping[str, LiveCluster]
+    """By lower-case id, in the configuration's order."""
+
+
+class Equip(Protocol):
+    """Makes the equipment of clusters and routes."""
+
+    def __call__(self, config: Cluster | Route, previous: LiveCluster | LiveRoute | None, /) -> Equipment:
+        """Make what `config` asks for; what did not change is taken from `previous`, of the same id."""
+        ...
+
+
+class Fleet:
+    """The live routes and clusters of the configuration that is in force: `snapshot`.
+
+    Another configuration is built aside, which changes nothing, and then applied, which cannot fail and takes no
+    longer than looking at every destination once.
+    """
+
+    def __init__(self, equip: Equip) -> None:
+        self._equip = equip
+        self.snapshot = Snapshot(Config(), Table(()), {}, {})
+
+    def find_cluster(self, cluster_id: str) -> LiveCluster | None:
+        """Return the cluster of that id, in any case."""
+        return self.snapshot.clusters.get(cluster_id.lower())
+
+    def build(self, config: Config) -> Snapshot:
+        """Bring a configuration without problems to life, beside the one that is in force.
+
+        Destinations of the same cluster and id are the same objects, still with the configuration that is in force.
+        Whatever a policy's factory raises passes through.
+        """
+        clusters = {cluster.id.lower(): self._cluster(cluster) for cluster in config.clusters}
+        routes = {route.id.lower(): self._route(route, clusters) for route in config.routes}
+        return Snapshot(config, Table(routes.values()), routes, clusters)
+
+    def _cluster(self, config: Cluster) -> LiveCluster:
+        previous = self.find_cluster(config.id)
+        known = {} if previous is None else {live.id.lower(): live for live in previous.destinations}
+        destinations = tuple(
+            known.get(destination.id.lower()) or LiveDestination(destination.id, destination)
+            for destination in config.destinations
+        )
+        cluster = LiveCluster(
+            config.id, config, self._equip(config, previous), destinations, find_current=self.find_cluster
+        )
+        cluster.refresh_this()
+        return cluster
+
+    def _route(self, config: Route, clusters: Mapping[str, LiveCluster]) -> LiveRoute:
+        previous = self.snapshot.routes.get(config.id.lower())
+        cluster = None if config.cluster_id is None else clusters.get(config.cluster_id.lower())
+        equipment = self._equip(config, previous)
+        if previous is None:
+            return LiveRoute(config.id, config, cluster, equipment)
+        return LiveRoute(config.id, config, cluster, equipment, previous.state)
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Put in force what was built last."""
+        for cluster in snapshot.clusters.values():
+            for destination, config in zip(cluster.destinations, cluster.config.destinations, strict=True):
+                destination.config = config
+            cluster.refresh_this()  # health may have changed since the snapshot was built
+        self.snapshot = snapshot

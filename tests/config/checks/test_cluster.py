@@ -1,0 +1,104 @@
+"""The rules for a cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from hostler.config.model import (
+    ActiveHealthCheck,
+    HealthCheck,
+    HttpClient,
+    HttpRequest,
+    PassiveHealthCheck,
+    VersionPolicy,
+    WebProxy,
+)
+from tests.config.checks.saying import of_cluster
+
+
+class TestHealth:
+    def test_off_is_not_looked_at(self):
+        passive = PassiveHealthCheck(enabled=False, policy="Nope", reactivation_period=0.0)
+        active = ActiveHealthCheck(enabled=False, interval=0.0)
+        assert of_cluster(health_check=HealthCheck(passive=passive, active=active)) == {}
+
+    def test_times_are_positive(self):
+        passive = PassiveHealthCheck(reactivation_period=0.0)
+        active = ActiveHealthCheck(interval=0.0, timeout=-1.0)
+        assert list(of_cluster(health_check=HealthCheck(passive=passive, active=active))) == [
+            "HealthCheck.Passive.ReactivationPeriod",
+            "HealthCheck.Active.Interval",
+            "HealthCheck.Active.Timeout",
+            "HealthCheck.Active.Enabled",
+        ]
+
+
+class TestHttp:
+    def test_what_is_supported(self):
+        client = HttpClient(
+            dangerous_accept_any_server_certificate=True,
+            max_connections_per_server=1,
+            enable_multiple_http2_connections=False,
+        )
+        assert of_cluster(http_client=client) == {}
+
+    def test_connection_limit(self):
+        assert (
+            "use 1 or more"
+            in of_cluster(http_client=HttpClient(max_connections_per_server=0))[
+                "HttpClient.MaxConnectionsPerServer"
+            ]
+        )
+
+    def test_wrong_and_not_supported_yet(self):
+        client = HttpClient(
+            ssl_protocols=["Tls12", "Tls99"],
+            request_header_encoding="utf-99",
+            response_header_encoding="a\0",
+            web_proxy=WebProxy("proxy:3128"),
+        )
+        assert list(of_cluster(http_client=client)) == [
+            "HttpClient.SslProtocols[1]",
+            "HttpClient.RequestHeaderEncoding",
+            "HttpClient.ResponseHeaderEncoding",
+            "HttpClient.WebProxy.Address",
+            "HttpClient.SslProtocols",
+            "HttpClient.WebProxy",
+        ]
+
+    @pytest.mark.parametrize(
+        ("key", "client"),
+        [
+            ("HttpClient.SslProtocols", HttpClient(ssl_protocols=["tls13"])),
+            ("HttpClient.RequestHeaderEncoding", HttpClient(request_header_encoding="utf-8")),
+            ("HttpClient.ResponseHeaderEncoding", HttpClient(response_header_encoding="latin1")),
+            ("HttpClient.WebProxy", HttpClient(web_proxy=WebProxy("http://proxy:3128"))),
+        ],
+    )
+    def test_client_settings_that_come_later(self, key, client):
+        assert of_cluster(http_client=client) == {key: f"not supported yet: {key}; remove it"}
+
+    def test_activity_timeout(self):
+        assert "HttpRequest.ActivityTimeout" in of_cluster(http_request=HttpRequest(activity_timeout=0.0))
+
+    def test_version_is_one_of_http(self):
+        assert "HttpRequest.Version" in of_cluster(http_request=HttpRequest(version="2.0"))
+
+    @pytest.mark.parametrize("version", ["1.1", "2", "3"])
+    def test_or_lower_is_served_as_http_1_1(self, version):
+        assert of_cluster(http_request=HttpRequest(version=version)) == {}
+
+    @pytest.mark.parametrize(
+        "policy", [VersionPolicy.REQUEST_VERSION_EXACT, VersionPolicy.REQUEST_VERSION_OR_HIGHER]
+    )
+    def test_http_2_and_3_come_later(self, policy):
+        key = "HttpRequest.VersionPolicy"
+        later = {key: f"not supported yet: {key}; remove it"}
+        assert of_cluster(http_request=HttpRequest(version="1.1", version_policy=policy)) == {}
+        assert of_cluster(http_request=HttpRequest(version="2", version_policy=policy)) == later
+        assert of_cluster(http_request=HttpRequest(version="3", version_policy=policy)) == later
+
+    def test_buffering_comes_later(self):
+        key = "HttpRequest.AllowResponseBuffering"
+        said = of_cluster(http_request=HttpRequest(allow_response_buffering=True))
+        assert said == {key: f"not supported yet: {key}; remove it"}
