@@ -114,11 +114,19 @@ class TestRefusals:
             get(b"/a\\b")
 
     @pytest.mark.parametrize(
-        "path", [b"/a/..%2fb", b"/%2e%2e%5Cb", b"/a%2F..", b"/a%5c.%2e%5cb", b"/..%252Fb"]
-    )
-    def test_climbing_over_an_escaped_slash_or_backslash(self, path):
-        with pytest.raises(ProtocolError, match="climbs"):
+        "path",
+        [b"/a/..%2fb", b"/%2e%2e%5Cb", b"/a%2F..", b"/a%5c.%2e%5cb", b"/.%2fb", b"/%2e%2Fb", b"/a%5c.", b"/.%2F..",
+         b"/a%2F./b", b"/..%252Fb", b"/..%252fb", b"/.%255cb", b"/%252e%252E%2fb", b"/..;x=1%2fb", b"/a%2f.;"],
+    )  # fmt: skip
+    def test_a_dot_segment_beside_an_escaped_slash_or_backslash(self, path):
+        with pytest.raises(ProtocolError, match="beside an escaped slash or backslash"):
             get(path)
+
+    @pytest.mark.parametrize(
+        "path", [b"/a..%2fb", b"/...%2fb", b"/.a%5cb", b"/a%2f/b.", b"/%252e%252e/b", b"/..;/b"]
+    )
+    def test_what_looks_only_like_one(self, path):
+        assert get(path).forward_path == path
 
 
 class TestPath:

@@ -10,7 +10,9 @@ What is strict, and why:
   (HTTP.sys does so too), which makes it look there as `%252F` does; `forward_path` keeps the two apart.
 - Dot segments are removed after decoding (RFC 3986 5.2.4), so `%2e%2e` climbs no higher than `..`.
 - A backslash is no slash. Bare, it is refused; as `%5C` it is a character of its segment.
-- Some destinations do take `%2F` or `%5C` for a slash. A segment that would climb there (`..%2Fadmin`) is refused.
+- Some destinations do take `%2F` or `%5C` for a slash, or decode twice. A segment of which a piece between such
+  separators is a dot segment there, with or without `;` parameters, is refused: `..%2Fadmin`, `.%2Fadmin`, `a%5C.`,
+  `%252e%252e%255Cadmin`.
 - In a path, escapes of U+0000-1F and U+007F are refused (HTTP.sys without AllowRestrictedChars), and so is a `%`
   without two hex digits. The query is passed on as it came; its escapes are its reader's business.
 - Anywhere, bare controls, spaces, bytes over 7E and `#` are refused.
@@ -22,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
+import re
 import string
 from typing import NoReturn
 from urllib.parse import quote_from_bytes
@@ -49,6 +52,9 @@ _ESCAPES = {
     if (value := int(high + low, 16)) > 0x1F and value != 0x7F
 }
 """What two hex digits stand for: a byte, or for a slash the escape itself."""
+
+_ESCAPED_SEPARATOR = re.compile(rb"\\|%2f|%5c", re.IGNORECASE)
+"""What some destinations take for a slash in a path that was decoded once."""
 
 _ILLEGAL = {byte: f"%{byte:02X}".encode() for byte in range(0x21, 0x7F) if byte not in _PATH and byte != 0x25}
 
@@ -147,8 +153,8 @@ def _normalise(raw: bytes) -> tuple[str, bytes]:
     else:
         forward = raw
     decoded = _decode(raw) if 0x25 in raw else raw
-    if b".." in decoded and (b"\\" in decoded or b"%2F" in decoded):
-        _refuse_climbing(decoded)
+    if 0x5C in decoded or 0x25 in decoded:
+        _refuse_escaped_climb(decoded)
     if b"/." in decoded:
         decoded, forward = _without_dots(decoded, forward)
     return decoded.decode("utf-8", "surrogateescape"), forward
@@ -180,10 +186,16 @@ def _without_dots(decoded: bytes, forward: bytes) -> tuple[bytes, bytes]:
     return b"/" + b"/".join([item[0] for item in kept]), b"/" + b"/".join([item[1] for item in kept])
 
 
-def _refuse_climbing(decoded: bytes) -> None:
+def _refuse_escaped_climb(decoded: bytes) -> None:
     for segment in decoded.split(b"/"):
-        if b".." in (pieces := segment.replace(b"%2F", b"\\").split(b"\\")) and len(pieces) > 1:
-            raise ProtocolError("the request target climbs over an escaped slash or backslash")
+        pieces = _ESCAPED_SEPARATOR.split(segment)
+        if len(pieces) > 1 and any(map(_is_dots, pieces)):
+            raise ProtocolError("the request target has a dot segment beside an escaped slash or backslash")
+
+
+def _is_dots(piece: bytes) -> bool:
+    """Tell whether a destination may take a piece for a dot segment: decode it once more, drop its `;` parameters."""
+    return piece.partition(b";")[0].lower().replace(b"%2e", b".") in {b".", b".."}
 
 
 def _refuse(raw: bytes, legal: bytes) -> NoReturn:
