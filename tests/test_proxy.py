@@ -134,6 +134,17 @@ async def test_hosts_are_told_apart():
             assert (await client.get("/", headers={"host": "c.example"})).status_code == 404
 
 
+async def test_a_host_is_the_same_with_the_dot_of_the_root():
+    async with serving(naming("secret")) as secret, serving(naming("all")) as everything:
+        proxy = Proxy(
+            [Route("/", "secret", hosts=["secret.example"]), Route("/", "all", id="all")],
+            [Cluster("secret", [secret.url]), Cluster("all", [everything.url])],
+        )
+        async with running(proxy) as client:
+            for host in ("secret.example", "Secret.Example.", "secret.example.:80"):
+                assert (await client.get("/", headers={"Host": host})).text == "secret"
+
+
 async def test_a_proxy_is_a_handler_that_can_be_called():
     async with serving(naming("a")) as there:
         proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])

@@ -277,6 +277,9 @@ class TestHost:
             (b"[0:0:0:0:0:0:0:1]", "[::1]", None),
             (b"[2001:DB8::1]", "[2001:db8::1]", None),
             (b"under_score.example", "under_score.example", None),
+            (b"Secret.example.", "secret.example", None),
+            (b"secret.example.:8080", "secret.example", 8080),
+            (b"127.0.0.1.", "127.0.0.1", None),
             (b"xn--bcher-kva.example", "xn--bcher-kva.example", None),
             (b"", "", None),
         ],
@@ -288,7 +291,7 @@ class TestHost:
         "value",
         [b"a b", b" a", b"a,b", b"user@a", b"user:pw@a", b"a:b", b"a:-1", b"a:+1", b"a:65536", b"a:000080", b"a:80:80",
          b":80", b"::1", b"[::1", b"[]", b"[::1]80", b"[::1]:x", b"[fe80::1%25eth0]", b"[v1.x]", b"a/b", b"a?b", b"a#b",
-         b"a\\b", b"a\0", b"a\xff", b"b\xc3\xbccher", b"a%41", b"[1.2.3.4]", b"[\xff]", b"a" * 256],
+         b"a\\b", b"a\0", b"a\xff", b"b\xc3\xbccher", b"a%41", b"[1.2.3.4]", b"[\xff]", b"a" * 256, b".", b".:80", b"a..", b"a..b", b"[::1]."],
     )  # fmt: skip
     def test_anything_else_is_a_bad_request(self, value):
         with pytest.raises(ProtocolError) as caught:

@@ -176,6 +176,11 @@ class TestHost:
         assert find(self.table, "/only", host="only.example") == "only"
         assert find(self.table, "/only", host="example.com") is NOT_FOUND
 
+    @pytest.mark.parametrize("host", ["only.example.", "ONLY.example.:80", "*.only.example."])
+    def test_a_route_s_host_may_end_in_the_dot_of_the_root(self, host):
+        table = Table([route(name="it", hosts=[host])])
+        assert find(table, host="a.only.example" if "*" in host else "only.example") == "it"
+
     def test_methods_count_more_than_hosts_and_paths_more_than_both(self):
         table = Table(
             [route("/a", "host", hosts=["h"]), route("/a", "method", methods=["GET"]),

@@ -47,6 +47,7 @@ class TestParse:
             ("http://bücher.example", "http://xn--bcher-kva.example:80/"),
             ("http://under_score", "http://under_score:80/"),
             ("http://localhost:0", "http://localhost:0/"),
+            ("http://www.example.com./foo", "http://www.example.com:80/foo/"),
         ],
     )
     def test_a_prefix_is_normalised_and_its_text_parses_to_itself(self, text, normalised):

@@ -240,7 +240,8 @@ def join(base_path: bytes, path: bytes, query: bytes | None) -> bytes:
 def parse_host(value: bytes) -> tuple[str, int | None]:
     """Split `uri-host [":" port]` (RFC 9110 7.2) into the host, lower-cased, and the port or None.
 
-    An IPv6 address keeps its brackets and is compressed. An empty value is an empty host, which is legal when a
+    An IPv6 address keeps its brackets and is compressed. The dot that a fully qualified name may end in is taken off:
+    `example.com.` is `example.com`, to routes and URL prefixes too. An empty value is an empty host, which is legal when a
     target has no authority; `:80` is not. Commas and escapes are refused, though RFC 3986 lets a name have them: a comma
     is what a joined pair of Host headers has, and no host is known by an escape. Raises ProtocolError.
     """
@@ -250,10 +251,11 @@ def parse_host(value: bytes) -> tuple[str, int | None]:
             raise ProtocolError(f"not a host: {_shown(value)}")
         host, port = _ipv6(address), rest[1:]
     else:
-        name, colon, port = value.partition(b":")
-        if name.translate(None, _HOST) or len(name) > 255 or (colon and not name):
+        name, _, port = value.partition(b":")
+        relative = name.removesuffix(b".")
+        if name.translate(None, _HOST) or len(name) > 255 or b".." in name or (value and not relative):
             raise ProtocolError(f"not a host: {_shown(value)}")
-        host = name.decode("ascii").lower()
+        host = relative.decode("ascii").lower()
     if not port:
         return host, None
     if not port.isdigit() or len(port) > 5 or int(port) > 65535:

@@ -270,7 +270,7 @@ class Table(Generic[R]):
 
 
 def _split_host(text: str) -> tuple[str, int | None]:
-    """Split a route's host into what a request's is compared with (ASCII, lower-cased) and its port."""
+    """Split a route's host into what a request's is compared with (ASCII, lower case, no last dot) and its port."""
     host, colon, port = text.rpartition(":")
     if not (colon and port.isascii() and port.isdigit()):
         host, port = text, ""
@@ -278,7 +278,7 @@ def _split_host(text: str) -> tuple[str, int | None]:
         host = host.encode("idna").decode("ascii")
     if host.startswith("["):
         host = parse_host(host.encode("ascii"))[0]
-    return host.lower(), int(port) if port else None
+    return host.removesuffix(".").lower(), int(port) if port else None
 
 
 def _specificity(host: str, port: int | None) -> tuple[int, int, bool]:

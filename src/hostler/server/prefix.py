@@ -52,7 +52,7 @@ class UrlPrefix:
     """`http` or `https`."""
 
     host: str
-    """`+`, `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA)."""
+    """`+`, `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA, without a last dot)."""
 
     port: int
     """1 to 65535; 0 for http means: pick a free one when listening begins."""
@@ -143,6 +143,7 @@ def _host(text: str, host: str) -> str:
         name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError:
         name = ""
+    name = name.removesuffix(".")
     if not name or not _NAME.issuperset(name):
         raise _error(text, f"{host!r} is not a host name", "use a name, an address, + or * (every host)")
     if name.replace(".", "").isdigit() and _address(name) is None:
