@@ -45,7 +45,7 @@ class Request:
     """The body's length in bytes, or CHUNKED."""
 
     host: bytes | None = None
-    """The Host header. The server puts an absolute-form target's authority here, which wins (RFC 9112 3.2.2)."""
+    """The Host header. The server replaces both by an absolute-form target's authority (RFC 9112 3.2.2)."""
 
     keep_alive: bool = True
     expect_continue: bool = False

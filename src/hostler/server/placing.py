@@ -29,14 +29,17 @@ def make_exchange(
 ) -> Exchange:
     """Make the exchange of a request and its stream.
 
+    The authority of an absolute-form replaces the Host that came with it, in the headers too (RFC 9112 3.2.2).
+
     Raises ProtocolError with the status that the client gets: for a target or a host that is none, for CONNECT, and
     what `placing` raises.
     """
     if request.method == "CONNECT":
         raise ProtocolError("CONNECT is for forward proxies", 501)
     target = parse_target(request.method, request.target)
-    if target.authority is not None:
+    if target.authority is not None and target.authority != request.host:
         request.host = target.authority
+        request.headers.set(b"Host", target.authority)
     host, port = parse_host(request.host) if request.host else ("", None)
     base, path = placing.place(scheme, host, server, target)
     if port is None:

@@ -87,6 +87,16 @@ async def test_the_other_sees_the_request_as_it_came(machine):
         assert facts["server"] == list(client.socket.getpeername())
 
 
+async def test_the_authority_of_an_absolute_form_is_the_host_to_both(machine):
+    sender, _ = await delegation(machine, "facts")
+    async with await client_of(sender) as client:
+        answer = await client.get(f"http://{client.authority}/d", host="b.example")
+        facts = httpx.Response(200, content=answer.body).json()
+        assert f"{facts['host']}:{facts['port']}" == client.authority
+        hosts = [value for name, value in facts["headers"] if name.lower() == "host"]
+        assert hosts == [client.authority]
+
+
 async def test_the_prefix_of_the_rule_is_cut_from_the_path(machine):
     sender, _ = await delegation(machine, "hello", path="/d/deep/")
     async with await client_of(sender) as client:
