@@ -6,7 +6,7 @@ import pytest
 
 from hostler.channel import Channel
 from hostler.errors import Failure, Reason
-from hostler.testing import FakeStream
+from hostler.testing import FakeStream, exchange
 
 GONE = Failure(Reason.REQUEST_BODY_CLIENT, "reset by peer")
 
@@ -182,3 +182,13 @@ async def test_disconnected_returns_at_once_when_it_is_all_over():
     channel = channel_of(stream)
     stream.client_leaves()
     await channel.disconnected()
+
+
+async def test_a_writer_whose_client_keeps_up_leaves_the_loop_its_turn_now_and_then():
+    given = exchange(stream=FakeStream())
+    await given.start(200)
+    turns = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    for _ in range(8):
+        await given.write(b"x" * 65536)
+    assert turns == [1]

@@ -14,17 +14,33 @@ if TYPE_CHECKING:
 __all__ = ["Channel"]
 
 _HIGH_WATER: Final = 1 << 16
+"""Bytes of a request's body that may wait before its flow is stopped."""
+
+_TURN: Final = 1 << 18
+"""Bytes that a coroutine may write before the event loop gets its turn, however fast the client reads."""
 
 
 class Channel:
     """A Pump that buffers the request's body up to 64 KiB and turns back-pressure into an await."""
 
-    __slots__ = ("_drain", "_pieces", "_size", "_stream", "_waiter", "ended", "failure", "paused", "trailers")
+    __slots__ = (
+        "_drain",
+        "_pieces",
+        "_size",
+        "_stream",
+        "_turn",
+        "_waiter",
+        "ended",
+        "failure",
+        "paused",
+        "trailers",
+    )
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self._turn = 0
         self._waiter: asyncio.Future[None] | None = None
         self._drain: asyncio.Future[None] | None = None
         self.ended = False
@@ -97,12 +113,20 @@ class Channel:
         while self.failure is None and not self._stream.closed:
             await self._wait()
 
+    def wrote(self, size: int) -> bool:
+        """Count a piece that was just written; returns whether its writer must await `drained` now."""
+        self._turn += size
+        return self.paused or self._turn > _TURN
+
     async def drained(self) -> None:
-        """Wait until the client keeps up again."""
-        if self.paused:
-            if self._drain is None:
-                self._drain = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._drain)
+        """Wait until the client keeps up again, and let the event loop have its turn."""
+        self._turn = 0
+        if not self.paused:
+            await asyncio.sleep(0)
+            return
+        if self._drain is None:
+            self._drain = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._drain)
 
     async def _wait(self) -> None:
         if self._waiter is None:

@@ -184,7 +184,7 @@ class Exchange:
     async def write(self, data: bytes) -> None:
         """Send a piece of the response's body; waits while the client does not keep up."""
         self.stream.write(data)
-        if self._channel is not None and self._channel.paused:
+        if self._channel is not None and self._channel.wrote(len(data)):
             await self._channel.drained()
 
     async def write_file(self, file: BinaryIO, offset: int = 0, length: int | None = None) -> None:
@@ -199,7 +199,7 @@ class Exchange:
         if offset < 0 or length < 0 or offset + length > size:
             raise ValueError(f"bytes {offset} to {offset + length} of a file that has {size}")
         if self.stream.write_file(file, offset, length):
-            if self._channel is not None and self._channel.paused:
+            if self._channel is not None and self._channel.wrote(length):
                 await self._channel.drained()
             return
         while length:

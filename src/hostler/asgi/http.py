@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from hostler.asgi.response import ResponseWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hostler.asgi.messages import ASGIApplication, Message, Scope
     from hostler.exchange import Exchange, Outcome
 
@@ -26,13 +28,16 @@ class HttpCycle:
 
     async def run(self, app: ASGIApplication, scope: Scope) -> Outcome:
         """Run the application, and finish what it leaves undone."""
-        error = None
         try:
             await app(scope, self.receive, self._writer.send)
-        except Exception as raised:  # noqa: BLE001 - whatever an application raises is its 500
-            error = raised
+        except Exception as error:  # noqa: BLE001 - whatever an application raises is its 500
+            # within the clause, which forgets the error: its traceback holds this frame, and all of the application's
+            return await self._conclude(error)
+        return await self._conclude(None)
+
+    def _conclude(self, error: Exception | None) -> Awaitable[Outcome]:
         channel = self._exchange._channel
-        return await self._writer.conclude(error, None if channel is None else channel.failure)
+        return self._writer.conclude(error, None if channel is None else channel.failure)
 
     async def receive(self) -> Message:
         """Return the next piece of the body, then wait for the client to go (the application's `receive`)."""

@@ -124,7 +124,7 @@ class ResponseWriter:
             self.expects = Expects.TRAILERS
             if ends:
                 self._finish(None)
-        elif (channel := self._exchange.channel()).paused:
+        elif (channel := self._exchange.channel()).wrote(len(data)):
             await channel.drained()
 
     def _count(self, size: int, *, more: bool) -> None:

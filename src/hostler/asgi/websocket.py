@@ -21,7 +21,7 @@ from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from websockets.extensions import Extension
     from websockets.http11 import Response as HandshakeResponse
@@ -93,17 +93,20 @@ class _Session:
 
     async def run(self, app: ASGIApplication, scope: Scope) -> Outcome:
         """Run the application, and finish what it leaves undone."""
-        error = None
         try:
             try:
                 await app(scope, self.receive, self.send)
-            except Exception as raised:  # noqa: BLE001 - whatever an application raises is its 500 or 1011
-                error = raised
-            if self._stage in {_Stage.CONNECTING, _Stage.DENIED}:
-                return await self._unopened(error)
-            return await self._close(error)
+            except Exception as error:  # noqa: BLE001 - whatever an application raises is its 500 or 1011
+                # within the clause, which forgets the error: its traceback holds this frame, and the application's
+                return await self._conclude(error)
+            return await self._conclude(None)
         finally:
             self._connection.release()
+
+    def _conclude(self, error: Exception | None) -> Awaitable[Outcome]:
+        if self._stage in {_Stage.CONNECTING, _Stage.DENIED}:
+            return self._unopened(error)
+        return self._close(error)
 
     async def _unopened(self, error: Exception | None) -> Outcome:
         if error is None and self._stage is _Stage.CONNECTING and not self._writer.told:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +21,9 @@ _MAX_DESCRIPTORS: Final = 1 << 16
 def run_loop(main: Callable[[], Coroutine[Any, Any, int]], *, shared_sockets: bool = False) -> int:
     """Run a program on the fastest event loop that this platform has, for `shared_sockets` if need be.
 
-    Those are sockets that other processes listen on too. The collector of cycles is told to leave alone what exists by
-    now, and to look seldom: an exchange leaves none.
+    Those are sockets that other processes listen on too.
     """
     _raise_descriptor_limit()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=_loop_factory(shared_sockets=shared_sockets)) as runner:
         return runner.run(main())
 
