@@ -52,6 +52,10 @@ WITHOUT_IO = [
     "http",
     "routing",
     "config.model",
+    "client.outgoing",
+    "client.address",
+    "client.transfer",
+    "client.upstream",
     "server.options",
     "server.prefix",
     "server.httpsys.marshal",
@@ -111,6 +115,13 @@ def test_these_do_no_io(part):
     for module, path in modules():
         if module == part or module.startswith(f"{part}."):
             assert not {name.partition(".")[0] for name in imports(path)} & IO, module
+
+
+@pytest.mark.parametrize("module", ["client.outgoing", "client.transfer", "client.pool", "client.upstream"])
+def test_exchanges_know_connections_to_destinations_by_protocol_only(module):
+    path = dict(modules())[module]
+    known = {f"hostler.client.{name}" for name in ("http1", "connector", "forwarder")}
+    assert not (imports(path) & known)
 
 
 def test_stages_never_import_a_server_implementation():

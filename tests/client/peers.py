@@ -13,6 +13,9 @@ from attrs import define, field
 from hostler import Forwarder, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BLOCK = b"0123456789abcdef" * (1 << 14)
+UPGRADE = "Connection: Upgrade, X-Hop\r\nUpgrade: echo/1\r\nX-Hop: 1\r\nTE: trailers\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo/1\r\nConnection: Upgrade\r\n\r\n"
 PATIENCE = 10.0
 
 
