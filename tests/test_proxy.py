@@ -114,7 +114,7 @@ async def test_two_routes_that_match_equally_are_500(caplog):
 async def test_a_route_without_a_cluster_is_503(cluster_id, caplog):
     async with running(Proxy([Route("/a", cluster_id, id="r")])) as client:
         assert (await client.get("/a")).status_code == 503
-    assert f"route r: there is no cluster {cluster_id!r}" in caplog.text
+    assert f"route r: unknown cluster {cluster_id!r}" in caplog.text
 
 
 async def test_a_cluster_without_destinations_is_503():
@@ -622,7 +622,7 @@ async def test_a_broken_file_keeps_the_old_configuration_and_a_mended_one_is_tak
         proxy = following(path, Policies(balance={"Breaking": Breaking}))
         async with running(proxy) as client:
             for broken, why in (
-                ("{", "is not used"),
+                ("{", "was not applied"),
                 (document("nonsense"), "Clusters.c.Destinations.d.Address"),
                 (document(a.url, LoadBalancingPolicy="no.such:thing"), "there is no module 'no'"),
                 (document(a.url, LoadBalancingPolicy="Breaking"), "a bug in a policy"),
@@ -630,7 +630,7 @@ async def test_a_broken_file_keeps_the_old_configuration_and_a_mended_one_is_tak
                 caplog.clear()
                 path.write_text(broken)
                 await until(lambda why=why: why in caplog.text)
-                assert "the configuration before it stays in force" in caplog.text
+                assert "the previous configuration stays in force" in caplog.text
                 assert (await client.get("/")).text == "a"
             before = proxy.config
             path.write_text(document(b.url))

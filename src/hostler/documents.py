@@ -61,8 +61,10 @@ async def follow(source: FileSource, policies: Policies, update: Callable[[Confi
         try:
             update(load_config(source, policies))
         except (OSError, HostlerError) as error:
-            _log.error("%s is not used, the configuration before it stays in force:\n%s", source.path, error)
+            _log.error(
+                "%s was not applied, the previous configuration stays in force:\n%s", source.path, error
+            )
         except Exception:  # noqa: BLE001 - whatever a policy does, the file is followed on
-            _log.exception("%s is not used, the configuration before it stays in force", source.path)
+            _log.exception("%s was not applied, the previous configuration stays in force", source.path)
         else:
-            _log.info("%s is in force", source.path)
+            _log.info("%s was applied", source.path)

@@ -155,7 +155,7 @@ class Proxy:
     @staticmethod
     def _without_cluster(exchange: Exchange, route: LiveRoute) -> Awaitable[Outcome]:
         _log.warning(
-            "route %s: there is no cluster %r; add it, or correct the route's ClusterId",
+            "route %s: unknown cluster %r; add it, or correct the route's ClusterId",
             route.id, route.config.cluster_id,
         )  # fmt: skip
         return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS, "the route's cluster does not exist"))

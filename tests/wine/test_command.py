@@ -182,11 +182,11 @@ async def test_a_proxy_forwards_and_follows_its_document(hostler, directory, ses
             assert (answer.text, answer.headers["x-name"]) == ("one: POST /post hello", "one")
 
             write(path, document(url, two.url))
-            await command.until("appsettings.json is in force", "err")
+            await command.until("appsettings.json was applied", "err")
             assert (await session.get(f"{url}a")).text == "two: GET /a "
 
             write(path, '{"ReverseProxy": {')
-            await command.until("appsettings.json is not used", "err")
+            await command.until("appsettings.json was not applied", "err")
             assert await asyncio.to_thread(curl, "-d", "hello", f"{url}b") == b"two: POST /b hello"
 
             await command.interrupt()

@@ -70,7 +70,7 @@ def _not_json(text: str, position: int, why: str) -> ConfigError:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a number that JSON knows; write a finite number")
+    raise ValueError(f"{name} is not JSON; write a finite number")
 
 
 def _repeated_keys(document: object, repeated: list[tuple[dict[str, object], str]]) -> Iterator[Problem]:
@@ -87,5 +87,5 @@ def _repeated_keys(document: object, repeated: list[tuple[dict[str, object], str
         if id(item) in places:  # else it stands in a repeated member itself, which is reported
             path = f"{places[id(item)]}.{key}".removeprefix(".").removeprefix("ReverseProxy.")
             yield Problem(
-                path, f'"{key}" stands more than once in one object (case does not matter); keep one'
+                path, f'"{key}" appears more than once in one object (keys are case-insensitive); keep one'
             )

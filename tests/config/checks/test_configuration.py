@@ -58,9 +58,9 @@ class TestWhole:
             ],
         )
         assert [str(problem) for problem in check_all(config)] == [
-            'Routes.API: the id "API" is taken (case does not matter); choose another',
-            'Clusters.C: the id "C" is taken (case does not matter); choose another',
-            'Clusters.c.Destinations.D: the id "D" is taken (case does not matter); choose another',
+            'Routes.API: duplicate id "API" (ids are case-insensitive); choose another',
+            'Clusters.C: duplicate id "C" (ids are case-insensitive); choose another',
+            'Clusters.c.Destinations.D: duplicate id "D" (ids are case-insensitive); choose another',
         ]
 
     def test_ids_are_not_empty(self):

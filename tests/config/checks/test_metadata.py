@@ -20,7 +20,9 @@ class TestMetadata:
     def test_failure_threshold(self):
         key = "ConsecutiveFailuresHealthPolicy.Threshold"
         assert of_cluster(metadata={key: "3"}) == {}
-        assert "whole number from 1" in of_cluster(metadata={key: "0"})[f"Metadata.{key}"]
+        assert (
+            "whole number of failed probes, 1 or more" in of_cluster(metadata={key: "0"})[f"Metadata.{key}"]
+        )
 
     @pytest.mark.parametrize("name", ["", "a/b", "x" * 261])
     def test_queue_names(self, name):
@@ -29,6 +31,6 @@ class TestMetadata:
 
     def test_a_known_key_in_another_case_would_have_no_effect(self):
         assert of_destination(metadata={"httpSysDelegationQueue": "reports"}) == {
-            "Metadata.httpSysDelegationQueue": '"httpSysDelegationQueue" has no effect when spelt so; '
+            "Metadata.httpSysDelegationQueue": '"httpSysDelegationQueue" has no effect in this spelling (metadata keys are case-sensitive); '
             "write HttpSysDelegationQueue"
         }

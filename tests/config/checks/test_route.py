@@ -63,13 +63,13 @@ class TestRouteMatch:
     @pytest.mark.parametrize("method", ["", "gett", "CONNECT"])
     def test_unknown_methods(self, method):
         assert (
-            f'"{method}" is not a method; use HEAD, OPTIONS, GET'
+            f'unknown method "{method}"; use HEAD, OPTIONS, GET'
             in of_route(methods=[method])["Match.Methods[0]"]
         )
 
     def test_a_method_stands_once(self):
         assert of_route(methods=["GET", "get"]) == {
-            "Match.Methods[1]": '"get" stands more than once; keep one'
+            "Match.Methods[1]": '"get" appears more than once; keep one'
         }
 
     def test_header_conditions(self):
@@ -117,7 +117,7 @@ class TestRoute:
     @pytest.mark.parametrize("size", [-2, 2**63])
     def test_body_sizes_out_of_range(self, size):
         problems = check_all(Config([Route("/", id="r", max_request_body_size=size)]))
-        assert str(problems[0]).startswith(f"Routes.r.MaxRequestBodySize: {size} is no size")
+        assert str(problems[0]).startswith(f"Routes.r.MaxRequestBodySize: {size} is out of range")
 
     def test_order_has_32_bits(self):
         assert of_route(order=-(2**31)) == {}

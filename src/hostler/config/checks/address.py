@@ -24,7 +24,7 @@ def find_fault_in_url(text: str, *, wildcard: bool = False, listened_on: bool = 
     if not text:
         return f"the address is empty; {expected}"
     if _UNSAFE.search(text):
-        return f"{text!a} holds white space or control characters; {expected}"
+        return f"{text!a} contains whitespace or control characters; {expected}"
     if not wildcard and not text.isascii():
         return f'"{text}" is not ASCII; write its host in punycode and its path percent-encoded'
     try:

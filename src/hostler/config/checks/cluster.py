@@ -54,18 +54,18 @@ def _http_client(path: str, client: HttpClient) -> Iterator[Problem]:
     for index, protocol in enumerate(client.ssl_protocols):
         if protocol.lower() not in _SSL_PROTOCOLS:
             yield Problem(
-                f"{path}.SslProtocols[{index}]", f'"{protocol}" is not a protocol; use Tls12 or Tls13'
+                f"{path}.SslProtocols[{index}]", f'unknown protocol "{protocol}"; use Tls12 or Tls13'
             )
     limit = client.max_connections_per_server
     if limit is not None and limit < 1:
-        message = f"{limit} is not a number of connections; use 1 or more, or remove it for no limit"
+        message = f"{limit} is out of range; use 1 or more connections, or remove it for no limit"
         yield Problem(f"{path}.MaxConnectionsPerServer", message)
     for key, encoding in (
         ("RequestHeaderEncoding", client.request_header_encoding),
         ("ResponseHeaderEncoding", client.response_header_encoding),
     ):
         if encoding and not _is_encoding(encoding):
-            yield Problem(f"{path}.{key}", f'"{encoding}" is not an encoding; use "utf-8" or "latin1"')
+            yield Problem(f"{path}.{key}", f'unknown encoding "{encoding}"; use "utf-8" or "latin1"')
     if client.web_proxy is not None and (wrong := find_fault_in_url(client.web_proxy.address)):
         yield Problem(f"{path}.WebProxy.Address", wrong)
 

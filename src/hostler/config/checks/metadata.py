@@ -25,7 +25,10 @@ def check_metadata(path: str, metadata: Mapping[str, str]) -> Iterator[Problem]:
     for key, value in metadata.items():
         known = spelling.get(key.lower(), key)
         if known != key:
-            yield Problem(f"{path}.{key}", f'"{key}" has no effect when spelt so; write {known}')
+            yield Problem(
+                f"{path}.{key}",
+                f'"{key}" has no effect in this spelling (metadata keys are case-sensitive); write {known}',
+            )
         elif key in _METADATA_RULES and (message := _METADATA_RULES[key](value)):
             yield Problem(f"{path}.{key}", message)
 
@@ -43,13 +46,13 @@ def _rate_rule(value: str) -> str | None:
         fits = 0 <= float(value) <= 1
     except ValueError:
         fits = False
-    return None if fits else f'"{value}" is not a share of failures; use a number from 0 to 1, such as "0.3"'
+    return None if fits else f'"{value}" is not a failure rate; use a number from 0 to 1, such as "0.3"'
 
 
 def _threshold_rule(value: str) -> str | None:
     if re.fullmatch(r"0*[1-9][0-9]{0,8}", value):
         return None
-    return f'"{value}" is not a number of failed probes; use a whole number from 1 on, such as "2"'
+    return f'"{value}" is not a threshold; use a whole number of failed probes, 1 or more, such as "2"'
 
 
 _METADATA_RULES: Mapping[str, Callable[[str], str | None]] = {

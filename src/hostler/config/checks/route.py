@@ -24,10 +24,12 @@ def check_route(path: str, route: Route) -> Iterator[Problem]:
     """Find what is wrong with a route, but for the names of policies."""
     yield from _match(f"{path}.Match", route)
     if not -(2**31) <= route.order < 2**31:
-        yield Problem(f"{path}.Order", f"{route.order} is out of range; use 32 bits")
+        yield Problem(f"{path}.Order", f"{route.order} is out of range; use a 32-bit integer")
     size = route.max_request_body_size
     if size is not None and not -1 <= size < 2**63:
-        yield Problem(f"{path}.MaxRequestBodySize", f"{size} is no size; use 0 or more, or -1 for no limit")
+        yield Problem(
+            f"{path}.MaxRequestBodySize", f"{size} is out of range; use 0 or more bytes, or -1 for no limit"
+        )
     if route.timeout is not None:
         yield from check_positive(f"{path}.Timeout", route.timeout)
         if route.timeout_policy:
@@ -53,10 +55,10 @@ def _match(path: str, route: Route) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, method in enumerate(route.methods):
         if method.upper() not in _METHODS:
-            message = f'"{method}" is not a method; use {", ".join(_METHODS)}'
+            message = f'unknown method "{method}"; use {", ".join(_METHODS)}'
             yield Problem(f"{path}.Methods[{index}]", message)
         elif method.upper() in seen:
-            yield Problem(f"{path}.Methods[{index}]", f'"{method}" stands more than once; keep one')
+            yield Problem(f"{path}.Methods[{index}]", f'"{method}" appears more than once; keep one')
         seen.add(method.upper())
     for index, header in enumerate(route.headers):
         yield from _value_rule(f"{path}.Headers[{index}]", header)

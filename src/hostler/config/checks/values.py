@@ -21,7 +21,7 @@ def check_ids(path: str, ids: Iterable[str]) -> Iterator[Problem]:
             yield Problem(path, "an id is empty; give each a name")
         elif name.lower() in seen:
             yield Problem(
-                f"{path}.{name}", f'the id "{name}" is taken (case does not matter); choose another'
+                f"{path}.{name}", f'duplicate id "{name}" (ids are case-insensitive); choose another'
             )
         seen.add(name.lower())
 
@@ -29,7 +29,7 @@ def check_ids(path: str, ids: Iterable[str]) -> Iterator[Problem]:
 def check_positive(path: str, seconds: float) -> Iterator[Problem]:
     """Find a time that is not a finite number of seconds above 0."""
     if not 0 < seconds < math.inf:
-        yield Problem(path, f"{seconds:g} seconds is no time; use more than 0")
+        yield Problem(path, f"{seconds:g} seconds is out of range; use more than 0")
 
 
 def refuse_later(path: str, used: Mapping[str, bool]) -> Iterator[Problem]:

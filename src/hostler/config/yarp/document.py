@@ -92,10 +92,10 @@ def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> I
         name = key.lower()
         close = difflib.get_close_matches(name, ("reverseproxy", "urls"), n=1, cutoff=0.8)
         if name in {"routes", "clusters"} and "reverseproxy" not in parts:
-            yield Problem(key, f'{key} stands at the top; put it under "ReverseProxy"')
+            yield Problem(key, f'{key} is at the top level; move it under "ReverseProxy"')
         elif close and close[0] != name:
             meant = {"reverseproxy": "ReverseProxy", "urls": "Urls"}[close[0]]
-            yield Problem(key, f'"{key}" is not a section that hostler knows; did you mean {meant}?')
+            yield Problem(key, f'unknown section "{key}"; did you mean {meant}?')
 
 
 def _urls(value: object) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ def _refused(cls: type, key: str, accepted: Mapping[str, str]) -> Exception:
         name.lower(), lower := {known.lower(): known for known in siblings}, n=1
     )
     if key in accepted.values():
-        message = "stands more than once (case does not matter); keep one"
+        message = "appears more than once (keys are case-insensitive); keep one"
     elif cls is Route and key.lower() == "routeid":
         message = "a route is named by its key in Routes (the list format is gone); remove RouteId"
     elif cls is Route and key.lower() == "match":
@@ -135,9 +135,9 @@ def _refused(cls: type, key: str, accepted: Mapping[str, str]) -> Exception:
     elif cls is Route and f"match:{key.lower()}" in accepted:
         message = f'"{key}" belongs under Match; move it there'
     elif close:
-        message = f'"{name}" is not a key here; did you mean {lower[close[0]]}?'
+        message = f'unknown key "{name}"; did you mean {lower[close[0]]}?'
     else:
-        message = f'"{name}" is not a key here; remove it, or use one of {", ".join(sorted(siblings))}'
+        message = f'unknown key "{name}"; remove it, or use one of {", ".join(sorted(siblings))}'
     return noted(ValueError(message), key)
 
 

@@ -50,7 +50,7 @@ def read_boolean(value: Any, _: Any) -> bool:
 def read_integer(value: Any, _: Any) -> int:
     """Read a whole number."""
     if isinstance(value, bool) or not re.fullmatch(r"\s*[+-]?[0-9]{1,19}\s*", str(value)):
-        raise ValueError(f"{shown(value)} is not a whole number; write one without fraction and exponent")
+        raise ValueError(f"{shown(value)} is not an integer; write it without a fraction or an exponent")
     return int(value)
 
 
@@ -87,7 +87,7 @@ def read_choice(value: Any, kind: type[enum.Enum]) -> enum.Enum:
         if str(member.value).lower() == str(value).strip().lower():
             return member
     raise ValueError(
-        f"{shown(value)} is none of {', '.join(str(member.value) for member in kind)}; write one of them"
+        f"unknown value {shown(value)}; use one of {', '.join(str(member.value) for member in kind)}"
     )
 
 
