@@ -14,7 +14,8 @@ from hostler.client.outgoing import (
 from hostler.exchange import Exchange
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.h1 import RequestReader, ResponseReader, encode_request
-from hostler.http.message import CHUNKED
+from hostler.http.headers import Headers
+from hostler.http.message import CHUNKED, Request, Response
 from hostler.http.target import parse_target
 
 ADDRESS = DestinationAddress.parse("http://there:81/base")
@@ -190,8 +191,15 @@ SOME_TRAILERS = [
 
 
 def test_what_a_head_does_not_let_through_a_trailer_does_not_either():
-    assert outgoing_request_trailers(SOME_TRAILERS) == [(b"X-Checksum", b"1")]
-    assert outgoing_response_trailers(SOME_TRAILERS) == SOME_TRAILERS[:4]
+    request, response = Request("POST", b"/", Headers()), Response(200)
+    assert outgoing_request_trailers(request, SOME_TRAILERS) == [(b"X-Checksum", b"1")]
+    assert outgoing_response_trailers(response, SOME_TRAILERS) == SOME_TRAILERS[:4]
+
+
+def test_what_connection_names_is_dropped_from_the_trailers_too():
+    headers = Headers([(b"Connection", b"close, X-Checksum")])
+    assert outgoing_request_trailers(Request("POST", b"/", headers), SOME_TRAILERS) == []
+    assert outgoing_response_trailers(Response(200, headers), SOME_TRAILERS) == SOME_TRAILERS[1:4]
 
 
 # -- upgrades -------------------------------------------------------------------------------------------------------

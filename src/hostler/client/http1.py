@@ -45,7 +45,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_informed", "_owner", "_reader",
-        "_reading_paused", "_request", "_reusable", "_served", "_sink", "_state", "_timeout", "_transport",
+        "_reading_paused", "_reusable", "_served", "_sink", "_state", "_switchable", "_timeout", "_transport",
         "_writing_paused", "slots",
     )  # fmt: skip
 
@@ -63,7 +63,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._writing_paused = False
         # the exchange that it carries
         self._sink: ExchangeSink | None = None
-        self._request: Request
+        self._switchable = False
+        """The request offers an upgrade."""
         self._timeout = 0.0
         self._chunked = False
         self._ended = False
@@ -90,7 +91,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         head = encode_request(request)
         self._state = _State.HEAD
         self._sink = sink
-        self._request = request
+        self._switchable = request.upgrade is not None
         self._timeout = timeout
         self._chunked = request.framing == CHUNKED
         self._ended = self._informed = self._reusable = False
@@ -212,7 +213,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def _switch(self, sink: ExchangeSink, response: Response, data: bytes) -> None:
         """Become a tunnel."""
-        if not self._ended or self._request.upgrade is None:
+        if not self._ended or not self._switchable:
             raise ProtocolError("the destination switches protocols, and nobody asked for it")
         self._state = _State.TUNNEL
         self._ended = self._eof = False

@@ -93,10 +93,11 @@ def request_headers(exchange: Exchange, authority: bytes, replaced: frozenset[by
     if lines is None:
         kept = [pair for pair in headers.pairs() if pair[0].lower() not in replaced]
         return Headers([(b"Host", authority), *kept, *added])
-    # what is added is ours, or stood in a well-formed head
-    ours = {name.lower(): b"%s: %s" % (name, value) for name, value in added}
-    theirs = {name: line for name, line in lines.items() if name not in replaced}
-    return Headers(None, {b"host": b"Host: " + authority, **theirs, **ours})
+    out = {b"host": b"Host: " + authority}
+    out |= {name: line for name, line in lines.items() if name not in replaced}
+    for name, value in added:  # ours, or out of a well-formed head: lines need no check
+        out[name.lower()] = b"%s: %s" % (name, value)
+    return Headers(None, out)
 
 
 def outgoing_response(response: Response) -> Response:
@@ -115,14 +116,16 @@ def outgoing_response(response: Response) -> Response:
     return Response(response.status, kept, response.framing, response.reason)
 
 
-def outgoing_request_trailers(trailers: RawHeaders) -> RawHeaders:
+def outgoing_request_trailers(request: Request, trailers: RawHeaders) -> RawHeaders:
     """Return what a destination gets of a request's trailers: nothing that its head would not let through."""
-    return [pair for pair in trailers if pair[0].lower() not in REPLACED]
+    dropped = REPLACED | _nominated(request.headers)
+    return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 
-def outgoing_response_trailers(trailers: RawHeaders) -> RawHeaders:
+def outgoing_response_trailers(response: Response, trailers: RawHeaders) -> RawHeaders:
     """Return what the client gets of a response's trailers: nothing that its head would not let through."""
-    return [pair for pair in trailers if pair[0].lower() not in HOP_BY_HOP]
+    dropped = HOP_BY_HOP | _nominated(response.headers)
+    return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 
 def _nominated(headers: Headers) -> frozenset[bytes]:

@@ -14,6 +14,7 @@ What comes after the end finds nobody: the connection may be carrying another ex
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from hostler.answering import begin_response
@@ -22,7 +23,7 @@ from hostler.client.outgoing import (
     outgoing_response,
     outgoing_response_trailers,
 )
-from hostler.errors import Failure, ProtocolError, Reason
+from hostler.errors import Failure, ProtocolError, Reason, Side
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RETRY", "Transfer"]
 
+_log: Final = logging.getLogger("hostler.forwarder")
+
 RETRY: Final = Failure(Reason.REQUEST, "the connection was closed before it answered")
 """How a transfer ends that may be tried on another connection."""
 
@@ -44,8 +47,8 @@ class Transfer:
     """One exchange on one upstream stream; `hostler.contract.Pump` and `ExchangeSink`."""
 
     __slots__ = (
-        "_answered", "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_over",
-        "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received", "result",
+        "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_over",
+        "_response", "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received", "result",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, timeout: float, result: asyncio.Future[Failure | None]) -> None:
@@ -64,7 +67,7 @@ class Transfer:
         """Some of the request's body has left."""
         self._sent = False
         """The request is complete."""
-        self._answered = False
+        self._response: Response | None = None
         self._tunnel = False
         self._destination_ended = False
         self._client_paused = False
@@ -95,7 +98,9 @@ class Transfer:
         """Finish the request's body, or pass on the end of a tunnel's one direction."""
         if not self._over:
             self._sent = True
-            self._upstream.end(outgoing_request_trailers(trailers) if trailers else trailers)
+            if trailers:
+                trailers = outgoing_request_trailers(self._exchange.request, trailers)
+            self._upstream.end(trailers)
 
     def lost(self, failure: Failure) -> None:
         """Give up: nobody is there to answer."""
@@ -129,11 +134,15 @@ class Transfer:
 
     def answered(self, response: Response, data: bytes) -> None:
         """Send the response's head on, with the first of its body."""
-        self._answered, self._tunnel = True, response.status == 101
+        self._response, self._tunnel = response, response.status == 101
         try:
             begin_response(self._exchange, outgoing_response(response), data)
         except ProtocolError as error:
             self._fail(Failure(Reason.RESPONSE_HEADERS, str(error), error))
+        except Exception as error:  # noqa: BLE001 - whatever a callback raises is no fault of the destination
+            detail = f"a callback of on_response failed: {error!r}"
+            _log.exception("%s %s: %s", self._method, self._exchange.path, detail)
+            self._fail(Failure(Reason.RESPONSE_HEADERS, detail, error, 500, Side.PROXY))
 
     def ended(self) -> None:
         """Pass on the end of a tunnel's one direction."""
@@ -145,12 +154,15 @@ class Transfer:
     def complete(self, trailers: RawHeaders) -> None:
         """Finish the response."""
         self._finish(None)
-        if not self._destination_ended:
-            self._stream.end(outgoing_response_trailers(trailers) if trailers else trailers)
+        if self._destination_ended:
+            return
+        if trailers and self._response is not None:
+            trailers = outgoing_response_trailers(self._response, trailers)
+        self._stream.end(trailers)
 
     def broken(self, error: ProtocolError) -> None:
         """Give up on a destination that does not speak HTTP."""
-        reason = Reason.RESPONSE_BODY_DESTINATION if self._answered else Reason.REQUEST
+        reason = Reason.RESPONSE_BODY_DESTINATION if self._response is not None else Reason.REQUEST
         self._finish(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
 
     def disconnected(self, error: Exception | None, *, stale: bool) -> None:
@@ -158,7 +170,7 @@ class Transfer:
         detail = str(error) if error is not None else "the destination closed the connection"
         if self._tunnel:
             reason = Reason.UPGRADE_RESPONSE_DESTINATION
-        elif self._answered:
+        elif self._response is not None:
             reason = Reason.RESPONSE_BODY_DESTINATION
         elif stale and self._may_repeat():
             self._stream.detach()
@@ -182,7 +194,7 @@ class Transfer:
         detail = f"nothing moved for {self._timeout:g} s"
         if self._tunnel:
             failure = Failure(Reason.UPGRADE_ACTIVITY_TIMEOUT, detail)
-        elif self._answered:
+        elif self._response is not None:
             stalled = Reason.RESPONSE_BODY_CLIENT if self._client_paused else Reason.RESPONSE_BODY_DESTINATION
             failure = Failure(stalled, detail)
         elif self._sent or self._destination_paused:

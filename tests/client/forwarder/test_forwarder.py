@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from hostler import Forwarder, HttpClient, HttpRequest, Reason, ServerOptions, Timeouts, serving
+from hostler import Forwarder, HttpClient, HttpRequest, Reason, ServerOptions, Side, Timeouts, serving
 from hostler.testing import FakeStream, exchange
 from tests.client.peers import BLOCK, OK, Peer, answering, connected, destination, front, until
 
@@ -90,6 +90,29 @@ async def test_a_stage_sees_and_changes_the_headers_of_the_answer():
         forwarder.close()
     assert seen == [(b"Server", b"secret"), (b"Content-Length", b"2")]
     assert (got.body, got.get(b"server"), got.get(b"x-stage")) == (b"ok", None, b"1")
+
+
+async def test_a_callback_that_fails_is_500_and_not_the_destinations_fault(caplog):
+    def broken(headers):
+        raise KeyError("x-missing")
+
+    async def handler(exchange):
+        exchange.on_response(broken)
+        outcomes.append(await forwarder.send(exchange, there.address))
+        return outcomes[-1]
+
+    forwarder, outcomes = Forwarder(), []
+    async with (
+        destination(answering(OK)) as there,
+        serving(handler) as served,
+        connected(served.url) as client,
+    ):
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await client.answer()).status == 500
+        forwarder.close()
+    assert outcomes[0].failure.side is Side.PROXY
+    assert "a callback of on_response failed: KeyError('x-missing')" in caplog.text
+    assert "in broken" in caplog.text
 
 
 async def test_a_header_that_a_stage_adds_and_nobody_can_send_is_502():
