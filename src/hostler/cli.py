@@ -21,7 +21,7 @@ from hostler.documents import load_config
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.explaining import explain
 from hostler.loaders import ApplicationLoader, DocumentLoader
-from hostler.output import log_to_stderr, write_out
+from hostler.output import log_to_stderr, write_error, write_out
 from hostler.processes.foreground import run_service
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _complain(text: str) -> None:
     for line in text.splitlines():
-        print(f"hostler: {line}", file=sys.stderr)
+        write_error(f"hostler: {line}\n")
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _check(args: argparse.Namespace) -> int:
     problems = list(_not_yet(config, choose(args.server)))
     if problems:
         return _wrong(args.config, problems)
-    print(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}")
+    write_out(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}\n")
     return 0
 
 
@@ -186,7 +186,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print it."""
         try:
-            print(f"hostler {version('hostler')}")
+            write_out(f"hostler {version('hostler')}\n")
         except PackageNotFoundError:
             parser.exit(1, "hostler: this copy is not installed, so it has no version; pip install hostler\n")
         parser.exit()
