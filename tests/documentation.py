@@ -14,8 +14,10 @@ from random import SystemRandom
 
 from attrs import field, frozen
 
+from tests.complaints import complaints
+
 ROOT = Path(__file__).parent.parent
-TIMEOUT = 25.0
+TIMEOUT = 20.0
 MARKS = {"file", "same as", "fragment", "refused", "keeps running", "not run"}
 LANGUAGES = {"python", "json", "console", "powershell", "sh", "ini", "csharp", "xml", "text"}
 
@@ -167,6 +169,7 @@ def shell(command, directory):
         timeout=TIMEOUT,
         check=False,
     )
+    complaints.hear(done.stdout)
     return done.returncode, done.stdout
 
 
@@ -202,6 +205,7 @@ class Program:
         self._process.wait()
         self._collector.join()
         self._process.stdout.close()
+        complaints.hear(self.output)
 
     def _collect(self):
         for line in self._process.stdout:

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processor times come from /proc"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(
+        120
+    ),  # a run starts every contender, one after the other, and is told how long to last
 ]
 
 ALWAYS = [

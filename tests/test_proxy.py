@@ -34,21 +34,7 @@ from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 from hostler.stages.forward import SENDER
 
-
-@pytest.fixture(autouse=True)
-async def nothing_is_left():
-    """A task that outlives its test is a failure of the test."""
-    yield
-    async with asyncio.timeout(5):
-        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - tasks that are ending tell nobody
-            await asyncio.sleep(0.002)
-
-
-@pytest.fixture(autouse=True)
-def runtime(tmp_path, monkeypatch):
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(directory))
+pytestmark = pytest.mark.usefixtures("runtime")
 
 
 def naming(name):

@@ -131,6 +131,7 @@ async def test_the_scope_and_the_101():
     await closed(client)
 
 
+@pytest.mark.logs_errors("the application returned, expected")
 async def test_a_secure_request_is_wss():
     schemes = []
 

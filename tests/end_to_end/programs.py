@@ -10,6 +10,8 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.complaints import complaints
+
 TIMEOUT = 20.0
 HERE = Path(__file__).parent
 APPS = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
@@ -104,6 +106,7 @@ async def program(*args, **environment):
             except ProcessLookupError:
                 continue
         await running.ends()
+        complaints.hear(running.errors)
 
 
 def hostler(*args, **environment):

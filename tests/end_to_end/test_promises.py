@@ -20,13 +20,6 @@ pytestmark = pytest.mark.skipif(
 LOCAL = "http://127.0.0.1:0/"
 
 
-@pytest.fixture(autouse=True)
-def runtime(tmp_path, monkeypatch):
-    """A runtime directory, and a file that lets waiting requests go on."""
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("RELEASE", str(tmp_path / "release"))
-
-
 def client():
     limits = httpx.Limits(max_connections=None)
     return httpx.AsyncClient(trust_env=False, timeout=30, limits=limits)
@@ -61,7 +54,7 @@ def delegated(tmp_path):
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(60)  # five processes start, and three follow them
 async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(tmp_path):
     async with (
         hostler(
@@ -92,7 +85,7 @@ async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(
         assert not {int(response.text.split()[0]) for response in responses} & first
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(60)  # five processes start, and three follow them
 async def test_200_requests_under_way_survive_a_rolling_restart(tmp_path):
     async with (
         hostler(

@@ -21,10 +21,7 @@ NOT_HERE = "HTTP.sys is part of Windows, and .*--server usermode"
 ANY = UrlPrefix.parse("http://127.0.0.1:0/")
 
 
-@pytest.fixture(autouse=True)
-def runtime(tmp_path, monkeypatch):
-    """Have the queues in a directory of the test's."""
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
+pytestmark = pytest.mark.usefixtures("runtime")
 
 
 async def handler(exchange):

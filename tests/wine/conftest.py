@@ -19,6 +19,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            # a Windows program has half of that to start (PATIENCE in program.py), and as much to end
+            item.add_marker(pytest.mark.timeout(60))
     if sys.platform != "win32" and not os.environ.get("HOSTLER_WINE"):
         reason = "Windows CPython on Wine is prepared and run by `python3 bootstrap.py nox -s windows`"
         for item in items:

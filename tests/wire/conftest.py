@@ -1,24 +1,12 @@
-"""Every test here runs on asyncio's own event loop and on uvloop, with queues of its own."""
-
-from __future__ import annotations
-
-import asyncio
+"""Every test here runs on every event loop, with queues of its own."""
 
 import pytest
 
+from tests.loops import on_every_loop
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_asyncio_loop_factories(config, item):
-    loops = {"asyncio": asyncio.SelectorEventLoop}
-    try:
-        import uvloop  # noqa: PLC0415 - not everywhere
-    except ImportError:
-        return loops
-    return loops | {"uvloop": uvloop.new_event_loop}
+pytest_asyncio_loop_factories = on_every_loop
 
 
 @pytest.fixture(autouse=True)
-def runtime(tmp_path, monkeypatch):
-    directory = tmp_path / "run"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(directory))
+def queues_of_its_own(runtime):
+    """Have each test's queues in a directory of the test's own."""

@@ -128,6 +128,7 @@ async def broken(exchange):
 
 
 @BOTH
+@pytest.mark.logs_errors("failed in the handler")
 async def test_an_answer_that_breaks_off_is_an_error_to_curl(behind):
     async with behind(broken) as url:
         status, out, errors = await run(program("curl"), "-sS", "--noproxy", "*", url)
@@ -142,6 +143,7 @@ async def half_in_chunks(exchange):
 
 
 @BOTH
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_chunked_answer_that_breaks_off_is_an_error_to_curl(behind):
     async with behind(half_in_chunks) as url:
         status, out, errors = await run(program("curl"), "-sS", "--noproxy", "*", url)

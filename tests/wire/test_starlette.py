@@ -134,6 +134,7 @@ async def test_what_the_application_sees_of_the_request(app, behind):
 
 
 @BOTH
+@pytest.mark.logs_errors("the application raised an exception")
 async def test_an_application_that_fails_is_500_and_goes_on(app, behind):
     async with behind(app) as url, client(url) as ask:
         for _ in range(2):

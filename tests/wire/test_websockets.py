@@ -162,6 +162,7 @@ async def test_a_refused_handshake_is_an_answer_like_any_other():
     assert caught.value.response.body == b"not you\n"
 
 
+@pytest.mark.logs_errors("connection handler failed")
 async def test_an_idle_connection_is_closed_after_the_activity_timeout():
     async with (
         through_a_proxy(echo, cluster={"http_request": HttpRequest(activity_timeout=0.1)}) as url,
@@ -186,8 +187,7 @@ async def test_fifty_at_once():
 
 
 @pytest.mark.parametrize("delegated", [False, True])
-async def test_a_server_that_stops_says_so_and_does_not_wait(delegated, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
+async def test_a_server_that_stops_says_so_and_does_not_wait(delegated):
     told = asyncio.get_running_loop().create_future()
 
     async def app(scope, receive, send):

@@ -223,6 +223,7 @@ async def test_other_refusals_are_not_tried_again(machine, said, caplog, code):
         assert (front.looked, front.handles) == (1, 1)
 
 
+@pytest.mark.logs_errors("delegating to queue q .* failed")
 async def test_a_prefix_that_the_queue_does_not_have_is_refused(machine):
     async with receiving(machine), delegating(machine, queue("q", "http://localhost:9999/")) as front:
         failure = await front.refused()

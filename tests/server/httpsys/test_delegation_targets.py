@@ -160,6 +160,7 @@ async def test_a_receiver_that_stops_answers_what_it_has(machine):
         assert (await front.refused()).reason is Reason.NO_AVAILABLE_DESTINATIONS
 
 
+@pytest.mark.logs_errors("delegating to queue q .* failed")
 async def test_another_process_of_the_queue_takes_over(machine):
     async with receiving(machine) as first, delegating(machine) as front:
         await front.get()
@@ -199,6 +200,7 @@ async def test_a_receiver_that_was_killed_comes_back_with_create_or_attach(machi
 
 
 @KEEPING
+@pytest.mark.logs_errors("delegating to queue q .* failed")
 async def test_older_windows_keeps_the_queue_for_the_delegators_handle(machine, release):
     machine.release = release
     async with delegating(machine) as front:

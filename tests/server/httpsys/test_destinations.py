@@ -67,6 +67,7 @@ async def judged(machine, front):
     ("code", "verdict"),
     [(87, Health.UNHEALTHY), (6807, Health.UNHEALTHY), (1229, Health.HEALTHY), (0, Health.HEALTHY)],
 )
+@pytest.mark.logs_errors("delegating to queue q .* failed", sometimes=True)
 async def test_refusals_count_and_clients_that_left_do_not(machine, code, verdict):
     proxy = Proxy(*routed(Q, health_check=PASSIVE))
     async with receiving(machine), delegating(machine, proxy=proxy) as front:
@@ -162,6 +163,7 @@ async def test_a_server_with_a_named_queue_delegates_to_another(machine):
         assert (await front.get("/x")).body == b"hello |/x|"
 
 
+@pytest.mark.logs_errors("delegating to queue q .* failed")
 async def test_a_server_that_attached_delegates_what_came_by_its_own_prefixes(machine):
     theirs = "http://localhost:7070/"
     attached = ("front", QueueMode.CREATE_OR_ATTACH)

@@ -155,6 +155,7 @@ async def test_head_gets_no_file(machine, windows, file):
 
 
 @pytest.mark.parametrize("part", [(0, len(CONTENT) + 1), (len(CONTENT) + 1, 0), (-1, 3), (8, len(CONTENT))])
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_file_that_is_too_short_is_a_mistake(machine, windows, file, part):
     told = asyncio.get_running_loop().create_future()
 
@@ -172,6 +173,7 @@ async def test_a_file_that_is_too_short_is_a_mistake(machine, windows, file, par
         assert call.reset
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_part_longer_than_the_content_length_breaks_the_response(machine, windows, file):
     async with serving(machine, sending_file(file, (0, 11), length=10), windows=windows):
         with pytest.raises(ConnectionResetError):

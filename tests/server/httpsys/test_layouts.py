@@ -12,7 +12,7 @@ from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys import mingw
 from tests.server.httpsys.names import folded, numbers, structures
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(60)  # a C compiler runs for each
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -322,6 +322,7 @@ WAYS = {
 
 @pytest.mark.parametrize("code", [5, 8])
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.logs_errors("HttpReceiveHttpRequest: .*trying again", sometimes=True)
 async def test_every_step_of_starting_may_fail(machine, windows, other, way, code):
     queue, urls = WAYS[way]
     there = create_queue(other, "q") if queue is not None and queue[1] is not CREATE else None

@@ -130,6 +130,7 @@ async def test_what_fails_by_id_for_another_reason_is_tried_again_by_id(machine,
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("code", [ErrorCode.ERROR_CONNECTION_INVALID, ErrorCode.ERROR_NO_SYSTEM_RESOURCES,
                                   ErrorCode.ERROR_OPERATION_ABORTED, 1450, 4711])  # fmt: skip
+@pytest.mark.logs_errors("HttpReceiveHttpRequest: .*trying again", sometimes=True)
 async def test_a_receive_that_fails_is_made_again(machine, completion, code, later):
     windows = machine.process()
     windows.fail(RECEIVE, code, later=later)
@@ -263,6 +264,7 @@ async def test_a_receive_that_fails_while_stopping_is_not_made_again(machine, ca
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.logs_errors("HttpReceiveHttpRequest: .*trying again")
 async def test_a_receive_that_waits_to_be_made_again_does_not_keep_the_server_from_stopping(machine):
     windows = machine.process()
     fault = windows.fail(RECEIVE, ErrorCode.ERROR_NO_SYSTEM_RESOURCES, times=2)

@@ -128,6 +128,7 @@ async def test_a_status_without_a_body_has_none(machine, status, framing):
 
 @every_way
 @pytest.mark.parametrize("pieces", [[b"short"], []])
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_body_shorter_than_its_length_is_a_broken_response(machine, way, pieces):
     async with serving(machine, answering(framing=10, pieces=pieces), way):
         with pytest.raises(ConnectionResetError):
@@ -135,6 +136,7 @@ async def test_a_body_shorter_than_its_length_is_a_broken_response(machine, way,
 
 
 @every_way
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_body_longer_than_its_length_is_a_broken_response(machine, way):
     async with serving(machine, answering(framing=10, pieces=[b"x" * 5, b"y" * 6]), way):
         with pytest.raises(ConnectionResetError):
@@ -289,6 +291,7 @@ async def test_the_reason_phrase_is_the_registered_one(machine):
                                     (b"x\r\nb", b"c"), (b"x y", b"z"), (b"", b"z"), (b"x:", b"z"),
                                     (b"x", b"a" * 65_536)])  # fmt: skip
 @pytest.mark.parametrize("framing", [4, CHUNKED])
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_header_that_cannot_be_sent_is_a_500(machine, header, framing):
     async with serving(machine, answering(raw=[header], framing=framing, pieces=[b"body"])):
         client = machine.client()
@@ -310,6 +313,7 @@ async def test_a_header_that_cannot_be_sent_is_a_500(machine, header, framing):
         ([(b"Transfer-Encoding", b"gzip, chunked")], 4),
     ],
 )
+@pytest.mark.logs_errors("failed in the handler")
 async def test_headers_that_contradict_the_framing_are_a_500(machine, raw, framing):
     async with serving(machine, answering(raw=raw, framing=framing, pieces=[b"body"])):
         response = await get(machine)
@@ -349,6 +353,7 @@ async def test_trailers_over_http_2_are_dropped_where_windows_has_them_not():
 
 @pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("trailer", [(b"x", b"a\r\nb: c"), (b"x y", b"z")])
+@pytest.mark.logs_errors("failed in the handler")
 async def test_trailers_that_cannot_be_sent_break_the_response(machine, http2, trailer):
     async with serving(machine, answering(pieces=[b"x"], trailers=[trailer])):
         with pytest.raises(ConnectionResetError):

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
@@ -267,6 +268,7 @@ async def test_a_server_that_stops_tells_its_tunnels(machine, way):
 # -- what is no upgrade -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind(machine):
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
@@ -279,6 +281,7 @@ async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind(machine):
             assert (response.status, response.body) == (500, b"500 Internal Server Error\n")
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_101_without_anybody_to_take_what_follows_is_a_500(machine):
     async def handler(exchange):
         begin_response(exchange, Response(101, Headers(SWITCH)))

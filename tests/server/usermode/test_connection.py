@@ -532,6 +532,7 @@ async def test_a_handler_that_answers_nothing_is_a_500(caplog):
     assert "unanswered" in caplog.text
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_handler_that_raises_in_the_middle_breaks_its_response():
     async def handler(exchange):
         await exchange.start(200)
@@ -546,6 +547,7 @@ async def test_a_handler_that_raises_in_the_middle_breaks_its_response():
 
 
 @pytest.mark.parametrize("how", ["raises", "answers nothing", "answers"])
+@pytest.mark.logs_errors("its callbacks failed|failed in the handler|left it unanswered")
 async def test_a_callback_that_fails_does_not_leave_the_client_waiting(how):
     def callback(headers):
         headers.append((b"x", b"a\r\nb: c"))

@@ -97,6 +97,7 @@ async def test_a_status_without_a_body_has_none(status, framing):
 
 
 @pytest.mark.parametrize("pieces", [[b"short"], []])
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_body_shorter_than_its_length_is_a_broken_response(pieces):
     async with connected(answering(framing=10, pieces=pieces)) as client:
         await client.send(request("GET", "/"))
@@ -104,6 +105,7 @@ async def test_a_body_shorter_than_its_length_is_a_broken_response(pieces):
             await client.answer()
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_body_longer_than_its_length_is_a_broken_response():
     async with connected(answering(framing=10, pieces=[b"x" * 5, b"y" * 6])) as client:
         await client.send(request("GET", "/"))
@@ -171,6 +173,7 @@ async def test_the_handlers_own_date_is_kept():
         (b"x:", b"z"),
     ],
 )
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_header_that_would_break_the_head_is_a_500(header):
     async with connected(answering(raw=[header], framing=0)) as client:
         for _ in range(2):
@@ -190,6 +193,7 @@ async def test_a_header_that_would_break_the_head_is_a_500(header):
         ([(b"Transfer-Encoding", b"gzip, chunked")], 4),
     ],
 )
+@pytest.mark.logs_errors("failed in the handler")
 async def test_headers_that_contradict_the_framing_are_a_500(raw, framing):
     async with connected(answering(raw=raw, framing=framing, pieces=[b"body"])) as client:
         for _ in range(2):
@@ -197,6 +201,7 @@ async def test_headers_that_contradict_the_framing_are_a_500(raw, framing):
             assert (answer.status, answer.body) == (500, b"500 Internal Server Error\n")
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_trailers_that_would_break_the_body_break_the_response():
     async with connected(answering(pieces=[b"x"], trailers=[(b"x", b"a\r\nb: c")])) as client:
         await client.send(request("GET", "/"))
@@ -615,6 +620,7 @@ async def test_an_upgraded_connection_does_not_idle():
         assert await client.until(b"THERE") == b"STILL THERE"
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind():
     async def handler(exchange):
         exchange.stream.attach(RecordingPump())
@@ -626,6 +632,7 @@ async def test_a_101_that_cannot_be_sent_leaves_no_tunnel_behind():
             assert (answer.status, answer.body) == (500, b"500 Internal Server Error\n")
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_101_without_anybody_to_take_what_follows_is_a_500():
     async def handler(exchange):
         begin_response(exchange, Response(101, Headers(SWITCH)))

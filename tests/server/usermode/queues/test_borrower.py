@@ -189,6 +189,7 @@ BREAKING = {
 
 
 @pytest.mark.parametrize("packet", BREAKING.values(), ids=BREAKING)
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_a_lender_that_breaks_the_rules_is_hung_up_on_and_may_come_back(packet):
     handler = Handler()
     async with working(handler), lendable() as (busy, busy_sock), lendable() as (client, sock):
@@ -207,6 +208,7 @@ async def test_a_lender_that_breaks_the_rules_is_hung_up_on_and_may_come_back(pa
             assert (await client.answer()).body == b"/"
 
 
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_what_was_not_begun_for_a_lender_that_broke_the_rules_is_not_answered():
     # the lender cannot know that we live, and gives the request to somebody else
     handler = Handler()
@@ -222,6 +224,7 @@ async def test_what_was_not_begun_for_a_lender_that_broke_the_rules_is_not_answe
             assert await ends(client, sock)
 
 
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_opening_a_connection_twice_breaks_the_rules_and_leaves_no_copy():
     async with working(Handler()), lendable() as (client, sock):
         with lender_of() as lender:
@@ -303,6 +306,7 @@ async def test_a_member_that_can_accept_nobody_looks_again_now_and_then(monkeypa
     assert len([record for record in caplog.records if "cannot be accepted" in record.message]) == 1
 
 
+@pytest.mark.logs_errors("a lender cannot be accepted")
 async def test_a_member_that_can_accept_nobody_can_leave():
     async with working(Handler()) as worker:
         full = worker.queue._listener = Full(worker.queue._listener, 99)

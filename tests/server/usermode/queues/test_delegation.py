@@ -313,6 +313,7 @@ async def test_an_upgrade_is_delegated():
         assert (pump.ends, pump.losses) == (2, 0)
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_handler_that_fails_in_the_member_is_a_500():
     async def handler(exchange):
         raise LookupError
@@ -323,6 +324,7 @@ async def test_a_handler_that_fails_in_the_member_is_a_500():
         assert proxy.outcomes[0].status == 500
 
 
+@pytest.mark.logs_errors("failed in the handler")
 async def test_a_response_that_the_member_breaks_off_is_aborted():
     async def handler(exchange):
         await exchange.start(200)

@@ -346,6 +346,7 @@ async def test_the_end_of_the_peer_is_a_loss_told_once(ends):
         [framed(Hello(1), opening())],
     ],
 )
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_a_peer_that_breaks_the_rules_is_hung_up_on(sockets, messages):
     one, other = sockets
     end = End(one)
@@ -356,6 +357,7 @@ async def test_a_peer_that_breaks_the_rules_is_hung_up_on(sockets, messages):
     assert end.link.broken
 
 
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_what_comes_in_front_of_what_breaks_the_rules_is_taken(sockets):
     one, other = sockets
     end = End(one)
@@ -371,6 +373,7 @@ async def test_a_peer_that_hangs_up_broke_no_rule(ends):
     assert not one.link.broken
 
 
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_whoever_takes_packets_may_refuse_them(sockets):
     one, other = sockets
     end = End(one)
@@ -385,6 +388,7 @@ async def test_whoever_takes_packets_may_refuse_them(sockets):
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 11, 13])
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_a_packet_that_is_cut_off_is_refused_where_messages_are_kept_apart(size):
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, other:
@@ -396,6 +400,7 @@ async def test_a_packet_that_is_cut_off_is_refused_where_messages_are_kept_apart
         assert end.link.broken
 
 
+@pytest.mark.logs_errors("a packet of 131073 bytes")
 async def test_a_packet_larger_than_any_is_hung_up_on(sockets):
     one, other = sockets
     end = End(one)
@@ -404,6 +409,7 @@ async def test_a_packet_larger_than_any_is_hung_up_on(sockets):
     assert end.link.broken
 
 
+@pytest.mark.logs_errors("a message is larger than any")
 async def test_a_message_larger_than_any_is_hung_up_on():
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, other:
@@ -452,6 +458,7 @@ async def test_a_descriptor_finds_its_packet_however_a_stream_is_cut():
         end.close()
 
 
+@pytest.mark.logs_errors("too many descriptors came at once")
 async def test_too_many_descriptors_are_hung_up_on(sockets):
     one, other = sockets
     end = End(one)
@@ -466,6 +473,7 @@ async def test_too_many_descriptors_are_hung_up_on(sockets):
 @pytest.mark.parametrize(
     ("packets", "count"), [([GiveBack(1)], 1), ([GiveBack(1)], 4), ([opening()], 2), ([opening(), lend()], 3)]
 )
+@pytest.mark.logs_errors("a descriptor came without OPEN")
 async def test_descriptors_that_nobody_asked_for_are_refused_and_closed(sockets, packets, count):
     one, other = sockets
     end = End(one)

@@ -12,8 +12,7 @@ from hostler.server.usermode.queues.rule import delegation_rules
 
 
 @pytest.fixture
-def directory(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "run"))
+def directory(runtime):
     return QueueDirectory("orders")
 
 

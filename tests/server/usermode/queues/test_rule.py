@@ -331,6 +331,7 @@ async def test_of_equals_the_member_that_has_the_connection_is_asked(patient):
                 assert not await answered(peers[0], asyncio.ensure_future(patient.lend(again(loan))))
 
 
+@pytest.mark.logs_errors("the link with process .* is closed")
 async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
     near, far = socket.socketpair()
     with near, member() as connected:

@@ -1,29 +1,9 @@
 """The fake's bodies of requests: as they arrive, decoded, read over, held back."""
 
-import pytest
-
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine, Pace
-from tests.server.httpsys.model.program import URL, Program
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client(remote=("192.0.2.7", 51000))
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.model.program import URL
 
 
 def test_a_request_without_a_body_has_no_more(program, client):

@@ -4,28 +4,9 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
-from tests.server.httpsys.model.program import NULL, URL, Program
+from tests.server.httpsys.model.program import NULL, URL
 
 BASE = "http://localhost:8080"
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client(remote=("192.0.2.7", 51000))
 
 
 def test_requests_on_one_connection_follow_one_another(program, client):

@@ -11,14 +11,6 @@ TARGET_URL = "http://localhost:8081/app/"
 
 
 @pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
 def source(machine):
     return Program(machine, "source")
 

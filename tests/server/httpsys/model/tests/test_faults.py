@@ -6,22 +6,7 @@ from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.api import Advapi32, HttpApi, Kernel32, NtDll, Windows, exports
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model.dll import SIGNATURES
-from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.model.program import INVALID_HANDLE_VALUE, NULL, URL, VERSION, Program
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
 
 # -- faults
 

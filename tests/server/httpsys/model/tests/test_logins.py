@@ -6,8 +6,7 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
-from tests.server.httpsys.model.program import NULL, URL, Program
+from tests.server.httpsys.model.program import NULL, URL
 
 AUTHENTICATION, LOGGING = 0, 1
 BASIC, NEGOTIATE = 1, 8
@@ -15,17 +14,9 @@ LOGON_DENIED = 0x8009030C
 
 
 @pytest.fixture
-def machine():
-    made = Machine()
-    made.passwords = {"bob": "secret"}
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
+def machine(machine):
+    machine.passwords = {"bob": "secret"}
+    return machine
 
 
 # -- authentication

@@ -4,25 +4,10 @@ import gc
 import random
 import threading
 
-import pytest
-
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine, Pace
+from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.model.program import INVALID_HANDLE_VALUE, NULL, URL, Io, Program, address_of
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
 
 
 def expect(machine, *defects):

@@ -4,20 +4,11 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.model.program import NULL, Program
 
 INFINITE = 0xFFFFFFFF
 AUTHENTICATION, LOGGING, QOS, TIMEOUTS, QUEUE_LENGTH, STATE, VERBOSITY, BINDING = range(8)
 EXTENDED, LISTEN_ENDPOINT, CHANNEL_BIND, PROTECTION_LEVEL = range(8, 12)
-
-
-@pytest.fixture
-def program():
-    machine = Machine()
-    yield Program(machine)
-    machine.close()
-    assert machine.defects == []
 
 
 def set_group(program, number, info, size=None):

@@ -4,24 +4,10 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.model.program import NULL, URL, VERSION, Program, address_of
 
 BASIC, LIMITED, FULL = range(3)
 QUEUE_LENGTH, STATE, VERBOSITY = 4, 5, 6
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client()
 
 
 def set_queue(program, number, value):

@@ -4,29 +4,10 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
-from tests.server.httpsys.model.program import NULL, URL, Program
+from tests.server.httpsys.model.program import NULL, URL
 from tests.server.httpsys.model.url import BadUrlError, cook
 
 BASE = "http://localhost:8080"
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client(remote=("192.0.2.7", 51000))
 
 
 def text(pointer, size):

@@ -9,24 +9,6 @@ from tests.server.httpsys.model.program import URL, Program, memory_chunk, trail
 BASE = "http://localhost:8080"
 
 
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client()
-
-
 def begun(program, client, method="GET", **more):
     """Send a request and receive it; returns the client's side and the id."""
     call = client.request(method, URL, **more)

@@ -26,11 +26,6 @@ def program(machine, skips):
     return Program(machine, skips=skips)
 
 
-@pytest.fixture
-def client(machine):
-    return machine.client()
-
-
 def packet_unless(skips, io, code, size):
     return [] if skips else [(io.address, code, size)]
 

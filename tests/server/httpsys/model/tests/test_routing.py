@@ -4,18 +4,9 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.model.program import BINDING, NULL, URL, Program
 
 STATE, QOS, VERBOSITY = 5, 2, 6
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
 
 
 def contexts(machine, program, *urls):

@@ -4,26 +4,8 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.machine import Machine, Pace
-from tests.server.httpsys.model.program import NULL, URL, Program, memory_chunk, trailers_chunk
-
-
-@pytest.fixture
-def machine():
-    made = Machine()
-    yield made
-    made.close()
-    assert made.defects == []
-
-
-@pytest.fixture
-def program(machine):
-    return Program(machine)
-
-
-@pytest.fixture
-def client(machine):
-    return machine.client()
+from tests.server.httpsys.model.machine import Pace
+from tests.server.httpsys.model.program import NULL, URL, memory_chunk, trailers_chunk
 
 
 def begun(program, client, method="GET", **more):
