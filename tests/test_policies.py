@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from attrs import fields
 
 from hostler import Cluster, Config, Policies, Route
 from hostler.config.model import HealthCheck, PassiveHealthCheck, SessionAffinity
@@ -155,6 +157,16 @@ def test_a_name_that_cannot_be_imported_is_a_problem_of_the_configuration():
     (problem,) = find_problems(config)
     assert problem.path == "Clusters.a.LoadBalancingPolicy"
     assert "nowhere:lb" in problem.message
+
+
+@pytest.mark.parametrize("page", ["stages.md", "yarp-compatibility.md"])
+def test_the_pages_name_every_kind_and_every_policy(page):
+    text = (Path(__file__).parents[1] / "docs" / page).read_text()
+    for row in fields(Policies):
+        if row.metadata:
+            kind = row.metadata["kind"]
+            assert kind.key.rpartition(".")[0] in text
+            assert [name for name in (*kind.builtin, kind.default) if f"`{name}`" not in text] == []
 
 
 # -- names

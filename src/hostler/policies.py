@@ -1,6 +1,6 @@
 """The table of policies: which kinds there are, and how a name in a configuration becomes an object.
 
-A kind is one row, an attribute of `Policies`, and a `PolicyKind` in the file of the stage that has such policies.
+A kind is one row here, an attribute of `Policies`, and a `PolicyKind` in the file of the stage that uses such policies.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Kind: TypeAlias = PolicyKind[Any, Any]
 Factory: TypeAlias = Callable[..., Any]
 Factories: TypeAlias = Mapping[str, Factory]
 Known: TypeAlias = Mapping[str, tuple[str, Factory]]
-"""By a policy's name in lower case: the name as it is spelt, and what makes the policy."""
+"""By a policy's name in lower case: the name as it is spelled, and what makes the policy."""
 
 
 def _row(kind: Kind) -> Any:
-    """Make the attribute of a kind; what it holds are a user's own policies of that kind."""
+    """Make the attribute of a kind, which holds a user's own policies of that kind."""
     return field(factory=dict, converter=_frozen, metadata={"kind": kind})
 
 
@@ -53,10 +53,10 @@ def _frozen(given: Factories) -> Factories:
 
 @frozen(kw_only=True)
 class Policies:
-    """The policies that a proxy's configuration may name, without case: yours on top of hostler's.
+    """The policies that a proxy's configuration may name: your own, beside hostler's or in their place.
 
-    Each mapping goes from a name to what makes a policy object for one cluster. A name with a colon in it,
-    `package.module:attribute`, is imported instead.
+    Each argument maps names, which are case-insensitive, to what makes a policy object for one cluster. A name with a
+    colon in it, `package.module:attribute`, is imported instead.
     """
 
     balance: Mapping[str, Callable[[], BalancePolicy]] = _row(BALANCE)
@@ -75,7 +75,7 @@ class Policies:
         return {kind: _without_case(kind.builtin, own) for kind, own in rows}
 
     def problems(self, owner: Cluster | Route, path: str) -> Iterator[Problem]:
-        """Find the names that a cluster or a route gives, and that stand for nothing; `path` is where it stands."""
+        """Find the unknown policies that a cluster or a route names; `path` is that of the cluster or the route."""
         for kind, known in self._known.items():
             name = kind.named(owner) if isinstance(owner, kind.owner) else None
             if name is not None:
@@ -87,7 +87,7 @@ class Policies:
     def equip(self, owner: Cluster | Route, previous: LiveCluster | LiveRoute | None) -> Equipment:
         """Make the policies that a cluster or a route names; what did not change is kept, with its memory.
 
-        `previous` is the live one of the same id. Raises LookupError for a name that stands for nothing.
+        `previous` is the live one of the same id. Raises LookupError for an unknown policy.
         """
         made = Equipment()
         for kind, known in self._known.items():
