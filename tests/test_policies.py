@@ -13,17 +13,18 @@ from hostler.config.model import HealthCheck, PassiveHealthCheck, SessionAffinit
 from hostler.documents import find_problems
 from hostler.fleet import LiveCluster
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
+from hostler.fleet.equipment import equip as equip_by
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, HashCookie, redistribute
 from hostler.stages.balance import BALANCE, PowerOfTwoChoices
 from hostler.stages.health import PASSIVE_HEALTH, TransportFailureRate
 
 
 def equip(config, policies=None, previous=None):
-    return (policies or Policies()).equip(config, previous)
+    return equip_by((policies or Policies()).recipes, config, previous)
 
 
 def live(config, policies):
-    return LiveCluster(config.id, config, policies.equip(config, None))
+    return LiveCluster(config.id, config, equip(config, policies))
 
 
 def problems_of(cluster, policies=None):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,7 @@ from attrs import field, fields, frozen
 
 from hostler.errors import ConfigError, Problem
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
-from hostler.fleet.equipment import Equipment, PolicyKind
+from hostler.fleet.equipment import PolicyKind, Recipe
 from hostler.importing import import_object
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE
 from hostler.stages.balance import BALANCE
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
-    from hostler.fleet import LiveCluster, LiveRoute
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
     from hostler.stages.balance import BalancePolicy
@@ -84,36 +84,21 @@ class Policies:
                 except LookupError as error:
                     yield Problem(f"{path}.{kind.key}", str(error.args[0]))
 
-    def equip(self, owner: Cluster | Route, previous: LiveCluster | LiveRoute | None) -> Equipment:
-        """Make the policies that a cluster or a route names; what did not change is kept, with its memory.
-
-        `previous` is the live one of the same id. Raises LookupError for an unknown policy.
-        """
-        made = Equipment()
-        for kind, known in self._known.items():
-            choice = _choice(kind, owner)
-            if choice is None:
-                continue
-            if (
-                previous is not None
-                and kind in previous.equipment
-                and _choice(kind, previous.config) == choice
-            ):
-                made[kind] = previous.equipment[kind]
-            else:
-                name, *arguments = choice
-                made[kind] = _find(kind, known, name)(*arguments)
-        return made
-
-
-def _choice(kind: Kind, owner: Cluster | Route) -> tuple[Any, ...] | None:
-    """Return the name of the policy that an owner wants, and what it is made of; None when it wants none."""
-    name = kind.named(owner) if isinstance(owner, kind.owner) else None
-    return None if name is None else (name, *kind.arguments(owner))
+    @property
+    def recipes(self) -> tuple[Recipe[Any], ...]:
+        """How the policies that clusters and routes name are made; an unknown one raises LookupError."""
+        return tuple(
+            Recipe(part=kind, owner=kind.owner, settings=kind.settings, make=partial(_make, kind, known))
+            for kind, known in self._known.items()
+        )
 
 
 def _without_case(*layers: Factories) -> Known:
     return {name.lower(): (name, factory) for layer in layers for name, factory in layer.items()}
+
+
+def _make(kind: Kind, known: Known, name: str, *arguments: object) -> object:
+    return _find(kind, known, name)(*arguments)
 
 
 def _find(kind: Kind, known: Known, name: str) -> Factory:

@@ -13,6 +13,7 @@ from hostler.config.source import FileSource
 from hostler.documents import find_problems, follow, load_config
 from hostler.errors import ConfigError, Failure, Reason
 from hostler.fleet.delegation import DestinationRules
+from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
 from hostler.pipeline import fold, lifespans
 from hostler.policies import Policies
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from hostler.config.model import Route
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveCluster, LiveRoute
-    from hostler.fleet.equipment import Equipment
     from hostler.fleet.snapshot import Snapshot
     from hostler.pipeline import Stage
     from hostler.server.base import Server
@@ -39,6 +39,14 @@ _log = logging.getLogger("hostler.proxy")
 
 DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (affinity, balance, passive_health, delegate, forward)
 """YARP's order: affinity, balance, passive health, delegate, forward."""
+
+_SENDERS: Final[Recipe[Cluster]] = Recipe(
+    part=SENDER,
+    owner=Cluster,
+    settings=lambda cluster: (cluster.http_client, cluster.http_request),
+    make=Forwarder,
+)
+"""A client for the destinations of each cluster, with its own connections."""
 
 
 class Proxy:
@@ -60,7 +68,7 @@ class Proxy:
         self._stages = tuple(pipeline)
         self._run = fold(self._stages)
         self._policies = policies or Policies()
-        self._fleet = Fleet(self._equip)
+        self._fleet = Fleet((*self._policies.recipes, _SENDERS))
         self._rules: DestinationRules | None = None
         self._source: FileSource | None = None
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls)))
@@ -119,20 +127,6 @@ class Proxy:
             self._rules.apply(rules)
         for sender in _senders(before) - _senders(snapshot):
             sender.close()
-
-    def _equip(self, config: Cluster | Route, previous: LiveCluster | LiveRoute | None) -> Equipment:
-        """Make policies, and the sender of a cluster; what did not change is kept (`fleet.snapshot.Equip`)."""
-        equipment = self._policies.equip(config, previous)
-        if isinstance(config, Cluster):
-            equipment[SENDER] = (
-                previous.equipment[SENDER]
-                if previous is not None
-                and isinstance(previous.config, Cluster)
-                and previous.config.http_client == config.http_client
-                and previous.config.http_request == config.http_request
-                else Forwarder(config.http_client, config.http_request)
-            )
-        return equipment
 
     # -- exchanges ------------------------------------------------------------------------------------------------
 

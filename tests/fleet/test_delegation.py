@@ -35,7 +35,7 @@ class Reloading:
     def __init__(self):
         self.server = Delegating()
         self.rules = DestinationRules(self.server)
-        self.fleet = Fleet(Policies().equip)
+        self.fleet = Fleet(Policies().recipes)
 
     def reload(self, destinations):
         built = self.fleet.build(Config(clusters=[Cluster("c", destinations)]))

@@ -13,7 +13,7 @@ from hostler.config.model import (
     Route,
 )
 from hostler.fleet import Health
-from hostler.fleet.equipment import Part
+from hostler.fleet.equipment import Part, Recipe
 from hostler.fleet.snapshot import Fleet
 from hostler.policies import Policies
 from hostler.routing.table import Match
@@ -40,7 +40,7 @@ def available(cluster):
 
 @pytest.fixture
 def fleet():
-    return Fleet(Policies().equip)
+    return Fleet(Policies().recipes)
 
 
 # -- clusters and destinations
@@ -131,23 +131,6 @@ def test_what_stages_remember_of_a_route_survives_by_id(fleet):
     assert fleet.snapshot.routes["new"].state == {}
 
 
-def test_a_route_is_equipped_as_a_cluster_is():
-    limits, seen = Part(), []
-
-    def equip(config, previous):
-        seen.append((config.id, previous))
-        equipment = Policies().equip(config, None)
-        equipment[limits] = previous.equipment[limits] if previous else object()
-        return equipment
-
-    fleet = Fleet(equip)
-    reload(fleet, [], [route("one")])
-    before = fleet.snapshot.routes["one"]
-    reload(fleet, [], [route("one")])
-    assert fleet.snapshot.routes["one"].equipment[limits] is before.equipment[limits]
-    assert seen == [("one", None), ("one", before)]
-
-
 # -- building and applying
 
 
@@ -173,12 +156,12 @@ def test_health_that_changes_between_building_and_applying_counts(fleet):
 
 
 def test_when_a_cluster_cannot_be_equipped_nothing_has_changed():
-    def equip(config, previous):
-        if config.id == "two":
+    def make(cluster_id):
+        if cluster_id == "two":
             raise LookupError("no such policy")
-        return Policies().equip(config, previous)
 
-    fleet = Fleet(equip)
+    broken = Recipe(part=Part(), owner=Cluster, settings=lambda cluster: (cluster.id,), make=make)
+    fleet = Fleet((*Policies().recipes, broken))
     reload(fleet, [cluster_of("a", name="one", host="old")])
     one = fleet.find_cluster("one")
     with pytest.raises(LookupError):

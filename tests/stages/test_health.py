@@ -10,6 +10,7 @@ from hostler.errors import Failure, Reason, Side
 from hostler.exchange import Kind, Outcome
 from hostler.fleet import Health
 from hostler.fleet.snapshot import Fleet
+from hostler.policies import Policies
 from hostler.stages import passive_health
 from hostler.stages.health import PASSIVE_HEALTH, PassiveHealth, TransportFailureRate
 from hostler.testing import FakeClock, FakeRule, exchange, live
@@ -258,9 +259,11 @@ async def test_a_health_that_was_set_by_hand_is_kept(clock):
 
 
 async def test_a_reactivation_reaches_the_cluster_of_after_a_reload(clock):
-    config = Cluster("api", ["http://a:80", "http://b:80"], health_check=HealthCheck(PassiveHealthCheck()))
-    equipment = live(config, passive=Verdicts(Health.UNHEALTHY)).equipment
-    fleet = Fleet(lambda config, previous: equipment)
+    config = Cluster(
+        "api", ["http://a:80", "http://b:80"], health_check=HealthCheck(PassiveHealthCheck(policy="Verdicts"))
+    )
+    policies = Policies(passive_health={"Verdicts": lambda cluster: Verdicts(Health.UNHEALTHY)})
+    fleet = Fleet(policies.recipes)
     fleet.apply(fleet.build(Config(clusters=[config])))
     await go(PassiveHealth(clock.call_later), fleet.find_cluster("api"))
     fleet.apply(fleet.build(Config(clusters=[config])))

@@ -1,21 +1,22 @@
 """What a live cluster or route has because of its configuration: its policies, the client of its destinations.
 
 An `Equipment` maps a `Part` to the thing itself. Each part is defined in the file of the stage that uses it, so a stage
-finds its own thing by its own part, and nobody in between knows which parts there are.
+finds its own thing by its own part, and nobody in between knows which parts there are. A `Recipe` says how a part is
+made; it is made anew when its settings change, and otherwise kept across reloads, with its memory.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 from hostler.config.model import Cluster, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Equipment", "Part", "PolicyKind"]
+__all__ = ["Equipment", "Part", "PolicyKind", "Recipe", "equip"]
 
 Owner = TypeVar("Owner", Cluster, Route)
 T = TypeVar("T")
@@ -48,10 +49,15 @@ class PolicyKind(Part[T], Generic[Owner, T]):
     """What makes a policy, by YARP's name for it."""
 
     arguments: Callable[[Owner], tuple[Any, ...]] = _no_arguments
-    """What a policy is made of. It is kept, with its memory, for as long as its name and its arguments are the same."""
+    """What a policy is made of."""
 
     later: tuple[str, ...] = ()
     """YARP's names for policies that hostler does not have yet."""
+
+    def settings(self, owner: Owner) -> tuple[Any, ...] | None:
+        """Return the policy's name and its arguments; None where the policy is switched off."""
+        name = self.named(owner)
+        return None if name is None else (name, *self.arguments(owner))
 
 
 class Equipment(dict[Part[Any], Any]):
@@ -64,3 +70,53 @@ class Equipment(dict[Part[Any], Any]):
 
         def get(self, part: Part[T], default: T | None = None, /) -> T | None:
             """Return what a part stands for, None when it is switched off."""
+
+
+class Equipped(Protocol):
+    """A live cluster or route."""
+
+    @property
+    def config(self) -> Cluster | Route:
+        """The configuration that it was made of."""
+        ...
+
+    @property
+    def equipment(self) -> Equipment:
+        """What it has because of that."""
+        ...
+
+
+@frozen(eq=False, kw_only=True)
+class Recipe(Generic[Owner]):
+    """How one part of the equipment of every cluster, or of every route, is made."""
+
+    part: Part[Any]
+    owner: type[Owner]
+    settings: Callable[[Owner], tuple[Any, ...] | None]
+    """What it is made of; None where there is to be none."""
+
+    make: Callable[..., Any]
+    """Called with the settings."""
+
+
+def equip(recipes: Iterable[Recipe[Any]], config: Cluster | Route, previous: Equipped | None) -> Equipment:
+    """Make the equipment that a cluster or a route asks for.
+
+    What has the same settings as in `previous`, the live one of the same id, is taken from there. Whatever `make`
+    raises passes through.
+    """
+    equipment = Equipment()
+    for recipe in recipes:
+        settings = recipe.settings(config) if isinstance(config, recipe.owner) else None
+        if settings is None:
+            continue
+        part = recipe.part
+        if (
+            previous is not None
+            and part in previous.equipment
+            and recipe.settings(previous.config) == settings
+        ):
+            equipment[part] = previous.equipment[part]
+        else:
+            equipment[part] = recipe.make(*settings)
+    return equipment

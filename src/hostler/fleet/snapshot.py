@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from hostler.config.model import Cluster, Config, Route
+from hostler.config.model import Config
 from hostler.fleet.clusters import LiveCluster
 from hostler.fleet.destinations import LiveDestination
+from hostler.fleet.equipment import equip
 from hostler.fleet.routes import LiveRoute
 from hostler.routing.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from hostler.fleet.equipment import Equipment
+    from hostler.config.model import Cluster, Route
+    from hostler.fleet.equipment import Recipe
 
-__all__ = ["Equip", "Fleet", "Snapshot"]
+__all__ = ["Fleet", "Snapshot"]
 
 
 @frozen(eq=False)
@@ -33,14 +35,6 @@ class Snapshot:
     """By lower-case id, in the configuration's order."""
 
 
-class Equip(Protocol):
-    """Makes the equipment of clusters and routes."""
-
-    def __call__(self, config: Cluster | Route, previous: LiveCluster | LiveRoute | None, /) -> Equipment:
-        """Make what `config` asks for; what did not change is taken from `previous`, of the same id."""
-        ...
-
-
 class Fleet:
     """The live routes and clusters of the configuration that is in force: `snapshot`.
 
@@ -48,8 +42,8 @@ class Fleet:
     longer than looking at every destination once.
     """
 
-    def __init__(self, equip: Equip) -> None:
-        self._equip = equip
+    def __init__(self, recipes: Iterable[Recipe[Any]]) -> None:
+        self._recipes = tuple(recipes)
         self.snapshot = Snapshot(Config(), Table(()), {}, {})
 
     def find_cluster(self, cluster_id: str) -> LiveCluster | None:
@@ -60,7 +54,7 @@ class Fleet:
         """Bring a configuration without problems to life, beside the one that is in force.
 
         Destinations of the same cluster and id are the same objects, still with the configuration that is in force.
-        Whatever a policy's factory raises passes through.
+        Whatever a recipe raises passes through.
         """
         clusters = {cluster.id.lower(): self._cluster(cluster) for cluster in config.clusters}
         routes = {route.id.lower(): self._route(route, clusters) for route in config.routes}
@@ -74,7 +68,11 @@ class Fleet:
             for destination in config.destinations
         )
         cluster = LiveCluster(
-            config.id, config, self._equip(config, previous), destinations, find_current=self.find_cluster
+            config.id,
+            config,
+            equip(self._recipes, config, previous),
+            destinations,
+            find_current=self.find_cluster,
         )
         cluster.refresh_this()
         return cluster
@@ -82,7 +80,7 @@ class Fleet:
     def _route(self, config: Route, clusters: Mapping[str, LiveCluster]) -> LiveRoute:
         previous = self.snapshot.routes.get(config.id.lower())
         cluster = None if config.cluster_id is None else clusters.get(config.cluster_id.lower())
-        equipment = self._equip(config, previous)
+        equipment = equip(self._recipes, config, previous)
         if previous is None:
             return LiveRoute(config.id, config, cluster, equipment)
         return LiveRoute(config.id, config, cluster, equipment, previous.state)
