@@ -11,6 +11,7 @@ from hostler import ConfigError, Proxy
 from hostler.asgi import Application
 from hostler.demo import apps
 from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
+from hostler.testing import exchange
 
 
 async def application(scope, receive, send):
@@ -112,6 +113,15 @@ def test_a_document_is_read_in_each_process(document):
     there = crossed(loader)
     assert there.load() is not loader.load()
     assert there.load().config == loader.load().config
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("allowed", "status"), [(False, 400), (True, 404)])
+async def test_ambiguous_paths_are_allowed_in_each_process_or_in_none(tmp_path, allowed, status):
+    path = tmp_path / "proxy.json"
+    path.write_text(json.dumps({"ReverseProxy": {"Routes": {"a": {"Match": {"Path": "/a"}}}}}))
+    there = crossed(DocumentLoader(str(path), dangerous_allow_ambiguous_paths=allowed))
+    assert (await there.load()(exchange("GET", "//a"))).status == status
 
 
 def test_a_document_that_cannot_be_used(tmp_path):

@@ -131,6 +131,60 @@ async def test_a_host_is_the_same_with_the_dot_of_the_root():
                 assert (await client.get("/", headers={"Host": host})).text == "secret"
 
 
+WAYS_AROUND = (
+    "//admin/s",
+    "/x/..//admin/s",
+    "/admin%2fs",
+    "/x/..;/admin/s",
+    "/admin%5Cs",
+    "/x/%252e%252e/admin/s",
+)
+
+
+async def guard(exchange, onward):
+    if exchange.route.id == "admin":
+        return await exchange.respond(403)
+    return await onward(exchange)
+
+
+def guarded(destination, **options):
+    return Proxy(
+        [Route("/admin/{**rest}", "c", id="admin"), Route("/{**rest}", "c", id="rest")],
+        [Cluster("c", [destination])],
+        pipeline=[guard, *hostler.DEFAULT_PIPELINE],
+        **options,
+    )
+
+
+async def asked(url, path):
+    """Ask for a path exactly as it is written; gives the status."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port.strip("/")))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split(b" ")[1])
+
+
+async def test_a_guarded_route_cannot_be_walked_around(caplog):
+    async with serving(naming("all")) as destination, serving(guarded(destination.url)) as served:
+        assert await asked(served.url, "/admin/s") == 403
+        for path in WAYS_AROUND:
+            caplog.clear()
+            assert await asked(served.url, path) == 400
+            assert "it is '/admin/s' and leads to route admin; answered with 400" in caplog.text
+        assert await asked(served.url, "/.%2fadmin/s") == 400
+        for path in ("/x//y", "/x%2fy", "/x;y/z", "/100%25"):
+            assert await asked(served.url, path) == 200
+
+
+async def test_ambiguous_paths_go_through_where_that_is_asked_for(tmp_path):
+    async with serving(naming("all")) as destination:
+        proxy = guarded(destination.url, dangerous_allow_ambiguous_paths=True)
+        async with serving(proxy) as served:
+            assert [await asked(served.url, path) for path in WAYS_AROUND] == [200] * len(WAYS_AROUND)
+
+
 async def test_a_proxy_is_a_handler_that_can_be_called():
     async with serving(naming("a")) as there:
         proxy = Proxy([EVERYTHING], [Cluster("c", [there.url])])

@@ -78,7 +78,7 @@ def _logging(level: int) -> Iterator[None]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    loader = DocumentLoader(args.config)
+    loader = DocumentLoader(args.config, dangerous_allow_ambiguous_paths=args.dangerous_allow_ambiguous_paths)
     try:
         loader.load()
     except OSError as error:
@@ -215,6 +215,11 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
     parser.set_defaults(queue=None, mode=QueueMode.CREATE_OR_ATTACH)
     _add_urls(parser, "listen here instead of where the document's Urls say")
+    parser.add_argument(
+        "--dangerous-allow-ambiguous-paths",
+        action="store_true",
+        help="let through paths that lead to different routes, depending on how a destination reads them",
+    )
     _add_running(parser)
 
 

@@ -85,6 +85,12 @@ class Exchange:
     authenticated: Authenticated | None = None
     """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
 
+    place_reading: Callable[[str], tuple[str, str] | None] | None = None
+    """Where the server puts another reading of the path, as (path base, path), or None for under no URL prefix.
+
+    Set where the target is ambiguous.
+    """
+
     _response_callbacks: list[Callable[[RawHeaders], None]] | None = None
     _channel: Channel | None = None
     _items: dict[str, Any] | None = None

@@ -5,6 +5,7 @@ An ASGI application and a handler are found by their import name, a proxy by the
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hostler.asgi import Application, load
@@ -13,6 +14,8 @@ from hostler.importing import import_object, name_of
 from hostler.proxy import Proxy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.pipeline import Handler
 
 __all__ = ["ApplicationLoader", "DocumentLoader", "HandlerLoader"]
@@ -83,15 +86,18 @@ class HandlerLoader:
 class DocumentLoader:
     """A proxy of a YARP document, which each process reads, and follows when it changes."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, dangerous_allow_ambiguous_paths: bool = False) -> None:
         self.name = path
         """The path of the document."""
+        self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self._loaded: Proxy | None = None
 
     def load(self) -> Proxy:
         """Read the document; raises OSError, and ConfigError with every problem."""
         if self._loaded is None:
-            self._loaded = Proxy.from_file(self.name)
+            self._loaded = Proxy.from_file(
+                self.name, dangerous_allow_ambiguous_paths=self._allow_ambiguous_paths
+            )
         return self._loaded
 
     def urls(self) -> tuple[str, ...]:
@@ -102,8 +108,9 @@ class DocumentLoader:
         """Return this: a path is good in every process."""
         return self
 
-    def __reduce__(self) -> tuple[type[DocumentLoader], tuple[str]]:
-        return DocumentLoader, (self.name,)
+    def __reduce__(self) -> tuple[Callable[..., DocumentLoader], tuple[str]]:
+        load = partial(DocumentLoader, dangerous_allow_ambiguous_paths=self._allow_ambiguous_paths)
+        return load, (self.name,)
 
 
 def _name(found: Any) -> str:

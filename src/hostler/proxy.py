@@ -17,6 +17,7 @@ from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
 from hostler.pipeline import fold, lifespans
 from hostler.policies import Policies
+from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 from hostler.stages.forward import SENDER
@@ -53,7 +54,9 @@ class Proxy:
     """A reverse proxy; an instance is a handler: `await proxy(exchange)`.
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
-    `policies` what names in the configuration stand for beyond hostler's own. Raises ConfigError with every problem.
+    `policies` what names in the configuration stand for beyond hostler's own. A path that leads to different routes
+    depending on how a destination reads it is answered with 400, unless `dangerous_allow_ambiguous_paths`: then a stage
+    that guards a route can be walked around (`routing.readings`). Raises ConfigError with every problem.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Proxy:
         urls: Iterable[str] = (),
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
+        dangerous_allow_ambiguous_paths: bool = False,
     ) -> None:
         self._stages = tuple(pipeline)
         self._run = fold(self._stages)
@@ -71,14 +75,27 @@ class Proxy:
         self._fleet = Fleet((*self._policies.recipes, _SENDERS))
         self._rules: DestinationRules | None = None
         self._source: FileSource | None = None
+        self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls)))
 
     @classmethod
     def from_config(
-        cls, config: Config, *, pipeline: Iterable[Stage] = DEFAULT_PIPELINE, policies: Policies | None = None
+        cls,
+        config: Config,
+        *,
+        pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
+        policies: Policies | None = None,
+        dangerous_allow_ambiguous_paths: bool = False,
     ) -> Proxy:
         """Make a proxy of a whole configuration."""
-        return cls(config.routes, config.clusters, urls=config.urls, pipeline=pipeline, policies=policies)
+        return cls(
+            config.routes,
+            config.clusters,
+            urls=config.urls,
+            pipeline=pipeline,
+            policies=policies,
+            dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
+        )
 
     @classmethod
     def from_file(
@@ -87,6 +104,7 @@ class Proxy:
         *,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
+        dangerous_allow_ambiguous_paths: bool = False,
     ) -> Proxy:
         """Make a proxy of a YARP document; while it runs, it follows the file.
 
@@ -94,7 +112,12 @@ class Proxy:
         wrong is logged, and the one before stays in force.
         """
         source = FileSource(path)
-        proxy = cls.from_config(load_config(source, policies), pipeline=pipeline, policies=policies)
+        proxy = cls.from_config(
+            load_config(source, policies),
+            pipeline=pipeline,
+            policies=policies,
+            dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
+        )
         proxy._source = source
         return proxy
 
@@ -132,9 +155,12 @@ class Proxy:
 
     def __call__(self, exchange: Exchange) -> Awaitable[Outcome]:
         """Route an exchange and run it through the pipeline."""
-        found = self._fleet.snapshot.table.find(
-            exchange.request.method, exchange.host, exchange.port, exchange.path or "/"
-        )
+        table = self._fleet.snapshot.table
+        if exchange.target.is_ambiguous and not self._allow_ambiguous_paths:
+            conflict = find_conflict(exchange, table)
+            if conflict is not None:
+                return self._refuse_ambiguous(exchange, conflict)
+        found = table.find(exchange.request.method, exchange.host, exchange.port, exchange.path or "/")
         if not isinstance(found, Match):
             return self._missed(exchange, found)
         exchange.route = route = found.route
@@ -145,6 +171,15 @@ class Proxy:
         exchange.cluster = cluster
         exchange.candidates = cluster.available
         return self._run(exchange)
+
+    @staticmethod
+    def _refuse_ambiguous(exchange: Exchange, conflict: str) -> Awaitable[Outcome]:
+        _log.warning(
+            "%s; answered with 400, since its destination may read it so "
+            "(dangerous_allow_ambiguous_paths lets such paths through)",
+            conflict,
+        )
+        return exchange.respond(400, "400 Bad Request\n")
 
     @staticmethod
     def _without_cluster(exchange: Exchange, route: LiveRoute) -> Awaitable[Outcome]:

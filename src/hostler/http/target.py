@@ -17,6 +17,8 @@ What is strict, and why:
   without two hex digits. The query is passed on as it came; its escapes are its reader's business.
 - Anywhere, bare controls, spaces, bytes over 7E and `#` are refused.
 - A `//` is kept: what is between is an empty segment.
+- Whether a destination may take what is left for another path is noted (`Target.is_ambiguous`) and judged with the
+  routes (`routing.readings`).
 """
 
 from __future__ import annotations
@@ -56,6 +58,9 @@ _ESCAPES = {
 _ESCAPED_SEPARATOR = re.compile(rb"\\|%2f|%5c", re.IGNORECASE)
 """What some destinations take for a slash in a path that was decoded once."""
 
+_AMBIGUOUS = re.compile(r"//|%|\\|/\.\.?;")
+"""What has more than one reading in a path that was decoded once, and has no dot segments."""
+
 _ILLEGAL = {byte: f"%{byte:02X}".encode() for byte in range(0x21, 0x7F) if byte not in _PATH and byte != 0x25}
 
 
@@ -77,6 +82,9 @@ class Target:
 
     forward_path: bytes
     """The path for a destination: `raw_path` itself unless it had dot segments or characters that need escaping."""
+
+    is_ambiguous: bool = False
+    """Whether a destination may read the path in another way: see `routing.readings`."""
 
     @property
     def has_query(self) -> bool:
@@ -103,7 +111,7 @@ def parse_target(method: str, raw: bytes) -> Target:
     if not path.translate(None, _PATH) and path[:1] == b"/" and method != "CONNECT":
         decoded = path.decode("ascii")
         if "/." not in decoded:
-            return Target(decoded, query, None, path, path)
+            return Target(decoded, query, None, path, path, "//" in decoded)
     return _parse_unusual(method, raw, path, query)
 
 
@@ -115,7 +123,7 @@ def _parse_unusual(method: str, raw: bytes, path: bytes, query: bytes | None) ->
         return Target("", None, raw, b"", b"")
     if path[:1] == b"/":
         decoded, forward = _normalise(path)
-        return Target(decoded, query, None, path, forward)
+        return Target(decoded, query, None, path, forward, _is_ambiguous(decoded))
     if raw == b"*" and method == "OPTIONS":
         return Target("", None, None, raw, raw)
     return _parse_absolute(method, path, query)
@@ -141,7 +149,7 @@ def _parse_absolute(method: str, uri: bytes, query: bytes | None) -> Target:
         )
     raw_path = b"/" + path
     decoded, forward = _normalise(raw_path)
-    return Target(decoded, query, authority, raw_path, forward)
+    return Target(decoded, query, authority, raw_path, forward, _is_ambiguous(decoded))
 
 
 def _normalise(raw: bytes) -> tuple[str, bytes]:
@@ -158,6 +166,10 @@ def _normalise(raw: bytes) -> tuple[str, bytes]:
     if b"/." in decoded:
         decoded, forward = _without_dots(decoded, forward)
     return decoded.decode("utf-8", "surrogateescape"), forward
+
+
+def _is_ambiguous(path: str) -> bool:
+    return _AMBIGUOUS.search(path) is not None
 
 
 def _decode(raw: bytes) -> bytes:

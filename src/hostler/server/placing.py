@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+from attrs import evolve
 
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
@@ -44,4 +47,17 @@ def make_exchange(
     base, path = placing.place(scheme, host, server, target)
     if port is None:
         port = 443 if scheme == "https" else 80
-    return Exchange(request, stream, target, client, server, host, port, base, path, scheme)
+    exchange = Exchange(request, stream, target, client, server, host, port, base, path, scheme)
+    if target.is_ambiguous:
+        exchange.place_reading = partial(_place_reading, placing, scheme, host, server, target)
+    return exchange
+
+
+def _place_reading(
+    placing: Placing, scheme: str, host: str, server: Address, target: Target, path: str
+) -> tuple[str, str] | None:
+    """Place another reading of a target's path; None when no URL prefix takes it."""
+    try:
+        return placing.place(scheme, host, server, evolve(target, path=path))
+    except ProtocolError:
+        return None
