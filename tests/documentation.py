@@ -31,6 +31,9 @@ _PROMPT = r"(?:\$|PS>) "
 _COMMAND = re.compile(
     rf"^{_PROMPT}(?P<command>.*(?:\\\n.*)*)\n?(?P<output>(?:(?!{_PROMPT}).*\n?)*)", re.MULTILINE
 )
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+"""What an access line begins with; in the output of a page it stands for any time."""
+
 _AT_A_TERMINAL = 'curl() { command curl --silent --show-error "$@"; }; curl.exe() { curl "$@"; }'
 """Nothing is said there of a short transfer's progress; PowerShell has another `curl`."""
 _UNDER_EPHEMERAL = range(20000, 32768)
@@ -131,16 +134,16 @@ def _is_free(port):
 
 
 def pattern(output):
-    """Make a pattern of lines of output: `...` stands for any text, alone on a line for any lines or none."""
+    """Make a pattern of lines of output: `...` stands for any text, alone on a line for any lines or none; a time for any."""
     return re.compile("".join(map(_line_pattern, output.rstrip().splitlines())))
 
 
 def _line_pattern(line):
     if line == "...":
         return r"(?:.*\n)*?"
-    client, rest = re.match(r"(127\.0\.0\.1(?= ))?(.*)", line).groups()
+    time, client, rest = re.match(rf"({_TIME})?(127\.0\.0\.1(?= ))?(.*)", line).groups()
     escaped = ".*?".join(re.escape(part) for part in rest.split("..."))
-    return (r"(?:127\.0\.0\.1|::1)" if client else "") + escaped + r"\n"
+    return (_TIME if time else "") + (r"(?:127\.0\.0\.1|::1)" if client else "") + escaped + r"\n"
 
 
 # -- programs ---------------------------------------------------------------------------------------------------------

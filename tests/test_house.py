@@ -38,7 +38,7 @@ ALLOWED = {
     "stages": {"errors", "http", "config", "exchange", "fleet", "pipeline"},
     "policies": {"errors", "importing", "fleet", "stages"},
     "documents": {"errors", "config", "policies", "server.check"},
-    "service": {"server.base", "server.choose", "server.options", "server.prefix"},
+    "service": {"server.base", "server.choose", "server.options", "server.prefix", "stages"},
     "loaders": {"errors", "importing", "asgi", "proxy"},
     "serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "serving", "console", "server.httpsys"},

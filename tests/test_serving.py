@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import sys
@@ -123,7 +124,21 @@ async def test_access_lines():
         await get(f"{served.url}/a?b")
     (line,) = "".join(lines).splitlines()
     port = served.url.rpartition(":")[2]
-    assert line.startswith(f"127.0.0.1 GET 127.0.0.1:{port} /a?b 200 responded, 0 B in, 2 B out, ")
+    assert f"Z 127.0.0.1 GET 127.0.0.1:{port} /a?b 200 responded, 0 B in, 2 B out, " in line
+
+
+async def test_access_lines_for_machines():
+    lines = []
+    async with serving(ok, write_line=lines.append, log_format="json") as served:
+        await get(f"{served.url}/a?b")
+    entry = json.loads("".join(lines))
+    assert (entry["method"], entry["target"], entry["status"]) == ("GET", "/a?b", 200)
+
+
+async def test_an_unknown_log_format_is_refused():
+    with pytest.raises(ValueError, match="log_format"):
+        async with serving(ok, write_line=print, log_format="xml"):
+            pass
 
 
 async def test_an_exchange_in_progress_is_finished():

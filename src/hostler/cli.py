@@ -27,6 +27,7 @@ from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix
 from hostler.service import GRACE, Service, prefixes_for
+from hostler.stages.access import LOG_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,7 @@ def _service(args: argparse.Namespace, loader: Loader) -> Service:
         server=args.server,
         grace=args.grace,
         write_line=None if args.quiet else write_out,
+        log_format=args.log_format,
         log_level=_log_level(args),
     )
 
@@ -295,6 +297,10 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         help="how long exchanges in progress may take after the signal to stop (default %(default)g)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
+    parser.add_argument(
+        "--log-format", choices=list(LOG_FORMATS), default="text",
+        help="how the line per exchange looks (default %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="log more than warnings")
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 import os
+import re
+import secrets
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -57,6 +60,12 @@ class Outcome:
 
 
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
+_PROCESS_ID: Final = secrets.token_hex(8)
+"""What the ids of this process's requests begin with."""
+
+_numbers: Final = itertools.count(1)
+
 _FILE_PIECE: Final = 1 << 18
 """Bytes of a file that are read at a time."""
 
@@ -94,6 +103,7 @@ class Exchange:
     _response_callbacks: list[Callable[[RawHeaders], None]] | None = None
     _channel: Channel | None = None
     _items: dict[str, Any] | None = None
+    _id: str | None = None
 
     def __init__(
         self,
@@ -123,6 +133,17 @@ class Exchange:
         self.path = path
         """The rest of the path, decoded (%2F stays); what routes match."""
         self.scheme = scheme
+
+    @property
+    def id(self) -> str:
+        """The request's id: the client's `X-Request-ID`, where that is one to repeat in a log, else one of its own."""
+        if self._id is None:
+            given = self.request.headers.get_raw(b"x-request-id")
+            if given is not None and _REQUEST_ID.fullmatch(given):
+                self._id = given.decode("ascii")
+            else:
+                self._id = f"{_PROCESS_ID}{next(_numbers):08x}"
+        return self._id
 
     @property
     def items(self) -> dict[str, Any]:

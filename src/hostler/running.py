@@ -29,13 +29,14 @@ def run(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     quiet: bool = False,
+    log_format: str = "text",
     server: ServerKind | str | None = None,
 ) -> None:
     """Serve a handler (a `Proxy`, or any `async def handler(exchange)`) until SIGINT or SIGTERM.
 
     `handler` is the handler or its name, "module:attribute". `urls` are URL prefixes; none means those of the proxy's
-    configuration, else http://localhost:5000/. `quiet` switches off the line per exchange on standard output. `server`
-    is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows Ctrl-C,
+    configuration, else http://localhost:5000/. `quiet` switches off the line per exchange on standard output,
+    `log_format` is what it looks like, "text" or "json". `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows Ctrl-C,
     Ctrl-Break, the end of the console) no new connections are taken, and exchanges in progress have `grace` seconds; a
     second signal ends them at once. Raises ListenError, PrefixError, UnsupportedError; ConfigError for a name of none.
     """
@@ -47,6 +48,7 @@ def run(
         options=options or ServerOptions(),
         grace=grace,
         write_line=None if quiet else write_out,
+        log_format=log_format,
     )
     run_service(service)
 
@@ -60,6 +62,7 @@ def serve(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     quiet: bool = False,
+    log_format: str = "text",
     *,
     server: ServerKind | str | None = None,
 ) -> None:
@@ -68,7 +71,7 @@ def serve(
     `app` is the application or its name, "module:attribute". Neither a queue nor urls means http://localhost:5000/.
     `mode` says how the queue is opened. `workers` is how many processes serve, kept alive by this one; None means that
     this process serves. Workers import the program anew, so that it must call this under
-    `if __name__ == "__main__":`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the
+    `if __name__ == "__main__":`. `quiet` and `log_format` are as in `run`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the
     signal (on Windows Ctrl-C, Ctrl-Break, the end of the console) nothing new is taken, and exchanges in progress have
     `grace` seconds; a second signal ends them at once. SIGHUP replaces the workers one by one.
 
@@ -90,5 +93,6 @@ def serve(
         options=options or ServerOptions(),
         grace=grace,
         write_line=None if quiet else write_out,
+        log_format=log_format,
     )
     run_service(service, workers)

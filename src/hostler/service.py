@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, frozen, validators
 
 from hostler.server.base import QueueMode
 from hostler.server.choose import choose
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import UrlPrefix
+from hostler.stages.access import LOG_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,6 +75,9 @@ class Service:
 
     write_line: Callable[[str], object] | None = None
     """Gets the access lines; None leaves them out. Worker processes import it by its name."""
+
+    log_format: str = field(default="text", validator=validators.in_(LOG_FORMATS))
+    """How access lines look, a name in `hostler.stages.access.LOG_FORMATS`."""
 
     log_level: int | None = None
     """From which level on worker processes log to standard error; None leaves logging to the application."""

@@ -13,7 +13,7 @@ from hostler.server.base import QueueMode
 from hostler.server.choose import make_server
 from hostler.server.options import ServerOptions
 from hostler.service import GRACE, Service, parse_prefixes
-from hostler.stages.access import AccessLog
+from hostler.stages.access import LOG_FORMATS, AccessLog
 
 if TYPE_CHECKING:
     import socket
@@ -57,12 +57,13 @@ async def serving(
     options: ServerOptions | None = None,
     grace: float = GRACE,
     write_line: Callable[[str], object] | None = None,
+    log_format: str = "text",
     server: ServerKind | str | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve a handler on URL prefixes, and from a queue, for as long as the context lasts.
 
     Port 0 picks a free port. A handler may have `lifespan(server)`, an async context manager. `write_line` gets the
-    access lines. `server` is HTTP.sys on Windows, else the user-mode server, unless it says which. Raises ListenError,
+    access lines, in `log_format`, "text" or "json". `server` is HTTP.sys on Windows, else the user-mode server, unless it says which. Raises ListenError,
     PrefixError, QueueError, UnsupportedError, and what the lifespan raises.
     """
     service = Service(
@@ -74,6 +75,7 @@ async def serving(
         options=options or ServerOptions(),
         grace=grace,
         write_line=write_line,
+        log_format=log_format,
     )
     async with serving_here(service) as served:
         yield served
@@ -88,7 +90,9 @@ async def serving_here(
     `sockets` are bound for the service's prefixes already, by another process; None is none. Raises as `serving` does.
     """
     handler = service.loader.load()
-    log = None if service.write_line is None else AccessLog(service.write_line)
+    log = (
+        None if service.write_line is None else AccessLog(service.write_line, LOG_FORMATS[service.log_format])
+    )
     server = make_server(handler if log is None else fold([log], handler), service.options, service.server)
     async with AsyncExitStack() as stack:
         if log is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
+from hostler.config.model import Route
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind, Outcome
-from hostler.stages.access import AccessLog
+from hostler.fleet import LiveRoute
+from hostler.stages.access import AccessLog, as_json
 from hostler.testing import FakeClock, exchange
 
 
@@ -16,14 +19,17 @@ class Case:
     def __init__(self):
         self.written = []
         self.clock = FakeClock(100.0)
-        self.log = AccessLog(self.written.append, self.clock)
+        self.log = AccessLog(self.written.append, clock=self.clock, now=lambda: 1.5)
 
     async def run(self, outcome, given=None, seconds=0.0):
         async def onward(_):
             self.clock.advance(seconds)
             return outcome
 
-        return await self.log(given or exchange("GET", "/a%20b?c=d", host="here:8080"), onward)
+        return await self.log(
+            given or exchange("GET", "/a%20b?c=d", host="here:8080", headers=[("X-Request-ID", "abc")]),
+            onward,
+        )
 
 
 @pytest.fixture
@@ -54,7 +60,9 @@ def case():
 async def test_a_line_says_who_asked_what_and_what_became_of_it(case, outcome, became):
     assert await case.run(outcome, seconds=0.0125) is outcome
     case.log.flush()
-    assert case.written == [f"127.0.0.1 GET here:8080 /a%20b?c=d {became}, 12.5 ms\n"]
+    assert case.written == [
+        f"1970-01-01T00:00:01.500Z 127.0.0.1 GET here:8080 /a%20b?c=d {became}, 12.5 ms, id abc\n"
+    ]
 
 
 async def test_lines_are_written_together_when_the_event_loop_has_time(case):
@@ -120,7 +128,7 @@ async def line_of(case, onward):
         await case.log(exchange("GET", "/x", host="here:8080"), onward)
     case.log.flush()
     (line,) = case.written
-    return line.removeprefix("127.0.0.1 GET here:8080 /x ")
+    return line.removeprefix("1970-01-01T00:00:01.500Z 127.0.0.1 GET here:8080 /x ")
 
 
 async def test_what_breaks_before_it_is_answered_is_a_500(case):
@@ -148,3 +156,43 @@ async def test_a_client_that_went_away_gets_no_500(case):
 
     line = await line_of(case, Breaking(ConnectionError("gone"), begin))
     assert line.startswith("- failed (RequestCanceled: ConnectionError('gone')), 0 B in, 0 B out")
+
+
+async def test_a_line_for_machines_has_the_same_fields():
+    written = []
+    log = AccessLog(written.append, as_json, clock=FakeClock(1.0), now=lambda: 1.5)
+    failure = Failure(Reason.REQUEST, "first\nsecond")
+    given = exchange("GET", "/a?b=c", host="here:8080", headers=[("X-Request-ID", "abc")])
+    given.route = LiveRoute("the route", Route("/{**rest}", "api", id="the route"))
+
+    async def onward(_):
+        return Outcome(Kind.FAILED, 502, "http://a", 1, 2, failure)
+
+    await log(given, onward)
+    log.flush()
+    (line,) = written
+    assert (line.count("\n"), line[-1]) == (1, "\n")
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:01.500Z",
+        "id": "abc",
+        "client": "127.0.0.1",
+        "method": "GET",
+        "host": "here:8080",
+        "target": "/a?b=c",
+        "status": 502,
+        "outcome": "failed",
+        "destination": "http://a",
+        "failure": "Request: first\nsecond",
+        "bytes_received": 1,
+        "bytes_sent": 2,
+        "duration_ms": 0.0,
+        "route": "the route",
+    }
+
+
+async def test_the_route_is_in_the_line(case):
+    given = exchange("GET", "/")
+    given.route = LiveRoute("the\nroute", Route("/{**rest}", "api", id="the\nroute"))
+    await case.run(Outcome(Kind.RESPONDED, 200), given)
+    case.log.flush()
+    assert "ms, route the\\nroute, id " in case.written[0]

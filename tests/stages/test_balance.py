@@ -204,5 +204,7 @@ def test_a_place_without_route_and_cluster():
 
 
 def test_the_package_gives_the_stages_not_the_modules():
-    assert stages.__all__ == ["affinity", "balance", "delegate", "forward", "passive_health"]
+    assert stages.__all__ == [
+        "affinity", "balance", "delegate", "forward", "passive_health", "request_id"
+    ]  # fmt: skip
     assert all(callable(getattr(stages, name)) for name in stages.__all__)

@@ -151,7 +151,7 @@ def destination(name):
 
 
 ASK = re.compile(
-    r"127\.0\.0\.1 (?P<asked>\S+ \S+ \S+) (?P<became>.+), (?P<sizes>\d+ B in, \d+ B out), \d+\.\d ms"
+    r"\S+Z 127\.0\.0\.1 (?P<asked>\S+ \S+ \S+) (?P<became>.+), (?P<sizes>\d+ B in, \d+ B out), \d+\.\d ms, .*"
 )
 """An access line."""
 

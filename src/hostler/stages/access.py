@@ -1,10 +1,14 @@
-"""One line per exchange: what was asked, what became of it, and how long that took."""
+"""One line per exchange: what was asked, what became of it, and how long that took; for people or for machines."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from attrs import asdict, frozen
 
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind, Outcome
@@ -15,21 +19,85 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange
     from hostler.pipeline import Next
 
-__all__ = ["AccessLog"]
+__all__ = ["LOG_FORMATS", "AccessEntry", "AccessLog", "as_json", "as_text"]
+
+
+@frozen
+class AccessEntry:
+    """What is logged of an exchange; the fields of every format."""
+
+    time: str
+    """When it ended: ISO 8601, UTC, in milliseconds."""
+
+    id: str
+    """The request's id (`Exchange.id`)."""
+
+    client: str
+    method: str
+    host: str
+    """The host and port that were asked for."""
+
+    target: str
+    """The request target as the client wrote it."""
+
+    status: int | None
+    """What the client got; None when it got nothing, or nobody knows."""
+
+    outcome: str
+    """`responded`, `forwarded`, `delegated` or `failed` (`Kind`)."""
+
+    destination: str | None
+    """The address that it was forwarded to, or the queue that it was delegated to."""
+
+    failure: str | None
+    bytes_received: int
+    bytes_sent: int
+    duration_ms: float
+    route: str | None
+
+
+def as_text(entry: AccessEntry) -> str:
+    """Return an entry as a line for people, control characters escaped."""
+    became = entry.outcome
+    if entry.destination is not None:
+        became += f" {'at' if entry.failure is not None else 'to'} {entry.destination.translate(_ESCAPED)}"
+    if entry.failure is not None:
+        became += f" ({entry.failure.translate(_ESCAPED)})"
+    route = "" if entry.route is None else f"route {entry.route.translate(_ESCAPED)}, "
+    return (
+        f"{entry.time} {entry.client} {entry.method} {entry.host} {entry.target} {entry.status or '-'} {became}, "
+        f"{entry.bytes_received} B in, {entry.bytes_sent} B out, {entry.duration_ms:.1f} ms, {route}id {entry.id}\n"
+    )
+
+
+def as_json(entry: AccessEntry) -> str:
+    """Return an entry as one line of JSON, an object with the names of `AccessEntry`."""
+    return json.dumps(asdict(entry), separators=(",", ":")) + "\n"
+
+
+LOG_FORMATS: Final[dict[str, Callable[[AccessEntry], str]]] = {"text": as_text, "json": as_json}
+"""The formats of access lines, by name."""
 
 
 class AccessLog:
     """A stage that writes a line when an exchange is over; put it first.
 
     `write` gets whole lines, newline included, several at once when the server is busy: they are collected until the
-    event loop has time. `clock` is seconds for durations.
+    event loop has time. `render` makes a line of an entry. `clock` is seconds for durations, `now` the time of day.
     """
 
     def __init__(
-        self, write: Callable[[str], object], clock: Callable[[], float] = time.perf_counter
+        self,
+        write: Callable[[str], object],
+        render: Callable[[AccessEntry], str] = as_text,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._write = write
+        self._render = render
         self._clock = clock
+        self._now = now
         self._lines: list[str] = []
 
     async def __call__(self, exchange: Exchange, onward: Next, /) -> Outcome:
@@ -38,14 +106,15 @@ class AccessLog:
         try:
             outcome = await onward(exchange)
         except BaseException as error:
-            self._keep(_line(exchange, _broken(exchange, error), self._clock() - began))
+            self._keep(exchange, _broken(exchange, error), began)
             raise
-        self._keep(_line(exchange, outcome, self._clock() - began))
+        self._keep(exchange, outcome, began)
         return outcome
 
-    def _keep(self, line: str) -> None:
+    def _keep(self, exchange: Exchange, outcome: Outcome, began: float) -> None:
+        seconds = self._clock() - began
         lines = self._lines
-        lines.append(line)
+        lines.append(self._render(_entry(exchange, outcome, seconds, self._now())))
         if len(lines) == 1:
             asyncio.get_running_loop().call_soon(self.flush)
 
@@ -70,24 +139,29 @@ def _broken(exchange: Exchange, error: BaseException) -> Outcome:
     return outcome
 
 
-_ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_ESCAPED: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 """Control characters, and whatever else ends a line, as a string literal has them."""
 
 
-def _line(exchange: Exchange, outcome: Outcome, seconds: float) -> str:
-    if outcome.failure is not None:
-        failure = str(outcome.failure).translate(_ESCAPED)
-        became = f"failed ({failure})"
-        if outcome.destination is not None:
-            became = f"failed at {outcome.destination} ({failure})"
-    elif outcome.kind is Kind.FORWARDED or outcome.kind is Kind.DELEGATED:
-        became = f"{outcome.kind.value} to {outcome.destination}"
-    else:
-        became = outcome.kind.value
-    request = exchange.request
-    # the target is visible ASCII, or the request would have been refused
-    return (
-        f"{exchange.client[0]} {request.method} {exchange.host}:{exchange.port} {request.target.decode('latin-1')} "
-        f"{outcome.status or '-'} {became}, {outcome.bytes_received} B in, {outcome.bytes_sent} B out, "
-        f"{seconds * 1000:.1f} ms\n"
+def _entry(exchange: Exchange, outcome: Outcome, seconds: float, now: float) -> AccessEntry:
+    request, route = exchange.request, exchange.route
+    return AccessEntry(
+        _timestamp(now),
+        exchange.id,
+        exchange.client[0],
+        request.method,
+        f"{exchange.host}:{exchange.port}",
+        request.target.decode("latin-1"),  # visible ASCII, or the request would have been rejected
+        outcome.status or None,
+        "failed" if outcome.failure is not None else outcome.kind.value,
+        outcome.destination,
+        None if outcome.failure is None else str(outcome.failure),
+        outcome.bytes_received,
+        outcome.bytes_sent,
+        round(seconds * 1000, 3),
+        None if route is None else route.config.id,
     )
+
+
+def _timestamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -61,11 +61,13 @@ async def test_the_outcome_says_delegated_and_no_status(machine):
 
 async def test_the_access_line_says_where_it_went(machine):
     lines = []
-    log = AccessLog(lines.append, clock=lambda: 0.0)
+    log = AccessLog(lines.append, clock=lambda: 0.0, now=lambda: 0.0)
     async with receiving(machine), delegating(machine, stages=(log,)) as front:
         await front.get("/a?b")
         await machine.until(lambda: lines)
-    assert lines == ["192.0.2.1 GET localhost:8080 /a?b - delegated to q, 0 B in, 0 B out, 0.0 ms\n"]
+    assert lines[0].startswith(
+        "1970-01-01T00:00:00.000Z 192.0.2.1 GET localhost:8080 /a?b - delegated to q, 0 B in, 0 B out, 0.0 ms, route all, id "
+    )
 
 
 async def test_the_rest_of_the_connection_is_the_proxys(machine):
