@@ -70,7 +70,7 @@ def table_of(output, case):
 
 def test_a_run_reports_every_contender_and_every_aim(tmp_path):
     page = tmp_path / "benchmarks.md"
-    process = start(tmp_path, "--seconds", "0.3", "--rounds", "1", "--markdown", str(page))
+    process = start(tmp_path, "--seconds", "0.1", "--rounds", "1", "--markdown", str(page))
     output, errors = finish(process)
     assert process.returncode == 0, errors
     assert "FAILED" not in output
@@ -118,7 +118,7 @@ def test_peers_that_are_not_installed_are_named_and_left_out(tmp_path, monkeypat
         "importlib.util.find_spec", lambda name, *rest: None if name == "aiohttp" else found(name, *rest)
     )
     wanted = "nginx,haproxy,aiohttp,hostler,nginx-worker,hostler-delegate"
-    assert command.main(["--seconds", "0.3", "--rounds", "1", "--only", wanted]) == 0
+    assert command.main(["--seconds", "0.1", "--rounds", "1", "--only", wanted]) == 0
     output = capsys.readouterr().out
     for peer in ("nginx", "haproxy", "aiohttp", "h2load", "wrk"):
         assert re.search(rf"^left out: .*\b{peer} is not installed", output, re.MULTILINE), peer
