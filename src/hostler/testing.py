@@ -273,11 +273,13 @@ class FakeStream:
             raise RuntimeError("a response needs a head before its end")
         self.response.trailers = Headers(list(trailers or ()))
         self.response.complete = self.closed = True
+        self._pump = None
 
     def abort(self) -> None:
         """Record that the response was torn down."""
         if not self.closed:
             self.response.aborted = self.closed = True
+            self._pump = None
 
     async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
         """Record the delegation and end it as scripted."""

@@ -78,13 +78,14 @@ class Forwarder:
                 pool.put_back(connection)
                 failure = Failure(Reason.REQUEST_CANCELED)
             else:
-                transfer = Transfer(exchange, timeout, loop.create_future())
+                result: asyncio.Future[Failure | None] = loop.create_future()
+                transfer = Transfer(exchange, timeout, result)
                 try:
                     transfer.begin(connection, request)
-                    failure = await transfer.result
+                    failure = await result
                 except ProtocolError as error:  # the request cannot be written
                     pool.put_back(connection)
-                    failure = Failure(Reason.REQUEST_CREATION, str(error), error)
+                    failure = Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
                 except asyncio.CancelledError:
                     transfer.cancel()
                     raise

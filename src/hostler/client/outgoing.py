@@ -47,7 +47,9 @@ _SWITCHING: Final = HOP_BY_HOP - {b"connection", b"upgrade"}
 _HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 """Options of Connection that name no field which would otherwise be passed on."""
 
-_NEVER_NOMINATED: Final = frozenset({b"host", b"content-length", b"connection", b"upgrade"})
+_NEVER_NOMINATED: Final = frozenset({
+    b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"te",
+})  # fmt: skip
 """What Connection may not take away: the message would be another one."""
 
 
@@ -55,22 +57,17 @@ def outgoing_request(exchange: Exchange, address: DestinationAddress) -> Request
     """Return the request that a destination gets when the exchange is forwarded to it."""
     request, target = exchange.request, exchange.target
     path = target.forward_after(exchange.path_base) if exchange.path_base else target.forward_path
+    upgrade = request.upgrade
+    if upgrade is not None and (request.framing or has_token(upgrade, b"h2c")):
+        upgrade = None  # a tunnel begins where the request ends; HTTP/2 ends at the proxy
     return Request(
         request.method,
         join(address.base_path, path, target.query),
         request_headers(exchange, address.authority, REPLACED),
         framing=request.framing,
         host=address.authority,
-        upgrade=None if request.upgrade is None else _offered_upgrade(request),
+        upgrade=upgrade,
     )
-
-
-def _offered_upgrade(request: Request) -> bytes | None:
-    """Return the upgrade to offer a destination: the client's, unless it is HTTP/2, which ends at the proxy."""
-    upgrade = request.upgrade
-    if upgrade is None or request.framing or has_token(upgrade, b"h2c"):
-        return None
-    return upgrade
 
 
 def request_headers(exchange: Exchange, authority: bytes, replaced: frozenset[bytes]) -> Headers:

@@ -47,12 +47,12 @@ class Transfer:
     """One exchange on one upstream stream; `hostler.contract.Pump` and `ExchangeSink`."""
 
     __slots__ = (
-        "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_over",
-        "_response", "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received", "result",
+        "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_response",
+        "_result", "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, timeout: float, result: asyncio.Future[Failure | None]) -> None:
-        """`timeout` is how many seconds nothing may move."""
+        """`timeout` is how many seconds nothing may move; `result` gets None, a Failure, or RETRY."""
         self._exchange = exchange
         self._stream = exchange.stream
         self._timeout = timeout
@@ -60,9 +60,8 @@ class Transfer:
         self._method = exchange.request.method
         self.received = self._stream.write
         """Sends a piece of the response on: nothing of ours is between."""
-        self.result = result
-        """The end: None, a Failure, or RETRY."""
-        self._over = False
+        self._result: asyncio.Future[Failure | None] | None = result
+        """None when the transfer is over, so that no exception in it leads back here."""
         self._fed = False
         """Some of the request's body has left."""
         self._sent = False
@@ -82,21 +81,21 @@ class Transfer:
 
     def cancel(self) -> None:
         """Give up: nobody waits for the result any more."""
-        if not self._over:
-            self._over = True
+        if self._result is not None:
+            self._result = None
             self._upstream.cancel()
 
     # -- Pump: what the client does -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Send a piece of the request's body on."""
-        if not self._over:
+        if self._result is not None:
             self._fed = True
             self._upstream.send(data)
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Finish the request's body, or pass on the end of a tunnel's one direction."""
-        if not self._over:
+        if self._result is not None:
             self._sent = True
             if trailers:
                 trailers = outgoing_request_trailers(self._exchange.request, trailers)
@@ -104,7 +103,7 @@ class Transfer:
 
     def lost(self, failure: Failure) -> None:
         """Give up: nobody is there to answer."""
-        if self._over:
+        if self._result is None:
             return
         if self._destination_ended:
             self._upstream.end([])
@@ -113,13 +112,13 @@ class Transfer:
 
     def pause(self) -> None:
         """Read no more of the response for now."""
-        if not self._over:
+        if self._result is not None:
             self._client_paused = True
             self._upstream.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if not self._over:
+        if self._result is not None:
             self._client_paused = False
             self._upstream.resume_reading()
 
@@ -148,7 +147,7 @@ class Transfer:
         """Pass on the end of a tunnel's one direction."""
         self._destination_ended = True
         self._stream.end()
-        if self._stream.closed and not self._over:
+        if self._stream.closed and self._result is not None:
             self._upstream.end([])
 
     def complete(self, trailers: RawHeaders) -> None:
@@ -221,6 +220,6 @@ class Transfer:
         self._finish(failure)
 
     def _finish(self, result: Failure | None) -> None:
-        self._over = True
-        if not self.result.done():
-            self.result.set_result(result)
+        future, self._result = self._result, None
+        if future is not None and not future.done():
+            future.set_result(result)

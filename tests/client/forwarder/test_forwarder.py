@@ -382,6 +382,53 @@ async def test_an_exchange_leaves_no_cycles_for_the_collector():
         forwarder.close()
 
 
+def fail(headers):
+    raise KeyError("x-missing")
+
+
+@pytest.mark.parametrize(
+    ("answer", "prepare", "reason"),
+    [
+        (b"SSH-2.0\r\n\r\n", lambda given: None, Reason.REQUEST),
+        (b"", lambda given: None, Reason.REQUEST),
+        (OK[:-1], lambda given: None, Reason.RESPONSE_BODY_DESTINATION),
+        (OK, lambda given: given.on_response(fail), Reason.RESPONSE_HEADERS),
+        (OK, lambda given: given.request.headers.add("X", "1\r\n"), Reason.REQUEST_CREATION),
+        (None, lambda given: given.stream.client_leaves(), Reason.REQUEST_CANCELED),
+        (None, lambda given: None, Reason.REQUEST_TIMED_OUT),
+    ],
+    ids=["not http", "closed", "broken off", "callback", "request", "departure", "timeout"],
+)
+async def test_a_failed_exchange_leaves_no_cycles_for_the_collector(answer, prepare, reason, caplog):
+    """A cycle of an exception, its traceback and a frame would keep whatever the exchange holds."""
+    caplog.set_level(logging.CRITICAL + 1)  # what is logged is kept
+
+    async def script(peer):
+        await peer.head()
+        if answer is None:
+            await peer.rest()
+        else:
+            peer.send(answer)
+
+    async def send():
+        given = exchange()
+        prepare(given)
+        outcome = await forwarder.send(given, there.address)
+        assert outcome.failure.reason is reason
+        return weakref.ref(given)
+
+    forwarder = Forwarder(None, HttpRequest(activity_timeout=0.1))
+    async with destination(script) as there:
+        gc.disable()
+        try:
+            left = await send()
+            async with asyncio.timeout(1):
+                await until(lambda: left() is None)
+        finally:
+            gc.enable()
+            forwarder.close()
+
+
 async def test_a_body_that_a_stage_has_read_cannot_be_forwarded():
     forwarder = Forwarder()
     request = exchange("POST", "/", body=b"read", stream=FakeStream(b"read"))

@@ -1,0 +1,45 @@
+"""Opening connections: to which address, with which TLS settings."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from hostler import HttpClient
+from hostler.client.address import DestinationAddress
+from hostler.client.connector import Connector, tls_context
+from tests.client.peers import destination, until
+from tests.client.transports import Owner
+
+
+async def test_a_connection_is_idle_and_tells_its_owner_when_the_destination_closes_it():
+    owner = Owner()
+    async with destination(lambda peer: peer.gone()) as there:
+        connection = await Connector(DestinationAddress.parse(there.address)).connect(owner)
+        assert (connection.slots, connection.is_idle(), connection.has_expired()) == (1, True, False)
+        await until(lambda: there.peers)
+        there.peers[0].close()
+        await until(connection.has_expired)
+        await until(lambda: owner.gone == [connection])
+
+
+async def test_an_idle_connection_can_be_closed():
+    owner = Owner()
+    async with destination(lambda peer: peer.gone()) as there:
+        connection = await Connector(DestinationAddress.parse(there.address)).connect(owner)
+        connection.close()
+        assert connection.has_expired()
+        assert owner.gone == [connection]
+
+
+async def test_what_cannot_be_connected_to_is_an_os_error():
+    with pytest.raises(ConnectionRefusedError):
+        await Connector(DestinationAddress.parse("http://127.0.0.1:1")).connect(Owner())
+
+
+def test_certificates_are_verified_unless_the_document_says_otherwise():
+    careful = tls_context(HttpClient())
+    assert (careful.verify_mode, careful.check_hostname) == (ssl.CERT_REQUIRED, True)
+    careless = tls_context(HttpClient(dangerous_accept_any_server_certificate=True))
+    assert (careless.verify_mode, careless.check_hostname) == (ssl.CERT_NONE, False)
