@@ -20,8 +20,9 @@ from hostler.config import yarp
 from hostler.documents import find_problems
 from hostler.errors import ConfigError
 from hostler.server.httpsys.api import HttpApi
-from hostler.server.httpsys.constants import ErrorCode, ServerProperty
+from hostler.server.httpsys.constants import ServerProperty
 from hostler.server.options import HttpSysOptions
+from hostler.windows.constants import ErrorCode
 from tests.documentation import (
     LANGUAGES,
     MARKS,

@@ -1,6 +1,6 @@
 """How a program is asked to stop: signals, on Windows Ctrl-C, Ctrl-Break and the end of the console too.
 
-What the platforms differ in is here, and in `hostler.console`. Signals that a terminal sends to every process in it are
+What the platforms differ in is here, and in `hostler.windows.console`. Signals that a terminal sends to every process in it are
 the supervisor's to understand: its workers are started deaf to them, and stay so.
 """
 
@@ -24,7 +24,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from hostler.console import Console
+    from hostler.windows.console import Console
 
 __all__ = ["Stop", "leave_to_supervisor", "on_signals", "starting_worker", "stop_signals"]
 
@@ -120,13 +120,13 @@ if sys.platform == "win32":
 
     @cache
     def _console() -> Console | None:
-        from hostler.console import Console  # noqa: PLC0415 - only a program that runs needs cffi for this
-        from hostler.server.httpsys.api import load  # noqa: PLC0415 - as above
+        from hostler.windows.console import Console  # noqa: PLC0415 - only a program that runs needs cffi for this
+        from hostler.windows.libraries import load  # noqa: PLC0415 - as above
 
         try:
             return Console(load().kernel)
         except UnsupportedError:
-            return None  # a Windows without HTTP.sys: it ends as Windows ends any program
+            return None  # a 32-bit Python: it ends as Windows ends any program
 else:
 
     @contextmanager

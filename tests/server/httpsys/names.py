@@ -12,6 +12,8 @@ from hostler.server.httpsys.constants import (
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
 )
+from hostler.windows import constants as windows_constants
+from hostler.windows._bindings import ffi as windows_ffi
 
 PATTERNS = {
     "AuthEnable": "HTTP_AUTH_ENABLE_{}",
@@ -76,8 +78,10 @@ def folded(name):
 
 
 def enumerations():
-    """Return every enumeration of `constants`, by its name."""
-    found = {name: getattr(constants, name) for name in constants.__all__}
+    """Return every enumeration of both modules of constants, by its name."""
+    found = {
+        name: getattr(module, name) for module in (windows_constants, constants) for name in module.__all__
+    }
     return {
         name: value
         for name, value in found.items()
@@ -99,7 +103,6 @@ def numbers():
 
 
 def structures():
-    """Return the type of every structure, by its name."""
-    names, _, _ = ffi.list_types()
-    types = {name: ffi.typeof(name) for name in names}
+    """Return the type of every structure, by its name: those of Windows, and of HTTP.sys."""
+    types = {name: ffi.typeof(name) for bindings in (windows_ffi, ffi) for name in bindings.list_types()[0]}
     return {name: ctype for name, ctype in types.items() if ctype.kind == "struct"}

@@ -3,20 +3,20 @@
 import inspect
 import os
 import re
-from types import SimpleNamespace
+import sys
 
 import pytest
 
 from hostler.errors import UnsupportedError
 from hostler.server.httpsys import api
-from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.definitions import functions, system
+from hostler.server.httpsys.definitions import functions
+from hostler.windows import definitions, libraries
 
 DLLS = {
     api.HttpApi: functions.HTTPAPI,
-    api.Kernel32: system.KERNEL32,
-    api.NtDll: system.NTDLL,
-    api.Advapi32: system.ADVAPI32,
+    libraries.Kernel32: definitions.KERNEL32,
+    libraries.NtDll: definitions.NTDLL,
+    libraries.Advapi32: definitions.ADVAPI32,
 }
 
 
@@ -71,60 +71,13 @@ def test_an_overlapped_function_says_so(dll):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has HTTP.sys")
 def test_elsewhere_load_says_what_to_use_instead():
-    with pytest.raises(UnsupportedError, match=r"part of Windows.*--server usermode"):
+    with pytest.raises(
+        UnsupportedError, match=rf"part of Windows, and this is {sys.platform};.*--server usermode"
+    ):
         api.load()
 
 
-class _NoDll:
-    """cffi for a Windows that lacks a DLL, or that is a 32-bit one."""
-
-    error = ffi.error
-
-    def __init__(self, pointer):
-        self._pointer = pointer
-
-    def sizeof(self, name):
-        return self._pointer
-
-    def dlopen(self, name):
-        raise OSError(f"cannot load library {name}: error 0x7e")
-
-
-@pytest.fixture
-def on_windows(monkeypatch):
-    def pretend(pointer):
-        monkeypatch.setattr(api, "ffi", _NoDll(pointer))
-        monkeypatch.setattr(api, "os", SimpleNamespace(name="nt"))
-
-    return pretend
-
-
-def test_a_32_bit_python_is_told_to_be_a_64_bit_one(on_windows):
-    on_windows(pointer=4)
-    with pytest.raises(UnsupportedError, match=r"32-bit.*install 64-bit Python"):
+def test_a_windows_without_the_dll_is_told_what_to_use_instead(monkeypatch):
+    monkeypatch.setattr(libraries, "load", lambda: libraries.Win32(None, None, None))
+    with pytest.raises(UnsupportedError, match=r"httpapi\.dll.*--server usermode"):
         api.load()
-
-
-def test_a_windows_without_the_dll_is_told_what_to_use_instead(on_windows):
-    on_windows(pointer=8)
-    with pytest.raises(UnsupportedError, match=r"httpapi\.dll.*0x7e.*--server usermode"):
-        api.load()
-
-
-def test_exports_tells_a_missing_function_from_one_that_is_there():
-    library = ffi.dlopen(None)  # this process: it has neither, and says so as cffi does for a DLL
-    assert not api.exports(library, "HttpDelegateRequestEx")
-    assert not api.exports(library, "NoSuchFunction")
-
-
-def test_exports_takes_stand_ins():
-    class Old:
-        HttpDelegateRequestEx = None
-
-    class New:
-        def HttpDelegateRequestEx(self):  # noqa: N802
-            return 0
-
-    assert not api.exports(object(), "HttpDelegateRequestEx")
-    assert not api.exports(Old(), "HttpDelegateRequestEx")
-    assert api.exports(New(), "HttpDelegateRequestEx")

@@ -11,12 +11,12 @@ from hostler.server.httpsys.constants import (
     RESPONSE_HEADERS,
     VERBS,
     CreateRequestQueueFlag,
-    ErrorCode,
     LogField,
     SendFlag,
     ServerProperty,
     Verb,
 )
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.names import PATTERNS, enumerations, folded, numbers
 
 

@@ -8,12 +8,12 @@ import pytest
 from hostler.errors import HostlerError, ListenError, NoSuchQueueError, QueueExistsError
 from hostler.server.base import QueueMode
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode
 from hostler.server.httpsys.controller import Controller
-from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.queue import create_queue
 from hostler.server.options import HttpSysOptions, ServerOptions, Verbosity
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 from tests.server.httpsys.model.program import Program
 from tests.server.httpsys.served import URL, served
 

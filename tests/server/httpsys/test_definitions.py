@@ -8,31 +8,50 @@ import pytest
 
 from hostler.server.httpsys import definitions
 from hostler.server.httpsys._bindings import ffi
+from hostler.windows import definitions as windows
+from hostler.windows._bindings import ffi as windows_ffi
 from tests.server.httpsys.names import structures
 
 PLATFORM_DEPENDENT = re.compile(r"\b(long|wchar_t|short|unsigned|size_t|DWORD|ULONG|WCHAR)\b")
 
 
-def test_the_committed_bindings_are_current(tmp_path):
+BINDINGS = pytest.mark.parametrize(
+    "bindings", [windows.BINDINGS, definitions.BINDINGS], ids=["windows", "httpsys"]
+)
+
+
+@BINDINGS
+def test_the_committed_bindings_are_current(tmp_path, bindings):
     written = tmp_path / "_bindings.py"
-    definitions.write(written)
-    assert definitions.BINDINGS.read_text() == written.read_text(), (
-        "the declarations have changed: run python -m hostler.server.httpsys.definitions, and commit _bindings.py"
+    bindings.write(written)
+    assert bindings.path.read_text() == written.read_text(), (
+        f"the declarations have changed: run {bindings.command}, and commit _bindings.py"
     )
 
 
-def test_the_same_declarations_generate_the_same_bindings(tmp_path):
+@BINDINGS
+def test_the_same_declarations_generate_the_same_bindings(tmp_path, bindings):
     one, other = tmp_path / "one.py", tmp_path / "other.py"
-    definitions.write(one)
+    bindings.write(one)
+    module = bindings.command.rpartition(" ")[2]
+    program = f"from pathlib import Path; from {module} import BINDINGS; BINDINGS.write(Path({str(other)!r}))"
     for seed in ("1", "2"):
-        program = f"from pathlib import Path; from hostler.server.httpsys import definitions; definitions.write(Path({str(other)!r}))"
         subprocess.run([sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, check=True)
         assert other.read_bytes() == one.read_bytes()
 
 
-def test_every_type_has_a_fixed_width():
-    code = re.sub(r"//.*", "", definitions.CDEF)
+@BINDINGS
+def test_every_type_has_a_fixed_width(bindings):
+    code = re.sub(r"//.*", "", bindings.cdef)
     assert PLATFORM_DEPENDENT.findall(code) == []
+
+
+def test_structures_that_others_include_have_tags():
+    assert re.findall(r"\b(?:struct|union)\s*\{", re.sub(r"//.*", "", windows.BINDINGS.cdef)) == []
+
+
+def test_a_structure_of_windows_is_the_same_in_both():
+    assert ffi.typeof("OVERLAPPED *") is windows_ffi.typeof("OVERLAPPED *")
 
 
 @pytest.mark.parametrize(

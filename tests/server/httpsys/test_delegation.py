@@ -7,9 +7,10 @@ import pytest
 from hostler.config.model import queue
 from hostler.errors import Reason, Side
 from hostler.exchange import Kind
-from hostler.server.httpsys.constants import CreateRequestQueueFlag, ErrorCode, ServerProperty
-from hostler.server.httpsys.errors import Win32Error
+from hostler.server.httpsys.constants import CreateRequestQueueFlag, ServerProperty
 from hostler.stages.access import AccessLog
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 from tests.server.httpsys.delegating import BACK, FRONT, delegating, receiving
 from tests.server.httpsys.served import served
 

@@ -8,7 +8,7 @@ from hostler.config.model import queue
 from hostler.errors import QueueExistsError, Reason
 from hostler.exchange import Kind
 from hostler.server.base import QueueMode
-from hostler.server.httpsys.constants import ErrorCode
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.delegating import BACK, FRONT, Q, delegating, receiving
 from tests.server.httpsys.model.program import Program
 from tests.server.httpsys.served import served

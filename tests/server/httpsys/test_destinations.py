@@ -9,8 +9,8 @@ from hostler.errors import Reason, UnsupportedError
 from hostler.fleet import Health
 from hostler.proxy import Proxy
 from hostler.server.base import QueueMode
-from hostler.server.httpsys.constants import ErrorCode
 from hostler.server.httpsys.server import HttpSysServer
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.delegating import BACK, FRONT, Q, delegating, hello, receiving, routed
 from tests.server.httpsys.served import served
 

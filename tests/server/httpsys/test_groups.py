@@ -6,7 +6,6 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import ServerProperty
-from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import (
     Authentication,
@@ -18,6 +17,7 @@ from hostler.server.options import (
     Timeouts,
 )
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.errors import Win32Error
 from tests.server.httpsys.served import URL
 
 PREFIXES = [UrlPrefix.parse(URL)]

@@ -6,7 +6,7 @@ import pytest
 
 from hostler.errors import Reason, Side
 from hostler.exchange import Kind
-from hostler.server.httpsys.constants import ErrorCode
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL
 from tests.server.httpsys.ways import RecordingPump, Way, every_way, every_way_in_any_order, serving, turns

@@ -16,12 +16,13 @@ from hostler.errors import (
 )
 from hostler.server.base import QueueMode
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode, ServerProperty
-from hostler.server.httpsys.errors import Win32Error
+from hostler.server.httpsys.constants import ServerProperty
 from hostler.server.httpsys.queue import create_queue, open_queue, open_queue_as, open_target
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import HttpSysOptions, ServerOptions, Verbosity
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 from tests.server.httpsys.served import URL, served
 
 CREATE, ATTACH, EITHER = QueueMode.CREATE, QueueMode.ATTACH, QueueMode.CREATE_OR_ATTACH

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from hostler.server.base import QueueMode
-from hostler.server.httpsys.constants import ErrorCode
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.served import URL
 from tests.server.httpsys.ways import Way, every_way, every_way_in_any_order, serving, turns
 

@@ -5,7 +5,8 @@ import pytest
 from hostler.errors import PrefixError, Reason
 from hostler.exchange import Kind
 from hostler.server.base import QueueMode
-from hostler.server.httpsys.constants import ErrorCode, ServerProperty
+from hostler.server.httpsys.constants import ServerProperty
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.delegating import BACK, FRONT, receiving
 from tests.server.httpsys.served import served
 

@@ -10,8 +10,9 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode, SendFlag
+from hostler.server.httpsys.constants import SendFlag
 from hostler.server.options import Logging
+from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL, served
 from tests.server.httpsys.ways import RecordingPump, Way, every_way, serving, turns

@@ -6,12 +6,12 @@ import pytest
 
 from hostler.errors import ListenError, PrefixError
 from hostler.server.base import QueueMode
-from hostler.server.httpsys.constants import ErrorCode
-from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.queue import create_queue, open_queue
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 from tests.server.httpsys.served import URL, served
 
 

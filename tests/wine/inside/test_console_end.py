@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from hostler.server.httpsys.constants import ConsoleEvent
+from hostler.windows.constants import ConsoleEvent
 from tests.wine.programs.wine_api import is_wine
 
 DIRECTOR = """

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.port import ThreadPort
-from hostler.server.httpsys.proactor import ProactorPort, find_iocp
+from hostler.windows.port import ThreadPort
+from hostler.windows.proactor import ProactorPort, find_iocp
 from tests.wine.inside.native_queue import PENDING, ROOMY, NativeQueue
 from tests.wine.inside.windows_process import handles
 

@@ -1,4 +1,4 @@
-"""The four DLLs as typed protocols, one method for each function that is bound; `load` opens them.
+"""The HTTP Server API as a typed protocol, one method for each function that is bound; `load` opens the DLLs.
 
 Everything above calls Windows through a `Windows` object that it was given. Names are Microsoft's; numbers are plain
 ints, and everything else is cffi data (`hostler.server.httpsys._bindings`): structures by value where C takes them so,
@@ -12,22 +12,16 @@ queue: the packet that comes then has the address of a dead stack frame.
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from attrs import frozen
 
 from hostler.errors import UnsupportedError
 from hostler.server.httpsys._bindings import ffi
+from hostler.windows import libraries
+from hostler.windows.libraries import CData, Handle, Win32
 
-__all__ = ["Advapi32", "CData", "Handle", "HttpApi", "Kernel32", "NtDll", "Windows", "exports", "load"]
-
-CData = Any
-"""Data that cffi holds: a structure, an array, a pointer, or ffi.NULL."""
-
-Handle = Any
-"""A HANDLE: cffi data of type `void *`."""
+__all__ = ["HttpApi", "Windows", "load"]
 
 
 class HttpApi(Protocol):
@@ -258,131 +252,20 @@ class HttpApi(Protocol):
         ...
 
 
-class Kernel32(Protocol):
-    """kernel32.dll. A BOOL is 0 for failure, and the reason is GetLastError's to tell, asked at once.
-
-    cffi keeps the last error of each thread across its calls. `ffi.getwinerror` exists on Windows only, so that the
-    code goes through GetLastError here, which a stand-in can have as well.
-    """
-
-    # -- completion ports
-
-    def CreateIoCompletionPort(self, file: Handle, port: Handle, key: int, threads: int, /) -> Handle:
-        """Make a port (file INVALID_HANDLE_VALUE), or associate a file with one; returns it, or NULL."""
-        ...
-
-    def GetQueuedCompletionStatusEx(
-        self, port: Handle, entries: CData, count: int, count_out: CData, milliseconds: int, alertable: int, /
-    ) -> int:
-        """Wait for packets, and take up to `count`; returns a BOOL. Blocks."""
-        ...
-
-    def PostQueuedCompletionStatus(self, port: Handle, size: int, key: int, overlapped: CData, /) -> int:
-        """Post a packet of one's own; returns a BOOL."""
-        ...
-
-    def SetFileCompletionNotificationModes(self, file: Handle, flags: int, /) -> int:
-        """Say what a call that is over at once posts (`constants.CompletionMode`); returns a BOOL."""
-        ...
-
-    def CancelIoEx(self, file: Handle, overlapped: CData, /) -> int:
-        """Ask for the end of a pending call, or of all (NULL); its packet still comes. Returns a BOOL."""
-        ...
-
-    # -- handles, errors, memory, files
-
-    def CloseHandle(self, handle: Handle, /) -> int:
-        """Close a handle; returns a BOOL."""
-        ...
-
-    def GetLastError(self) -> int:
-        """Return why this thread's last call failed, as a code."""
-        ...
-
-    def CreateFileW(
-        self, name: CData, access: int, share: int, security: CData, disposition: int, flags: int, template: Handle, /
-    ) -> Handle:  # fmt: skip
-        """Open a file; returns a handle, or INVALID_HANDLE_VALUE."""
-        ...
-
-    def GetFileSizeEx(self, file: Handle, size_out: CData, /) -> int:
-        """Read a file's size; returns a BOOL."""
-        ...
-
-    def LocalFree(self, memory: CData, /) -> CData:
-        """Free what Windows allocated with LocalAlloc; returns NULL when it did."""
-        ...
-
-    # -- the console
-
-    def SetConsoleCtrlHandler(self, handler: CData, add: int, /) -> int:
-        """Have a function called, in a thread of its own, when Ctrl-C is pressed or the console goes; returns a BOOL."""
-        ...
-
-    def GenerateConsoleCtrlEvent(self, event: int, group: int, /) -> int:
-        """Send Ctrl-C or Ctrl-Break to a process group of this console; returns a BOOL."""
-        ...
-
-
-class NtDll(Protocol):
-    """ntdll.dll."""
-
-    def RtlNtStatusToDosError(self, status: int, /) -> int:
-        """Return the code that an NTSTATUS stands for: the low 32 bits of OVERLAPPED.Internal."""
-        ...
-
-
-class Advapi32(Protocol):
-    """advapi32.dll."""
-
-    def ConvertStringSecurityDescriptorToSecurityDescriptorW(
-        self, sddl: CData, revision: int, descriptor_out: CData, size_out: CData, /
-    ) -> int:
-        """Make a security descriptor of SDDL text, to be freed with LocalFree; returns a BOOL."""
-        ...
-
-
 @frozen
-class Windows:
-    """What is called in Windows; tests have one of their own."""
+class Windows(Win32):
+    """What is called in a Windows that has HTTP.sys; tests have one of their own."""
 
     http: HttpApi
-    kernel: Kernel32
-    nt: NtDll
-    security: Advapi32
 
 
 def load() -> Windows:
     """Open the DLLs, and call nothing; raises UnsupportedError where there is no HTTP.sys."""
-    if os.name != "nt":
-        raise UnsupportedError(
-            f"HTTP.sys is part of Windows, and this is {sys.platform}; the user-mode server runs here (--server usermode)"
-        )
-    if ffi.sizeof("void *") != 8:
-        raise UnsupportedError(
-            "HTTP.sys is called with the structures of 64-bit Windows, and this Python is a 32-bit one; "
-            "install 64-bit Python, or use the user-mode server (--server usermode)"
-        )
-    return Windows(
-        http=cast("HttpApi", _open("httpapi.dll")),
-        kernel=cast("Kernel32", _open("kernel32.dll")),
-        nt=cast("NtDll", _open("ntdll.dll")),
-        security=cast("Advapi32", _open("advapi32.dll")),
-    )
-
-
-def _open(name: str) -> CData:
     try:
-        return ffi.dlopen(name)
-    except OSError as error:
+        win32 = libraries.load()
+        http = cast("HttpApi", libraries.open_dll(ffi, "httpapi.dll"))
+    except UnsupportedError as error:
         raise UnsupportedError(
-            f"this Windows has no usable {name} ({error}); use the user-mode server (--server usermode)"
+            f"HTTP.sys is part of Windows, and {error}; use the user-mode server (--server usermode)"
         ) from error
-
-
-def exports(dll: object, name: str) -> bool:
-    """Return whether a DLL has a function; older Windows lack the newer ones."""
-    try:
-        return getattr(dll, name, None) is not None
-    except ffi.error:  # what cffi raises for a missing export
-        return False
+    return Windows(kernel=win32.kernel, nt=win32.nt, security=win32.security, http=http)

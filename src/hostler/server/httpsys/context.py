@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 from attrs import define, field
 
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.api import exports
-from hostler.server.httpsys.constants import ErrorCode
 from hostler.server.httpsys.marshal.log import log_fields
 from hostler.server.pending import Pending
+from hostler.windows.constants import ErrorCode
+from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
-    from hostler.server.httpsys.api import CData
+    from hostler.server.httpsys.api import HttpApi, Windows
     from hostler.server.httpsys.features import Features
     from hostler.server.httpsys.marshal.request import Arrival
-    from hostler.server.httpsys.port import IoHandle, Operation
     from hostler.server.options import HttpSysOptions
+    from hostler.windows.libraries import CData
+    from hostler.windows.port import IoHandle, Operation
 
 __all__ = ["Connections", "ServerContext", "Stream", "cancel_request"]
 
@@ -56,7 +57,7 @@ class _Connection:
     def watch(self) -> int:
         """Begin to wait; returns ERROR_IO_PENDING, or why there is nothing to wait for."""
         connections = self._connections
-        http, handle = connections.io.port.windows.http, connections.io.handle
+        http, handle = connections.http, connections.io.handle
         return self._operation.start(
             lambda overlapped: http.HttpWaitForDisconnectEx(handle, self.number, 0, overlapped)
         )
@@ -72,13 +73,14 @@ class _Connection:
 class Connections:
     """The connections whose end somebody waits for: one call each, for all of its requests."""
 
+    http: HttpApi
     io: IoHandle
     _known: dict[int, _Connection] = field(factory=dict, init=False)
     _can_wait: bool = field(init=False)
 
     @_can_wait.default
     def _exported(self) -> bool:
-        return exports(self.io.port.windows.http, "HttpWaitForDisconnectEx")
+        return exports(self.http, "HttpWaitForDisconnectEx")
 
     def watch(self, number: int, stream: Stream) -> None:
         """Call `stream.client_gone` when the connection is gone."""
@@ -115,6 +117,7 @@ class Connections:
 class ServerContext:
     """What the streams of one server work with."""
 
+    windows: Windows
     io: IoHandle
     features: Features
     options: HttpSysOptions
@@ -124,7 +127,7 @@ class ServerContext:
 
     @connections.default
     def _connections(self) -> Connections:
-        return Connections(self.io)
+        return Connections(self.windows.http, self.io)
 
     def log_fields(self, arrival: Arrival, status: int) -> CData:
         """Return what HTTP.sys' log says of an answer (HTTP_LOG_FIELDS_DATA); NULL when none is kept."""
@@ -132,16 +135,16 @@ class ServerContext:
 
     def close_token(self, token: int) -> None:
         """Close a client's access token: HTTP.sys made its handle for us (HTTP_REQUEST_AUTH_INFO)."""
-        self.io.port.windows.kernel.CloseHandle(ffi.cast("HANDLE", token))
+        self.windows.kernel.CloseHandle(ffi.cast("HANDLE", token))
 
     def cancel_request(self, request: int) -> None:
         """Reset the client's connection; in HTTP/2 and 3, its stream."""
-        cancel_request(self.io, request)
+        cancel_request(self.windows.http, self.io, request)
 
 
-def cancel_request(io: IoHandle, request: int) -> None:
+def cancel_request(http: HttpApi, io: IoHandle, request: int) -> None:
     """Abort a request, its connection or stream with it (HttpCancelHttpRequest); one that is over is no matter."""
-    http, handle = io.port.windows.http, io.handle
+    handle = io.handle
     operation = io.operation(lambda code, size: None)
     code = operation.start(lambda overlapped: http.HttpCancelHttpRequest(handle, request, overlapped))
     if code not in _CANCELLED:

@@ -13,28 +13,27 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from hostler.server.httpsys.api import load
-from hostler.server.httpsys.constants import ErrorCode
-from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.marshal.properties import request_queue_properties
-from hostler.server.httpsys.proactor import open_io
 from hostler.server.httpsys.queue import open_queue_as
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.options import (
-    Completion,
     HttpSysOptions,
     ServerOptions,
     refuse,
     unsupported_by_httpsys,
 )
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
+from hostler.windows.proactor import open_io
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hostler.server.base import QueueMode
     from hostler.server.httpsys.api import Windows
-    from hostler.server.httpsys.port import IoHandle
     from hostler.server.httpsys.queue import QueueHandle
     from hostler.server.prefix import UrlPrefix
+    from hostler.windows.port import IoHandle
 
 __all__ = ["Controller"]
 
@@ -101,7 +100,7 @@ class Controller:
         over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if self._io is None:
             queue, loop = self._handle, over.get_loop()
-            self._io = open_io(self._windows, loop, Completion.THREAD, queue.handle, queue.close)
+            self._io = open_io(self._windows, loop, queue.handle, queue.close, use_proactor=False)
 
         def done(code: int, size: int) -> None:
             if not over.done():

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from hostler.server.httpsys.api import exports
 from hostler.server.httpsys.constants import FeatureId
+from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
     from hostler.server.httpsys.api import Windows

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.marshal.memory import uninitialised
-from hostler.server.httpsys.port import PENDING
+from hostler.windows.port import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.server.httpsys.api import CData
-    from hostler.server.httpsys.port import IoHandle
+    from hostler.server.httpsys.api import HttpApi
+    from hostler.windows.libraries import CData
+    from hostler.windows.port import IoHandle
 
 __all__ = ["Incoming"]
 
@@ -31,6 +32,7 @@ class Incoming:
     __slots__ = (
         "_buffer",
         "_delivering",
+        "_http",
         "_io",
         "_operation",
         "_over",
@@ -42,8 +44,14 @@ class Incoming:
     )
 
     def __init__(
-        self, io: IoHandle, request: int, took: Callable[[bytes], None], over: Callable[[int], None]
+        self,
+        http: HttpApi,
+        io: IoHandle,
+        request: int,
+        took: Callable[[bytes], None],
+        over: Callable[[int], None],
     ) -> None:
+        self._http = http
         self._io = io
         self._request = request
         self._took = took
@@ -102,7 +110,7 @@ class Incoming:
         return self._buffer
 
     def _call(self, overlapped: CData) -> int:
-        return self._io.port.windows.http.HttpReceiveRequestEntityBody(
+        return self._http.HttpReceiveRequestEntityBody(
             self._io.handle, self._request, 0, self._buffer, _SIZE, self._operation.size, overlapped
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import Initialize
-from hostler.server.httpsys.errors import check
+from hostler.windows.errors import check
 
 if TYPE_CHECKING:
     from hostler.server.httpsys.api import Windows

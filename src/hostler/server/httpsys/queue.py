@@ -12,14 +12,17 @@ from hostler.errors import NoSuchQueueError, QueueAccessError, QueueExistsError
 from hostler.server.base import QueueMode
 from hostler.server.httpsys import library
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import CreateRequestQueueFlag, ErrorCode
-from hostler.server.httpsys.errors import Win32Error, check, queue_error
+from hostler.server.httpsys.constants import CreateRequestQueueFlag
+from hostler.server.httpsys.errors import queue_error
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.server.httpsys.api import CData, Handle, Windows
+    from hostler.server.httpsys.api import Windows
     from hostler.server.httpsys.marshal.properties import Property
+    from hostler.windows.libraries import CData, Handle
 
 __all__ = ["QueueHandle", "create_queue", "open_queue", "open_queue_as", "open_target"]
 

@@ -12,18 +12,19 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode
 from hostler.server.httpsys.context import cancel_request
-from hostler.server.httpsys.errors import Win32Error
 from hostler.server.httpsys.marshal.memory import uninitialised
 from hostler.server.httpsys.marshal.request import request_id
-from hostler.server.httpsys.port import PENDING
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
+from hostler.windows.port import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.server.httpsys.api import CData
-    from hostler.server.httpsys.port import IoHandle
+    from hostler.server.httpsys.api import HttpApi
+    from hostler.windows.libraries import CData
+    from hostler.windows.port import IoHandle
 
 __all__ = ["Receiver"]
 
@@ -139,7 +140,7 @@ class _Receive:
     def _drop(self) -> None:
         """Forget a request that was told by its id; should it still be ours, nobody must wait for its answer."""
         if self._id:
-            cancel_request(self._receiver.io, self._id)
+            cancel_request(self._receiver.http, self._receiver.io, self._id)
         self._forget()
 
     def _forget(self) -> None:
@@ -149,10 +150,12 @@ class _Receive:
 class Receiver:
     """Keeps receives outstanding on a queue, and hands on each request, which is gone when `deliver` returns."""
 
-    def __init__(self, io: IoHandle, deliver: Callable[[CData], None], count: int, size: int) -> None:
+    def __init__(
+        self, http: HttpApi, io: IoHandle, deliver: Callable[[CData], None], count: int, size: int
+    ) -> None:
         """Receive with `count` calls at a time, into buffers of `size` bytes each."""
+        self.http = http
         self.io = io
-        self.http = io.port.windows.http
         self.size = size
         self.stopping = False
         self._deliver = deliver
@@ -177,7 +180,7 @@ class Receiver:
             self._deliver(request)
         except Exception:  # noqa: BLE001 - one request must not end the receiving of others
             _log.exception("a request could not be taken")
-            cancel_request(self.io, request_id(request))
+            cancel_request(self.http, self.io, request_id(request))
 
     def failed(self, code: int) -> None:
         """Say why receives fail; again only when it is for another reason, or after a success."""

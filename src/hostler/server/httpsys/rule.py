@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Final
 from hostler.errors import Failure, Reason
 from hostler.server.delegation import DelegationRules
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import DelegateRequestPropertyId, ErrorCode
-from hostler.server.httpsys.errors import Win32Error, queue_error
+from hostler.server.httpsys.constants import DelegateRequestPropertyId
+from hostler.server.httpsys.errors import queue_error
 from hostler.server.httpsys.marshal.properties import delegation
 from hostler.server.httpsys.queue import open_target
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.http.headers import RawHeaders
-    from hostler.server.httpsys.api import Handle, Windows
+    from hostler.server.httpsys.api import Windows
     from hostler.server.httpsys.queue import QueueHandle
     from hostler.server.httpsys.session import UrlGroup
+    from hostler.windows.libraries import Handle
 
 __all__ = ["Delegator", "Rule", "TargetQueue", "delegation_rules"]
 

@@ -12,17 +12,19 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode, SendFlag
+from hostler.server.httpsys.constants import SendFlag
 from hostler.server.httpsys.marshal.response import Chunks
-from hostler.server.httpsys.port import PENDING
+from hostler.windows.constants import ErrorCode
+from hostler.windows.port import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.http.headers import RawHeaders
-    from hostler.server.httpsys.api import CData, Handle
+    from hostler.server.httpsys.api import HttpApi
     from hostler.server.httpsys.marshal.response import NativeResponse
-    from hostler.server.httpsys.port import IoHandle
+    from hostler.windows.libraries import CData, Handle
+    from hostler.windows.port import IoHandle
 
 __all__ = ["FilePart", "Sending"]
 
@@ -70,12 +72,13 @@ class Sending:
     """
 
     __slots__ = (
-        "_files", "_final", "_flags", "_head", "_head_flags", "_io", "_last", "_log", "_moved", "_operation", "_over",
+        "_files", "_final", "_flags", "_head", "_head_flags", "_http", "_io", "_last", "_log", "_moved", "_operation", "_over",
         "_parts", "_request", "_scheduled", "_sent_head", "_trailers", "done", "in_flight", "waiting",
     )  # fmt: skip
 
     def __init__(
         self,
+        http: HttpApi,
         io: IoHandle,
         request: int,
         flags: int,
@@ -83,6 +86,7 @@ class Sending:
         over: Callable[[int], None],
     ) -> None:
         """Prepare to answer `request`; `flags` go with every call."""
+        self._http = http
         self._io = io
         self._request = request
         self._flags = flags
@@ -202,7 +206,7 @@ class Sending:
         else:
             flags |= SendFlag.MORE_DATA
         log = self._log if final else ffi.NULL
-        http, handle, operation = self._io.port.windows.http, self._io.handle, self._operation
+        http, handle, operation = self._http, self._io.handle, self._operation
         if not self._sent_head:
             self._sent_head = True
             head = self._head

@@ -25,15 +25,15 @@ from hostler.server.httpsys.features import Features
 from hostler.server.httpsys.marshal.properties import request_queue_properties
 from hostler.server.httpsys.marshal.request import read_request
 from hostler.server.httpsys.placing import Prefixes
-from hostler.server.httpsys.proactor import open_io
 from hostler.server.httpsys.queue import create_queue, open_queue_as
 from hostler.server.httpsys.receiver import Receiver
 from hostler.server.httpsys.rule import Delegator, Rule, delegation_rules
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.httpsys.stream import HttpSysStream
-from hostler.server.options import HttpSysOptions, ServerOptions, refuse, unsupported_by_httpsys
+from hostler.server.options import Completion, HttpSysOptions, ServerOptions, refuse, unsupported_by_httpsys
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.proactor import open_io
 
 if TYPE_CHECKING:
     import socket
@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule
-    from hostler.server.httpsys.api import CData, Handle, Windows
-    from hostler.server.httpsys.port import CompletionPort
+    from hostler.server.httpsys.api import Windows
     from hostler.server.httpsys.queue import QueueHandle
     from hostler.server.httpsys.session import UrlGroup
+    from hostler.windows.libraries import CData, Handle
+    from hostler.windows.port import CompletionPort
 
 __all__ = ["HttpSysServer"]
 
@@ -162,15 +163,17 @@ class HttpSysServer:
             if queue.created:
                 for item in request_queue_properties(self.options):
                     queue.set(item)
-            completion = self._own.completion
-            io = open_io(self._windows, self._handling.loop, completion, queue.handle, queue.close)
+            use_proactor = self._own.completion is Completion.PROACTOR
+            io = open_io(
+                self._windows, self._handling.loop, queue.handle, queue.close, use_proactor=use_proactor
+            )
         except BaseException:
             queue.close()
             raise
         self._queue, self._port = queue, io.port
-        self._context = ServerContext(io, self._features, self._own)
+        self._context = ServerContext(self._windows, io, self._features, self._own)
         count = self._own.receives or _PER_PROCESSOR * (os.cpu_count() or 1)
-        self._receiver = Receiver(io, self._received, count, self._own.receive_buffer)
+        self._receiver = Receiver(self._windows.http, io, self._received, count, self._own.receive_buffer)
         self._receiver.begin()
 
     def _received(self, native: CData) -> None:

@@ -12,19 +12,21 @@ from attrs import define, evolve, field
 from hostler.errors import ListenError, PrefixError
 from hostler.server.httpsys import library
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.api import exports
-from hostler.server.httpsys.constants import ErrorCode
-from hostler.server.httpsys.errors import Win32Error, check, listen_error
+from hostler.server.httpsys.errors import listen_error
 from hostler.server.httpsys.marshal.properties import binding, url_group_properties
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error, check
+from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hostler.server.httpsys.api import Handle, HttpApi, Windows
+    from hostler.server.httpsys.api import HttpApi, Windows
     from hostler.server.httpsys.marshal.properties import Property
     from hostler.server.httpsys.queue import QueueHandle
     from hostler.server.options import ServerOptions
     from hostler.server.prefix import UrlPrefix
+    from hostler.windows.libraries import Handle
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
 _PICKS: Final = 100

@@ -18,13 +18,14 @@ from hostler.http.body import encode_last_chunk
 from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
 from hostler.http.message import Response, reason_phrase
-from hostler.server.httpsys.constants import ErrorCode, SendFlag
-from hostler.server.httpsys.errors import Win32Error
+from hostler.server.httpsys.constants import SendFlag
 from hostler.server.httpsys.framing import Framing
 from hostler.server.httpsys.incoming import Incoming
 from hostler.server.httpsys.marshal.response import Chunks, NativeResponse
 from hostler.server.httpsys.rule import Rule
 from hostler.server.httpsys.sending import FilePart, Sending
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 
 if TYPE_CHECKING:
     import asyncio
@@ -116,7 +117,9 @@ class HttpSysStream:
             pump.feed_end([])
             return
         if self._incoming is None and not self._tunnel:
-            self._incoming = Incoming(self._context.io, self._arrival.id, self._took, self._body_over)
+            self._incoming = Incoming(
+                self._context.windows.http, self._context.io, self._arrival.id, self._took, self._body_over
+            )
         if self._held:
             self._patience = self._context.io.port.loop.call_later(_PATIENCE, self.proceed)
         self._flow()
@@ -206,7 +209,9 @@ class HttpSysStream:
             return
         self.started, self.status, self._framing = True, status, framing
         buffering = SendFlag.BUFFER_DATA if self._context.options.kernel_buffering else 0
-        self._sending = Sending(self._context.io, self._arrival.id, buffering, self._moved, self._sent)
+        self._sending = Sending(
+            self._context.windows.http, self._context.io, self._arrival.id, buffering, self._moved, self._sent
+        )
         self._sending.begin(head, flags)
         if status == 101:
             self._begin_tunnel()
@@ -274,7 +279,9 @@ class HttpSysStream:
     def _moved(self, waiting: int) -> None:
         """Called when a send has completed."""
         if self._tunnel and self._incoming is None and not self.closed:
-            self._incoming = Incoming(self._context.io, self._arrival.id, self._took, self._body_over)
+            self._incoming = Incoming(
+                self._context.windows.http, self._context.io, self._arrival.id, self._took, self._body_over
+            )
             self._flow()
         if self._slow and waiting <= _HIGH_WATER // 2:
             self._slow = False

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
+from hostler.server.httpsys import definitions
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.definitions import CDEF
+from hostler.windows import definitions as windows
 from tests.server.httpsys.model.codes import Win32
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 _DECLARATION = re.compile(r"^([A-Za-z_][\w\s]*?[\s\*]+)(\w+)\s*(\([^;{}]*\))\s*;", re.MULTILINE)
 SIGNATURES = {
     name: f"{result.strip()}(*){' '.join(parameters.split())}"
-    for result, name, parameters in _DECLARATION.findall(re.sub(r"//.*", "", CDEF))
+    for result, name, parameters in _DECLARATION.findall(
+        re.sub(r"//.*", "", windows.BINDINGS.cdef + definitions.BINDINGS.cdef)
+    )
 }
 """The C type of every function that is declared, as a pointer to it."""
 

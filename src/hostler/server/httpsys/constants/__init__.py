@@ -2,7 +2,7 @@
 
 A member is spelled as there, without what all members of its kind begin and end with, in capitals:
 `ServerProperty.QUEUE_LENGTH` is HttpServerQueueLengthProperty, `SendFlag.MORE_DATA` is
-HTTP_SEND_RESPONSE_FLAG_MORE_DATA. Error codes are spelled out.
+HTTP_SEND_RESPONSE_FLAG_MORE_DATA. Error codes are Windows' own (`hostler.windows.constants`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from hostler.server.httpsys.constants.calls import (
     AuthStatus,
     AuthType,
     CachePolicy,
-    CompletionMode,
-    ConsoleEvent,
     CreateRequestQueueFlag,
     DataChunkType,
     EntityBodyFlag,
@@ -32,9 +30,6 @@ from hostler.server.httpsys.constants.calls import (
     SendFlag,
     SniFlag,
     UrlFlag,
-)
-from hostler.server.httpsys.constants.codes import (
-    ErrorCode,
 )
 from hostler.server.httpsys.constants.configuration import (
     CertificateCheckMode,
@@ -96,15 +91,12 @@ __all__ = [
     "CachePolicy",
     "CertificateCheckMode",
     "ChannelBindFlag",
-    "CompletionMode",
-    "ConsoleEvent",
     "CreateRequestQueueFlag",
     "CreateRequestQueuePropertyId",
     "DataChunkType",
     "DelegateRequestPropertyId",
     "EnabledState",
     "EntityBodyFlag",
-    "ErrorCode",
     "FeatureId",
     "FlushFlag",
     "HardeningLevel",

@@ -12,8 +12,6 @@ __all__ = [
     "AuthStatus",
     "AuthType",
     "CachePolicy",
-    "CompletionMode",
-    "ConsoleEvent",
     "CreateRequestQueueFlag",
     "DataChunkType",
     "EntityBodyFlag",
@@ -215,20 +213,3 @@ class CachePolicy(enum.IntEnum):
     NOCACHE = 0
     USER_INVALIDATES = 1
     TIME_TO_LIVE = 2
-
-
-class CompletionMode(enum.IntFlag):
-    """FILE_SKIP_... of SetFileCompletionNotificationModes (winbase.h)."""
-
-    COMPLETION_PORT_ON_SUCCESS = 1
-    SET_EVENT_ON_HANDLE = 2
-
-
-class ConsoleEvent(enum.IntEnum):
-    """CTRL_..._EVENT of SetConsoleCtrlHandler and GenerateConsoleCtrlEvent (wincon.h)."""
-
-    C = 0
-    BREAK = 1
-    CLOSE = 2
-    LOGOFF = 5
-    SHUTDOWN = 6

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hostler.server.httpsys.definitions import write
+from hostler.server.httpsys.definitions import BINDINGS
 
-write()
+BINDINGS.write()

@@ -11,7 +11,7 @@ from hostler.server.httpsys.marshal.memory import MEMORY, location
 
 if TYPE_CHECKING:
     from hostler.contract import Address
-    from hostler.server.httpsys.api import CData
+    from hostler.windows.libraries import CData
 
 __all__ = ["address_at", "read_address"]
 

@@ -21,9 +21,9 @@ from hostler.server.options import LogFormat, LogOnly
 
 if TYPE_CHECKING:
     from hostler.http.message import Request
-    from hostler.server.httpsys.api import CData
     from hostler.server.httpsys.marshal.request import Arrival
     from hostler.server.options import Logging
+    from hostler.windows.libraries import CData
 
 __all__ = ["log_fields", "logging_info"]
 

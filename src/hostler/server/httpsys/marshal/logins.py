@@ -19,8 +19,8 @@ from hostler.server.httpsys.marshal.memory import wide
 from hostler.server.options import AuthScheme
 
 if TYPE_CHECKING:
-    from hostler.server.httpsys.api import CData
     from hostler.server.options import Authentication, ChannelBinding
+    from hostler.windows.libraries import CData
 
 __all__ = ["authentication_info", "channel_bind_info", "is_extended"]
 

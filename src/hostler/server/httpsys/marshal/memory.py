@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from hostler.server.httpsys._bindings import ffi
 
 if TYPE_CHECKING:
-    from hostler.server.httpsys.api import CData
+    from hostler.windows.libraries import CData
 
 __all__ = ["MEMORY", "location", "uninitialised", "wide"]
 

@@ -25,7 +25,7 @@ from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts, Verb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.server.httpsys.api import CData, Handle
+    from hostler.windows.libraries import CData, Handle
 
 __all__ = [
     "Property",

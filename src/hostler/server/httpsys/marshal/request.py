@@ -26,7 +26,7 @@ from hostler.server.httpsys.marshal.security import read_authenticated, read_tls
 if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.security import Authenticated, Tls
-    from hostler.server.httpsys.api import CData
+    from hostler.windows.libraries import CData
 
 __all__ = ["Arrival", "read_request", "request_id"]
 

@@ -25,7 +25,7 @@ from hostler.server.httpsys.marshal.memory import location
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
-    from hostler.server.httpsys.api import CData, Handle
+    from hostler.windows.libraries import CData, Handle
 
 __all__ = ["Chunks", "NativeResponse"]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.api import Advapi32, HttpApi, Kernel32, NtDll, Windows, exports
+from hostler.server.httpsys.api import HttpApi, Windows
+from hostler.windows.libraries import Advapi32, Kernel32, NtDll, exports
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model.dll import SIGNATURES
 from tests.server.httpsys.model.program import INVALID_HANDLE_VALUE, NULL, URL, VERSION, Program

@@ -15,13 +15,13 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ConsoleEvent
+from hostler.windows._bindings import ffi
+from hostler.windows.constants import ConsoleEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hostler.server.httpsys.api import Kernel32
+    from hostler.windows.libraries import Kernel32
 
 __all__ = ["Console"]
 

@@ -1,14 +1,18 @@
-"""Win32 error codes (winerror.h) that the functions which are bound here are seen to return."""
+"""What the numbers of Windows mean, each with the name it has in Microsoft's headers.
+
+A member is spelled as there, without what all members of its kind begin and end with, in capitals; error codes are
+spelled out.
+"""
 
 from __future__ import annotations
 
 import enum
 
-__all__ = ["ErrorCode"]
+__all__ = ["CompletionMode", "ConsoleEvent", "ErrorCode"]
 
 
 class ErrorCode(enum.IntEnum):
-    """A Win32 error code, spelled as in winerror.h ("System Error Codes" in Microsoft's documentation)."""
+    """A Win32 error code that a function called here is seen to return (winerror.h, "System Error Codes")."""
 
     NO_ERROR = 0
     ERROR_INVALID_FUNCTION = 1
@@ -47,3 +51,20 @@ class ErrorCode(enum.IntEnum):
     ERROR_INVALID_ID_AUTHORITY = 1343
     ERROR_NO_SYSTEM_RESOURCES = 1450
     ERROR_OBJECT_NO_LONGER_EXISTS = 6807
+
+
+class CompletionMode(enum.IntFlag):
+    """FILE_SKIP_... of SetFileCompletionNotificationModes (winbase.h)."""
+
+    COMPLETION_PORT_ON_SUCCESS = 1
+    SET_EVENT_ON_HANDLE = 2
+
+
+class ConsoleEvent(enum.IntEnum):
+    """CTRL_..._EVENT of SetConsoleCtrlHandler and GenerateConsoleCtrlEvent (wincon.h)."""
+
+    C = 0
+    BREAK = 1
+    CLOSE = 2
+    LOGOFF = 5
+    SHUTDOWN = 6

@@ -13,7 +13,7 @@ to free them early is to have the kernel write into somebody else's memory. Henc
 - Packets of unknown addresses are ignored.
 - Completions come in batches, and a batch wakes the event loop once. Callbacks run in the loop's thread.
 
-`ThreadPort` waits in a thread of its own and runs on any event loop; `hostler.server.httpsys.proactor` uses the port
+`ThreadPort` waits in a thread of its own and runs on any event loop; `hostler.windows.proactor` uses the port
 that asyncio's Proactor loop waits on anyway. A loop that is closed with operations pending abandons them: the port
 then closes the handles itself, and takes the packets without calling anybody back.
 """
@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import CompletionMode, ErrorCode
-from hostler.server.httpsys.errors import Win32Error
+from hostler.windows._bindings import ffi
+from hostler.windows.constants import CompletionMode, ErrorCode
+from hostler.windows.errors import Win32Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.server.httpsys.api import CData, Handle, Windows
+    from hostler.windows.libraries import CData, Handle, Win32
 
 __all__ = ["PENDING", "CompletionPort", "IoHandle", "Operation", "ThreadPort"]
 
@@ -44,9 +44,9 @@ PENDING: Final = int(ErrorCode.ERROR_IO_PENDING)
 
 _INVALID_HANDLE: Final = int(ErrorCode.ERROR_INVALID_HANDLE)
 _MORE_DATA: Final = int(ErrorCode.ERROR_MORE_DATA)
-_BATCH: Final = 64
-_LOOK: Final = 1000
-"""Milliseconds between two looks whether the event loop is still there."""
+_BATCH_SIZE: Final = 64
+_POLL_INTERVAL_MS: Final = 1000
+"""How often the thread looks whether the event loop is still there."""
 
 _QUIT: Final = 1
 """The completion key of the packet that ends the thread; handles have 0."""
@@ -110,7 +110,7 @@ class Operation:
         if self.pending and not self._io.closed:
             self._io.port.windows.kernel.CancelIoEx(self._io.handle, self.overlapped)
 
-    def take(self, windows: Windows) -> tuple[int, int]:
+    def take(self, windows: Win32) -> tuple[int, int]:
         """Take the result out of the OVERLAPPED, whose packet has come: a Win32 code and a number of bytes."""
         status, size = self.overlapped.Internal, self.overlapped.InternalHigh
         ffi.memmove(self.overlapped, _ZEROS, len(_ZEROS))
@@ -146,7 +146,7 @@ class IoHandle:
 class CompletionPort(ABC):
     """Knows the operations that are pending, and calls back when they are over."""
 
-    def __init__(self, windows: Windows, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, windows: Win32, loop: asyncio.AbstractEventLoop) -> None:
         self.windows = windows
         self.loop = loop
         self.operations: dict[int, Operation] = {}
@@ -216,7 +216,7 @@ class CompletionPort(ABC):
 class ThreadPort(CompletionPort):
     """A completion port of our own, with a thread that waits on it; for any event loop."""
 
-    def __init__(self, windows: Windows, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, windows: Win32, loop: asyncio.AbstractEventLoop) -> None:
         """Make the port and start the thread; raises Win32Error."""
         super().__init__(windows, loop)
         kernel = windows.kernel
@@ -240,7 +240,7 @@ class ThreadPort(CompletionPort):
     # -- in the thread --------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        entries = ffi.new("OVERLAPPED_ENTRY[]", _BATCH)
+        entries = ffi.new("OVERLAPPED_ENTRY[]", _BATCH_SIZE)
         count = ffi.new("uint32_t *")
         try:
             while self._wait(entries, count):
@@ -256,7 +256,9 @@ class ThreadPort(CompletionPort):
     def _wait(self, entries: CData, count: CData) -> bool:
         """Put the next batch into `_packets`; returns whether to go on."""
         kernel = self.windows.kernel
-        if not kernel.GetQueuedCompletionStatusEx(self._port, entries, _BATCH, count, _LOOK, 0):
+        if not kernel.GetQueuedCompletionStatusEx(
+            self._port, entries, _BATCH_SIZE, count, _POLL_INTERVAL_MS, 0
+        ):
             code = kernel.GetLastError()
             if code != ErrorCode.WAIT_TIMEOUT:
                 raise Win32Error(code, "GetQueuedCompletionStatusEx")

@@ -9,9 +9,9 @@ import threading
 import anyio
 import pytest
 
-from hostler.console import Console
 from hostler.processes.signals import Stop
-from hostler.server.httpsys.constants import ConsoleEvent
+from hostler.windows.console import Console
+from hostler.windows.constants import ConsoleEvent
 
 END = [ConsoleEvent.CLOSE, ConsoleEvent.SHUTDOWN]
 

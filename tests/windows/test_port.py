@@ -9,14 +9,14 @@ import pytest
 
 from hostler.server.httpsys import library
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ErrorCode
-from hostler.server.httpsys.errors import Win32Error
-from hostler.server.httpsys.port import ThreadPort
-from hostler.server.httpsys.proactor import ProactorPort, find_iocp, make_port
 from hostler.server.httpsys.queue import create_queue
 from hostler.server.httpsys.session import ServerSession
-from hostler.server.options import Completion, ServerOptions
+from hostler.server.options import ServerOptions
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
+from hostler.windows.port import ThreadPort
+from hostler.windows.proactor import ProactorPort, find_iocp, make_port
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import FakeProactor
 
@@ -62,7 +62,7 @@ async def bench(request, machine):
     proactor = None
     if request.param == "proactor":
         proactor = loop._proactor = FakeProactor(windows, loop)
-    bench = Bench(windows, make_port(windows, loop, Completion(request.param)))
+    bench = Bench(windows, make_port(windows, loop, use_proactor=request.param == "proactor"))
     yield bench
     await bench.end()
     if proactor is not None:
@@ -267,7 +267,7 @@ async def test_a_proactor_that_closes_with_receives_pending_is_drained_and_the_q
     windows, loop = machine.process(), asyncio.get_running_loop()
     library.begin(windows)
     proactor = loop._proactor = FakeProactor(windows, loop)
-    bench = Bench(windows, make_port(windows, loop, Completion.PROACTOR))
+    bench = Bench(windows, make_port(windows, loop, use_proactor=True))
     for _ in range(5):
         bench.receive()
     await asyncio.wait_for(proactor.close(), 5)
@@ -286,7 +286,7 @@ class TestWithoutAUsableProactor:
         loop = asyncio.get_running_loop()
         loop._proactor = proactor
         assert find_iocp(loop) is None
-        port = make_port(machine.process(), loop, Completion.PROACTOR)
+        port = make_port(machine.process(), loop, use_proactor=True)
         assert type(port) is ThreadPort
         port.close()
         loop._proactor = None

@@ -14,16 +14,15 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.port import CompletionPort, ThreadPort
-from hostler.server.options import Completion
+from hostler.windows._bindings import ffi
+from hostler.windows.port import CompletionPort, ThreadPort
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from hostler.server.httpsys.api import Handle, Windows
-    from hostler.server.httpsys.port import IoHandle, Operation
+    from hostler.windows.libraries import Handle, Win32
+    from hostler.windows.port import IoHandle, Operation
 
 __all__ = ["ProactorPort", "find_iocp", "make_port", "open_io"]
 
@@ -88,7 +87,7 @@ class _Pending(dict[int, "Operation"]):
 class ProactorPort(CompletionPort):
     """The Proactor's own port."""
 
-    def __init__(self, windows: Windows, loop: asyncio.AbstractEventLoop, iocp: int) -> None:
+    def __init__(self, windows: Win32, loop: asyncio.AbstractEventLoop, iocp: int) -> None:
         super().__init__(windows, loop)
         self._iocp = ffi.cast("HANDLE", iocp)
         self._closing = False
@@ -116,21 +115,22 @@ class ProactorPort(CompletionPort):
         """Let go of the port, which is the loop's."""
 
 
-def make_port(windows: Windows, loop: asyncio.AbstractEventLoop, completion: Completion) -> CompletionPort:
-    """Make the completion port that is wished for; without a usable Proactor that is the one with a thread."""
-    iocp = find_iocp(loop) if completion is Completion.PROACTOR else None
+def make_port(windows: Win32, loop: asyncio.AbstractEventLoop, *, use_proactor: bool) -> CompletionPort:
+    """Make a completion port, that of the loop's Proactor if it may be used and can be; else one with a thread."""
+    iocp = find_iocp(loop) if use_proactor else None
     return ThreadPort(windows, loop) if iocp is None else ProactorPort(windows, loop, iocp)
 
 
 def open_io(
-    windows: Windows,
+    windows: Win32,
     loop: asyncio.AbstractEventLoop,
-    completion: Completion,
     handle: Handle,
     close: Callable[[], object],
+    *,
+    use_proactor: bool,
 ) -> IoHandle:
     """Make a completion port for one handle, which `close` closes; raises Win32Error, and leaves nothing open then."""
-    port = make_port(windows, loop, completion)
+    port = make_port(windows, loop, use_proactor=use_proactor)
     try:
         return port.associate(handle, close)
     except BaseException:

@@ -1,10 +1,24 @@
-"""What Windows itself declares: handles, overlapped calls, socket addresses, and the functions of three DLLs."""
+"""The C declarations of Windows itself, and how `_bindings.py` is made of them.
+
+They are handles, overlapped calls, socket addresses, and the functions of three DLLs. `python -m
+hostler.windows.definitions` writes `_bindings.py` anew, for cffi's out-of-line ABI mode: no compiler is needed, neither
+here nor where hostler is installed. Every type has a fixed width (`uint32_t` for ULONG and DWORD, `char16_t` for WCHAR,
+`int32_t` for enumerations), so that the layouts are those of 64-bit Windows on any 64-bit platform; tests compare them
+with other people's headers.
+
+Names are Microsoft's. Where its documentation has several spellings of a parameter, the shortest that says enough is
+taken; names of parameters mean nothing to the compiler. Every structure and union has a tag here: cffi numbers those
+without, and would take one of these for one of the bindings that include these.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-__all__ = ["ADVAPI32", "KERNEL32", "NTDLL", "TYPES"]
+from attrs import frozen
+
+__all__ = ["ADVAPI32", "BINDINGS", "KERNEL32", "NTDLL", "TYPES", "Bindings"]
 
 TYPES: Final = """
 // ---- winnt.h, minwindef.h, guiddef.h
@@ -25,13 +39,8 @@ typedef struct _GUID {
 typedef struct _OVERLAPPED {
     uintptr_t Internal;
     uintptr_t InternalHigh;
-    union {
-        struct {
-            uint32_t Offset;
-            uint32_t OffsetHigh;
-        };
-        void *Pointer;
-    };
+    uint32_t Offset;
+    uint32_t OffsetHigh;
     HANDLE hEvent;
 } OVERLAPPED;
 
@@ -56,9 +65,9 @@ typedef struct sockaddr {
 } SOCKADDR;
 
 typedef struct in_addr {
-    union {
-        struct { uint8_t s_b1, s_b2, s_b3, s_b4; } S_un_b;
-        struct { uint16_t s_w1, s_w2; } S_un_w;
+    union _IN_ADDR_S_UN {
+        struct _IN_ADDR_S_UN_B { uint8_t s_b1, s_b2, s_b3, s_b4; } S_un_b;
+        struct _IN_ADDR_S_UN_W { uint16_t s_w1, s_w2; } S_un_w;
         uint32_t S_addr;
     } S_un;
 } IN_ADDR;
@@ -71,7 +80,7 @@ typedef struct sockaddr_in {
 } SOCKADDR_IN;
 
 typedef struct in6_addr {
-    union {
+    union _IN6_ADDR_U {
         uint8_t Byte[16];
         uint16_t Word[8];
     } u;
@@ -138,3 +147,48 @@ BOOL ConvertStringSecurityDescriptorToSecurityDescriptorW(
     const char16_t *StringSecurityDescriptor, uint32_t StringSDRevision, void **SecurityDescriptor,
     uint32_t *SecurityDescriptorSize);
 """
+
+
+@frozen
+class Bindings:
+    """Declarations, and the module that holds them in cffi's compact form."""
+
+    module: str
+    path: Path
+
+    command: str
+    """What writes it."""
+
+    cdef: str
+    """All the declarations, in an order that C accepts."""
+
+    base: Bindings | None = None
+    """Bindings whose types these use."""
+
+    def write(self, path: Path | None = None) -> None:
+        """Generate the module, at its own path unless another is given."""
+        target = path or self.path
+        self._ffi().emit_python_code(str(target))
+        heading = f"# Written by {self.command}; change the declarations there, and not this.\n# ruff: noqa: Q000\n# fmt: off\n"
+        target.write_text(heading + target.read_text(encoding="ascii"), encoding="ascii", newline="\n")
+
+    def _ffi(self) -> Any:
+        import cffi  # noqa: PLC0415 - the bindings themselves need only its run-time half
+
+        ffi = cffi.FFI()
+        if self.base is not None:
+            ffi.include(self.base._ffi())
+        ffi.cdef(self.cdef)
+        ffi.set_source(self.module, None)
+        return ffi
+
+
+BINDINGS: Final = Bindings(
+    "hostler.windows._bindings",
+    Path(__file__).with_name("_bindings.py"),
+    "python -m hostler.windows.definitions",
+    TYPES + KERNEL32 + NTDLL + ADVAPI32,
+)
+
+if __name__ == "__main__":
+    BINDINGS.write()
