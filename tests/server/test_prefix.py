@@ -81,6 +81,8 @@ class TestParse:
             ("http://user@h", "'user@h' is not a host name", "name, an address"),
             ("http://a b", "'a b' is not a host name", "name, an address"),
             ("http://h?x", "'h?x' is not a host name", "name, an address"),
+            ("http://..", "'..' is not a host name", "name, an address"),
+            ("http://a..b", "'a..b' is not a host name", "name, an address"),
             ("http://" + "ü" * 80, "is not a host name", "name, an address"),
         ],
     )

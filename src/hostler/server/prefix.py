@@ -144,7 +144,7 @@ def _host(text: str, host: str) -> str:
     except UnicodeError:
         name = ""
     name = name.removesuffix(".")
-    if not name or not _NAME.issuperset(name):
+    if not all(name.split(".")) or not _NAME.issuperset(name):
         raise _error(text, f"{host!r} is not a host name", "use a name, an address, + or * (every host)")
     if name.replace(".", "").isdigit() and _address(name) is None:
         raise _error(
