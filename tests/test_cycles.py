@@ -131,6 +131,7 @@ async def idle(served):
     await asyncio.sleep(0)
 
 
+@pytest.mark.logs_errors("the application (raised|returned)", sometimes=True)
 @pytest.mark.parametrize(
     ("act", "request_"),
     [

@@ -424,3 +424,32 @@ async def test_what_arrives_waits_for_whoever_takes_it():
     stream.resume()
     assert stream.bytes_received == 0
     assert await given.read() == b"a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("200", ""), "'200' is not a status"),
+        ((200, {"a": 1}), "a body is str or bytes, not dict; json.dumps"),
+        ((200, None), "a body is str or bytes, not NoneType"),
+    ],
+)
+async def test_an_answer_of_the_wrong_type_is_refused_before_anything_is_sent(arguments, message):
+    given, stream = made()
+    with pytest.raises(TypeError, match=message):
+        await given.respond(*arguments)
+    assert not stream.started
+
+
+@pytest.mark.parametrize("headers", [[("x-a", 5)], [(None, "a")], "x-a: 5", {"x-a": 5}])
+async def test_headers_of_the_wrong_type_are_refused_before_anything_is_sent(headers):
+    given, stream = made()
+    with pytest.raises(TypeError, match=r"give (str or bytes|pairs)"):
+        await given.respond(200, "", headers=headers)
+    assert not stream.started
+
+
+async def test_headers_may_be_a_mapping():
+    given, stream = made()
+    await given.respond(204, headers={"x-a": "1"})
+    assert stream.response.headers.get("x-a") == "1"

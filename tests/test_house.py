@@ -28,7 +28,7 @@ ALLOWED = {
     "server.pending": set(),
     "server.options": {"errors", "http"},
     "server.prefix": {"errors"},
-    "server.handling": {"answering", "contract", "errors", "server.pending"},
+    "server.handling": {"exchange", "pipeline", "answering", "contract", "errors", "server.pending"},
     "server.placing": {"errors", "http", "exchange"},
     "server.usermode": {"errors", "http", "config", "contract", "deadline", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing"},
     "server.httpsys": {"errors", "http", "config", "contract", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing", "windows"},

@@ -4,10 +4,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hostler.config.model import Cluster
 from hostler.errors import Reason
 from hostler.exchange import Kind
 from hostler.pipeline import compose, lifespan_of, lifespans, unanswered
-from hostler.testing import exchange
+from hostler.stages import passive_health
+from hostler.testing import exchange, live
 
 
 def stage_named(name, log):
@@ -137,3 +139,41 @@ async def test_an_exchange_that_nobody_answers():
     outcome = await unanswered(given)
     assert outcome.failure.reason is Reason.NO_AVAILABLE_DESTINATIONS
     assert given.stream.response.status == 503
+
+
+async def forgetful(exchange, onward):
+    await onward(exchange)
+
+
+def synchronous(exchange, onward):
+    onward(exchange).close()
+
+
+class Forgetful:
+    async def __call__(self, exchange, onward):
+        return "done"
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (
+            forgetful,
+            r"test_pipeline\.forgetful returned None, not an Outcome: end it with `return await onward",
+        ),
+        (synchronous, r"test_pipeline\.synchronous returned None"),
+        (Forgetful(), r"test_pipeline\.Forgetful returned 'done'"),
+    ],
+)
+async def test_a_stage_that_forgets_the_outcome_is_named(stage, message):
+    """Whatever stands in front of it, its own error is the one that is raised."""
+    with pytest.raises(TypeError, match=message):
+        await compose([passive_health, stage], unanswered)(exchange(cluster=live(Cluster("c", ["http://a"]))))
+
+
+async def test_a_handler_that_forgets_the_outcome_is_named():
+    async def handler(exchange):
+        await exchange.respond(200)
+
+    with pytest.raises(TypeError, match=r"handler returned None, not an Outcome"):
+        await compose([], handler)(exchange())

@@ -36,6 +36,12 @@ def test_what_is_no_prefix():
         prefixes_for(APPLICATION, ["localhost:80"])
 
 
+@pytest.mark.parametrize("urls", ["http://a:1/", "localhost"])
+def test_one_url_where_a_list_is_expected(urls):
+    with pytest.raises(TypeError, match=r"is one URL prefix where a list is expected: write \['"):
+        prefixes_for(APPLICATION, urls)
+
+
 def test_what_stands_when_nothing_is_said():
     service = Service(loader=APPLICATION)
     assert (service.server, service.mode) == (choose(), QueueMode.CREATE_OR_ATTACH)

@@ -174,17 +174,24 @@ class Exchange:
         status: int,
         body: str | bytes = b"",
         *,
-        headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+        headers: Iterable[tuple[str | bytes, str | bytes]] | Mapping[str, str] = (),
     ) -> Outcome:
         """Answer with a complete response; text is sent as UTF-8 with a text/plain content type.
 
-        Raises RuntimeError when a response has begun, ValueError when `status` is not a final status.
+        Raises RuntimeError when a response has begun, ValueError when `status` is not a final status, TypeError for
+        what is no status, body or header; then nothing was sent.
         """
+        if not isinstance(status, int):
+            raise TypeError(f"{status!r} is not a status: give a number from 200 to 999")
         raw = Headers.of(headers).raw
         if isinstance(body, str):
             body = body.encode()
             if not any(name.lower() == b"content-type" for name, _ in raw):
                 raw.append(TEXT)
+        elif not isinstance(body, bytes):
+            raise TypeError(
+                f"a body is str or bytes, not {type(body).__name__}; json.dumps() makes text of a value"
+            )
         bare = status in {204, 304}
         if bare:
             body = b""
@@ -197,7 +204,7 @@ class Exchange:
     async def start(
         self,
         status: int,
-        headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+        headers: Iterable[tuple[str | bytes, str | bytes]] | Mapping[str, str] = (),
         *,
         length: int | None = None,
     ) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "fold",
     "lifespan_of",
     "lifespans",
+    "not_an_outcome",
 ]
 
 Handler = Callable[[Exchange], Awaitable[Outcome]]
@@ -79,10 +80,15 @@ def unanswered(exchange: Exchange) -> Awaitable[Outcome]:
 
 
 def fold(stages: Iterable[Stage], last: Next = unanswered) -> Next:
-    """Fold stages into one function; what none of them answers goes to `last`."""
-    handler = last
+    """Fold stages into one function; what none of them answers goes to `last`.
+
+    A stage or handler that is not hostler's own, and returns something else than an Outcome, has that raised as a
+    TypeError with its name.
+    """
+    handler = last if _is_ours(last) else _checked(last, last)
     for stage in reversed(tuple(stages)):
-        handler = _before(stage, handler)
+        run = _before(stage, handler)
+        handler = run if _is_ours(stage) else _checked(run, stage)
     return handler
 
 
@@ -91,6 +97,31 @@ def _before(stage: Stage, onward: Next) -> Next:
         return stage(exchange, onward)
 
     return run
+
+
+def _is_ours(part: object) -> bool:
+    module: str = part.__module__
+    return module.startswith("hostler.")
+
+
+def _checked(run: Next, part: object) -> Next:
+    async def checked(exchange: Exchange) -> Outcome:
+        awaitable: Awaitable[object] | None = run(exchange)
+        outcome = None if awaitable is None else await awaitable
+        if isinstance(outcome, Outcome):
+            return outcome
+        raise not_an_outcome(part, outcome)
+
+    return checked
+
+
+def not_an_outcome(part: object, returned: object) -> TypeError:
+    """Return the error of a stage or handler that returned something else than an Outcome."""
+    name = getattr(part, "__qualname__", type(part).__qualname__)
+    return TypeError(
+        f"{part.__module__}.{name} returned {returned!r}, not an Outcome: "
+        "end it with `return await onward(exchange)`, `return await exchange.respond(...)` or the like"
+    )
 
 
 class _Composed:

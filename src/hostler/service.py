@@ -88,7 +88,9 @@ class Service:
 
 
 def parse_prefixes(urls: Iterable[str]) -> tuple[UrlPrefix, ...]:
-    """Return the URL prefixes that `urls` are; raises PrefixError."""
+    """Return the URL prefixes that `urls` are; raises PrefixError, TypeError for one str in place of a list."""
+    if isinstance(urls, str):
+        raise TypeError(f"urls={urls!r} is one URL prefix where a list is expected: write [{urls!r}]")
     return tuple(UrlPrefix.parse(url) for url in urls)
 
 
@@ -98,4 +100,5 @@ def prefixes_for(loader: Loader, urls: Iterable[str] = (), queue: str | None = N
     Without these either, and without a queue, it is `DEFAULT_URL`. Raises PrefixError, and what loading the handler
     raises.
     """
-    return parse_prefixes(tuple(urls) or loader.urls() or (() if queue is not None else (DEFAULT_URL,)))
+    given = urls if isinstance(urls, str) else tuple(urls)
+    return parse_prefixes(given or loader.urls() or (() if queue is not None else (DEFAULT_URL,)))

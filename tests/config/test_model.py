@@ -114,3 +114,8 @@ class TestQueueNames:
     def test_no_name_holds_what_file_names_cannot(self, before, bad, after):
         with pytest.raises(QueueNameError, match="not a queue name"):
             check_queue_name(before + bad + after)
+
+
+def test_one_destination_where_a_list_is_expected():
+    with pytest.raises(TypeError, match=r"is one address where a list is expected: write \['http://x'\]"):
+        model.Cluster("a", "http://x")

@@ -320,6 +320,8 @@ class HttpRequest:
 def _destinations(
     value: Iterable[str | Destination] | Mapping[str, str | Destination],
 ) -> tuple[Destination, ...]:
+    if isinstance(value, str):
+        raise TypeError(f"destinations={value!r} is one address where a list is expected: write [{value!r}]")
     if isinstance(value, Mapping):
         return tuple(
             Destination(item, id=key) if isinstance(item, str) else evolve(item, id=key)

@@ -6,6 +6,7 @@ for; text is ISO-8859-1, which maps every byte to itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ def split_line(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _bytes(text: str | bytes) -> bytes:
-    return text.encode("latin-1") if isinstance(text, str) else text
+    if isinstance(text, str):
+        return text.encode("latin-1")
+    if isinstance(text, bytes):
+        return text
+    raise TypeError(f"{text!r} is not the name or value of a header: give str or bytes")
 
 
 class Headers:
@@ -73,9 +78,16 @@ class Headers:
         return found, frozenset(repeated)
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Headers:
-        """Make headers from text or byte pairs."""
-        return cls([(_bytes(name), _bytes(value)) for name, value in pairs])
+    def of(cls, pairs: Iterable[tuple[str | bytes, str | bytes]] | Mapping[str, str]) -> Headers:
+        """Make headers from pairs of text or bytes, or from a mapping; raises TypeError for what is none."""
+        if isinstance(pairs, Mapping):
+            pairs = pairs.items()
+        raw: RawHeaders = []
+        for pair in pairs:
+            if len(pair) != 2:
+                raise TypeError(f"{pair!r} is not a header: give pairs of name and value, or a mapping")
+            raw.append((_bytes(pair[0]), _bytes(pair[1])))
+        return cls(raw)
 
     def get_raw(self, name: bytes) -> bytes | None:
         """Return the first value of `name` (given in lower case), or None."""

@@ -13,6 +13,8 @@ from attrs import define, field
 from hostler.answering import answer_failure
 from hostler.contract import Stream
 from hostler.errors import Failure, Reason
+from hostler.exchange import Outcome
+from hostler.pipeline import not_an_outcome
 from hostler.server.pending import Pending
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Handling:
 
     async def _serve(self, exchange: Exchange, stream: Served) -> None:
         try:
-            await self.handler(exchange)
+            outcome: object = await self.handler(exchange)
         except asyncio.CancelledError:
             stream.abort()
             raise
@@ -85,6 +87,10 @@ class Handling:
             elif not stream.closed:
                 _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
                 _give_up(exchange, Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+            elif not isinstance(outcome, Outcome):
+                _log.error(
+                    "%s %s: %s", exchange.request.method, exchange.path, not_an_outcome(self.handler, outcome)
+                )
         finally:
             stream.handled()
             if stream.task is not None:
