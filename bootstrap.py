@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -43,11 +44,22 @@ def main() -> int:
     wanted, command = COMMANDS[sys.argv[1]]
     make_environment()
     install(sys.argv[1], wanted)
+    if sys.argv[1] == "demo":
+        tell_where_the_command_is()
     # a child, not exec: on Windows exec returns to the shell at once
     try:
         return subprocess.run([str(PYTHON), *command, *sys.argv[2:]], cwd=HERE, check=False).returncode
     except KeyboardInterrupt:
         return 130
+
+
+def tell_where_the_command_is() -> None:
+    """Say how to run the command by its name: the environment is not on the PATH."""
+    activate = rf"{BIN}\Activate.ps1" if os.name == "nt" else f". {shlex.quote(str(BIN / 'activate'))}"
+    print(
+        f"bootstrap.py: the command is {BIN / 'hostler'}; to type `hostler` alone: {activate}",
+        file=sys.stderr,
+    )
 
 
 def make_environment() -> None:

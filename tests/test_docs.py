@@ -296,3 +296,11 @@ def test_the_commands_for_a_clone_exist():
         text = path.read_text(encoding="utf-8")
         assert set(re.findall(r"bootstrap\.py (\w+)", text)) <= known.keys(), path
         assert set(re.findall(r"nox -s (\w+)", text)) <= set(sessions), path
+
+
+def test_bootstrap_says_how_a_shell_finds_the_command(capsys):
+    bootstrap = runpy.run_path(str(ROOT / "bootstrap.py"))
+    bootstrap["tell_where_the_command_is"]()
+    said = capsys.readouterr().err
+    assert f"the command is {bootstrap['BIN'] / 'hostler'}" in said
+    assert "ctivate" in said
