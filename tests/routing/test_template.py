@@ -243,6 +243,8 @@ def test_an_optional_parameter_may_be_constrained():
         ("/{a:length(x)}", "constraint 'length(x)' has the wrong arguments at 1"),
         ("/{a:regex}", "constraint 'regex' has the wrong arguments at 1"),
         ("/{a:regex(*)}", "bad regular expression"),
+        ("/{a:regex(a{{99999999999}})}", "bad regular expression, the repetition number is too large"),
+        ("/{a:regex((?=a))}", "bad regular expression, it has look-around"),
         ("/{a:regex(()}", "unbalanced parenthesis in a constraint at 1"),
     ],
 )

@@ -1,15 +1,16 @@
 r"""Inline constraints of path templates: `int`, `range(1,9)`, `regex(^v\d$)`, as ASP.NET Core names them.
 
 They compare as .NET's invariant culture does, with two limits: `datetime` knows ISO 8601 and `MM-dd-yyyy` with an
-optional time, and `regex` is Python's dialect (searched, not anchored, case-insensitive).
+optional time, and `regex` is Python's dialect (searched, not anchored, case-insensitive; see `expression`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import difflib
-import re
 from collections.abc import Callable, Mapping
+
+from hostler.routing.expression import Expression
 
 __all__ = ["Test", "constraint"]
 
@@ -162,8 +163,8 @@ def constraint(name: str, arguments: str | None) -> Test:
     known = name.lower()
     if known == "regex" and arguments is not None:
         try:
-            return _matching(re.compile(arguments, re.IGNORECASE))
-        except re.error as error:
+            return Expression(arguments).search
+        except ValueError as error:
             raise ValueError(f"bad regular expression, {error}") from None
     if known in _PLAIN and arguments is None:
         return _PLAIN[known]
@@ -178,7 +179,3 @@ def constraint(name: str, arguments: str | None) -> Test:
         raise ValueError(f"constraint {written!r} has the wrong arguments")
     close = sorted(difflib.get_close_matches(known, names), key=lambda other: other[0] != known[0])
     raise ValueError(f"unknown constraint {name!r}" + (f", did you mean {close[0]!r}?" if close else ""))
-
-
-def _matching(pattern: re.Pattern[str]) -> Test:
-    return lambda value: pattern.search(value) is not None
