@@ -40,7 +40,7 @@ WINE_LIMITS = MappingProxyType(
     }
 )
 
-MOST_BODY = 30_000
+MAX_BODY = 30_000
 """Bytes of a request's body that arrive whole every time ("large request body"); more does now and then."""
 
 FEW_CLIENTS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.wine.limits import MOST_BODY
+from tests.wine.limits import MAX_BODY
 from tests.wine.program import PATIENCE
 
 
@@ -21,8 +21,8 @@ def test_a_request_with_the_lifespans_state(url):
 
 
 def test_an_upload(url):
-    answer = httpx.post(f"{url}/upload", content=b"x" * MOST_BODY, trust_env=False, timeout=PATIENCE)
-    assert answer.json() == {"size": MOST_BODY}
+    answer = httpx.post(f"{url}/upload", content=b"x" * MAX_BODY, trust_env=False, timeout=PATIENCE)
+    assert answer.json() == {"size": MAX_BODY}
 
 
 def test_an_answer_that_streams(url):

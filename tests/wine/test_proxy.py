@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hostler import serving
-from tests.wine.limits import FEW_CLIENTS, MOST_BODY
+from tests.wine.limits import FEW_CLIENTS, MAX_BODY
 from tests.wine.program import PATIENCE, curl, free_port
 
 
@@ -82,7 +82,7 @@ async def test_requests_and_answers_pass_through(proxied):
             assert headers["x-own"] == "1"
             assert headers["x-forwarded-for"] == "127.0.0.1"
 
-        body = b"0123456789" * (MOST_BODY // 10)
+        body = b"0123456789" * (MAX_BODY // 10)
         assert (await session.post(f"{url}/echo", content=body)).content == body
         assert (await session.get(f"{url}/large")).content == b"x" * 2_000_000
 

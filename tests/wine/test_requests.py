@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.wine.limits import FEW_CLIENTS, MOST_BODY
+from tests.wine.limits import FEW_CLIENTS, MAX_BODY
 from tests.wine.program import PATIENCE, curl
 
 
@@ -69,7 +69,7 @@ def test_what_is_asked_for_arrives_as_it_was_written(url):
     assert headers["user-agent"].startswith("curl/")
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, MOST_BODY])
+@pytest.mark.parametrize("size", [0, 1, 5000, MAX_BODY])
 def test_post(url, size, tmp_path):
     body = (b"0123456789" * (size // 10 + 1))[:size]
     file = tmp_path / "body"
@@ -80,7 +80,7 @@ def test_post(url, size, tmp_path):
 
 
 def test_a_body_comes_back_as_it_was_sent(url):
-    body = bytes(range(256)) * (MOST_BODY // 256)
+    body = bytes(range(256)) * (MAX_BODY // 256)
     answer = httpx.post(f"{url}/echo", content=body, trust_env=False, timeout=PATIENCE)
     assert answer.content == body
 

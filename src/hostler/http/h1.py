@@ -297,7 +297,7 @@ def read_lines(block: bytes) -> RawHeaders:
 _names: Final[set[bytes]] = set()
 """Header names that have been seen to be tokens: looking one up is cheaper than looking at its letters."""
 
-_MOST_NAMES: Final = 4096
+_MAX_NAMES: Final = 4096
 
 
 def check_name(name: bytes) -> None:
@@ -306,7 +306,7 @@ def check_name(name: bytes) -> None:
         return
     if not name or name.translate(None, _TOKEN):
         raise ProtocolError(f"{name!r} is not a header name")
-    if len(_names) < _MOST_NAMES:
+    if len(_names) < _MAX_NAMES:
         _names.add(name)
 
 

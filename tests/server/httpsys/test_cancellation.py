@@ -13,7 +13,7 @@ from hostler.server.base import QueueMode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import served
 
-MOST_STEPS = 400
+MAX_STEPS = 400
 BODY = b"b" * 100_000
 
 
@@ -80,7 +80,7 @@ def completion(request):
 async def test_a_handler_cancelled_at_each_step_leaves_nothing(machine, completion, pace):
     machine.pace = pace
     windows = machine.process()
-    for step in range(1, MOST_STEPS):
+    for step in range(1, MAX_STEPS):
         cancelled = []
 
         def handler(exchange, step=step, cancelled=cancelled):
@@ -93,7 +93,7 @@ async def test_a_handler_cancelled_at_each_step_leaves_nothing(machine, completi
         assert machine.defects == [], step
         if not cancelled[0].hit:
             break
-    assert 2 < step < MOST_STEPS - 1
+    assert 2 < step < MAX_STEPS - 1
 
 
 @pytest.mark.parametrize("pace", [Pace.AT_ONCE, Pace.SOON])
@@ -105,7 +105,7 @@ async def test_a_server_cancelled_at_each_step_leaves_nothing(machine, completio
         async with served(windows, echo, completion=completion, queue=("jobs", QueueMode.CREATE)):
             await talk(machine)
 
-    for step in range(1, MOST_STEPS):
+    for step in range(1, MAX_STEPS):
         run = CancelledAt(scenario(), step)
         with suppress(asyncio.CancelledError):
             await asyncio.create_task(run)
@@ -113,14 +113,14 @@ async def test_a_server_cancelled_at_each_step_leaves_nothing(machine, completio
         assert machine.defects == [], step
         if not run.hit:
             break
-    assert 2 < step < MOST_STEPS - 1
+    assert 2 < step < MAX_STEPS - 1
 
 
 async def test_a_delegated_exchange_cancelled_at_each_step_leaves_nothing(machine):
     front, back = machine.process("front"), machine.process("back")
     prefix = "http://localhost:8081/"
     cluster = Cluster("c", [hostler.queue("jobs", prefix)])
-    for step in range(1, MOST_STEPS):
+    for step in range(1, MAX_STEPS):
         cancelled = []
         proxy = Proxy(routes=[Route("/{**rest}", "c")], clusters=[cluster])
 
@@ -138,7 +138,7 @@ async def test_a_delegated_exchange_cancelled_at_each_step_leaves_nothing(machin
         assert machine.defects == [], step
         if not cancelled[0].hit:
             break
-    assert step < MOST_STEPS - 1
+    assert step < MAX_STEPS - 1
 
 
 @pytest.mark.parametrize("pace", list(Pace))

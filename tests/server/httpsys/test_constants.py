@@ -92,6 +92,6 @@ def test_limits_are_the_documented_ones():
     assert constants.LIMIT_INFINITE == 0xFFFF_FFFF
     assert constants.MIN_ALLOWED_BANDWIDTH_THROTTLING_RATE == 1024
     assert constants.MIN_ALLOWED_LOG_FILE_ROLLOVER_SIZE == 1024 * 1024
-    assert constants.MOST_CHUNKS == 9999
+    assert constants.MAX_CHUNKS == 9999
     assert constants.BYTE_RANGE_TO_EOF == 2**64 - 1
     assert constants.NULL_ID == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Incoming"]
 
 _SIZE: Final = 1 << 16
-_AT_A_TIME: Final = 8
+_MAX_BATCH: Final = 8
 """Pieces that are read in a row before others have their turn."""
 
 
@@ -90,7 +90,7 @@ class Incoming:
             return
         self._delivering = True
         try:
-            for _ in range(_AT_A_TIME):
+            for _ in range(_MAX_BATCH):
                 while self._waiting and self.flowing:
                     self._hand_on(self._waiting.popleft())
                 if not self.flowing or self.ended or self._operation.pending:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Receiver"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
-_AT_A_TIME: Final = 16
+_MAX_BATCH: Final = 16
 """Requests that one receive takes in a row before others have their turn."""
 
 _STOLEN: Final = frozenset({
@@ -92,7 +92,7 @@ class _Receive:
     def _take_those_that_wait(self, code: int | None, size: int) -> bool:
         """Take requests in a row; returns whether there may be more."""
         more = code is None or self._settle(code, size)
-        for _ in range(_AT_A_TIME):
+        for _ in range(_MAX_BATCH):
             if not more:
                 break
             code = self._operation.start(self._call, self._buffer)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["FilePart", "Sending"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
-_MOST_CHUNKS: Final = 1000
+_MAX_CHUNKS: Final = 1000
 """Pieces in one call; HTTP.sys takes 9999."""
 
-_MOST_WITH_HEAD: Final = 99
+_MAX_CHUNKS_WITH_HEAD: Final = 99
 """Pieces that leave with the head, where HTTP.sys takes 100; one may be the trailers (HTTP_RESPONSE)."""
 
 
@@ -181,8 +181,8 @@ class Sending:
 
     def _send(self) -> tuple[Callable[[CData], int], object]:
         """Return the next call, and what it needs to live."""
-        most = _MOST_CHUNKS if self._sent_head else _MOST_WITH_HEAD
-        parts, self._parts = self._parts[:most], self._parts[most:]
+        limit = _MAX_CHUNKS if self._sent_head else _MAX_CHUNKS_WITH_HEAD
+        parts, self._parts = self._parts[:limit], self._parts[limit:]
         chunks = Chunks()
         size = 0
         for part in parts:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["refuse", "unsupported_by_httpsys", "unsupported_by_usermode"]
 
 _REGISTRY: Final = r"HKLM\System\CurrentControlSet\Services\HTTP\Parameters"
-_LONGEST: Final = 65534
+_MAX_TIMEOUT_SECONDS: Final = 65534
 """Seconds: 65535 is how HTTP.sys spells "for ever"."""
 
-_MOST_WAITING: Final = 0x7FFF_FFFF
+_MAX_QUEUE_LENGTH: Final = 0x7FFF_FFFF
 """HTTP_MAX_SERVER_QUEUE_LENGTH."""
 
 _ONLY_HTTPSYS: Final = {
@@ -78,15 +78,15 @@ def unsupported_by_httpsys(options: ServerOptions) -> list[str]:
     ]
     for name in _COUNTED:
         seconds = getattr(options.timeouts, name)
-        if seconds != math.inf and not (seconds <= _LONGEST and float(seconds).is_integer()):
+        if seconds != math.inf and not (seconds <= _MAX_TIMEOUT_SECONDS and float(seconds).is_integer()):
             found.append(
                 f"timeouts.{name} = {seconds!r} cannot be had from HTTP.sys, which counts whole seconds from 1 to "
-                f"{_LONGEST}; give such a number, or math.inf for no limit"
+                f"{_MAX_TIMEOUT_SECONDS}; give such a number, or math.inf for no limit"
             )
-    if options.request_queue_limit > _MOST_WAITING:
+    if options.request_queue_limit > _MAX_QUEUE_LENGTH:
         found.append(
             f"request_queue_limit = {options.request_queue_limit!r} is more than HTTP.sys can have wait; "
-            f"{_MOST_WAITING} are the most"
+            f"{_MAX_QUEUE_LENGTH} is the limit"
         )
     return found
 

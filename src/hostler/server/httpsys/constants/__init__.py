@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hostler.server.httpsys.constants.calls import (
     BYTE_RANGE_TO_EOF,
-    MOST_CHUNKS,
+    MAX_CHUNKS,
     NULL_ID,
     AuthStatus,
     AuthType,
@@ -74,11 +74,11 @@ from hostler.server.httpsys.constants.properties import (
 __all__ = [
     "BYTE_RANGE_TO_EOF",
     "LIMIT_INFINITE",
+    "MAX_CHUNKS",
     "MAX_SERVER_QUEUE_LENGTH",
     "MIN_ALLOWED_BANDWIDTH_THROTTLING_RATE",
     "MIN_ALLOWED_LOG_FILE_ROLLOVER_SIZE",
     "MIN_SERVER_QUEUE_LENGTH",
-    "MOST_CHUNKS",
     "NULL_ID",
     "REQUEST_HEADERS",
     "RESPONSE_HEADERS",

@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = [
     "BYTE_RANGE_TO_EOF",
-    "MOST_CHUNKS",
+    "MAX_CHUNKS",
     "NULL_ID",
     "AuthStatus",
     "AuthType",
@@ -36,7 +36,7 @@ NULL_ID: Final = 0
 BYTE_RANGE_TO_EOF: Final = 0xFFFF_FFFF_FFFF_FFFF
 """HTTP_BYTE_RANGE_TO_EOF: the Length of a byte range that ends with its file."""
 
-MOST_CHUNKS: Final = 9999
+MAX_CHUNKS: Final = 9999
 """Chunks that one HttpSendResponseEntityBody takes."""
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["log_fields", "logging_info"]
 
 _PRESENT: Final = 1
-_MOST: Final = 65534
+_MAX_TEXT_SIZE: Final = 65534
 """Bytes of a text in a log, in UTF-16 an even number of them."""
 
 _ONLY: Final = {
@@ -86,7 +86,7 @@ def log_fields(arrival: Arrival, status: int) -> CData:
         request.host or b"",
         *(request.headers.get_raw(name) or b"" for name in (b"user-agent", b"cookie", b"referer")),
     )
-    lengths = [min(len(text), _MOST) for text in texts]
+    lengths = [min(len(text), _MAX_TEXT_SIZE) for text in texts]
     memory = bytearray(_FIELDS.size + sum(lengths))
     data = ffi.from_buffer("HTTP_LOG_DATA *", memory)
     base, at, places = location(data), _FIELDS.size, []

@@ -14,7 +14,7 @@ from hostler.http.h1 import encode_lines, encode_response
 from hostler.http.message import reason_phrase
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import (
-    MOST_CHUNKS,
+    MAX_CHUNKS,
     RESPONSE_HEADER_IDS,
     RESPONSE_HEADERS,
     DataChunkType,
@@ -56,7 +56,7 @@ _INFO: Final = struct.Struct("<iIQ")
 _SEVERAL: Final = struct.Struct("<iIH6xQ")
 """HTTP_MULTIPLE_KNOWN_HEADERS: HeaderId, Flags, KnownHeaderCount, KnownHeaders."""
 
-_MOST_OF_A_CHUNK: Final = 1 << 30
+_MAX_CHUNK_SIZE: Final = 1 << 30
 """Bytes; BufferLength has 32 bits."""
 
 _CHUNK_SIZE: Final = ffi.sizeof("HTTP_DATA_CHUNK")
@@ -200,8 +200,8 @@ class Chunks:
             held = ffi.from_buffer(data)
             self._kept.append(held)
             place = location(held)
-            for at in range(0, size, _MOST_OF_A_CHUNK):
-                part = min(size - at, _MOST_OF_A_CHUNK)
+            for at in range(0, size, _MAX_CHUNK_SIZE):
+                part = min(size - at, _MAX_CHUNK_SIZE)
                 self._add(_FROM_MEMORY.pack(DataChunkType.FROM_MEMORY, place + at, part))
 
     def file(self, handle: Handle, offset: int, length: int) -> None:
@@ -227,10 +227,8 @@ class Chunks:
         self._add(packed)
 
     def _add(self, packed: bytes) -> None:
-        if len(self._packed) >= MOST_CHUNKS:
-            raise ValueError(
-                f"more than {MOST_CHUNKS} pieces of a body in one call; send what there is first"
-            )
+        if len(self._packed) >= MAX_CHUNKS:
+            raise ValueError(f"more than {MAX_CHUNKS} pieces of a body in one call; send what there is first")
         self._packed.append(packed)
 
 

@@ -281,7 +281,7 @@ _SHORTAGES: Final = {
     for name in ("ENOBUFS", "ENOMEM", "EMFILE", "ENFILE", "ETOOMANYREFS")
     if hasattr(errno, name)
 }
-_MOST_DESCRIPTORS: Final = 4
+_MAX_DESCRIPTORS: Final = 4
 _DATA_CUT: Final[int] = getattr(socket, "MSG_TRUNC", 0)
 _DESCRIPTORS_CUT: Final[int] = getattr(socket, "MSG_CTRUNC", 0)
 
@@ -294,7 +294,7 @@ if sys.platform == "win32":
         raise UnsupportedError("descriptors travel over Unix sockets")
 
 else:
-    _ANCILLARY: Final = socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS)
+    _ANCILLARY: Final = socket.CMSG_SPACE(4 * _MAX_DESCRIPTORS)
     _CLOEXEC: Final[int] = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
     def _send_with(sock: socket.socket, block: bytes, descriptors: tuple[int, ...]) -> int:
