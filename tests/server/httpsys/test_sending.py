@@ -403,6 +403,7 @@ async def test_whoever_is_told_that_there_is_room_may_end_the_response_at_once(m
         stream.start(Response(200, Headers(), CHUNKED), b"A" * 100_000)
         while not stream.closed:
             await turns()
+        return exchange.outcome(Kind.RESPONDED)
 
     stream = None
     async with served(windows, handler):
