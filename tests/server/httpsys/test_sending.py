@@ -192,10 +192,11 @@ async def test_who_attaches_while_much_waits_is_paused_at_once(machine):
 
 @every_way
 async def test_a_fast_handler_is_held_back_by_a_client_that_reads_nothing(machine, way):
-    written = 0
+    written, channel = 0, None
 
     async def handler(exchange):
-        nonlocal written
+        nonlocal written, channel
+        channel = exchange.channel()
         await exchange.start(200)
         while written < 1 << 22:
             await exchange.write(bytes(1 << 14))
@@ -206,8 +207,7 @@ async def test_a_fast_handler_is_held_back_by_a_client_that_reads_nothing(machin
         client = machine.client()
         call = client.request("GET", URL)
         client.paused = True
-        await machine.until(lambda: client.unread > HIGH_WATER)
-        await turns(100)
+        await machine.until(lambda: client.unread > HIGH_WATER and channel.paused)
         before = written
         await turns(100)
         assert written == before < 1 << 19
