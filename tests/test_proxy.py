@@ -588,7 +588,7 @@ async def test_an_exchange_that_is_still_in_a_stage_during_an_update_is_forwarde
         return await onward(exchange)
 
     async with serving(naming("old")) as old:
-        connections = old.server._host.connections
+        connections = old.server._context.connections
         proxy = Proxy([EVERYTHING], [Cluster("c", [old.url])], pipeline=[wait, balance, forward])
         async with running(proxy) as client:
             asking = asyncio.create_task(client.get("/"))
@@ -606,12 +606,12 @@ async def test_connections_to_what_is_gone_are_closed_and_to_what_stays_are_kept
         proxy = Proxy(routes, clusters)
         async with running(proxy) as client:
             await asyncio.gather(client.get("/a"), client.get("/b"))
-            kept = set(b.server._host.connections)
+            kept = set(b.server._context.connections)
             proxy.update(Config(routes, clusters[1:]))
-            await until(lambda: not a.server._host.connections)
+            await until(lambda: not a.server._context.connections)
             assert (await client.get("/b")).text == "b"
-            assert b.server._host.connections == kept
-        await until(lambda: not b.server._host.connections)
+            assert b.server._context.connections == kept
+        await until(lambda: not b.server._context.connections)
 
 
 # -- a file -----------------------------------------------------------------------------------------------------------
@@ -703,11 +703,11 @@ async def test_a_proxy_that_was_stopped_forwards_again_when_it_runs_again():
         for _ in range(2):
             async with running(proxy) as client:
                 assert (await client.get("/")).text == "a"
-                before = set(there.server._host.connections)
+                before = set(there.server._context.connections)
                 assert (await client.get("/")).text == "a"
-                assert there.server._host.connections == before
+                assert there.server._context.connections == before
                 assert len(before) == 1
-            await until(lambda: not there.server._host.connections)
+            await until(lambda: not there.server._context.connections)
 
 
 def test_a_document_gets_all_its_mistakes_at_once(tmp_path):

@@ -12,9 +12,11 @@ from hostler.http.body import (
     body_reader,
     encode_chunk,
     encode_last_chunk,
+    measure_body,
 )
+from hostler.http.headers import Headers
 from hostler.http.limits import Limits
-from hostler.http.message import CHUNKED, UNTIL_CLOSE
+from hostler.http.message import CHUNKED, UNTIL_CLOSE, Request
 
 
 def body(reader, *pieces: bytes) -> bytes:
@@ -257,3 +259,62 @@ class TestEncoding:
         data = encode_chunk(b"x" * 300) + encode_chunk(b"y") + encode_last_chunk([(b"A", b"b")])
         assert body(reader, data) == b"x" * 300 + b"y"
         assert reader.trailers == [(b"A", b"b")]
+
+
+# -- the end of the connection ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("framing", "data", "complete"),
+    [
+        (5, b"12345", True),
+        (5, b"1234", False),
+        (0, b"", True),
+        (CHUNKED, b"1\r\na\r\n0\r\n\r\n", True),
+        (CHUNKED, b"1\r\na\r\n0\r\n", False),
+        (CHUNKED, b"", False),
+        (UNTIL_CLOSE, b"", True),
+        (UNTIL_CLOSE, b"any", True),
+    ],
+)
+def test_the_end_of_the_connection_completes_a_body_or_breaks_it(framing, data, complete):
+    reader = body_reader(framing)
+    reader.feed(data)
+    if complete:
+        reader.end()
+    else:
+        with pytest.raises(ProtocolError, match="the body ends before its"):
+            reader.end()
+    assert reader.complete is complete
+
+
+# -- a body among the bytes behind a head -----------------------------------------------------------------------------
+
+
+def request(framing, upgrade=None):
+    made = Request("POST", b"/", Headers(), 11)
+    made.framing, made.upgrade = framing, upgrade
+    return made
+
+
+@pytest.mark.parametrize(
+    ("framing", "data", "expected"),
+    [
+        (0, b"", (0, True)),
+        (0, b"GET / HTTP/1.1", (0, True)),
+        (4, b"bodyGET", (4, True)),
+        (4, b"body", (4, True)),
+        (4, b"bod", (3, False)),
+        (CHUNKED, b"1\r\na\r\n0\r\n\r\nGET", (11, True)),
+        (CHUNKED, b"1\r\na\r\n0\r\nX: y\r\n\r\nGET", (17, True)),
+        (CHUNKED, b"1\r\na\r\n0\r", (8, False)),
+        (CHUNKED, b"zz\r\nGET", (7, False)),
+        (CHUNKED, b"", (0, False)),
+    ],
+)
+def test_a_body_is_measured_among_the_bytes_that_came(framing, data, expected):
+    assert measure_body(data, request(framing)) == expected
+
+
+def test_all_that_follows_an_offer_to_upgrade_is_for_whoever_answers():
+    assert measure_body(b"frames", request(0, b"websocket")) == (6, False)

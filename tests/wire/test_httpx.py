@@ -118,10 +118,6 @@ async def test_redirects_are_the_clients_business():
         assert (got.status_code, got.headers["location"]) == (302, "http://elsewhere.invalid/")
 
 
-# on asyncio's own loop a delegated connection whose client has left is not closed: `write_eof` raises first
-@pytest.mark.xfail(reason="a delegated connection that its client has left is not closed", strict=False)
-@pytest.mark.logs_errors("Transport endpoint is not connected", sometimes=True)
-@pytest.mark.leaves_open("the connection that is not closed")
 @pytest.mark.timeout(5)
 @BOTH
 async def test_a_client_that_times_out_leaves_the_proxy_in_order(behind):

@@ -12,6 +12,7 @@ from hostler.http.message import CHUNKED
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
+    from hostler.http.message import Request
 
 __all__ = [
     "NO_BODY",
@@ -22,6 +23,7 @@ __all__ = [
     "body_reader",
     "encode_chunk",
     "encode_last_chunk",
+    "measure_body",
 ]
 
 _END: Final = b"\r\n\r\n"
@@ -42,6 +44,9 @@ class Body(Protocol):
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes, return the payload among them; raises ProtocolError on broken framing."""
         ...
+
+    def end(self) -> None:
+        """Take the end of the connection; raises ProtocolError when the body is not complete with it."""
 
 
 class LengthBody:
@@ -67,6 +72,11 @@ class LengthBody:
         self.unread = data[remaining:]
         return [data[:remaining]] if remaining else []
 
+    def end(self) -> None:
+        """Take the end of the connection."""
+        if not self.complete:
+            raise ProtocolError("the body ends before its length")
+
 
 NO_BODY: Final = LengthBody(0)
 """The body of a message that has none. It is complete, so feed it nothing: everybody shares it."""
@@ -85,6 +95,10 @@ class ClosingBody:
     def feed(self, data: bytes) -> list[bytes]:
         """Return the bytes as they are."""
         return [data] if data else []
+
+    def end(self) -> None:
+        """Take the end of the connection, which is the body's."""
+        self.complete = True
 
 
 _MAX_CHUNK_LINE: Final = 1024
@@ -163,6 +177,11 @@ class ChunkedBody:
             position = end + 1
         return pieces
 
+    def end(self) -> None:
+        """Take the end of the connection."""
+        if not self.complete:
+            raise ProtocolError("the body ends before its last chunk")
+
     @staticmethod
     def _chunk_size(line: bytes) -> int:
         if line[-2:] != b"\r\n" or len(line) > _MAX_CHUNK_LINE:
@@ -209,6 +228,23 @@ def body_reader(framing: int, limits: Limits = _DEFAULT_LIMITS) -> Body:
     if framing >= 0:
         return LengthBody(framing)
     return ChunkedBody(limits) if framing == CHUNKED else ClosingBody()
+
+
+def measure_body(data: bytes, request: Request, limits: Limits = _DEFAULT_LIMITS) -> tuple[int, bool]:
+    """Return how many bytes of `data`, which follow a request's head, are its body, and whether they are all of it.
+
+    What follows an offer to upgrade is for whoever answers, and so is a body that breaks its framing.
+    """
+    if request.upgrade is not None:
+        return len(data), False
+    if not request.framing:
+        return 0, True
+    body = body_reader(request.framing, limits)
+    try:
+        body.feed(data)
+    except ProtocolError:
+        return len(data), False
+    return len(data) - len(body.unread), body.complete
 
 
 def encode_chunk(data: bytes) -> bytes:

@@ -35,6 +35,7 @@ __all__ = [
     "check_lines",
     "check_name",
     "encode_lines",
+    "encode_rejection",
     "encode_request",
     "encode_response",
     "read_lines",
@@ -382,3 +383,13 @@ def encode_response(
             raise ProtocolError("the reason phrase holds CR, LF or NUL")
         first = b"HTTP/1.1 %d %s" % (status, reason)
     return encode_lines(first, raw, lines)
+
+
+def encode_rejection(status: int) -> bytes:
+    """Write the whole answer to what is no request, after which the connection ends."""
+    body = b"%d %s\n" % (status, reason_phrase(status))
+    length = (b"content-length", b"%d" % len(body))
+    return encode_response(status, [_PLAIN_TEXT, length, (b"connection", b"close")]) + body
+
+
+_PLAIN_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")

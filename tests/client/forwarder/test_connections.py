@@ -223,7 +223,7 @@ async def test_a_body_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch)
         client.send(proxy.request("POST", "/", "Content-Length: 10\r\n"))
         await connecting.wait()
         client.send(b"01234")
-        await until(lambda: proxy.seen[-1].stream._waiting)
+        await until(lambda: proxy.seen[-1].stream._connection._unread)
         go.set()
         client.send(b"56789")
         assert (await client.answer()).body == b"ok"

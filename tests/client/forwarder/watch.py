@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hostler.client.http1 import Http1UpstreamConnection
 from hostler.client.transfer import Transfer
-from hostler.server.usermode.connection import Connection
+from hostler.server.usermode.client_socket import ClientSocket
 
 FLAT = 1 << 20
 """More than this must never wait, however large a body is."""
@@ -17,7 +17,7 @@ class Watch:
         self.most = 0
         self.pauses = 0
         self._transports = []
-        for cls in (Http1UpstreamConnection, Connection):
+        for cls in (Http1UpstreamConnection, ClientSocket):
             self._after(monkeypatch, cls, "connection_made", self._transports.append)
             self._after(monkeypatch, cls, "data_received", self._measure)
         for name in ("pause", "pause_writing"):

@@ -174,7 +174,7 @@ async def serving(handler, *, urls=("http://127.0.0.1:0/",), grace=0.0, settings
         yield server
     finally:
         await server.stop(grace)
-        await eventually(lambda: not server._host.connections)
+        await eventually(lambda: not server._context.connections)
 
 
 @contextlib.asynccontextmanager

@@ -6,14 +6,15 @@ import asyncio
 import errno
 import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.handling import Handling
 from hostler.server.options import ServerOptions, refuse, unsupported_by_usermode
 from hostler.server.prefix import PrefixTable, UrlPrefix
-from hostler.server.usermode.connection import Connection
-from hostler.server.usermode.host import Host
+from hostler.server.usermode.accepted import AcceptedConnection
+from hostler.server.usermode.client_socket import ClientSocket, SocketReader
+from hostler.server.usermode.context import ServerContext
 from hostler.server.usermode.listening import bind
 from hostler.server.usermode.queues.borrower import ServedQueue
 from hostler.server.usermode.queues.directory import QueueDirectory
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UserModeServer"]
 
-_LOOK_AGAIN: Final = 0.02
-
 
 class UserModeServer:
     """A server on sockets of its own; `hostler.server.base.Server`. Belongs to the event loop that it is made in."""
@@ -39,10 +38,10 @@ class UserModeServer:
         self.options = options or ServerOptions()
         refuse(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
-        self._host = Host(Handling(handler), self.options)
+        self._context = ServerContext(Handling(handler), self.options)
         self._listeners: list[asyncio.Server] = []
         self._rules = delegation_rules(self.options)
-        self._members: list[ServedQueue] = []
+        self._queues: list[ServedQueue] = []
 
     @property
     def can_delegate(self) -> bool:
@@ -75,10 +74,16 @@ class UserModeServer:
                 self.prefixes.remove(prefix)
             raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
         for sock in sockets:
-            listener = await self._host.loop.create_server(
-                lambda: Connection(self._host, self), sock=sock, backlog=self.options.backlog
+            listener = await self._context.loop.create_server(
+                self._make_socket, sock=sock, backlog=self.options.backlog
             )
             self._listeners.append(listener)
+
+    def _make_socket(self) -> ClientSocket:
+        return ClientSocket(self._context.loop, self._accept, self.options.timeouts.send)
+
+    def _accept(self, socket: ClientSocket) -> SocketReader:
+        return AcceptedConnection(self._context, self, socket).connection
 
     def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
         """Find the URL prefix of a request; 400 when none of them has its host, 404 when none has its path."""
@@ -95,9 +100,9 @@ class UserModeServer:
 
     async def join(self, queue: str, mode: QueueMode) -> ServedQueue:
         """Serve requests that other processes delegate to `queue`, opened as `mode` says."""
-        member = ServedQueue(self._host, QueueDirectory(queue).open(mode))
-        self._members.append(member)
-        return member
+        served = ServedQueue(self._context, QueueDirectory(queue).open(mode))
+        self._queues.append(served)
+        return served
 
     def open_rule(self, queue: str, prefix: str) -> DelegationRule:
         """Open (or share) the delegation rule for `queue` and `prefix`."""
@@ -118,42 +123,36 @@ class UserModeServer:
 
     async def stop(self, grace: float) -> None:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""
-        host = self._host
-        host.draining = True
+        context = self._context
+        context.stopping = True
         for listener in self._listeners:
             listener.close()
-        for member in self._members:
-            member.leave()
-        for connection in list(host.connections):
-            connection.stop_when_idle()
+        for queue in self._queues:
+            queue.leave()
+        for connection in list(context.connections):
+            connection.finish()
         try:
             async with asyncio.timeout(grace):
-                await self._finish()
-                for member in self._members:
-                    await member.close()
+                await self._finished()
+                for queue in self._queues:
+                    await queue.close()
         except TimeoutError:
-            await host.handling.abort(grace)
+            await context.handling.abort(grace)
         finally:
             self._drop()
 
-    async def _finish(self) -> None:
+    async def _finished(self) -> None:
         """Wait until closing what is left loses no request and no part of an answer."""
-        host = self._host
-        while True:
-            running = [task for task in host.handling.tasks if not task.done()]
-            if running:
-                await asyncio.wait(running, timeout=_LOOK_AGAIN)
-            elif any(connection.unfinished for connection in host.connections):
-                await asyncio.sleep(_LOOK_AGAIN)
-            else:
-                return
+        tasks, unfinished = self._context.handling.tasks, self._context.unfinished
+        while tasks or unfinished:
+            await tasks.emptied()
+            await unfinished.emptied()
 
     def _drop(self) -> None:
         """Let go of everything now."""
-        host = self._host
-        host.handling.cancel()
-        for connection in list(host.connections):
-            connection.stop_now()
-        for member in self._members:
-            member.hang_up()
+        self._context.handling.cancel()
+        for connection in list(self._context.connections):
+            connection.stop()
+        for queue in self._queues:
+            queue.hang_up()
         self._rules.close_all()

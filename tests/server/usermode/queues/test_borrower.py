@@ -139,7 +139,7 @@ async def test_a_request_under_way_is_answered_before_its_copy_is_closed(how, pa
             if how != "hang up":
                 assert (await lender.next()).status == 200
             assert await ends(client, sock)
-            await eventually(lambda: not worker.queue.leases)
+            await eventually(lambda: not worker.queue.answering)
 
 
 async def test_closing_what_is_not_open_is_nothing():
@@ -220,7 +220,7 @@ async def test_what_was_not_begun_for_a_lender_that_broke_the_rules_is_not_answe
             lender.link.send(lend(2, connection=2))
             await eventually(lambda: lender.losses)
             handler.go_on.set()
-            await eventually(lambda: not worker._host.handling.tasks and not worker.queue.leases)
+            await eventually(lambda: not worker._context.handling.tasks and not worker.queue.answering)
             assert await ends(client, sock)
 
 

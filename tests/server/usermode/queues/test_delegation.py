@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import select
@@ -18,7 +19,7 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
-from hostler.server.usermode.host import Phase
+from hostler.server.usermode.http1.connection import Phase
 from hostler.server.usermode.queues import lender as lender_module
 from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
@@ -84,7 +85,7 @@ async def delegated(handler, *, receive_buffer=None, **kwargs):
 
 
 def connection_of(server):
-    (connection,) = server._host.connections
+    (connection,) = server._context.connections
     return connection
 
 
@@ -256,7 +257,7 @@ async def test_the_member_sees_that_the_client_came_by_https():
 
     async with delegated(handler) as (client, _):
         await client.get("/here")
-        connection_of(client.server).scheme = "https"
+        connection_of(client.server).connection.scheme = "https"
         connection_of(client.server).placing = Anywhere()
         await client.get("/d")
         assert seen == [("https", 443)]
@@ -311,6 +312,22 @@ async def test_an_upgrade_is_delegated():
         await eventually(lambda: proxy.outcomes)
         assert (proxy.outcomes[0].status, proxy.outcomes[0].failure) == (101, None)
         assert (pump.ends, pump.losses) == (2, 0)
+
+
+async def test_a_tunnel_that_its_handler_ends_is_over_whatever_its_client_does_then():
+    async def handler(exchange):
+        exchange.stream.attach(RecordingPump())
+        exchange.stream.start(Response(101, Headers([(b"Connection", b"upgrade"), (b"Upgrade", b"raw")])))
+        exchange.stream.write(b"bye")
+        return exchange.outcome(Kind.RESPONDED)
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d", "Connection: upgrade", "Upgrade: raw"))
+        assert (await client.answer()).status == 101
+        await client.until(b"bye")
+        client.reset()
+        await eventually(lambda: proxy.outcomes)
+        assert (proxy.outcomes[0].status, proxy.outcomes[0].failure) == (101, None)
 
 
 @pytest.mark.logs_errors("failed in the handler")
@@ -817,8 +834,55 @@ async def test_a_client_that_vanishes_is_noticed_by_the_member(how):
             await told
         await eventually(lambda: proxy.outcomes)
         assert proxy.outcomes[0].failure.side is Side.CLIENT
-        await eventually(lambda: not client.server._host.connections)
-        assert not client.worker.queue.leases
+        await eventually(lambda: not client.server._context.connections)
+        assert not client.worker.queue.answering
+
+
+def errors_in(caplog):
+    return [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_client_that_has_gone_before_its_request_is_delegated_is_no_error(caplog):
+    started, go_on = asyncio.Event(), asyncio.Event()
+    outcomes = []
+
+    async def handler(exchange):
+        started.set()
+        await go_on.wait()
+        outcomes.append(await exchange.delegate(rule))
+        return outcomes[-1]
+
+    async with working(where), serving(handler) as server, await Client.connect(server.port) as client:
+        rule = server.open_rule("q", PREFIX)
+        await client.send(request("GET", "/d") * 20)
+        await started.wait()
+        client.reset()
+        await eventually(lambda: not server._context.connections)
+        go_on.set()
+        await eventually(lambda: outcomes and not server._context.handling.tasks)
+    assert [outcome.failure.side for outcome in outcomes] == [Side.CLIENT]
+    assert not errors_in(caplog)
+
+
+async def test_a_client_that_leaves_while_its_request_is_delegated_leaves_nothing_open(caplog):
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await go_on.wait()
+        return await exchange.respond(200, "too late")
+
+    async with delegated(handler) as (client, proxy):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        client.close()
+        await asyncio.sleep(0.02)  # the end has been seen, and what is sent now is answered with a reset
+        go_on.set()
+        await eventually(lambda: proxy.outcomes)
+        async with asyncio.timeout(5):
+            await client.server.stop(20)
+        assert not client.server._context.connections
+    assert not errors_in(caplog)
 
 
 async def test_a_client_that_vanishes_after_its_body_is_noticed_by_the_member():
@@ -847,7 +911,7 @@ async def test_a_client_that_vanishes_before_it_has_its_tail_gives_the_connectio
 
     async def handler(exchange):
         # more than the system takes, all at once, and the handler is done with it
-        sock = exchange.stream._connection.transport.get_extra_info("socket")
+        sock = exchange.stream._socket.raw()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         outcome = await exchange.respond(200, bytes(size))
         answered.set()
@@ -858,8 +922,8 @@ async def test_a_client_that_vanishes_before_it_has_its_tail_gives_the_connectio
         await answered.wait()
         client.reset()
         await eventually(lambda: proxy.outcomes)
-        await eventually(lambda: not client.worker.queue.leases)
-        await eventually(lambda: not client.server._host.connections)
+        await eventually(lambda: not client.worker.queue.answering)
+        await eventually(lambda: not client.server._context.connections)
 
 
 async def test_a_client_that_takes_nothing_of_a_delegated_tail_is_aborted():
@@ -875,7 +939,7 @@ async def test_a_client_that_takes_nothing_of_a_delegated_tail_is_aborted():
         await client.send(request("GET", "/d"))
         await eventually(lambda: proxy.outcomes)
         assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_CLIENT
-        await eventually(lambda: not worker.queue.leases)
+        await eventually(lambda: not worker.queue.answering)
         with pytest.raises((ConnectionResetError, EOFError)):
             await client.answer()
 
@@ -893,14 +957,14 @@ async def test_a_slow_client_of_a_delegated_answer_is_held_against_the_member():
 
     async with delegated(handler, receive_buffer=8192) as (client, _):
         await client.send(request("GET", "/d"))
-        await eventually(lambda: client.worker._host.connections)
+        await eventually(lambda: client.worker._context.connections)
         connection = connection_of(client.worker)
-        await eventually(lambda: connection.write_paused)
+        await eventually(lambda: connection.socket.write_paused)
         before = written
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert written == before
-        assert connection.transport.get_write_buffer_size() < 1 << 20
+        assert connection.socket.unsent < 1 << 20
         assert len((await client.answer()).body) == 1 << 25
 
 
@@ -917,11 +981,11 @@ async def test_a_client_that_resets_while_a_request_without_a_body_is_lent_is_no
         await client.send(request("GET", "/d"))
         await started.wait()
         client.reset()
-        await eventually(lambda: not client.server._host.connections)
+        await eventually(lambda: not client.server._context.connections)
         await eventually(lambda: proxy.outcomes)
         assert told.is_set()
         assert proxy.outcomes[0].failure.side is Side.CLIENT
-        await eventually(lambda: not client.worker.queue.leases)
+        await eventually(lambda: not client.worker.queue.answering)
 
 
 async def test_a_request_whose_client_resets_while_it_waits_goes_to_no_member():
@@ -974,6 +1038,34 @@ async def test_what_follows_a_request_without_a_body_is_kept_while_that_is_lent(
             assert (await client.answer()).body == b"here"
 
 
+async def test_what_follows_a_request_that_has_all_come_does_not_travel_with_it():
+    # by the queue, and by the borrower's copy of the descriptor: none of it
+    taken = []
+
+    async def handler(exchange):
+        (borrowed,) = working_server._context.connections
+        taken.append(borrowed.connection._unread)
+        return await exchange.respond(200, await exchange.read())
+
+    bodies = [b"", b"body", b"last"]
+    async with delegated(handler) as (client, _):
+        working_server = client.worker
+        await client.send(
+            b"".join(
+                [
+                    request("GET", "/d"),
+                    request("POST", "/d", body=b"body"),
+                    request("POST", "/d", "Transfer-Encoding: chunked") + chunked(b"la", b"st"),
+                    request("GET", "/here") * 1000,
+                ]
+            )
+        )
+        assert [(await client.answer()).body for _ in bodies] == bodies
+        for _ in range(1000):
+            assert (await client.answer()).body == b"here"
+    assert [len(unread) for unread in taken] == [0, 4, len(chunked(b"la", b"st"))]
+
+
 @pytest.mark.parametrize("outcome", [200, 503])
 async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_afterwards(outcome):
     started, go_on = asyncio.Event(), asyncio.Event()
@@ -993,19 +1085,19 @@ async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_after
             server = await stack.enter_async_context(proxy.serving(settings=timeouts))
             client = await stack.enter_async_context(await Client.connect(server.port))
             await client.send(request("GET", "/d/slow"))
-            await eventually(lambda: server._host.connections)
+            await eventually(lambda: server._context.connections)
             connection = connection_of(server)
-            await eventually(lambda: connection.phase is Phase.LENT)
+            await eventually(lambda: connection.connection.phase is Phase.LENT)
             # more than the system keeps for it
             sending = asyncio.create_task(client.send(request("GET", "/here", f"X: {'x' * 3000}") * 7000))
-            await eventually(lambda: connection._read_paused)
+            await eventually(lambda: connection.socket.reading_paused)
             if outcome == 200:
                 # it stays so, and small
                 for _ in range(20):
                     await asyncio.sleep(0.001)
-                assert connection._read_paused
+                assert connection.socket.reading_paused
                 assert not sending.done()
-                assert len(connection._surplus) < 1 << 19
+                assert len(connection.connection._unread) < 1 << 19
             go_on.set()
             assert (await client.answer()).status == outcome
             for _ in range(300):
@@ -1192,7 +1284,7 @@ async def test_a_proxy_that_stops_waits_for_what_it_lent():
     async with delegated(handler) as (client, _):
         await client.send(request("GET", "/d"))
         await started.wait()
-        assert connection_of(client.server).phase is Phase.LENT
+        assert connection_of(client.server).connection.phase is Phase.LENT
         stopping = asyncio.create_task(client.server.stop(10))
         await asyncio.sleep(0)
         go_on.set()

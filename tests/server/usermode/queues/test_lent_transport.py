@@ -185,36 +185,6 @@ async def test_limits_say_when_the_writer_is_held_back(slow):
     assert slow.protocol.pauses >= pauses
 
 
-async def test_being_flushed_is_told_when_everything_is_with_the_system(slow):
-    told = []
-    slow.transport.when_flushed(lambda: told.append("at once"))
-    assert told == ["at once"]
-    slow.transport.write(bytes(300_000))
-    slow.transport.when_flushed(lambda: told.append("later"))
-    assert told == ["at once"]
-    await slow.read(300_000)
-    await eventually(lambda: told == ["at once", "later"])
-
-
-async def test_whoever_waits_for_the_flush_is_told_of_the_loss(slow):
-    told = []
-    slow.transport.write(bytes(300_000))
-    slow.transport.when_flushed(lambda: told.append(slow.transport.is_lost))
-    slow.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    slow.far.close()
-    await eventually(lambda: told)
-    assert told == [True]
-    assert slow.protocol.losses == 1
-
-
-async def test_the_end_is_sent_after_what_was_written(slow):
-    slow.transport.write(bytes(300_000))
-    slow.transport.write_eof()
-    slow.transport.write_eof()
-    slow.transport.write(b"too late")
-    assert len(await slow.read(1 << 20)) == 300_000
-
-
 async def test_writing_to_a_client_that_is_gone_is_a_loss(lent):
     lent.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     lent.far.close()
@@ -285,6 +255,5 @@ async def test_it_keeps_its_protocol_and_shows_its_socket(lent):
     assert lent.transport.get_extra_info("socket") is lent.copy
     assert lent.transport.get_extra_info("peername", "?") == "?"
     assert lent.transport.get_protocol() is lent.protocol
-    assert lent.transport.can_write_eof()
     with pytest.raises(TypeError):
         lent.transport.set_protocol(lent.protocol)

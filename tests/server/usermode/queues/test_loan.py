@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 import sys
 
 import pytest
 
 from hostler.server.usermode.queues.loan import LentConnection, Loan
-from hostler.server.usermode.queues.tcp_info import borrow_socket, bytes_read, bytes_written, is_gone
+from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
 from tests.server.usermode.peers import eventually
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
@@ -29,41 +28,6 @@ def loan_of(sock, *, body):
     read = bytes_read(sock) if body else None
     connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
     return Loan(connection, b"", b"", bytes_written(sock), read)
-
-
-@linux
-def test_what_is_written_is_counted_whether_it_was_sent_or_not(pair):
-    near, _ = pair
-    assert bytes_written(near) == 0
-    near.send(b"x" * 1000)
-    assert bytes_written(near) == 1000
-    total = 1000
-    with pytest.raises(BlockingIOError):
-        while True:
-            total += near.send(bytes(100_000))
-    assert bytes_written(near) == total
-
-
-@linux
-def test_what_a_copy_writes_is_counted_too(pair):
-    near, _ = pair
-    with near.dup() as copy:
-        copy.send(b"abc")
-    assert bytes_written(near) == 3
-
-
-@linux
-async def test_what_is_read_is_counted_and_what_only_arrives_is_not(pair):
-    near, far = pair
-    assert bytes_read(near) == 0
-    far.send(b"abcdef")
-    await eventually(lambda: arrived(near))
-    assert bytes_read(near) == 0
-    near.recv(4, socket.MSG_PEEK)
-    assert bytes_read(near) == 0
-    with near.dup() as copy:
-        copy.recv(4)
-    assert bytes_read(near) == 4
 
 
 def arrived(sock):
@@ -104,32 +68,6 @@ def test_where_nobody_counts_nothing_is_untouched(pair, monkeypatch):
     near, _ = pair
     assert bytes_written(near) is None
     assert not loan_of(near, body=False).untouched()
-
-
-@linux
-def test_a_socket_that_is_gone_counts_nothing():
-    sock = socket.socket()
-    sock.close()
-    assert bytes_written(sock) is None
-    assert bytes_read(sock) == -1
-
-
-def test_a_unix_socket_is_no_tcp_connection():
-    one, other = socket.socketpair()
-    with one, other:
-        assert bytes_written(one) is None
-
-
-@pytest.mark.parametrize(
-    ("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6), ("", socket.AF_INET)]
-)
-def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descriptor_as_it_is(address, family):
-    with socket.socket(family) as sock:
-        sock.setblocking(False)
-        borrowed = borrow_socket(sock.fileno(), address)
-        assert (borrowed.family, borrowed.type) == (family, socket.SOCK_STREAM)
-        assert borrowed.detach() == sock.fileno()
-        assert sock.gettimeout() == 0
 
 
 # -- what is lent -----------------------------------------------------------------------------------------------------
@@ -173,31 +111,3 @@ async def test_a_request_that_waits_hears_that_its_connection_is_over(pair):
     assert waiting.done()
     pair[0].close()
     assert connection.lost
-
-
-@linux
-async def test_a_reset_shows_even_when_another_process_took_the_error(pair):
-    near, far = pair
-    assert not is_gone(near)
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    far.close()
-    await eventually(lambda: is_gone(near))
-    with pytest.raises(ConnectionResetError):
-        near.recv(1)
-    assert near.recv(1) == b""
-    assert is_gone(near)
-
-
-@linux
-async def test_a_client_that_sends_no_more_is_not_gone(pair):
-    near, far = pair
-    far.shutdown(socket.SHUT_WR)
-    await eventually(lambda: ended(near))
-    assert not is_gone(near)
-
-
-def ended(sock):
-    try:
-        return sock.recv(1) == b""
-    except BlockingIOError:
-        return False

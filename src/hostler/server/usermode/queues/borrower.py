@@ -1,4 +1,14 @@
-"""The borrower's side of a named queue: a member that answers requests on lent connections."""
+"""The borrower's side of a named queue: a member that answers requests on lent connections.
+
+States. A `ServedQueue` is serving from the start: it accepts lenders, and takes what they lend. `leave` makes it leaving:
+it accepts nobody, tells every lender, gives back what is lent from then on, and answers what it has. When nothing is
+under way any more it is idle, and `close` hangs up on the lenders and lets go of the queue; `hang_up` does so at once.
+
+A `BorrowedConnection` is idle, between loans, when its lender has opened it: nothing is read, and nobody watches the
+client. LEND makes it answering. It is returning once the exchange is over, or the client is gone, until everything
+written is with the system; then DONE goes to the lender, and it is idle again with keep alive, else closed. CLOSE, the
+end of the lender's link, and leaving make it orphaned: it is closed as soon as it is idle.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from hostler.errors import PrefixError, QueueError, Reason
+from hostler.errors import DelegationError, Failure, PrefixError, QueueError, Reason
 from hostler.server.prefix import PrefixTable, UrlPrefix
-from hostler.server.usermode.connection import Connection
+from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
+from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
 from hostler.server.usermode.queues.link import KIND, Link
 from hostler.server.usermode.queues.packets import (
@@ -27,7 +38,6 @@ from hostler.server.usermode.queues.packets import (
     PacketError,
     split,
 )
-from hostler.server.usermode.queues.tcp_info import borrow_socket
 
 if TYPE_CHECKING:
     import socket
@@ -35,9 +45,12 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.headers import RawHeaders
     from hostler.http.target import Target
-    from hostler.server.usermode.host import Host
+    from hostler.server.base import DelegationRule
+    from hostler.server.placing import Placing
+    from hostler.server.usermode.context import ServerContext
+    from hostler.server.usermode.http1.stream import Http1Stream
     from hostler.server.usermode.queues.directory import QueueHandle
-    from hostler.server.usermode.stream import ClientStream
+    from hostler.server.usermode.queues.loan import Returned
 
 __all__ = ["ServedQueue"]
 
@@ -49,10 +62,10 @@ ACCEPT_RETRY_INTERVAL: Final = 1.0
 class ServedQueue:
     """A request queue that this process serves; `hostler.server.base.RequestQueue`."""
 
-    def __init__(self, host: Host, handle: QueueHandle) -> None:
+    def __init__(self, context: ServerContext, handle: QueueHandle) -> None:
         """Join the queue that `handle` opened, on the running event loop."""
         self.name = handle.directory.queue
-        self._host = host
+        self._context = context
         self._handle = handle
         try:
             self._listener, self._path = handle.directory.bind_member(KIND)
@@ -60,7 +73,7 @@ class ServedQueue:
             handle.release()
             raise
         self._links: set[Lender] = set()
-        self.leases: set[BorrowedConnection] = set()
+        self.answering: set[BorrowedConnection] = set()
         self.leaving = False
         self.is_full = False
         """That there is no room for more descriptors has been said."""
@@ -71,7 +84,7 @@ class ServedQueue:
 
     def _listen(self) -> None:
         self._again = None
-        self._host.loop.add_reader(self._listener, self._accept)
+        self._context.loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
         try:
@@ -82,12 +95,12 @@ class ServedQueue:
             if not self._short:
                 self._short = True
                 _log.error("queue %s: a lender cannot be accepted (%s); trying on", self.name, error)
-            self._host.loop.remove_reader(self._listener)
-            self._again = self._host.loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
+            self._context.loop.remove_reader(self._listener)
+            self._again = self._context.loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
             return
         self._short = False
         try:
-            lender = Lender(self, self._host, sock)
+            lender = Lender(self, self._context, sock)
         except QueueError as error:
             sock.close()
             _log.error("queue %s: a lender is not trusted: %s", self.name, error)
@@ -99,10 +112,10 @@ class ServedQueue:
         """Forget a lender that hung up; what it lent is answered all the same."""
         self._links.discard(lender)
 
-    def returned(self, lease: BorrowedConnection) -> None:
+    def returned(self, connection: BorrowedConnection) -> None:
         """Note that a lent connection went back."""
-        self.leases.discard(lease)
-        if self.leaving and not self.leases:
+        self.answering.discard(connection)
+        if self.leaving and not self.answering:
             self._idle.set()
 
     def leave(self) -> None:
@@ -110,7 +123,7 @@ class ServedQueue:
         if self.leaving:
             return
         self.leaving = True
-        self._host.loop.remove_reader(self._listener)
+        self._context.loop.remove_reader(self._listener)
         if self._again is not None:
             self._again.cancel()
         self._listener.close()
@@ -119,7 +132,7 @@ class ServedQueue:
             lender.link.send(Leaving())
             lender.let_go()
             lender.link.flush()  # one that is gone is forgotten now
-        if not self.leases:
+        if not self.answering:
             self._idle.set()
 
     async def close(self) -> None:
@@ -139,14 +152,14 @@ class ServedQueue:
 class Lender:
     """A process that lends to us, at the other end of a link."""
 
-    def __init__(self, queue: ServedQueue, host: Host, sock: socket.socket) -> None:
+    def __init__(self, queue: ServedQueue, context: ServerContext, sock: socket.socket) -> None:
         self.queue = queue
-        self._host = host
+        self._context = context
         self._early: dict[int, bytes] = {}
         self._refused: set[int] = set()
         """Connections whose descriptor we had no room for."""
         self.borrowed: dict[int, BorrowedConnection] = {}
-        self.link = Link(host.loop, sock, self._on_packet, self._on_lost)
+        self.link = Link(context.loop, sock, self._on_packet, self._on_lost)
 
     def _on_lost(self) -> None:
         self.let_go()
@@ -180,7 +193,7 @@ class Lender:
             if descriptor < 0:
                 self._refuse(packet.connection)
             else:
-                self.borrowed[packet.connection] = BorrowedConnection(self, self._host, packet, descriptor)
+                self.borrowed[packet.connection] = BorrowedConnection(self, self._context, packet, descriptor)
         elif isinstance(packet, Close):
             self._refused.discard(packet.connection)
             if (borrowed := self.borrowed.get(packet.connection)) is not None:
@@ -204,74 +217,97 @@ class Lender:
 
 
 class BorrowedConnection:
-    """A connection that is lent to us, one request at a time; `hostler.server.usermode.host.Lease`."""
+    """A connection that is lent to us, one request at a time; `hostler.server.usermode.owner.ConnectionOwner`."""
 
-    __slots__ = ("_lender", "_loop", "_number", "_orphaned", "_returning", "connection", "loan", "transport")
+    __slots__ = (
+        "_context", "_lender", "_number", "_orphaned", "_returning", "_transport", "added_headers", "can_lend",
+        "connection", "loan", "placing", "socket",
+    )  # fmt: skip
 
-    def __init__(self, lender: Lender, host: Host, packet: Open, descriptor: int) -> None:
+    def __init__(self, lender: Lender, context: ServerContext, packet: Open, descriptor: int) -> None:
         self._lender = lender
-        self._loop = host.loop
+        self._context = context
         self._number = packet.connection
         self.loan = 0
         """The number of the loan that we answer; 0 between loans."""
         self._returning = False
         self._orphaned = False
+        self.placing: Placing = _NOWHERE
+        self.added_headers: RawHeaders = []
+        self.can_lend = False
+        self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
-        self.connection = Connection(host, _NOWHERE, scheme, self)
-        self.connection.client, self.connection.server = packet.client, packet.server
-        self.transport = LentTransport(
-            host.loop, borrow_socket(descriptor, packet.client[0]), self.connection
+        self.connection = Http1Connection(context, self, self.socket, (packet.client, packet.server), scheme)
+        self._transport = LentTransport(
+            context.loop, borrow_socket(descriptor, packet.client[0]), self.socket
         )
-        self.connection.connection_made(self.transport)
+        self.socket.connection_made(self._transport)
+        self.socket.pause_reading()  # nothing is read before a body is wanted
 
     def begin(self, packet: Lend, data: bytes) -> None:
         """Answer a request."""
-        placing = _placing(packet.prefix)
+        self.placing = _placing(packet.prefix)
+        self.added_headers = _header_lines(packet.headers) if packet.headers else []
         self.loan = packet.loan
-        self._lender.queue.leases.add(self)
-        connection = self.connection
-        connection.host.connections.add(connection)
-        connection.placing = placing
-        connection.extra_headers = _header_lines(packet.headers) if packet.headers else None
-        connection.data_received(data)
+        self._lender.queue.answering.add(self)
+        self._context.connections.add(self)
+        self.socket.ended = False  # as far as this loan knows
+        self.connection.received(data)
         if self.loan:
-            self._loop.call_soon(self.watch)
+            self._context.loop.call_soon(self._watch)
 
-    def watch(self) -> None:
-        """Notice when the client goes away, while we answer."""
+    def _watch(self) -> None:
+        """Notice when the client goes away, while we answer and read nothing."""
         if self.loan:
-            self.transport.watch()
+            self._transport.watch()
 
-    def done(self, stream: ClientStream | None, surplus: bytes, *, keep_alive: bool, complete: bool) -> None:
+    # -- ConnectionOwner ------------------------------------------------------------------------------------------
+
+    def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
         """Give the connection back once everything written is with the system."""
+        unread = self.connection.take_unread()
+        if self.loan and not self._returning:
+            self._return(stream, unread, reusable=reusable, reason=None)
+        return False
+
+    def gone(self, stream: Http1Stream | None) -> None:
+        """Report that the client is gone; close the copy of a connection that broke between loans."""
         if not self.loan:
-            self._drop()  # it broke, or was closed, between loans
-        if not self.loan or self._returning:
-            return
+            self._drop()
+        elif not self._returning:
+            self._return(stream, b"", reusable=False, reason=_why(stream))
+
+    def body_complete(self) -> None:
+        """Read no further: what follows is the lender's."""
+        self.socket.pause_reading()
+        self._watch()
+
+    async def lend(self, rule: DelegationRule, headers: RawHeaders) -> Returned | Failure:
+        """Refuse: a connection is lent once."""
+        raise DelegationError(f"a connection that was lent cannot be lent on to queue {rule.queue!r}")
+
+    # -- giving back ----------------------------------------------------------------------------------------------
+
+    def _return(
+        self, stream: Http1Stream | None, unread: bytes, *, reusable: bool, reason: Reason | None
+    ) -> None:
         self._returning = True
-        status, received, sent, reason = 400, 0, 0, None
+        status, received, sent = 400, 0, 0
         if stream is not None:
             status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
-            reason = None if complete else _why(stream)
-        ahead, surplus = split(self.loan, surplus)
-        last = Done(self.loan, status, received, sent, keep_alive and reason is None, reason, surplus)
-        if self.transport.is_lost or not self.transport.get_write_buffer_size():
-            self._give_back(ahead, last)
-        else:
-            self.transport.when_flushed(lambda: self._flushed(ahead, last))
+        ahead, unread = split(self.loan, unread)
+        last = Done(self.loan, status, received, sent, reusable, reason, unread)
+        self.socket.when_flushed(lambda: self._flushed(ahead, last))
 
     def _flushed(self, ahead: list[Data], last: Done) -> None:
-        if self.transport.is_lost:
+        if self._transport.is_closing() and last.reason is None:
             # the client went away before it had all of it
             ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, unread=b"")
-        self._give_back(ahead, last)
-
-    def _give_back(self, ahead: list[Data], last: Done) -> None:
         self.loan, self._returning = 0, False
-        self.connection.host.connections.discard(self.connection)
+        self._context.connections.discard(self)
         if last.keep_alive and not self._orphaned and not self._lender.queue.leaving:
-            self.connection.pause_reading()
-            self.transport.pause_reading()  # nor watch
+            self.socket.pause_reading()
+            self._transport.pause_reading()  # nor watch
         else:
             self._drop()
         for packet in ahead:
@@ -287,18 +323,29 @@ class BorrowedConnection:
 
     def break_off(self) -> None:
         """Have a request that we have not begun to answer come to nothing: the lender gives it to somebody else."""
-        stream = self.connection._stream
-        if self.loan and stream is not None and not stream.started:
-            self.transport.abort()
+        if self.loan and not self.connection.answer_begun:
+            self._transport.abort()
 
     def _drop(self) -> None:
         self._lender.borrowed.pop(self._number, None)
-        self.transport.release()
-        self.connection.let_go()
+        self._transport.release()
+        self.socket.let_go()
+
+    # -- stopping -------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Tell whoever answers that the server stops; whether the connection lasts is the lender's to say."""
+        self.connection.going_away()
+
+    def stop(self) -> None:
+        """Break off."""
+        self.connection.stop()
 
 
-def _why(stream: ClientStream) -> Reason:
+def _why(stream: Http1Stream | None) -> Reason:
     """Say whose fault it is that a connection was lost before its exchange was complete."""
+    if stream is None:
+        return Reason.REQUEST_CANCELED
     if stream.aborted:
         return Reason.RESPONSE_BODY_DESTINATION
     if stream.started:

@@ -9,6 +9,11 @@ queue's length and time limits.
 A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere, or to the same member after a moment;
 the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
 or it dies after, and the client's connection is aborted.
+
+States. A `TargetQueue` is closed, or open: the first request that finds no member opens it; a queue that nobody serves,
+`Rule.reset` and the end of its last rule close it. A `Member` gets requests while it is neither backing off (it gave one
+back: for a moment it gets none on connections that it has no copy of) nor leaving (it said so, or we closed the queue: it
+finishes what it has). The end of its link loses it: each of its loans ends as above.
 """
 
 from __future__ import annotations

@@ -11,13 +11,11 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from hostler.server.usermode.client_socket import HIGH_WATER
 from hostler.server.usermode.queues.tcp_info import is_gone
-from hostler.server.usermode.stream import HIGH_WATER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hostler.server.usermode.connection import Connection
+    from hostler.server.usermode.client_socket import ClientSocket
 
 __all__ = ["LentTransport"]
 
@@ -28,7 +26,7 @@ _PEEK: Final = socket.MSG_PEEK
 class LentTransport(asyncio.Transport):
     """An asyncio transport on a descriptor that goes back when the exchange is over."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: Connection) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: ClientSocket) -> None:
         super().__init__()
         self._loop = loop
         self._socket = sock
@@ -42,8 +40,6 @@ class LentTransport(asyncio.Transport):
         self._lost = False
         self._broken = False
         self._paused = False
-        self._eof_to_write = False
-        self._on_flushed: Callable[[], None] | None = None
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -107,7 +103,7 @@ class LentTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send now what the socket takes, keep the rest."""
-        if self._broken or self._lost or self._eof_to_write:
+        if self._broken or self._lost:
             return
         if not self._buffer:
             try:
@@ -137,50 +133,23 @@ class LentTransport(asyncio.Transport):
             self._fatal(error)
             return
         del self._buffer[:sent]
+        if not self._buffer:
+            self._loop.remove_writer(self._socket)
+            if self._closing:
+                self._end(None)
+                return
         if self._paused and len(self._buffer) <= self._low:
             self._paused = False
             self._protocol.resume_writing()
-        if not self._buffer:
-            self._loop.remove_writer(self._socket)
-            self._when_flushed()
 
     def _pause_if_full(self) -> None:
         if not self._paused and len(self._buffer) > self._high:
             self._paused = True
             self._protocol.pause_writing()
 
-    def _when_flushed(self) -> None:
-        if self._eof_to_write:
-            self._shut()
-        callback, self._on_flushed = self._on_flushed, None
-        if callback is not None:
-            callback()
-        elif self._closing:
-            self._end(None)
-
-    def when_flushed(self, callback: Callable[[], None]) -> None:
-        """Call back once everything written is with the system, at once if it is; or once the connection is lost."""
-        if self._buffer:
-            self._on_flushed = callback
-        else:
-            callback()
-
     def can_write_eof(self) -> bool:
-        """Sockets can be shut."""
-        return True
-
-    def write_eof(self) -> None:
-        """Shut the connection's sending side, for everybody, after what was written."""
-        if not self._eof_to_write:
-            self._eof_to_write = True
-            if not self._buffer:
-                self._shut()
-
-    def _shut(self) -> None:
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            self._fatal(error)
+        """Return False: whoever owns the socket shuts it."""
+        return False
 
     def get_write_buffer_size(self) -> int:
         """Bytes written and not yet with the system."""
@@ -227,9 +196,6 @@ class LentTransport(asyncio.Transport):
         if not self._lost:
             self._lost = True
             self._protocol.connection_lost(error)
-            callback, self._on_flushed = self._on_flushed, None
-            if callback is not None:
-                callback()
             self._socket.close()
 
     @property

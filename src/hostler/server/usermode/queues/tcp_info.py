@@ -11,7 +11,7 @@ if sys.platform.startswith("linux"):
     import fcntl
     import termios
 
-__all__ = ["borrow_socket", "bytes_read", "bytes_written", "is_gone"]
+__all__ = ["bytes_read", "bytes_written", "is_gone"]
 
 
 def bytes_written(sock: socket.socket) -> int | None:
@@ -65,9 +65,3 @@ if sys.platform.startswith("linux"):
     def _unread(sock: socket.socket) -> int:
         """Return how many bytes have arrived and wait to be read."""
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def borrow_socket(descriptor: int, address: str) -> socket.socket:
-    """Make a socket object around a TCP connection's descriptor without asking the system what it is."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)

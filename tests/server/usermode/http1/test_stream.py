@@ -428,15 +428,15 @@ async def test_a_fast_producer_is_held_back_by_a_slow_client(framing):
         await Client.connect(server.port, receive_buffer=8192) as client,
     ):
         await client.send(request("GET", "/"))
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection.write_paused)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.write_paused)
         before = written
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert written == before
         assert written < 1 << 24
-        assert connection.transport.get_write_buffer_size() < 1 << 20
+        assert connection.socket.unsent < 1 << 20
         assert len((await client.answer()).body) == 1 << 26
 
 
@@ -450,12 +450,12 @@ async def test_a_fast_client_is_held_back_by_a_slow_handler():
 
     async with serving(handler) as server, await Client.connect(server.port) as client:
         sending = asyncio.create_task(client.send(request("POST", "/", body=bytes(1 << 25))))
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection._read_paused)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.reading_paused)
         for _ in range(20):
             await asyncio.sleep(0.001)
-        assert connection._stream.bytes_received < 1 << 20
+        assert connection.connection._stream.bytes_received < 1 << 20
         assert not sending.done()
         go_on.set()
         assert (await client.answer()).body == b"%d" % (1 << 25)
@@ -477,9 +477,9 @@ async def test_a_writer_that_waits_for_a_client_that_leaves_does_not_wait_for_ev
         await Client.connect(server.port, receive_buffer=8192) as client,
     ):
         await client.send(request("GET", "/"))
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection.write_paused)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.write_paused)
         client.reset()
         async with asyncio.timeout(5):
             assert (await told).reason is Reason.RESPONSE_BODY_CLIENT
@@ -503,9 +503,9 @@ async def test_a_writer_is_let_go_when_the_client_leaves_after_it_broke_its_body
         await Client.connect(server.port, receive_buffer=8192) as client,
     ):
         await client.send(request("POST", "/", "Transfer-Encoding: chunked") + b"zz\r\n")
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection.write_paused)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.write_paused)
         client.reset()
         async with asyncio.timeout(5):
             assert await told

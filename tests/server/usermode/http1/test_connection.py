@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import socket
+from typing import Final
 
 import pytest
 
@@ -12,7 +14,7 @@ from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, Response
-from hostler.server.usermode.host import Phase
+from hostler.server.usermode.http1.connection import UNREAD_LIMIT, Phase
 from tests.server.usermode.peers import (
     HOST,
     Client,
@@ -221,7 +223,7 @@ async def test_reading_the_body_of_a_client_that_is_gone_fails():
         await client.send(request("POST", "/", "Content-Length: 10"))
         await started.wait()
         client.reset()
-        await eventually(lambda: not server._host.connections)
+        await eventually(lambda: not server._context.connections)
         go_on.set()
         async with asyncio.timeout(5):
             await told
@@ -342,8 +344,8 @@ async def test_a_client_that_takes_nothing_is_aborted(handler, line):
         await Client.connect(server.port, receive_buffer=4096) as client,
     ):
         await client.send(request("GET", "/", line))
-        await eventually(lambda: server._host.connections)
-        await eventually(lambda: not server._host.connections)
+        await eventually(lambda: server._context.connections)
+        await eventually(lambda: not server._context.connections)
         with pytest.raises((ConnectionResetError, EOFError)):
             await client.answer()
 
@@ -351,7 +353,7 @@ async def test_a_client_that_takes_nothing_is_aborted(handler, line):
 async def test_a_client_that_takes_nothing_of_a_small_rest_is_aborted_too():
     async def handler(exchange):
         # the system takes some of it, and the rest is less than would hold up a producer
-        sock = exchange.stream._connection.transport.get_extra_info("socket")
+        sock = exchange.stream._socket.raw()
         size = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         return await exchange.respond(200, bytes(size + 3_000_000))
 
@@ -361,8 +363,8 @@ async def test_a_client_that_takes_nothing_of_a_small_rest_is_aborted_too():
         await Client.connect(server.port, receive_buffer=4096) as client,
     ):
         await client.send(request("GET", "/", "Connection: close"))
-        await eventually(lambda: server._host.connections)
-        await eventually(lambda: not server._host.connections)
+        await eventually(lambda: server._context.connections)
+        await eventually(lambda: not server._context.connections)
 
 
 async def test_a_client_that_is_slow_but_takes_something_is_not_aborted():
@@ -586,13 +588,13 @@ async def test_a_client_that_pipelines_and_reads_nothing_is_held_back():
         await Client.connect(server.port, receive_buffer=4096) as client,
     ):
         await client.send(b"".join(request("GET", f"/{number}") for number in range(1000)))
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection.write_paused)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.write_paused)
         for _ in range(50):
             await asyncio.sleep(0.001)
         assert served < 30
-        assert connection.transport.get_write_buffer_size() < 4 << 20
+        assert connection.socket.unsent < 4 << 20
         before = served
         size = 0
         while size < 20 << 20:
@@ -611,14 +613,39 @@ async def test_a_client_that_sends_more_than_is_wanted_is_held_back():
         await client.send(request("POST", "/", "Content-Length: 100000000"))
         await started.wait()
         sending = asyncio.create_task(client.send(bytes(50_000_000)))
-        (connection,) = server._host.connections
-        await eventually(lambda: connection._read_paused)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.socket.reading_paused)
         for _ in range(20):
             await asyncio.sleep(0.001)
-        assert len(connection._stream._waiting) < 1 << 20
+        assert len(connection.connection._unread) < 1 << 20
         assert not sending.done()
         sending.cancel()
         await asyncio.wait([sending])
+
+
+def pipeline(port):
+    """Send requests for as long as they are taken, and read nothing; bounded."""
+    with socket.create_connection(("127.0.0.1", port)) as client, contextlib.suppress(TimeoutError):
+        client.settimeout(0.3)
+        for _ in range(400):
+            client.sendall(request("GET", "/") * 1000)
+
+
+ONE_READ: Final = 1 << 18
+"""The most that an event loop reads at once."""
+
+
+@pytest.mark.parametrize("handler", [hello, later])
+async def test_what_a_pipelining_client_may_have_unread_is_bounded(handler):
+    most = 0
+    async with serving(handler) as server:
+        sending = asyncio.create_task(asyncio.to_thread(pipeline, server.port))
+        while not sending.done():
+            await asyncio.sleep(0.001)
+            for owner in server._context.connections:
+                most = max(most, len(owner.connection._unread))
+        await sending
+    assert 0 < most <= UNREAD_LIMIT + ONE_READ
 
 
 # -- stopping ---------------------------------------------------------------------------------------------------------
@@ -702,20 +729,20 @@ async def test_stopping_does_not_wait_for_a_client_that_reads_nothing():
         await client.until(b"\r\n\r\n")
         async with asyncio.timeout(5):
             await server.stop(0.05)
-        await eventually(lambda: not server._host.connections)
+        await eventually(lambda: not server._context.connections)
 
 
 async def test_phases_are_left_in_order():
     async with serving(echo) as server, await Client.connect(server.port) as client:
         await client.send(request("POST", "/", "Content-Length: 2") + b"a")
-        await eventually(lambda: server._host.connections)
-        (connection,) = server._host.connections
-        await eventually(lambda: connection.phase is Phase.EXCHANGE)
+        await eventually(lambda: server._context.connections)
+        (connection,) = server._context.connections
+        await eventually(lambda: connection.connection.phase is Phase.BODY)
         await client.send(b"b")
         await client.answer()
-        assert connection.phase is Phase.HEAD
+        assert connection.connection.phase is Phase.IDLE
         client.close()
-        await eventually(lambda: connection.phase is Phase.CLOSED)
+        await eventually(lambda: connection.connection.phase is Phase.OVER)
 
 
 # -- clients that are gone --------------------------------------------------------------------------------------------
@@ -763,7 +790,7 @@ async def test_what_follows_a_body_that_nobody_read_is_answered_for_a_client_tha
     async with serving(handler) as server, await Client.connect(server.port) as client:
         await client.send(request("POST", "/1", body=b"unread") + request("GET", "/2"))
         client.shut()
-        await eventually(lambda: all(connection.half_closed for connection in server._host.connections))
+        await eventually(lambda: all(connection.socket.ended for connection in server._context.connections))
         go.set()
         assert (await client.answer()).body == b"/1"
         assert (await client.answer()).body == b"/2"

@@ -1,0 +1,105 @@
+"""Connections that this server accepted: their owner, and the one that lends them to other processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, Reason
+from hostler.server.usermode.http1.connection import Http1Connection
+from hostler.server.usermode.queues.loan import LentConnection, Loan
+from hostler.server.usermode.queues.rule import Rule
+from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
+
+if TYPE_CHECKING:
+    from hostler.http.headers import RawHeaders
+    from hostler.server.base import DelegationRule
+    from hostler.server.placing import Placing
+    from hostler.server.usermode.client_socket import ClientSocket
+    from hostler.server.usermode.context import ServerContext
+    from hostler.server.usermode.http1.stream import Http1Stream
+    from hostler.server.usermode.queues.loan import Returned
+
+__all__ = ["LAST_CALL", "AcceptedConnection"]
+
+LAST_CALL: Final = 0.5
+"""Seconds that an idle connection has to bring one more request in while the server stops."""
+
+
+class AcceptedConnection:
+    """A connection from this server's listeners; `hostler.server.usermode.owner.ConnectionOwner`."""
+
+    __slots__ = ("_context", "_lent", "added_headers", "can_lend", "connection", "placing", "socket")
+
+    def __init__(self, context: ServerContext, placing: Placing, socket: ClientSocket) -> None:
+        """Wait for the first request on a socket that has just been connected."""
+        self._context = context
+        self._lent: LentConnection | None = None
+        self.placing = placing
+        self.added_headers: RawHeaders = []
+        self.can_lend = True
+        self.socket = socket
+        self.connection = Http1Connection(context, self, socket, socket.addresses())
+        context.connections.add(self)
+        context.unfinished.add(self)
+        socket.deadline.set(context.options.timeouts.idle_connection)
+        if context.stopping:
+            self.finish()
+
+    # -- ConnectionOwner ------------------------------------------------------------------------------------------
+
+    def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
+        """Let a reusable connection go on, and end another."""
+        if not reusable:
+            self.connection.end()
+            self.socket.when_flushed(self._finished)
+        return reusable
+
+    def gone(self, stream: Http1Stream | None) -> None:
+        """Forget the connection, and have every copy of it closed."""
+        self._context.connections.discard(self)
+        self._finished()
+        if self._lent is not None:
+            self._lent.close()
+
+    def _finished(self) -> None:
+        self._context.unfinished.discard(self)
+
+    def body_complete(self) -> None:
+        """Read on: what follows is ours too."""
+
+    async def lend(self, rule: DelegationRule, headers: RawHeaders) -> Returned | Failure:
+        """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
+        assert isinstance(rule, Rule)
+        connection, socket = self.connection, self.socket
+        stream, data, whole = connection.suspend()
+        if not await socket.flushed():
+            return Failure(Reason.REQUEST_CANCELED, "the client went away")
+        raw = socket.raw()
+        if self._lent is None:
+            self._lent = LentConnection(raw, *socket.addresses(), https=connection.scheme == "https")
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        loan = Loan(self._lent, data, lines, bytes_written(raw), None if whole else bytes_read(raw))
+        socket.lend()
+        result = await rule.lend(
+            loan
+        )  # cancelled, it leaves the socket lent, and the reset is for every copy
+        socket.regain()
+        if isinstance(result, Failure):
+            connection.restore(data)
+            return result
+        stream.answered_elsewhere(result)
+        if result.failure is None:
+            connection.resume(result.unread, reusable=result.keep_alive)
+        else:
+            socket.reset()
+        return result
+
+    # -- stopping -------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Close after the exchange under way; an idle connection gets a moment for a request that is on its way."""
+        self.connection.finish(LAST_CALL)
+
+    def stop(self) -> None:
+        """End now."""
+        self.connection.stop()

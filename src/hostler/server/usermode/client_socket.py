@@ -1,0 +1,342 @@
+"""A client's socket: moves bytes, holds back whoever is too fast, and ends in one of three manners.
+
+It knows no HTTP; whoever reads from it is a `SocketReader`. States:
+
+    OPEN       bytes move both ways
+    LENT       another process may read and write on its copy of the descriptor; we write nothing
+    LINGERING  our side is shut behind what was written, and what still comes is discarded, until the client shuts its
+               side or for LINGER seconds: a reset would destroy the answer's tail (RFC 9112 9.6)
+    CLOSING    what was written is being sent; then our side is shut and the descriptor closed
+    CLOSED     the reader was told that the connection is gone, once; or it went back to its owner
+
+The reader lends and regains (OPEN, LENT), and ends: `close` goes to CLOSING, `linger` to LINGERING and from there to
+CLOSING, `reset` to CLOSING with nothing left to send. The event loop goes to CLOSED from anywhere. An end never raises,
+whatever the peer has done by then, and a second one changes nothing, except that a reset always cuts short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from hostler.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.contract import Address
+
+__all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader", "borrow_socket"]
+
+_log = logging.getLogger("hostler.server")
+
+HIGH_WATER: Final = 1 << 16
+"""Bytes that may wait to be sent before whoever writes them is paused."""
+
+LINGER: Final = 5.0
+"""Seconds that a client has to stop sending after our side was shut."""
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER on, for no time: closing resets."""
+
+
+class SocketReader(Protocol):
+    """Whoever reads what a client sends, and is told about its socket."""
+
+    def received(self, data: bytes) -> None:
+        """Take bytes."""
+
+    def ended(self) -> None:
+        """The client sends no more (FIN); it may still read."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is gone; nothing follows."""
+
+    def writing_paused(self) -> None:
+        """The client does not keep up with what is written."""
+
+    def writing_resumed(self) -> None:
+        """The client keeps up again."""
+
+    def timed_out(self) -> None:
+        """The receive deadline is over."""
+
+
+class State(enum.Enum):
+    """What a client's socket is doing."""
+
+    OPEN = enum.auto()
+    LENT = enum.auto()
+    LINGERING = enum.auto()
+    CLOSING = enum.auto()
+    CLOSED = enum.auto()
+
+
+class ClientSocket(asyncio.Protocol):
+    """One client's socket, on a transport of the event loop or one for a descriptor that was lent to us."""
+
+    __slots__ = (
+        "_flushed", "_loop", "_make_reader", "_raw", "_reader", "_receive", "_send_deadline", "_send_timeout", "_state",
+        "_transport", "_unsent", "deadline", "ended", "is_closing", "reading_paused", "write", "write_paused", "writelines",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make_reader: Callable[[ClientSocket], SocketReader],
+        send_timeout: float,
+    ) -> None:
+        """Call `make_reader` once connected. A client that takes nothing for `send_timeout` seconds is reset."""
+        self._loop = loop
+        self._make_reader = make_reader
+        self._send_timeout = send_timeout
+        self._state = State.OPEN
+        self._transport: asyncio.Transport
+        self._reader: SocketReader
+        self._receive: Callable[[bytes], None]
+        self._send_deadline = Deadline(loop, self._on_send_deadline)
+        self._unsent = 0
+        self._flushed: list[Callable[[], None]] = []
+        self._raw: socket.socket | None = None
+        self.deadline = Deadline(loop, self._on_deadline)
+        """The receive deadline: for what the client is to send next."""
+        self.write: Callable[[bytes], None]
+        """Send bytes: the transport's own method, until nothing is to be written any more."""
+        self.writelines: Callable[[Any], None]
+        self.is_closing: Callable[[], bool]
+        """Whether the descriptor is closed or about to be: the transport's own method."""
+        self.ended = False
+        """The client sends no more."""
+        self.write_paused = False
+        self.reading_paused = False
+
+    # -- asyncio.Protocol -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read."""
+        made = self._transport = cast("asyncio.Transport", transport)
+        self.write, self.writelines, self.is_closing = made.write, made.writelines, made.is_closing
+        self._reader = self._make_reader(self)
+        self._receive = self._reader.received
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on, or discard them after the end."""
+        self._receive(bytes(data))  # the Proactor of Python 3.11 gives bytearrays
+
+    def eof_received(self) -> bool:
+        """Note that the client sends no more; it may still be waiting for its answers."""
+        if not self.ended:  # reading that was resumed finds the end once more
+            self.ended = True
+            if self._state is State.LINGERING:
+                self.close()
+            elif self._state in _IN_USE:
+                self._reader.ended()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the reader that the connection is gone."""
+        if self._state is not State.CLOSED:
+            self.let_go()
+            self._reader.lost(exc)
+
+    def pause_writing(self) -> None:
+        """Hold back whoever writes."""
+        self.write_paused = True
+        self._watch_sending()
+        self._reader.writing_paused()
+
+    def resume_writing(self) -> None:
+        """Let whoever writes go on."""
+        if self._state in _IN_USE:
+            self.write_paused = False
+        if not self.is_closing():
+            self._send_deadline.clear()
+        if self._flushed:
+            # asyncio's transport goes on after this call with a look at itself, and must not be closed in it
+            self._loop.call_soon(self._on_flushed)
+        self._reader.writing_resumed()
+
+    # -- flow -----------------------------------------------------------------------------------------------------
+
+    def addresses(self) -> tuple[Address, Address]:
+        """Return the client's address and ours."""
+        peer, ours = map(self._transport.get_extra_info, ("peername", "sockname"))
+        return (peer or ("", 0))[:2], (ours or ("", 0))[:2]
+
+    def raw(self) -> socket.socket:
+        """Return a socket object for the descriptor, which stays the transport's."""
+        if self._raw is None:
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            self._raw = borrow_socket(descriptor, self.addresses()[1][0])
+        return self._raw
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written and not yet with the system."""
+        return self._transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        """Read no more from the client for now."""
+        if not self.reading_paused and not self.is_closing():
+            self.reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read from the client again."""
+        if self.reading_paused and not self.is_closing():
+            self.reading_paused = False
+            self._transport.resume_reading()
+
+    def when_flushed(self, callback: Callable[[], None]) -> None:
+        """Call back once everything written is with the system, at once if it is; or when the connection is gone."""
+        if self._state is State.CLOSED or self.is_closing() or not self.unsent:
+            callback()
+            return
+        self._flushed.append(callback)
+        self._transport.set_write_buffer_limits(0)  # to be told when nothing is left
+        self._watch_sending()
+
+    async def flushed(self) -> bool:
+        """Wait until everything written is with the system; returns whether the connection is still there then."""
+        if self.unsent:
+            waiter = asyncio.get_running_loop().create_future()
+            self.when_flushed(lambda: None if waiter.done() else waiter.set_result(None))
+            await waiter
+        return self._state in _IN_USE and not self.is_closing()
+
+    def _on_flushed(self) -> None:
+        if self._state is not State.CLOSED and not self.unsent:
+            if not self.is_closing():
+                self._transport.set_write_buffer_limits(HIGH_WATER)
+            self._call_flushed()
+
+    def _call_flushed(self) -> None:
+        callbacks, self._flushed = self._flushed, []
+        for callback in callbacks:
+            callback()
+
+    def _watch_sending(self) -> None:
+        """Give the client its time to take some of what is written and not yet with the system."""
+        self._unsent = self.unsent
+        if self._unsent:
+            self._send_deadline.set(self._send_timeout)
+
+    def _on_send_deadline(self) -> None:
+        unsent = self.unsent
+        if unsent < self._unsent:
+            self._watch_sending()
+        elif unsent:
+            self.reset()
+
+    def _on_deadline(self) -> None:
+        if self._state is not State.LINGERING:
+            self._reader.timed_out()
+        elif self.unsent:
+            self.deadline.set(LINGER)
+        else:
+            self.close()
+
+    # -- lending --------------------------------------------------------------------------------------------------
+
+    def lend(self) -> None:
+        """Write nothing more: another process may. An end from now on is for every copy of the descriptor."""
+        self._state = State.LENT
+
+    def regain(self) -> None:
+        """Have the socket to ourselves again."""
+        if self._state is State.LENT:
+            self._state = State.OPEN
+
+    # -- ending ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, and everything written is with the system."""
+        return self._state not in _IN_USE and not self.unsent
+
+    def shut(self) -> None:
+        """Send no more, behind what was written, and go on reading."""
+        self.write = self.writelines = _discard
+        self.when_flushed(self._shut)
+
+    def close(self) -> None:
+        """End in order: send what was written, shut our side, close."""
+        if self._state in _CAN_CLOSE:
+            self._end(State.CLOSING)
+            self.pause_reading()
+            self.when_flushed(self._close)
+
+    def linger(self) -> None:
+        """End in order, with a client that may still be sending: shut our side, and discard what comes for a moment."""
+        if self._state not in _IN_USE:
+            return
+        if self.ended:
+            self.close()
+            return
+        self._end(State.LINGERING)
+        self.resume_reading()
+        self.deadline.set(LINGER)
+        self.when_flushed(self._shut)
+
+    def reset(self) -> None:
+        """End at once, with a reset, so that a client cannot take what it got for all there is."""
+        if self._state is State.CLOSED or (self.is_closing() and not self.unsent):
+            return
+        lent = self._state is State.LENT
+        self._end(State.CLOSING)
+        try:
+            self.raw().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if lent:
+                self.raw().shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            _log.debug("no reset: %s", error)
+        self._transport.abort()
+
+    def let_go(self) -> None:
+        """Be done with the socket, without a word to the reader: it is gone, or its owner has it back."""
+        self._end(State.CLOSED)
+        self.deadline.close()
+        self._send_deadline.close()
+        if self._raw is not None:
+            self._raw.detach()
+            self._raw = None
+        self._call_flushed()
+
+    def _end(self, state: State) -> None:
+        self._state = state
+        self.write = self.writelines = self._receive = _discard
+        self.write_paused = True
+        self.deadline.clear()
+
+    def _close(self) -> None:
+        if not self.is_closing():
+            self._shut()  # closing our copy says nothing to the client while another process has one
+            self._transport.close()
+
+    def _shut(self) -> None:
+        if self._state is State.CLOSED or self.is_closing():
+            return
+        try:
+            self.raw().shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # the client reset the connection, and the loop has not seen it yet
+            _log.debug("the connection is gone already: %s", error)
+            self._transport.abort()
+
+
+_IN_USE: Final = {State.OPEN, State.LENT}
+_CAN_CLOSE: Final = {State.OPEN, State.LENT, State.LINGERING}
+
+
+def _discard(data: object) -> None:
+    """Take what nobody wants any more."""
+
+
+def borrow_socket(descriptor: int, address: str) -> socket.socket:
+    """Make a socket object around a TCP connection's descriptor without asking the system what it is."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)

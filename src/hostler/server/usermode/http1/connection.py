@@ -1,0 +1,404 @@
+"""A client's connection in HTTP/1.1: one request after the other, read off one buffer, each a `Http1Stream`.
+
+All bytes that arrived and belong to nobody yet are in `_unread`. While more than UNREAD_LIMIT of them wait, nothing is
+read from the client, whatever the connection is doing. Phases:
+
+    IDLE       between requests
+    HEAD       in the middle of a head
+    WAITING    a request is with its handler, which does not want its body, or has all of it
+    BODY       a request is with its handler, and its body goes there as it comes
+    DRAIN      the answer is complete; the rest of the request's body is read over
+    LENT       another process has the request, and the socket; what arrives is kept
+    OVER       the connection is gone, or was ended
+
+A whole head leads from IDLE or HEAD to WAITING; the stream asks for its body (WAITING to BODY) and has it kept (back);
+the last byte of a body leads to WAITING. A complete answer leads to IDLE, through DRAIN where the request is not
+complete. The owner lends (WAITING to LENT), gets back what nobody took (to WAITING) or what was answered (to IDLE). A
+tunnel after a 101 is a body that ends with the connection.
+
+Whose the connection is, it does not know: after each exchange its `ConnectionOwner` says whether it may go on.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from typing import TYPE_CHECKING, Final
+
+from hostler.errors import Failure, ProtocolError, Reason
+from hostler.http.body import NO_BODY, ClosingBody, body_reader, measure_body
+from hostler.http.h1 import RequestReader, encode_rejection
+from hostler.server.placing import make_exchange
+from hostler.server.usermode.http1.stream import Http1Stream
+
+if TYPE_CHECKING:
+    from hostler.contract import Address
+    from hostler.http.body import Body
+    from hostler.server.usermode.client_socket import ClientSocket
+    from hostler.server.usermode.context import ServerContext
+    from hostler.server.usermode.owner import ConnectionOwner
+
+__all__ = ["UNREAD_LIMIT", "Http1Connection", "Phase"]
+
+_log = logging.getLogger("hostler.server")
+
+UNREAD_LIMIT: Final = 1 << 16
+"""Bytes that may have arrived and be unread before nothing more is read from the client."""
+
+_UNTIMED: Final = float("inf")
+
+Phase = enum.Enum("Phase", "IDLE HEAD WAITING BODY DRAIN LENT OVER")
+"""What a connection is doing; see above."""
+
+
+class Http1Connection:
+    """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
+
+    __slots__ = (
+        "_addresses", "_advancing", "_body", "_body_timeout", "_context", "_full", "_is_last", "_owner", "_reader", "_socket",
+        "_stream", "_unread", "phase", "scheme",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: ServerContext,
+        owner: ConnectionOwner,
+        socket: ClientSocket,
+        addresses: tuple[Address, Address],
+        scheme: str = "http",
+    ) -> None:
+        self._context = context
+        self._owner = owner
+        self._socket = socket
+        self._addresses = addresses
+        self.scheme = scheme
+        self._reader = RequestReader(context.options.limits)
+        self._stream: Http1Stream | None = None
+        self._body: Body = NO_BODY
+        """Reads the body of the request under way."""
+        self._body_timeout = context.options.timeouts.entity_body
+        self._unread = b""
+        self._full = False
+        """Nothing is read because more than the limit is unread."""
+        self._advancing = False
+        self._is_last = False
+        self.phase = Phase.IDLE
+
+    # -- SocketReader ---------------------------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Take bytes, and read on as the phase says."""
+        self._unread = self._unread + data if self._unread else data
+        phase = self.phase
+        if phase is Phase.BODY:
+            self._read_body()
+        elif phase is Phase.IDLE or phase is Phase.HEAD:
+            self._advance()
+        elif phase is Phase.DRAIN:
+            self._read_over()
+        if len(self._unread) > UNREAD_LIMIT:
+            self._full = True
+            self._socket.pause_reading()
+
+    def ended(self) -> None:
+        """Act on a client that sends no more; it may still be waiting for its answers."""
+        phase = self.phase
+        if phase is Phase.WAITING or phase is Phase.BODY:
+            self._request_ended()
+        elif phase is Phase.DRAIN:
+            self._over(reusable=False)  # the rest of the body will never come
+        elif phase is not Phase.LENT and not self._unread:
+            self.close()
+
+    def lost(self, error: Exception | None) -> None:
+        """Tell the exchange that its client is gone."""
+        self.phase = Phase.OVER
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.connection_lost(error)
+        self._owner.gone(stream)
+
+    def writing_paused(self) -> None:
+        """Hold back whoever produces the answer."""
+        if self._stream is not None:
+            self._stream.pause_producer()
+
+    def writing_resumed(self) -> None:
+        """Let whoever produces the answer go on, or the next request begin."""
+        if self._stream is not None:
+            self._stream.resume_producer()
+        elif self._unread:
+            self._advance()
+
+    def timed_out(self) -> None:
+        """Give up on what did not come in time."""
+        phase = self.phase
+        if phase is Phase.HEAD:
+            self._reject(408, "the request's head did not come in time")
+        elif phase is Phase.BODY:
+            self._body_failed(ProtocolError("the body stalled", 408))
+        elif phase is Phase.WAITING and self._stream is not None:
+            self._stream.abort_unanswered()
+        elif phase is Phase.DRAIN:
+            self._over(reusable=False)
+        elif phase is Phase.IDLE and self._unread:
+            self._socket.deadline.set(
+                self._context.options.timeouts.idle_connection
+            )  # its next answer waits for it to read
+        else:
+            self.close()
+
+    # -- heads ----------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Take heads off the unread bytes while nothing else is under way and the client takes its answers."""
+        if self._advancing:
+            return
+        self._advancing = True
+        socket = self._socket
+        try:
+            while (
+                self._unread
+                and (self.phase is Phase.IDLE or self.phase is Phase.HEAD)
+                and not socket.write_paused
+                and not socket.is_closing()
+            ):
+                self._read_head()
+        finally:
+            self._advancing = False
+        if self._full and len(self._unread) <= UNREAD_LIMIT:
+            self._read_on()
+        if socket.ended and not self._unread and (self.phase is Phase.IDLE or self.phase is Phase.HEAD):
+            self.close()
+
+    def _read_on(self) -> None:
+        self._full = False
+        self._socket.resume_reading()
+
+    def _read_head(self) -> None:
+        data, self._unread = self._unread, b""
+        reader, owner = self._reader, self._owner
+        try:
+            request = reader.feed(data)
+            if request is None:
+                if self.phase is Phase.IDLE and reader.begun:
+                    self.phase = Phase.HEAD
+                    self._socket.deadline.set(self._context.options.timeouts.header_wait)
+                return
+            self._unread = reader.unread
+            stream = Http1Stream(self, owner, self._socket, request, keep_alive=not self._is_last)
+            exchange = make_exchange(request, stream, owner.placing, *self._addresses, self.scheme)
+        except ProtocolError as error:
+            self._reject(error.status, str(error))
+            return
+        self.phase = Phase.WAITING
+        self._stream = stream
+        self._body = (
+            body_reader(request.framing, self._context.options.limits) if request.framing else NO_BODY
+        )
+        self._socket.deadline.clear()
+        if self._socket.ended:
+            self._request_ended()
+        if added := owner.added_headers:
+            exchange.on_response(lambda headers: headers.extend(added))
+        self._context.handling.begin(exchange, stream)
+
+    def _reject(self, status: int, why: str) -> None:
+        """Answer what is no request, and end: nobody knows where the next one would begin."""
+        _log.info("%s:%d: %d: %s", *self._addresses[0], status, why)
+        self._socket.write(encode_rejection(status))
+        self._body = ClosingBody()
+        self._over(reusable=False)
+
+    # -- bodies ---------------------------------------------------------------------------------------------------
+
+    def read_body(self) -> None:
+        """Give the request's body to its stream from now on, what has arrived at once."""
+        stream, socket = self._stream, self._socket
+        self.phase = Phase.BODY
+        socket.deadline.set(self._body_timeout)
+        if self._unread:
+            self._read_body()
+        if self.phase is Phase.BODY:
+            self._read_on()
+        if socket.ended and self._stream is stream:
+            self._request_ended()
+
+    def keep_body(self) -> None:
+        """Keep what comes of the request's body, up to the limit of unread bytes."""
+        if self.phase is Phase.BODY:
+            self.phase = Phase.WAITING
+            self._socket.deadline.clear()
+
+    def begin_tunnel(self) -> None:
+        """Give all that comes from now on to the stream, as a body that ends with the connection and has no deadline."""
+        self._body, self._body_timeout = ClosingBody(), _UNTIMED
+        self.read_body()
+
+    def _read_body(self) -> None:
+        data, self._unread = self._unread, b""
+        body, stream = self._body, self._stream
+        assert stream is not None
+        try:
+            pieces = body.feed(data)
+        except ProtocolError as error:
+            self._body_failed(error)
+            return
+        if not body.complete:
+            self._socket.deadline.set(self._body_timeout)
+            stream.body_received(pieces)
+            return
+        self._unread = body.unread
+        self.phase = Phase.WAITING
+        self._socket.deadline.clear()
+        self._owner.body_complete()
+        stream.body_received(pieces)
+        stream.body_ended(body.trailers)
+
+    def _request_ended(self) -> None:
+        """Act on the end of what the client sends while its request is with the handler."""
+        assert self._stream is not None
+        body = self._body
+        if body.complete:
+            self._socket.deadline.set(self._context.options.timeouts.half_closed)
+        elif self.phase is Phase.BODY:
+            try:
+                body.end()
+            except ProtocolError as error:
+                self._body_failed(error)
+            else:
+                self.phase = Phase.WAITING
+                self._stream.body_ended([])
+
+    def _body_failed(self, error: ProtocolError) -> None:
+        """Give up on the request's body; an answer may still be sent, and ends the connection."""
+        assert self._stream is not None
+        self.phase = Phase.WAITING
+        self._socket.deadline.clear()
+        self._stream.body_failed(Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status))
+
+    # -- after the answer -----------------------------------------------------------------------------------------
+
+    def response_over(self, *, reusable: bool) -> None:
+        """Go on after a complete answer; when the connection is `reusable`, with the rest of the request's body."""
+        if not reusable or self._body.complete:
+            self._over(reusable=reusable)
+            return
+        self.phase = Phase.DRAIN
+        self._socket.deadline.set(self._context.options.timeouts.drain_entity_body)
+        if self._unread:
+            self._read_over()
+        if self.phase is Phase.DRAIN:
+            self._read_on()
+            if self._socket.ended:
+                self._over(reusable=False)
+
+    def _read_over(self) -> None:
+        data, self._unread = self._unread, b""
+        try:
+            self._body.feed(data)
+        except ProtocolError:
+            self._over(reusable=False)
+        else:
+            if self._body.complete:
+                self._unread = self._body.unread
+                self._over(reusable=not self._is_last)
+
+    def _over(self, *, reusable: bool) -> None:
+        """Wait for the next request, of which some may have arrived, unless the owner says otherwise."""
+        stream, self._stream = self._stream, None
+        self.phase = Phase.IDLE
+        if not self._owner.exchange_over(stream, reusable=reusable):
+            return
+        socket = self._socket
+        if self._unread or socket.ended or self._full:
+            self._advance()
+        if self.phase is Phase.IDLE:
+            socket.deadline.set(self._context.options.timeouts.idle_connection)
+
+    # -- for the owner --------------------------------------------------------------------------------------------
+
+    @property
+    def answer_begun(self) -> bool:
+        """Whether the request under way has begun to be answered."""
+        return self._stream is not None and self._stream.started
+
+    def take_unread(self) -> bytes:
+        """Return what has arrived and is unread, and wait for nothing."""
+        unread, self._unread = self._unread, b""
+        self._full = False
+        self._socket.deadline.clear()
+        return unread
+
+    def suspend(self) -> tuple[Http1Stream, bytes, bool]:
+        """Take the request under way for another process: its stream, its head and body so far, whether that is all.
+
+        If not, the other process reads on, and nothing is read here; if so, what arrives is kept.
+        """
+        stream, unread = self._stream, self._unread
+        assert stream is not None
+        size, whole = measure_body(unread, stream.request, self._context.options.limits)
+        self._unread = unread[size:]
+        self.phase = Phase.LENT
+        self._socket.deadline.clear()
+        if not whole:
+            self._full = False
+            self._socket.pause_reading()
+        return stream, self._reader.head + unread[:size], whole
+
+    def restore(self, data: bytes) -> None:
+        """Go on with a request that was suspended and nobody took."""
+        self._regain(data[len(self._reader.head) :], Phase.WAITING)
+
+    def resume(self, unread: bytes, *, reusable: bool) -> None:
+        """Go on after a request that was suspended and answered elsewhere; `unread` came back with it."""
+        self._regain(unread, Phase.IDLE)
+        if self.phase is Phase.IDLE:
+            reusable = reusable and not self._is_last
+            if not reusable:
+                self._body = ClosingBody()  # nobody here knows what the client still sends
+            self._over(reusable=reusable)
+
+    def _regain(self, unread: bytes, phase: Phase) -> None:
+        if self.phase is Phase.LENT:
+            self.phase = phase
+            self._unread = unread + self._unread
+            if len(self._unread) <= UNREAD_LIMIT:
+                self._read_on()
+
+    def close(self) -> None:
+        """End in order."""
+        self.phase = Phase.OVER
+        self._socket.close()
+
+    def end(self) -> None:
+        """End in order, with a client that may be still sending when its request was not read to the end."""
+        if self._body.complete and not self._unread:
+            self.close()
+        else:
+            self.phase, self._unread = Phase.OVER, b""
+            self._socket.linger()
+
+    def finish(self, last_call: float) -> None:
+        """End after the exchange under way; when there is none, unless one begins in `last_call` seconds."""
+        self._is_last = True
+        if self._stream is not None:
+            self._stream.keep_alive = False
+        elif self.phase is Phase.IDLE:
+            self._socket.deadline.set(last_call)
+        self.going_away()
+
+    def going_away(self) -> None:
+        """Tell whoever answers that the server stops."""
+        if self._stream is not None:
+            self._stream.going_away()
+
+    def stop(self) -> None:
+        """End now, whatever is under way."""
+        stream = self._stream
+        if stream is not None and not stream.closed:
+            stream.abort()
+        elif self.phase in {Phase.IDLE, Phase.HEAD, Phase.OVER} and not self._socket.unsent:
+            self.close()
+        else:
+            self._socket.reset()
