@@ -134,8 +134,6 @@ async def upgraded(client, protocol, early=b""):
 
 @needs("upgrades")
 @pytest.mark.parametrize("early", [b"", b"early "])
-# asyncio's own transport raises from `write_eof` when the client has left
-@pytest.mark.logs_errors("Transport endpoint is not connected", sometimes=True)
 async def test_an_upgraded_connection_carries_bytes_both_ways(machine, early):
     node = await machine.serve("shouting")
     async with await Client.connect(node.urls[0]) as client:

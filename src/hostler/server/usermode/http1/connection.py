@@ -331,17 +331,14 @@ class Http1Connection:
         return unread
 
     def suspend(self) -> tuple[Http1Stream, bytes, bool]:
-        """Take the request under way for another process: its stream, its head and body so far, whether that is all.
-
-        If not, the other process reads on, and nothing is read here; if so, what arrives is kept.
-        """
+        """Take the request under way for another process: its stream, its head and body so far, whether that is all."""
         stream, unread = self._stream, self._unread
         assert stream is not None
         size, whole = measure_body(unread, stream.request, self._context.options.limits)
         self._unread = unread[size:]
         self.phase = Phase.LENT
         self._socket.deadline.clear()
-        if not whole:
+        if not whole:  # the other process reads on
             self._full = False
             self._socket.pause_reading()
         return stream, self._reader.head + unread[:size], whole
