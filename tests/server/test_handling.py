@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hostler.server.handling import Handling
 from hostler.testing import FakeStream, exchange
 
@@ -21,7 +19,6 @@ async def forgetful(exchange):
     await exchange.respond(200, "ok")
 
 
-@pytest.mark.logs_errors("not an Outcome")
 async def test_a_handler_that_returns_no_outcome_is_named_and_its_answer_stands(caplog):
     stream = Stream()
     handling = Handling(forgetful)
