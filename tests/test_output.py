@@ -34,7 +34,7 @@ def test_a_reader_that_does_not_keep_up_holds_nobody_back(pipe):
     far, near = pipe
     reports, received = [], bytearray()
     output = Output(near, reports.append)
-    written = 4 * MAX_WAITING // len(LINE)
+    written = 8 * MAX_WAITING // len(LINE)
     for _ in range(written):
         output.write(LINE)
     assert not output.flush(0.01)
