@@ -24,6 +24,7 @@ GOOD = {
 def write(tmp_path, monkeypatch):
     """Write a document, and be where it is."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
     def write(document):
         (tmp_path / "proxy.json").write_text(document if isinstance(document, str) else json.dumps(document))
@@ -124,6 +125,26 @@ def test_unreadable_documents(hostler, tmp_path, command):
         "hostler: nowhere.json cannot be read: No such file or directory\n",
     )
     assert hostler(command, str(tmp_path))[0] == 2
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_the_module_of_a_policy_is_looked_for_here_or_in_a_directory(hostler, write, tmp_path, command):
+    def document(policy):
+        clusters = {"c": {"LoadBalancingPolicy": policy}}
+        # with the port of an address that is not ours, `run` ends where it listens
+        return {"Urls": "http://192.0.2.1:1/", "ReverseProxy": {"Clusters": clusters}}
+
+    source = "from hostler.stages.balance import RoundRobin as Ours\n"
+    (tmp_path / "policies_here.py").write_text(source)
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "policies_there.py").write_text(source)
+    unknown = "LoadBalancingPolicy"
+    assert unknown not in hostler(command, write(document("policies_here:Ours")))[2]
+    assert unknown not in hostler(command, write(document("policies_there:Ours")), "--app-dir", "inside")[2]
+    assert (
+        "there is no module 'policies_nowhere'"
+        in hostler(command, write(document("policies_nowhere:Ours")))[2]
+    )
 
 
 # -- run --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hostler.asgi import load
 from hostler.demo import apps
 from hostler.errors import ConfigError
-from hostler.importing import name_of
+from hostler.importing import import_object, name_of
 
 
 async def application(scope, receive, send):
@@ -75,3 +75,34 @@ def test_an_application_that_no_module_has():
         "app: no module has this function under a name, so worker processes cannot import it; assign it at the top "
         'of a module, or pass "module:name" instead of the object'
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hello", "does not name a thing, write it as module:attribute, such as shop.main:app"),
+        (":app", "does not name a thing, write it as module:attribute, such as shop.main:app"),
+        (".hello:app", "does not name a thing, write it as module:attribute, such as shop.main:app"),
+        ("hello.py", "names a file where a module is expected, write hello:app"),
+        ("hello.py:", "names a file where a module is expected, write hello:app"),
+        ("hello.py:site", "names a file where a module is expected, write hello:site"),
+        ("./hello.py:site", "names a file where a module is expected, write hello:site"),
+        ("shop/main.py:app", "names a file where a module is expected, write shop.main:app"),
+        (
+            "/srv/shop/main.py:app",
+            "names a file where a module is expected, write main:app, and put /srv/shop/ on PYTHONPATH",
+        ),
+        (
+            "../main.py:app",
+            "names a file where a module is expected, write main:app, and put ../ on PYTHONPATH",
+        ),
+        (
+            r"C:\shop\main.py:app",
+            r"names a file where a module is expected, write main:app, and put C:\shop\ on PYTHONPATH",
+        ),
+    ],
+)
+def test_what_is_no_import_name_says_how_one_looks(name, said):
+    with pytest.raises(ConfigError) as caught:
+        import_object(name, "a thing")
+    assert str(caught.value) == f"{name}: {said}"

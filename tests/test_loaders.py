@@ -62,6 +62,22 @@ def test_an_application_that_workers_cannot_import():
         loader.for_workers()
 
 
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        (
+            f"{__name__}:proxy",
+            f'{__name__}:proxy: a Proxy is not an ASGI application: run it with hostler.run("{__name__}:proxy")',
+        ),
+        (proxy, "app: a Proxy is not an ASGI application: run it with hostler.run"),
+    ],
+)
+def test_a_proxy_is_no_application(app, said):
+    with pytest.raises(ConfigError) as caught:
+        ApplicationLoader(app).load()
+    assert str(caught.value) == said
+
+
 # -- handlers ---------------------------------------------------------------------------------------------------------
 
 

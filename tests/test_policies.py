@@ -190,8 +190,8 @@ def test_a_slip_in_a_name_of_ones_own_is_recognised_too():
 
 
 def test_what_is_not_like_any_gets_the_list():
-    assert problems_of(Cluster("c", balance="x:y:z")) == {
-        "c.LoadBalancingPolicy": 'unknown policy "x:y:z"; use FirstAlphabetical, LeastRequests, PowerOfTwoChoices, '
+    assert problems_of(Cluster("c", balance="xyz")) == {
+        "c.LoadBalancingPolicy": 'unknown policy "xyz"; use FirstAlphabetical, LeastRequests, PowerOfTwoChoices, '
         "Random, RoundRobin, or package.module:name"
     }
 

@@ -79,6 +79,7 @@ def _logging(level: int) -> Iterator[None]:
 
 
 def _run(args: argparse.Namespace) -> int:
+    _look_in(args.app_dir)
     loader = DocumentLoader(args.config, dangerous_allow_ambiguous_paths=args.dangerous_allow_ambiguous_paths)
     try:
         loader.load()
@@ -108,7 +109,13 @@ def _log_level(args: argparse.Namespace) -> int:
     return logging.INFO if getattr(args, "verbose", False) else logging.WARNING
 
 
+def _look_in(directory: str) -> None:
+    """Look for modules there first."""
+    sys.path.insert(0, os.path.abspath(directory))  # noqa: PTH100 - sys.path has strings
+
+
 def _check(args: argparse.Namespace) -> int:
+    _look_in(args.app_dir)
     try:
         config = load_config(FileSource(args.config))
     except OSError as error:
@@ -154,7 +161,7 @@ def _wrong(path: str, problems: Sequence[Problem]) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    sys.path.insert(0, os.path.abspath(args.app_dir))  # noqa: PTH100 - sys.path has strings
+    _look_in(args.app_dir)
     loader = ApplicationLoader(args.app)
     if args.workers:
         return run_service(_service(args, loader), args.workers)
@@ -216,6 +223,7 @@ def _add_run(commands: Commands) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
     parser.set_defaults(queue=None, mode=QueueMode.CREATE_OR_ATTACH)
+    _add_app_dir(parser, "the module of a policy")
     _add_urls(parser, "listen here instead of where the document's Urls say")
     parser.add_argument(
         "--dangerous-allow-ambiguous-paths",
@@ -228,6 +236,7 @@ def _add_run(commands: Commands) -> None:
 def _add_check(commands: Commands) -> None:
     parser = _add(commands, "check", _check, "say everything that is wrong with a YARP document")
     parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    _add_app_dir(parser, "the module of a policy")
     _add_server(parser)
 
 
@@ -245,9 +254,7 @@ def _add_serve(commands: Commands) -> None:
         "--workers", metavar="N", type=_number_of_workers, default=_WORKERS,
         help="worker processes, restarted when they die (default %(default)s); 0 serves in this process",
     )  # fmt: skip
-    parser.add_argument(
-        "--app-dir", metavar="DIR", default=".", help="where MODULE is looked for first (default: here)"
-    )
+    _add_app_dir(parser, "MODULE")
     _add_urls(parser, "listen here too; neither this nor --queue: http://localhost:5000/")
     _add_running(parser)
 
@@ -281,6 +288,12 @@ def _add_urls(parser: argparse.ArgumentParser, text: str) -> None:
         "--url", metavar="PREFIX", type=_prefix, action="append", default=[],
         help=f"{text}; a URL prefix such as http://localhost:8080/ or http://+:80/shop/; may be repeated",
     )  # fmt: skip
+
+
+def _add_app_dir(parser: argparse.ArgumentParser, module: str) -> None:
+    parser.add_argument(
+        "--app-dir", metavar="DIR", default=".", help=f"where {module} is looked for first (default: here)"
+    )
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:

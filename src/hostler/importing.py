@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hostler.errors import ConfigError, Problem
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["import_object", "name_of"]
 
+_FILE: Final = re.compile(r"(?P<directory>.*[/\\])?(?P<stem>[^/\\:]+)\.py(:(?P<attribute>.*))?")
+
 
 def import_object(name: str, kind: str) -> Any:
     """Import what "module:attribute" names; the attribute may have dots. `kind` says what that should be.
@@ -21,9 +24,12 @@ def import_object(name: str, kind: str) -> Any:
     Raises ConfigError when there is no such module or attribute. What the module itself raises while it is imported
     comes through as it is.
     """
+    file = _FILE.fullmatch(name)
+    if file is not None:
+        raise _error(name, f"names a file where a module is expected, {_module_of(file)}")
     module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise _error(name, f"does not name {kind}, write it as module:attribute")
+    if not module_name or not attribute or module_name.startswith("."):
+        raise _error(name, f"does not name {kind}, write it as module:attribute, such as shop.main:app")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -38,6 +44,16 @@ def import_object(name: str, kind: str) -> Any:
             remedy = f"name one that is assigned in {module_name!r} when it is imported"
             raise _error(name, f"there is no attribute {attribute!r} in {module_name!r}, {remedy}") from error
     return found
+
+
+def _module_of(file: re.Match[str]) -> str:
+    """Say what to write in place of the path of a file."""
+    stem, attribute = file["stem"], file["attribute"] or "app"
+    *packages, _ = re.split(r"[/\\]", file["directory"] or "/")
+    packages = [package for package in packages if package not in {"", "."}]
+    if all(map(str.isidentifier, packages)) and not re.match(r"[/\\]", file["directory"] or ""):
+        return f"write {'.'.join([*packages, stem])}:{attribute}"
+    return f"write {stem}:{attribute}, and put {file['directory']} on PYTHONPATH"
 
 
 def name_of(found: Any, role: str) -> str:

@@ -36,8 +36,25 @@ class ApplicationLoader:
     def load(self) -> Application:
         """Import the application; raises ConfigError, and what its module raises."""
         if self._loaded is None:
-            self._loaded = Application(load(self._app) if isinstance(self._app, str) else self._app)
+            app = import_object(self._app, "an application") if isinstance(self._app, str) else self._app
+            if isinstance(app, Proxy):
+                raise ConfigError(
+                    [Problem(self._path, f"a Proxy is not an ASGI application: {self._instead}")]
+                )
+            self._loaded = Application(load(self._app) if isinstance(self._app, str) else app)
         return self._loaded
+
+    @property
+    def _path(self) -> str:
+        return self._app if isinstance(self._app, str) else "app"
+
+    @property
+    def _instead(self) -> str:
+        return (
+            f'run it with hostler.run("{self._app}")'
+            if isinstance(self._app, str)
+            else "run it with hostler.run"
+        )
 
     def urls(self) -> tuple[str, ...]:
         """Return nothing: an ASGI application does not say where it listens."""

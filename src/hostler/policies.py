@@ -6,7 +6,6 @@ A kind is one row here, an attribute of `Policies`, and a `PolicyKind` in the fi
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from hostler.stages.health import PassiveHealthPolicy
 
 __all__ = ["Policies"]
-
-_IMPORTABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 Kind: TypeAlias = PolicyKind[Any, Any]
 Factory: TypeAlias = Callable[..., Any]
@@ -106,7 +103,7 @@ def _find(kind: Kind, known: Known, name: str) -> Factory:
     found = known.get((name or kind.default).lower())
     if found is not None:
         return found[1]
-    if _IMPORTABLE.fullmatch(name):
+    if ":" in name:
         return _import(name)
     names = ", ".join(sorted(spelled for spelled, _ in known.values()))
     if name.lower() in (later.lower() for later in kind.later):

@@ -58,6 +58,10 @@ def _needs_cffi() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name != "_cffi_backend":
             raise
+        if sys.platform != "win32":
+            raise UnsupportedError(
+                f"HTTP.sys is part of Windows, and this is {sys.platform}; use the user-mode server (--server usermode)"
+            ) from error
         raise UnsupportedError(
             "HTTP.sys is part of Windows, and called through cffi, which is not installed; "
             "the user-mode server needs neither (--server usermode)"

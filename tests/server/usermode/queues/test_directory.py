@@ -188,6 +188,27 @@ class TestRuntimeDirectory:
         with pytest.raises(QueueAccessError):
             QueueDirectory("q")
 
+    def test_what_is_said_of_a_directory_for_everybody_does_not_have_it_removed(self):
+        shared = self.tmp / "shared"
+        shared.mkdir()
+        shared.chmod(0o1777)
+        self.env.setenv("HOSTLER_RUNTIME_DIR", str(shared))
+        with pytest.raises(QueueAccessError) as caught:
+            QueueDirectory("q")
+        assert "remove" not in str(caught.value)
+        remedy = f"name one inside it, which is made: HOSTLER_RUNTIME_DIR={shared}/hostler-{os.geteuid()}"
+        assert str(caught.value).endswith(f": {remedy}")
+        self.env.setenv("HOSTLER_RUNTIME_DIR", remedy.partition("=")[2])
+        QueueDirectory("q")
+
+    def test_what_is_said_of_a_directory_of_ours_that_is_open_mends_it(self):
+        made = runtime_directory()
+        made.chmod(0o755)
+        with pytest.raises(
+            QueueAccessError, match=f": chmod 700 {made}, or name another in HOSTLER_RUNTIME_DIR$"
+        ):
+            QueueDirectory("q")
+
     def test_a_queue_that_is_a_link_is_refused(self):
         made = runtime_directory()
         real = self.tmp / "real"

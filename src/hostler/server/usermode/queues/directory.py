@@ -69,17 +69,22 @@ def runtime_directory() -> Path:
         path.mkdir(mode=0o700, parents=bool(named), exist_ok=True)
     except OSError as error:
         raise QueueError(f"{path} cannot be made ({error}): name another in HOSTLER_RUNTIME_DIR") from error
-    _check_private(path)
+    inside = f"name one inside it, which is made: HOSTLER_RUNTIME_DIR={path / f'hostler-{user}'}"
+    _check_private(path, inside if named and path.is_dir() and os.access(path, os.W_OK) else None)
     return path
 
 
-def _check_private(path: Path) -> None:
+def _check_private(path: Path, remedy: str | None = None) -> None:
+    """Refuse a directory that others could reach into; raises QueueAccessError with what to do, `remedy` if given."""
     if sys.platform != "win32":
         found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not ours or found.st_mode & 0o077:
+            another = "name another in HOSTLER_RUNTIME_DIR"
+            remedy = remedy or (f"chmod 700 {path}, or {another}" if ours else another)
             raise QueueAccessError(
                 f"{path} must be a directory of this user with mode 0700 (it has {stat.filemode(found.st_mode)}, "
-                f"user {found.st_uid}): remove it, or name another in HOSTLER_RUNTIME_DIR"
+                f"user {found.st_uid}): {remedy}"
             )
 
 
