@@ -324,9 +324,11 @@ def exchange(
             raw.add("Transfer-Encoding", "chunked")
     elif (framing := len(body)) and "content-length" not in raw:
         raw.add("Content-Length", str(framing))
+    target = parse_target(method, path.encode("latin-1"))
+    if target.authority is not None:
+        raw.set("Host", target.authority)
     authority = raw.get_raw(b"host") or b""
     request = Request(method, path.encode("latin-1"), raw, framing=framing, host=authority)
-    target = parse_target(method, request.target)
     name, port = parse_host(authority)
     made = Exchange(
         request,

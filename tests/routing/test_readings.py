@@ -53,6 +53,8 @@ class TestReadings:
             ("/x/.;v=1/a", {"/x/.;v=1/a", "/x/a"}),
             ("/x/%2e%2e%3bv=1/a", {"/x/..;v=1/a", "/a"}),
             ("/a/..;", {"/a/..;", "/"}),
+            ("/..;/a", {"/..;/a", None}),
+            ("/a/%252e%252e/%252e%252e", {"/a/%2e%2e/%2e%2e", None}),
             ("/100%25", {"/100%"}),
             ("/caf%C3%A9%2F%ff", {"/café%2F\udcff", "/café/\udcff"}),
         ],
@@ -66,7 +68,7 @@ class TestConflicts:
         "path",
         ["//admin/s", "/x/..//admin/s", "/admin%2fs", "/admin%2Fs", "/x/..;/admin/s", "/x/..;v=1/admin/s",
          "/admin%5cs", "/admin%252fs", "/admin%255Cs", "/x/%252e%252e/admin/s", "/.;/admin/s", "/x/%2e%2e;/admin/s",
-         "/%2fadmin/s", "/%5cadmin/s", "///admin", "/%2561dmin/s", "/x%2f/%252e%252e/%252e%252e/admin"],
+         "/%2fadmin/s", "/%5cadmin/s", "///admin", "/%2561dmin/s", "/y/x%2f/%252e%252e/%252e%252e/admin"],
     )  # fmt: skip
     def test_a_way_around_a_guard(self, path):
         assert "route /admin/{**rest}" in conflict(path)
@@ -87,6 +89,10 @@ class TestConflicts:
     )
     def test_readings_that_lead_to_the_same_route(self, path):
         assert conflict(path) is None
+
+    @pytest.mark.parametrize("path", ["/..;/manager/html", "/x/..;/..;/y", "/%252e%252e/y", "/..;"])
+    def test_a_reading_above_the_root_leaves_every_route(self, path):
+        assert "it climbs above the root" in conflict(path, "/{**rest}")
 
     def test_no_route_is_a_different_route(self):
         assert "leads to no route; with " in conflict("//a", "/a")

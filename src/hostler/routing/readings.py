@@ -7,7 +7,8 @@ backslash for a slash, or drop `;` parameters. So a path that can be read in sev
 nowhere, which is a place of its own.
 
 What is read is `Target.forward_path`, since that is what a destination gets: it has no plain dot segments. Those that a
-reading brings to light are removed from it. Parameters are dropped from dot segments only (`..;x=1`): a segment
+reading brings to light are removed from it; a reading that climbs above the root with them conflicts with every route,
+since it would leave the path of a destination's address. Parameters are dropped from dot segments only (`..;x=1`): a segment
 such as `admin;x=1` is looked up as it stands.
 """
 
@@ -51,8 +52,8 @@ class Reading:
     merging: bool = False
     """Several slashes are one."""
 
-    def read(self, target: Target) -> str:
-        """Return the path that this reading makes of a target's."""
+    def read(self, target: Target) -> str | None:
+        """Return the path that this reading makes of a target's; None when it climbs above the root."""
         path = self._decode(target) if self.decodings else target.path
         if self.backslashes:
             path = path.replace("\\", "/")
@@ -91,7 +92,7 @@ READINGS: Final = (
 def find_conflict(exchange: Exchange, table: Table[Any]) -> str | None:
     """Look a request's path up in each reading; return a sentence for the log when they do not all lead to one place."""
     target = exchange.target
-    seen = {target.path}
+    seen: set[str | None] = {target.path}
     place = ""
     for reading in READINGS:
         path = reading.read(target)
@@ -99,13 +100,16 @@ def find_conflict(exchange: Exchange, table: Table[Any]) -> str | None:
             continue
         seen.add(path)
         place = place or _place(exchange, table, target.path)
+        if path is None:
+            return _conflict(exchange, place, f"with {reading.name}, it climbs above the root")
         other = _place(exchange, table, path)
         if other != place:
-            return (
-                f"{exchange.request.method} {target.path!a} leads to {place}; "
-                f"with {reading.name}, it is {path!a} and leads to {other}"
-            )
+            return _conflict(exchange, place, f"with {reading.name}, it is {path!a} and leads to {other}")
     return None
+
+
+def _conflict(exchange: Exchange, place: str, otherwise: str) -> str:
+    return f"{exchange.request.method} {exchange.target.path!a} leads to {place}; {otherwise}"
 
 
 def _place(exchange: Exchange, table: Table[Any], path: str) -> str:
@@ -121,15 +125,17 @@ def _place(exchange: Exchange, table: Table[Any], path: str) -> str:
     return f"route {found.route.config.id} under {base!a}" if base else f"route {found.route.config.id}"
 
 
-def _without_dots(path: str) -> str:
-    """Remove dot segments (RFC 3986 5.2.4)."""
+def _without_dots(path: str) -> str | None:
+    """Remove dot segments (RFC 3986 5.2.4); None when they climb above the root."""
     if "/." not in path:
         return path
     kept: list[str] = []
     segment = ""
     for segment in path.split("/")[1:]:
         if segment == "..":
-            del kept[-1:]
+            if not kept:
+                return None
+            kept.pop()
         elif segment != ".":
             kept.append(segment)
     if segment in {".", ".."}:
