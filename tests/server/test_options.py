@@ -20,7 +20,7 @@ from hostler.server.options import (
     LogOnly,
     Rollover,
     Verbosity,
-    refuse,
+    refuse_unsupported,
     unsupported_by_httpsys,
     unsupported_by_usermode,
 )
@@ -265,10 +265,10 @@ class TestHttpSys:
         found = unsupported_by_httpsys(options)
         assert len(found) == 5
         with pytest.raises(UnsupportedError) as caught:
-            refuse(found, "HTTP.sys")
+            refuse_unsupported(found, "HTTP.sys")
         assert str(caught.value).startswith("HTTP.sys ")
         assert all(sentence in str(caught.value) for sentence in found)
-        refuse([], "HTTP.sys")
+        refuse_unsupported([], "HTTP.sys")
 
     def test_every_timeout_and_limit_is_known_to_one_of_both(self):
         for field in fields(Timeouts):

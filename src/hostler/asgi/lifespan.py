@@ -56,8 +56,8 @@ class _Lifespan:
         except Exception as error:  # noqa: BLE001 - an application without lifespan may raise anything
             self._raised(error)
         finally:
-            _settle(self.started)
-            _settle(self._stopped)
+            _resolve(self.started)
+            _resolve(self._stopped)
 
     def _raised(self, error: Exception) -> None:
         if not self.started.done():
@@ -69,7 +69,7 @@ class _Lifespan:
         """Tell the application to stop if it runs, and wait until it has."""
         if not self.started.done() or self.started.exception() is not None:
             task.cancel()
-        _settle(self._stopping)
+        _resolve(self._stopping)
         await asyncio.wait({task})
 
     async def _receive(self) -> Message:
@@ -89,15 +89,15 @@ class _Lifespan:
         elif kind == "lifespan.startup.failed" and not self.started.done():
             self.started.set_exception(LifespanError(text or "the application failed to start"))
         elif kind == "lifespan.shutdown.complete" and self._stopping.done():
-            _settle(self._stopped)
+            _resolve(self._stopped)
         elif kind == "lifespan.shutdown.failed" and self._stopping.done():
             logger.error("the application failed to stop: %s", text)
-            _settle(self._stopped)
+            _resolve(self._stopped)
         else:
             state = "stopping" if self._stopping.done() else "started" if self.started.done() else "starting"
             raise RuntimeError(f"the application sent {kind!r} while it was {state}")
 
 
-def _settle(future: asyncio.Future[None]) -> None:
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

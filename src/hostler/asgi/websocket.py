@@ -48,12 +48,12 @@ async def serve(exchange: Exchange, app: ASGIApplication, scope: Scope, options:
         HandshakeRequest(request.target.decode("latin-1"), HandshakeHeaders(list(request.headers)))
     )
     if answer.status_code != 101:
-        return await _refuse(exchange, answer)
+        return await _reject(exchange, answer)
     session = _Session(exchange, scope["subprotocols"], answer, handshake.extensions, options)
     return await session.run(app, scope)
 
 
-async def _refuse(exchange: Exchange, answer: HandshakeResponse) -> Outcome:
+async def _reject(exchange: Exchange, answer: HandshakeResponse) -> Outcome:
     """Answer a handshake that breaks RFC 6455 4.2.1, naming the version that would do (4.4)."""
     own = {"date", "connection", "content-length"}
     headers = [(name, value) for name, value in answer.headers.raw_items() if name.lower() not in own]

@@ -105,7 +105,7 @@ def parse_target(method: str, raw: bytes) -> Target:
     if 0x3F in raw:  # "?"; the number is found four times faster than the byte string
         path, _, query = raw.partition(b"?")
         if query.translate(None, _QUERY):
-            _refuse(query, _QUERY)
+            _reject(query, _QUERY)
     else:
         path, query = raw, None
     if not path.translate(None, _PATH) and path[:1] == b"/" and method != "CONNECT":
@@ -156,7 +156,7 @@ def _normalise(raw: bytes) -> tuple[str, bytes]:
     """Decode a path that begins with a slash, and respell it for a destination."""
     if illegal := raw.translate(None, _PATH_ESCAPED):
         if illegal.translate(None, _BARE):
-            _refuse(raw, _BARE)
+            _reject(raw, _BARE)
         forward = b"".join([_ILLEGAL.get(byte) or bytes((byte,)) for byte in raw])
     else:
         forward = raw
@@ -210,7 +210,7 @@ def _is_dots(piece: bytes) -> bool:
     return piece.partition(b";")[0].lower().replace(b"%2e", b".") in {b".", b".."}
 
 
-def _refuse(raw: bytes, legal: bytes) -> NoReturn:
+def _reject(raw: bytes, legal: bytes) -> NoReturn:
     raise ProtocolError(
         f"the request target has {_shown(raw.translate(None, legal)[:1])}, which is not legal in it"
     )

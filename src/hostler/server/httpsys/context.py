@@ -43,7 +43,7 @@ class Stream(Protocol):
         """Reset the client."""
 
 
-class _Connection:
+class _WatchedConnection:
     """A client's connection, and the streams that want to know when it is gone (HttpWaitForDisconnectEx)."""
 
     __slots__ = ("_connections", "_operation", "number", "streams")
@@ -75,7 +75,7 @@ class Connections:
 
     http: HttpApi
     io: IoHandle
-    _known: dict[int, _Connection] = field(factory=dict, init=False)
+    _known: dict[int, _WatchedConnection] = field(factory=dict, init=False)
     _can_wait: bool = field(init=False)
 
     @_can_wait.default
@@ -88,7 +88,7 @@ class Connections:
         if connection is None:
             if not self._can_wait:
                 return
-            connection = _Connection(self, number)
+            connection = _WatchedConnection(self, number)
             code = connection.watch()
             if code in {0, ErrorCode.ERROR_CONNECTION_INVALID}:
                 self.io.port.loop.call_soon(stream.client_gone, code or ErrorCode.ERROR_CONNECTION_INVALID)

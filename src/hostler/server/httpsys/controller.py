@@ -19,7 +19,7 @@ from hostler.server.httpsys.session import ServerSession
 from hostler.server.options import (
     HttpSysOptions,
     ServerOptions,
-    refuse,
+    refuse_unsupported,
     unsupported_by_httpsys,
 )
 from hostler.windows.constants import ErrorCode
@@ -70,7 +70,7 @@ class Controller:
         UnsupportedError.
         """
         options = options or ServerOptions()
-        refuse(unsupported_by_httpsys(options), "HTTP.sys")
+        refuse_unsupported(unsupported_by_httpsys(options), "HTTP.sys")
         windows = windows or load()
         security = (options.httpsys or HttpSysOptions()).security_descriptor
         name = queue or f"hostler-{os.getpid()}-{next(_numbers)}"

@@ -74,7 +74,7 @@ class Incoming:
         self.flowing = True
         self._advance()
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Take no more for now."""
         self.flowing = False
 

@@ -91,12 +91,12 @@ class _Receive:
 
     def _take_those_that_wait(self, code: int | None, size: int) -> bool:
         """Take requests in a row; returns whether there may be more."""
-        more = code is None or self._settle(code, size)
+        more = code is None or self._call_over(code, size)
         for _ in range(_MAX_BATCH):
             if not more:
                 break
             code = self._operation.start(self._call, self._buffer)
-            more = code != PENDING and self._settle(code, self._operation.size[0])
+            more = code != PENDING and self._call_over(code, self._operation.size[0])
         return more
 
     def _call(self, overlapped: CData) -> int:
@@ -106,7 +106,7 @@ class _Receive:
             self._operation.size, overlapped,
         )  # fmt: skip
 
-    def _settle(self, code: int, size: int) -> bool:
+    def _call_over(self, code: int, size: int) -> bool:
         """Deal with a call that is over; returns whether to make another now."""
         receiver = self._receiver
         if code == 0:

@@ -73,7 +73,7 @@ class Sending:
 
     __slots__ = (
         "_files", "_final", "_flags", "_head", "_head_flags", "_http", "_io", "_last", "_log", "_moved", "_operation", "_over",
-        "_parts", "_request", "_scheduled", "_sent_head", "_trailers", "done", "in_flight", "waiting",
+        "_parts", "_request", "_scheduled", "_sent_head", "_trailers", "finished", "in_flight", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -108,7 +108,7 @@ class Sending:
         """Bytes that no call has taken yet."""
         self.in_flight = 0
         """Bytes that a call under way has taken."""
-        self.done = False
+        self.finished = False
         """Nothing more is sent."""
 
     def begin(self, head: NativeResponse, flags: int = 0) -> None:
@@ -119,7 +119,7 @@ class Sending:
 
     def write(self, part: bytes | FilePart) -> None:
         """Send a piece of the body."""
-        if self.done:
+        if self.finished:
             if isinstance(part, FilePart):
                 part.close()
             return
@@ -147,7 +147,7 @@ class Sending:
 
     def stop(self) -> None:
         """Send nothing more; a call that is under way is cancelled."""
-        self.done = True
+        self.finished = True
         self._drop()
         self._operation.cancel()
 
@@ -167,15 +167,15 @@ class Sending:
                 call, keep = self._send()
             except Exception:  # noqa: BLE001 - whatever it is, the client must not wait for ever
                 _log.exception("a response cannot be sent on")
-                self._settle(ErrorCode.ERROR_NOT_ENOUGH_MEMORY)
+                self._call_over(ErrorCode.ERROR_NOT_ENOUGH_MEMORY)
                 return
             code = self._operation.start(call, keep)
-            if code == PENDING or not self._settle(code):
+            if code == PENDING or not self._call_over(code):
                 return
 
     def _has_work(self) -> bool:
         """Whether there is something to send, and no call under way: whoever was told of its end may have made one."""
-        if self.done or self._operation.pending:
+        if self.finished or self._operation.pending:
             return False
         return bool(self._parts) or self._last is not None or (self._head is not None and not self._sent_head)
 
@@ -231,18 +231,18 @@ class Sending:
         return send, (chunks, log)
 
     def _completed(self, code: int, size: int) -> None:
-        if self._settle(code):
+        if self._call_over(code):
             self._advance()
 
-    def _settle(self, code: int) -> bool:
+    def _call_over(self, code: int) -> bool:
         """Note the end of a call; returns whether to go on."""
         self.in_flight = 0
         while self._files:
             self._files.pop().close()
-        if self.done:
+        if self.finished:
             return False
         if code or self._final:
-            self.done = True
+            self.finished = True
             self._drop()
             self._over(code)
             return False

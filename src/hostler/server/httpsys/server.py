@@ -30,7 +30,13 @@ from hostler.server.httpsys.receiver import Receiver
 from hostler.server.httpsys.rule import Delegator, Rule, delegation_rules
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.httpsys.stream import HttpSysStream
-from hostler.server.options import Completion, HttpSysOptions, ServerOptions, refuse, unsupported_by_httpsys
+from hostler.server.options import (
+    Completion,
+    HttpSysOptions,
+    ServerOptions,
+    refuse_unsupported,
+    unsupported_by_httpsys,
+)
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.proactor import open_io
@@ -64,7 +70,7 @@ class HttpSysServer:
         Raises UnsupportedError where there is no HTTP.sys, and for options that it does not have.
         """
         self.options = options or ServerOptions()
-        refuse(unsupported_by_httpsys(self.options), "HTTP.sys")
+        refuse_unsupported(unsupported_by_httpsys(self.options), "HTTP.sys")
         self._own = self.options.httpsys or HttpSysOptions()
         self._windows = windows or load()
         self._features = Features.of(self._windows)

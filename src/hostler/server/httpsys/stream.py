@@ -129,7 +129,7 @@ class HttpSysStream:
         self._pump = None
         self._stop_waiting()
         if self._incoming is not None:
-            self._incoming.hold()
+            self._incoming.pause()
 
     def _took(self, data: bytes) -> None:
         self.bytes_received += len(data)
@@ -173,7 +173,7 @@ class HttpSysStream:
         """Stop the flow of the request's body."""
         self._paused = True
         if self._incoming is not None:
-            self._incoming.hold()
+            self._incoming.pause()
 
     def resume(self) -> None:
         """Let the request's body flow again."""

@@ -6,7 +6,11 @@ Imports point to `hostler.http` and `hostler.errors`; nothing here knows a serve
 from __future__ import annotations
 
 from hostler.server.options.authentication import Authentication, AuthScheme, ChannelBinding, Hardening
-from hostler.server.options.differences import refuse, unsupported_by_httpsys, unsupported_by_usermode
+from hostler.server.options.differences import (
+    refuse_unsupported,
+    unsupported_by_httpsys,
+    unsupported_by_usermode,
+)
 from hostler.server.options.httpsys import Completion, HttpSysOptions, Verbosity
 from hostler.server.options.log import LogField, LogFormat, Logging, LogOnly, Rollover
 from hostler.server.options.server import ServerOptions, Timeouts
@@ -26,7 +30,7 @@ __all__ = [
     "ServerOptions",
     "Timeouts",
     "Verbosity",
-    "refuse",
+    "refuse_unsupported",
     "unsupported_by_httpsys",
     "unsupported_by_usermode",
 ]

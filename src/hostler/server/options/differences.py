@@ -15,7 +15,7 @@ from hostler.server.options.server import ServerOptions, Timeouts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["refuse", "unsupported_by_httpsys", "unsupported_by_usermode"]
+__all__ = ["refuse_unsupported", "unsupported_by_httpsys", "unsupported_by_usermode"]
 
 _REGISTRY: Final = r"HKLM\System\CurrentControlSet\Services\HTTP\Parameters"
 _MAX_TIMEOUT_SECONDS: Final = 65534
@@ -105,7 +105,7 @@ _DEFAULT_HTTPSYS: Final = HttpSysOptions()
 _DEFAULTS: Final = {"limits": Limits(), "timeouts": Timeouts()}
 
 
-def refuse(sentences: Iterable[str], server: str) -> None:
+def refuse_unsupported(sentences: Iterable[str], server: str) -> None:
     """Raise UnsupportedError with all of `sentences`, which say what `server` cannot do; with none do nothing."""
     found = list(sentences)
     if found:

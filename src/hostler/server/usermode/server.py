@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.handling import Handling
-from hostler.server.options import ServerOptions, refuse, unsupported_by_usermode
+from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_usermode
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.accepted import AcceptedConnection
 from hostler.server.usermode.client_socket import ClientSocket, SocketReader
@@ -36,7 +36,7 @@ class UserModeServer:
 
     def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
-        refuse(unsupported_by_usermode(self.options), "the user-mode server")
+        refuse_unsupported(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
         self._context = ServerContext(Handling(handler), self.options)
         self._listeners: list[asyncio.Server] = []

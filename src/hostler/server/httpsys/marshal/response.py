@@ -118,23 +118,23 @@ def _written(status: int, reason: bytes, raw: RawHeaders) -> bytes:
 
 
 def _fill(
-    memory: bytearray, place: int, raw: RawHeaders, known: dict[bytes, int]
+    memory: bytearray, address: int, raw: RawHeaders, known: dict[bytes, int]
 ) -> tuple[int, dict[int, list[tuple[int, int]]]]:
-    """Say in `memory` where each header stands: `raw` as it was written at the address `place`.
+    """Say in `memory` where each header stands: `raw` as it was written at the address `address`.
 
-    `known` are the ids of those that have a place in HTTP_RESPONSE.
+    `known` are the ids of those that have a address in HTTP_RESPONSE.
 
     Returns how many unknown headers there are, and the (length, address) pairs of known ones that there are several of:
-    HTTP_RESPONSE has one place for each.
+    HTTP_RESPONSE has one address for each.
     """
     seen: dict[int, tuple[int, int]] = {}
     several: dict[int, list[tuple[int, int]]] = {}
     unknown = 0
     for name, value in raw:
-        name_at = place + 2  # after CRLF
+        name_at = address + 2  # after CRLF
         value_at = name_at + len(name) + 2  # after a colon and a space
         size = len(value)
-        place = value_at + size
+        address = value_at + size
         number = known.get(name)
         if number is None and (number := known.get(name.lower())) is None:
             _UNKNOWN.pack_into(memory, _SIZE + _UNKNOWN.size * unknown, len(name), size, name_at, value_at)
@@ -164,8 +164,8 @@ def _infos(several: dict[int, list[tuple[int, int]]]) -> CData:
         kind = ResponseInfoType.MULTIPLE_KNOWN_HEADERS
         _INFO.pack_into(memory, info, kind, _SEVERAL.size, base + header)
         _SEVERAL.pack_into(memory, header, number, flags, len(places), base + value)
-        for place in places:
-            _COUNTED.pack_into(memory, value, *place)
+        for address in places:
+            _COUNTED.pack_into(memory, value, *address)
             value += _COUNTED.size
         info += _INFO.size
         header += _SEVERAL.size
@@ -199,16 +199,16 @@ class Chunks:
         if size:
             held = ffi.from_buffer(data)
             self._kept.append(held)
-            place = location(held)
+            address = location(held)
             for at in range(0, size, _MAX_CHUNK_SIZE):
                 part = min(size - at, _MAX_CHUNK_SIZE)
-                self._add(_FROM_MEMORY.pack(DataChunkType.FROM_MEMORY, place + at, part))
+                self._add(_FROM_MEMORY.pack(DataChunkType.FROM_MEMORY, address + at, part))
 
     def file(self, handle: Handle, offset: int, length: int) -> None:
         """Add `length` bytes of an open file from `offset` on; HTTP.sys reads them. BYTE_RANGE_TO_EOF for all."""
         if length:
-            place = location(handle)
-            self._add(_FROM_FILE.pack(DataChunkType.FROM_FILE_HANDLE, offset, length, place))
+            address = location(handle)
+            self._add(_FROM_FILE.pack(DataChunkType.FROM_FILE_HANDLE, offset, length, address))
 
     def trailers(self, raw: RawHeaders) -> None:
         """Add what follows the body: nothing may come after it. Raises ProtocolError (500) as for headers."""
@@ -232,11 +232,11 @@ class Chunks:
         self._packed.append(packed)
 
 
-def _table(raw: RawHeaders, place: int) -> bytes:
-    """Build an array of HTTP_UNKNOWN_HEADER: `raw` as it was written at the address `place`."""
+def _table(raw: RawHeaders, address: int) -> bytes:
+    """Build an array of HTTP_UNKNOWN_HEADER: `raw` as it was written at the address `address`."""
     table = []
     for name, value in raw:
-        value_at = place + len(name) + 4  # after CRLF, a colon and a space
-        table.append(_UNKNOWN.pack(len(name), len(value), place + 2, value_at))
-        place = value_at + len(value)
+        value_at = address + len(name) + 4  # after CRLF, a colon and a space
+        table.append(_UNKNOWN.pack(len(name), len(value), address + 2, value_at))
+        address = value_at + len(value)
     return b"".join(table)

@@ -47,9 +47,9 @@ def read_tls(ssl_at: int, protocol_at: int) -> Tls:
     return Tls(**found)
 
 
-def read_authenticated(place: int) -> Authenticated | None:
+def read_authenticated(address: int) -> Authenticated | None:
     """Read the HTTP_REQUEST_AUTH_INFO at an address; None when the client sent no credentials."""
-    info = ffi.cast("HTTP_REQUEST_AUTH_INFO *", place)
+    info = ffi.cast("HTTP_REQUEST_AUTH_INFO *", address)
     if info.AuthStatus == AuthStatus.NOT_AUTHENTICATED:
         return None
     name_at = location(info.pPackageName)
