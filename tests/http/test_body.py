@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hostler.errors import ProtocolError
@@ -20,10 +22,8 @@ from hostler.http.message import CHUNKED, UNTIL_CLOSE, Request
 
 
 def body(reader, *pieces: bytes) -> bytes:
-    """Feed pieces; return the payload. No piece of it may be empty."""
-    payload = [part for piece in pieces for part in reader.feed(piece)]
-    assert all(payload)
-    return b"".join(payload)
+    """Feed pieces; return the payload."""
+    return b"".join(map(reader.feed, pieces))
 
 
 class TestLengthBody:
@@ -32,13 +32,13 @@ class TestLengthBody:
 
     def test_zero_leaves_everything(self):
         reader = LengthBody(0)
-        assert reader.feed(b"next") == []
+        assert reader.feed(b"next") == b""
         assert (reader.complete, reader.unread) == (True, b"next")
 
     def test_whole(self):
         reader = LengthBody(5)
         data = b"hello"
-        assert reader.feed(data)[0] is data
+        assert reader.feed(data) is data
         assert (reader.complete, reader.unread, reader.trailers) == (True, b"", [])
 
     def test_in_pieces_with_rest(self):
@@ -49,7 +49,7 @@ class TestLengthBody:
         assert (reader.complete, reader.unread) == (True, b"next")
 
     def test_nothing_in_nothing_out(self):
-        assert LengthBody(0).feed(b"") == []
+        assert LengthBody(0).feed(b"") == b""
 
 
 class TestClosingBody:
@@ -167,7 +167,18 @@ class TestChunkedBody:
         reader = ChunkedBody()
         reader.feed(b"ff\r\n")
         data = b"x" * 100
-        assert reader.feed(data)[0] is data
+        assert reader.feed(data) is data
+
+    @pytest.mark.parametrize("chunks", [b"1\r\nx\r\n", b"1\r\nx\r\n2\r\nyz\r\n", b"01\r\nx\r\n"], ids=repr)
+    def test_small_chunks_cost_no_call_each(self, chunks):
+        data, calls = chunks * 1000, []
+        sys.setprofile(lambda frame, event, argument: calls.append(event))
+        try:
+            payload = ChunkedBody().feed(data)
+        finally:
+            sys.setprofile(None)
+        assert len(payload) in {1000, 3000}
+        assert len(calls) < 100
 
     def test_a_size_line_at_the_limit_passes(self):
         reader = ChunkedBody()

@@ -25,6 +25,7 @@ REQUESTS = [
     b"\r\nGET http://b/c?d HTTP/1.1\r\nHost: a\r\nX: y \r\nConnection: close\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
     b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\nGET",
+    b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 9 + b"0\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi",
     b"PUT / HTTP/1.0\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabcGET / HTTP/1.0\r\n\r\n",
     b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -101,11 +102,9 @@ def outcome(make_reader, fed):
             surplus += piece
             continue
         try:
-            parts = body.feed(piece)
+            payload += body.feed(piece)
         except ProtocolError as error:
             return head, "refused", error.status
-        assert all(parts)
-        payload += b"".join(parts)
     return head, payload, body.complete, body.trailers, body.unread + surplus
 
 
@@ -217,6 +216,8 @@ CHUNKED_BODIES = [
     b'1;a=b;c="d"\r\nx\r\n2;e\r\nyz\r\n000;f\r\n\r\n',
     b"0\r\n\r\n",
     b"000000000000001\r\nx\r\n0\r\n\r\n",
+    b"1\r\nx\r\n" * 9 + b"0\r\n\r\n",
+    b"1\r\n\n\r\n2\r\n\r\n\r\nb\r\n1\r\n1\r\n1\r\nXY\r\n003\r\n\r\nZ\r\n0\r\n\r\n",
 ]
 STRICTER = {
     "size of 16 digits": b"0000000000000001\r\nx\r\n0\r\n\r\n",
@@ -248,7 +249,7 @@ class TestAgainstLlhttp:
             for piece in pieces(data, at):
                 if ours.complete:
                     break
-                payload += b"".join(ours.feed(piece))
+                payload += ours.feed(piece)
         except ProtocolError:
             return
         agreed = oracle.read(data)
@@ -286,10 +287,26 @@ class TestAgainstLlhttp:
     def test_what_is_encoded_both_read(self, chunks, trailers, at):
         data = b"".join(map(encode_chunk, chunks)) + encode_last_chunk(trailers)
         ours, oracle = ChunkedBody(), Oracle()
-        payload = b"".join(part for piece in pieces(data, at) for part in ours.feed(piece))
+        payload = b"".join(ours.feed(piece) for piece in pieces(data, at))
         assert oracle.read(data)
         assert payload == oracle.payload == b"".join(chunks)
         assert ours.trailers == oracle.trailers == trailers
+        assert ours.complete
+
+    @some
+    @given(
+        chunks=st.lists(st.binary(min_size=1, max_size=18) | st.sampled_from([b"x", b"1\r\n", b"\r\n"])),
+        copies=st.integers(1, 4),
+        digits=st.integers(1, 3),
+        at=cuts,
+    )
+    def test_small_chunks_are_read_one_after_another(self, chunks, copies, digits, at):
+        data = (
+            b"".join(b"%0*x\r\n%s\r\n" % (digits, len(chunk), chunk) * copies for chunk in chunks)
+            + b"0\r\n\r\n"
+        )
+        ours = ChunkedBody()
+        assert b"".join(map(ours.feed, pieces(data, at))) == b"".join(chunk * copies for chunk in chunks)
         assert ours.complete
 
 

@@ -197,15 +197,15 @@ class Http1UpstreamConnection(asyncio.Protocol):
                 self._complete([])
             return
         body = body_reader(size)
-        pieces = body.feed(data) if data else []
+        payload = body.feed(data)
         self._state, self._body = _State.BODY, body
-        sink.answered(response, pieces.pop(0) if pieces else b"")
+        sink.answered(response, payload)
         if self._sink is sink:  # else the head cannot be passed on, or the client is gone
-            self._pass_on(sink, pieces)
+            self._pass_on(sink, b"")
 
-    def _pass_on(self, sink: ExchangeSink, pieces: list[bytes]) -> None:
-        for piece in pieces:
-            sink.received(piece)
+    def _pass_on(self, sink: ExchangeSink, payload: bytes) -> None:
+        if payload:
+            sink.received(payload)
         body = self._body
         if body.complete and self._sink is sink:
             self._reusable = self._reusable and not body.unread

@@ -42,6 +42,20 @@ async def test_bodies_pass_in_both_directions_with_their_framing(chunked):
     )
 
 
+async def test_the_small_chunks_of_one_read_are_passed_on_as_one():
+    small, one = b"1\r\nx\r\n" * 100 + b"0\r\n\r\n", b"64\r\n" + b"x" * 100 + b"\r\n0\r\n\r\n"
+
+    async def script(peer):
+        await peer.head()
+        assert await peer.exactly(len(one)) == one
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + small)
+
+    async with destination(script) as there, front(there.address) as proxy, proxy.connect() as client:
+        client.send(proxy.request("POST", "/", "Transfer-Encoding: chunked\r\n") + small)
+        await client.head()
+        assert await client.exactly(len(one)) == one
+
+
 async def test_trailers_pass_in_both_directions():
     async def script(peer):
         assert b"\r\nTrailer: X-Sum\r\n" in await peer.head()

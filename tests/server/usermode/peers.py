@@ -127,7 +127,7 @@ class Client:
                 if response.framing == -2:
                     break
                 raise EOFError(b"".join(pieces))
-            pieces += body.feed(data)
+            pieces.append(body.feed(data))
         self.unread = body.unread
         answer.body, answer.trailers = b"".join(pieces), body.trailers
         return answer

@@ -240,19 +240,19 @@ class Http1Connection:
         body, stream = self._body, self._stream
         assert stream is not None
         try:
-            pieces = body.feed(data)
+            payload = body.feed(data)
         except ProtocolError as error:
             self._body_failed(error)
             return
         if not body.complete:
             self._socket.deadline.set(self._body_timeout)
-            stream.body_received(pieces)
+            stream.body_received(payload)
             return
         self._unread = body.unread
         self.phase = Phase.WAITING
         self._socket.deadline.clear()
         self._owner.body_complete()
-        stream.body_received(pieces)
+        stream.body_received(payload)
         stream.body_ended(body.trailers)
 
     def _request_ended(self) -> None:

@@ -163,14 +163,12 @@ class Http1Stream:
 
     # -- the request's body, from the connection ------------------------------------------------------------------
 
-    def body_received(self, pieces: list[bytes]) -> None:
+    def body_received(self, payload: bytes) -> None:
         """Pass payload on."""
-        pump = self._pump
         self._waits_for_100 = False
-        if pump is not None:
-            for piece in pieces:
-                self.bytes_received += len(piece)
-                pump.feed(piece)
+        if payload and self._pump is not None:
+            self.bytes_received += len(payload)
+            self._pump.feed(payload)
 
     def body_ended(self, trailers: RawHeaders) -> None:
         """Note that the request is complete (of a tunnel: that the client sends no more)."""
