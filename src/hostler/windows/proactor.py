@@ -45,7 +45,7 @@ class _Entry:
         self._operation = operation
 
     def come(self, transferred: int, key: int, overlapped: object) -> None:
-        """Learn that the packet has come."""
+        """Called when the packet has come."""
         self._port.packet(self._operation.address)
 
     def done(self) -> bool:
@@ -55,7 +55,7 @@ class _Entry:
         return False
 
     def cancel(self) -> bool:
-        """Learn that the loop is closing; to close the handles cancels everything."""
+        """Called when the loop is closing; closing the handles cancels everything."""
         self._port.abandoned()
         return True
 
@@ -106,7 +106,7 @@ class ProactorPort(CompletionPort):
             self.loop.call_soon(self._deliver)
 
     def abandoned(self) -> None:
-        """Learn that the loop closes with operations pending."""
+        """Called when the loop closes with operations pending."""
         if not self._closing:
             self._closing = True
             self._abandon()
