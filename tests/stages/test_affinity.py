@@ -68,6 +68,34 @@ def test_any_id_has_a_key(name):
     assert int(key, 16)
 
 
+def key_of(name):
+    ((_, value),) = HashCookie(CONFIG).key_headers(exchange(), cluster_of(name).destinations[0])
+    return value.partition(b";")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "capitals"),
+    [
+        ("stra\u00dfe", "STRA\u00dfE"),  # not STRASSE
+        ("\u0131", "\u0131"),  # a dotless i is not capitalized in the invariant culture
+        ("i", "I"),
+        ("\u1f80", "\u1f88"),  # whose full mapping has two characters
+        ("\u1fb2", "\u1fb2"),
+        ("\ufb01", "\ufb01"),
+        ("\u01c6", "\u01c4"),
+        ("\u03c2", "\u03a3"),
+        ("\U00010428", "\U00010400"),
+    ],
+)
+def test_a_character_of_an_id_is_capitalized_to_one_character(name, capitals):
+    assert key_of(name) == key_of(capitals)
+
+
+@pytest.mark.parametrize(("one", "other"), [("stra\u00dfe", "strasse"), ("\u0131", "i"), ("\ufb01", "fi")])
+def test_what_only_the_full_mapping_makes_equal_is_different(one, other):
+    assert key_of(one) != key_of(other)
+
+
 # -- the cookie's attributes
 
 
@@ -78,15 +106,26 @@ def cookie(**attributes):
 @pytest.mark.parametrize(
     ("config", "attributes"),
     [
-        (cookie(), "Path=/; HttpOnly"),
-        (cookie(http_only=False), "Path=/"),
-        (cookie(path="/shop", domain="example.com"), "Path=/shop; Domain=example.com; HttpOnly"),
-        (cookie(max_age=90.7), "Path=/; Max-Age=90; HttpOnly"),
-        (cookie(same_site=SameSite.NONE), "Path=/; SameSite=None; HttpOnly"),
-        (cookie(same_site=SameSite.LAX), "Path=/; SameSite=Lax; HttpOnly"),
-        (cookie(same_site=SameSite.STRICT), "Path=/; SameSite=Strict; HttpOnly"),
-        (cookie(expiration=86400.0), "Path=/; HttpOnly; Expires=Fri, 02 Jan 1970 00:00:00 GMT"),
-        (cookie(is_essential=True), "Path=/; HttpOnly"),
+        (cookie(), "path=/; httponly"),
+        (cookie(http_only=False), "path=/"),
+        (cookie(path="/shop", domain="example.com"), "domain=example.com; path=/shop; httponly"),
+        (cookie(path="shop"), "path=shop; httponly"),
+        (cookie(max_age=90.7), "max-age=90; path=/; httponly"),
+        (cookie(same_site=SameSite.NONE), "path=/; samesite=none; httponly"),
+        (cookie(same_site=SameSite.LAX), "path=/; samesite=lax; httponly"),
+        (cookie(same_site=SameSite.STRICT), "path=/; samesite=strict; httponly"),
+        (cookie(expiration=86400.0), "expires=Fri, 02 Jan 1970 00:00:00 GMT; path=/; httponly"),
+        (cookie(is_essential=True), "path=/; httponly"),
+        (
+            cookie(
+                domain="a.example",
+                secure_policy=SecurePolicy.ALWAYS,
+                same_site=SameSite.LAX,
+                expiration=86400.0,
+                max_age=60.0,
+            ),
+            "expires=Fri, 02 Jan 1970 00:00:00 GMT; max-age=60; domain=a.example; path=/; secure; samesite=lax; httponly",
+        ),
     ],
 )
 def test_attributes(config, attributes):
@@ -95,7 +134,9 @@ def test_attributes(config, attributes):
 
 def test_the_expiry_counts_from_now():
     config = cookie(expiration=1.0)
-    assert set_cookie(config, now=lambda: 951782399.0).endswith("; Expires=Tue, 29 Feb 2000 00:00:00 GMT")
+    assert set_cookie(config, now=lambda: 951782399.0).startswith(
+        f"sticky={KEYS['a']}; expires=Tue, 29 Feb 2000 00:00:00 GMT; "
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +151,7 @@ def test_the_expiry_counts_from_now():
     ],
 )
 def test_secure(policy, scheme, secure):
-    assert ("; Secure" in set_cookie(cookie(secure_policy=policy), scheme=scheme)) is secure
+    assert ("; secure" in set_cookie(cookie(secure_policy=policy), scheme=scheme)) is secure
 
 
 # -- reading the cookie
@@ -148,7 +189,7 @@ async def test_a_key_narrows_to_its_destination(headers):
 async def test_without_a_key_a_request_goes_anywhere_and_gets_one(headers):
     left, cookies = await passed(exchange(headers=headers, cluster=cluster_of("a", "b")))
     assert left == ["a", "b"]
-    assert cookies == [f"sticky={KEYS['a']}; Path=/; HttpOnly"]
+    assert cookies == [f"sticky={KEYS['a']}; path=/; httponly"]
 
 
 @pytest.mark.parametrize("key", ["", "stale", "41C1EE230E9949D1", KEYS["api-a"]])
@@ -157,7 +198,7 @@ async def test_a_key_that_names_no_candidate_is_replaced(key):
         exchange(headers=[("Cookie", f"sticky={key}")], cluster=cluster_of("a", "b"))
     )
     assert left == ["a", "b"]
-    assert cookies == [f"sticky={KEYS['a']}; Path=/; HttpOnly"]
+    assert cookies == [f"sticky={KEYS['a']}; path=/; httponly"]
 
 
 # -- the stage
@@ -203,7 +244,7 @@ async def test_without_candidates_there_is_no_key():
 async def test_a_failed_forward_carries_the_key_too():
     cluster = cluster_of("a", sender=FakeSender(Failure(Reason.REQUEST)))
     given = exchange(cluster=cluster)
-    assert await passed(given) == (["a"], [f"sticky={KEYS['a']}; Path=/; HttpOnly"])
+    assert await passed(given) == (["a"], [f"sticky={KEYS['a']}; path=/; httponly"])
     assert given.stream.response.status == 502
 
 
@@ -241,4 +282,4 @@ async def test_a_delegated_exchange_takes_the_key_along():
 
     await affinity(given, onward)
     _, headers = stream.delegated
-    assert headers == [(b"set-cookie", f"sticky={KEYS['a']}; Path=/; HttpOnly".encode())]
+    assert headers == [(b"set-cookie", f"sticky={KEYS['a']}; path=/; httponly".encode())]

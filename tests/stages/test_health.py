@@ -89,10 +89,10 @@ def test_the_clusters_metadata_sets_the_limit(clock, limit, bad, health):
     assert [judge.see(outcome) for outcome in outcomes][-1] is health
 
 
-def test_the_history_goes_back_sixty_seconds(clock):
+def test_the_history_goes_back_sixty_seconds_from_the_end_of_a_bucket(clock):
     judge = Judge(clock)
     judge.see(BAD, 10)
-    clock.advance(60)
+    clock.advance(61)
     assert judge.see(GOOD, 10) is Health.UNHEALTHY
     clock.advance(0.1)
     assert judge.see(GOOD) is Health.HEALTHY
@@ -101,7 +101,7 @@ def test_the_history_goes_back_sixty_seconds(clock):
 def test_what_is_forgotten_counts_no_more(clock):
     judge = Judge(clock)
     judge.see(GOOD, 100)
-    clock.advance(61)
+    clock.advance(62)
     assert judge.see(BAD, 9) is Health.HEALTHY
     assert judge.see(BAD) is Health.UNHEALTHY
 
@@ -111,7 +111,7 @@ def test_a_bucket_holds_a_second(clock):
     judge.see(BAD, 5)
     clock.advance(0.9)
     judge.see(BAD, 5)  # the same bucket: forgotten together
-    clock.advance(59.2)
+    clock.advance(60.2)
     assert judge.see(GOOD) is Health.HEALTHY
 
 
@@ -120,7 +120,7 @@ def test_buckets_are_forgotten_one_by_one(clock):
     judge.see(BAD, 5)
     clock.advance(1)
     judge.see(BAD, 10)
-    clock.advance(59.5)
+    clock.advance(60.5)
     assert judge.see(GOOD) is Health.UNHEALTHY  # 10 of 11
     clock.advance(1)
     assert judge.see(GOOD) is Health.HEALTHY

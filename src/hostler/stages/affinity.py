@@ -63,7 +63,7 @@ class AffinityFailurePolicy(Protocol):
 class HashCookie:
     """A cookie with the xxHash64 of the destination's id (YARP: HashCookie).
 
-    `now` returns seconds since 1970, for `Expires`.
+    `now` returns seconds since 1970, for `expires`.
     """
 
     def __init__(self, config: SessionAffinity, *, now: Callable[[], float] = time.time) -> None:
@@ -93,10 +93,11 @@ class HashCookie:
         secure = policy is SecurePolicy.ALWAYS or (
             policy is SecurePolicy.SAME_AS_REQUEST and exchange.scheme == "https"
         )
-        pieces = [self._name, b"=", _key(destination), self._secure if secure else self._plain]
+        pieces = [self._name, b"=", _key(destination)]
         if cookie.expiration is not None:
             expires = formatdate(self._now() + cookie.expiration, usegmt=True)
-            pieces.append(b"; Expires=" + expires.encode("ascii"))
+            pieces.append(b"; expires=" + expires.encode("ascii"))
+        pieces.append(self._secure if secure else self._plain)
         return [(b"set-cookie", b"".join(pieces))]
 
 
@@ -104,24 +105,36 @@ def _key(destination: LiveDestination) -> bytes:
     """Return a destination's key: 16 hexadecimal digits, computed once."""
     key: bytes | None = destination.state.get(_STATE)
     if key is None:
-        name = destination.id.upper().encode("utf-16-le", "surrogatepass")
+        name = "".join(map(_capital, destination.id)).encode("utf-16-le", "surrogatepass")
         key = destination.state[_STATE] = b"%016x" % xxh64(name)
     return key
 
 
+def _capital(character: str) -> str:
+    """Return the one character that .NET's `ToUpperInvariant` makes of one.
+
+    That is Unicode's simple mapping, but for U+0131, which it leaves alone. `str.upper` may give several characters;
+    where it does, the simple mapping is that to the title case if it is one character, and else there is none.
+    """
+    if character == "\u0131":
+        return character
+    return next((made for made in (character.upper(), character.title()) if len(made) == 1), character)
+
+
 def _attributes(cookie: AffinityCookie, *, secure: bool) -> bytes:
-    """Write the attributes that are the same for every response (RFC 6265 4.1.1)."""
-    pieces = [f"; Path={cookie.path}"]
-    if cookie.domain is not None:
-        pieces.append(f"; Domain={cookie.domain}")
+    """Write the attributes that are the same for every response, in ASP.NET Core's order and case."""
+    pieces = []
     if cookie.max_age is not None:
-        pieces.append(f"; Max-Age={int(cookie.max_age)}")
+        pieces.append(f"; max-age={int(cookie.max_age)}")
+    if cookie.domain is not None:
+        pieces.append(f"; domain={cookie.domain}")
+    pieces.append(f"; path={cookie.path}")
     if secure:
-        pieces.append("; Secure")
+        pieces.append("; secure")
     if cookie.same_site is not SameSite.UNSPECIFIED:
-        pieces.append(f"; SameSite={cookie.same_site.value}")
+        pieces.append(f"; samesite={cookie.same_site.value.lower()}")
     if cookie.http_only:
-        pieces.append("; HttpOnly")
+        pieces.append("; httponly")
     return "".join(pieces).encode("latin-1")
 
 

@@ -67,9 +67,11 @@ class PassiveHealthPolicy(Protocol):
 
 @define(eq=False)
 class _Bucket:
-    """What happened in one second, or a little more."""
+    """What happened in one second."""
 
-    since: float
+    end: float
+    """When the second was over, which is what dates it."""
+
     total: int = 0
     failed: int = 0
 
@@ -85,15 +87,15 @@ class _History:
     def record(self, now: float, *, failed: bool) -> None:
         """Count one more exchange, forget those that are too long ago."""
         buckets = self.buckets
-        if not buckets or now - buckets[-1].since >= _BUCKET:
-            buckets.append(_Bucket(now))
+        if not buckets or now >= buckets[-1].end:
+            buckets.append(_Bucket(now + _BUCKET))
         bucket = buckets[-1]
         bucket.total += 1
         self.total += 1
         if failed:
             bucket.failed += 1
             self.failed += 1
-        while now - buckets[0].since > _WINDOW:
+        while now - buckets[0].end > _WINDOW:
             old = buckets.popleft()
             self.total -= old.total
             self.failed -= old.failed
@@ -106,7 +108,8 @@ class _History:
 class TransportFailureRate:
     """Unhealthy is a destination whose share of broken exchanges reached a limit (YARP: TransportFailureRate).
 
-    The share is that of the last 60 seconds, once they saw 10 exchanges; the limit is 0.3 unless the cluster's metadata
+    The share is that of the last 60 seconds, and up to one more since whole seconds are forgotten, once they saw 10
+    exchanges; the limit is 0.3 unless the cluster's metadata
     `TransportFailureRateHealthPolicy.RateLimit` says otherwise. Any status counts as success, a 500 too. The history
     belongs to the destination and survives reloads.
     """

@@ -49,6 +49,10 @@ class TestAffinity:
         cookie = AffinityCookie(path="/app", domain=".example.com", expiration=60.0, max_age=60.0)
         assert of_cluster(affinity=SessionAffinity("key", cookie=cookie)) == {}
 
+    @pytest.mark.parametrize("path", ["", "shop", "/a b"])
+    def test_a_path_is_written_as_it_stands(self, path):
+        assert of_cluster(affinity=SessionAffinity("key", cookie=AffinityCookie(path=path))) == {}
+
     def test_the_cookies_parts(self):
         cookie = AffinityCookie(path="/;x", domain="a b", expiration=0.0, max_age=-1.0)
         assert list(of_cluster(affinity=SessionAffinity("key", cookie=cookie))) == [

@@ -104,7 +104,16 @@ class TestKeysAndScalars:
 
     @pytest.mark.parametrize(
         ("written", "read"),
-        [("1", "1.0"), ("1.0", "1.0"), (1.1, "1.1"), ("2", "2"), (2, "2"), (2.0, "2"), ("3.0", "3")],
+        [
+            ("", "2"),
+            ("1", "1.0"),
+            ("1.0", "1.0"),
+            (1.1, "1.1"),
+            ("2", "2"),
+            (2, "2"),
+            (2.0, "2"),
+            ("3.0", "3"),
+        ],
     )
     def test_versions_of_http(self, written, read):
         assert load_cluster({"HttpRequest": {"Version": written}}).http_request.version == read

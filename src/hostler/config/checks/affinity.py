@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["check_affinity"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_COOKIE_PATH: Final = re.compile(r"/[ -:<-~]*")
+_COOKIE_PATH: Final = re.compile(r"[ -:<-~]*")
 _DOMAIN: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -30,7 +30,7 @@ def check_affinity(path: str, affinity: SessionAffinity) -> Iterator[Problem]:
         yield Problem(f"{path}.AffinityKeyName", message)
     cookie = affinity.cookie
     if not _COOKIE_PATH.fullmatch(cookie.path):
-        message = f'{cookie.path!a} is not a cookie\'s path; write "/" and ASCII without ";"'
+        message = f'{cookie.path!a} is not a cookie\'s path; write ASCII without ";", such as "/"'
         yield Problem(f"{path}.Cookie.Path", message)
     if cookie.domain is not None and not _DOMAIN.fullmatch(cookie.domain):
         yield Problem(f"{path}.Cookie.Domain", f'"{cookie.domain}" is not a domain; write "example.com"')

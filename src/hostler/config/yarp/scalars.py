@@ -27,7 +27,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _TICKS = 10_000_000
-_VERSIONS = {"1": "1.0", "1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
+_VERSIONS = {"": "2", "1": "1.0", "1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
 
 
 def read_text(value: Any, _: Any = None) -> str:
@@ -92,7 +92,7 @@ def read_choice(value: Any, kind: type[enum.Enum]) -> enum.Enum:
 
 
 def read_version(value: Any, _: Any) -> str:
-    """Read a version of HTTP."""
+    """Read a version of HTTP; none, "", is YARP's default."""
     made = _VERSIONS.get(read_text(value).strip())
     if made is None:
         raise ValueError(f"{shown(value)} is not a version of HTTP; write one of 1.0, 1.1, 2, 3")
