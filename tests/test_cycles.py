@@ -126,8 +126,8 @@ async def left_behind(handler, request, *, stays=True):
 
 async def idle(served):
     """Wait until the server has noticed that its clients are gone."""
-    host = served.server._host
-    await until(lambda: not host.connections and not host.handling.tasks)
+    context = served.server._context
+    await until(lambda: not context.connections and not context.handling.tasks)
     await asyncio.sleep(0)
 
 

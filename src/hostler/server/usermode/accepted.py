@@ -58,6 +58,7 @@ class AcceptedConnection:
         """Forget the connection, and have every copy of it closed."""
         self._context.connections.discard(self)
         self._finished()
+        del self.connection  # which knows us: the two would wait for the collector
         if self._lent is not None:
             self._lent.close()
 

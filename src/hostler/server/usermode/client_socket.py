@@ -122,6 +122,7 @@ class ClientSocket(asyncio.Protocol):
         self.write, self.writelines, self.is_closing = made.write, made.writelines, made.is_closing
         self._reader = self._make_reader(self)
         self._receive = self._reader.received
+        del self._make_reader
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on, or discard them after the end."""
@@ -140,8 +141,9 @@ class ClientSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the reader that the connection is gone."""
         if self._state is not State.CLOSED:
+            reader = self._reader
             self.let_go()
-            self._reader.lost(exc)
+            reader.lost(exc)
 
     def pause_writing(self) -> None:
         """Hold back whoever writes."""
@@ -298,7 +300,10 @@ class ClientSocket(asyncio.Protocol):
 
     def let_go(self) -> None:
         """Be done with the socket, without a word to the reader: it is gone, or its owner has it back."""
+        if self._state is State.CLOSED:
+            return
         self._end(State.CLOSED)
+        del self._reader  # which knows us: the two would wait for the collector
         self.deadline.close()
         self._send_deadline.close()
         if self._raw is not None:

@@ -737,12 +737,13 @@ async def test_phases_are_left_in_order():
         await client.send(request("POST", "/", "Content-Length: 2") + b"a")
         await eventually(lambda: server._context.connections)
         (connection,) = server._context.connections
-        await eventually(lambda: connection.connection.phase is Phase.BODY)
+        connection = connection.connection
+        await eventually(lambda: connection.phase is Phase.BODY)
         await client.send(b"b")
         await client.answer()
-        assert connection.connection.phase is Phase.IDLE
+        assert connection.phase is Phase.IDLE
         client.close()
-        await eventually(lambda: connection.connection.phase is Phase.OVER)
+        await eventually(lambda: connection.phase is Phase.OVER)
 
 
 # -- clients that are gone --------------------------------------------------------------------------------------------

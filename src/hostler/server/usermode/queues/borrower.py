@@ -327,9 +327,11 @@ class BorrowedConnection:
             self._transport.abort()
 
     def _drop(self) -> None:
-        self._lender.borrowed.pop(self._number, None)
-        self._transport.release()
-        self.socket.let_go()
+        if self._lender.borrowed.get(self._number) is self:
+            del self._lender.borrowed[self._number]
+            self._transport.release()
+            self.socket.let_go()
+            del self.connection  # which knows us: the two would wait for the collector
 
     # -- stopping -------------------------------------------------------------------------------------------------
 

@@ -195,8 +195,9 @@ class LentTransport(asyncio.Transport):
     def _end(self, error: OSError | None) -> None:
         if not self._lost:
             self._lost = True
-            self._protocol.connection_lost(error)
-            self._socket.close()
+            protocol = self._protocol
+            self.release()
+            protocol.connection_lost(error)
 
     @property
     def is_lost(self) -> bool:
@@ -208,6 +209,7 @@ class LentTransport(asyncio.Transport):
         self._lost = self._closing = True
         self.pause_reading()
         self._socket.close()
+        self._protocol = None  # type: ignore[assignment] # it knows us: the two would wait for the collector
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return the socket."""
