@@ -140,6 +140,14 @@ async def test_ambiguous_paths_are_allowed_in_each_process_or_in_none(tmp_path, 
     assert (await there.load()(exchange("GET", "//a"))).status == status
 
 
+def test_what_can_be_reloaded_is_a_proxy_of_a_document(document):
+    assert DocumentLoader(document).reload()
+    assert HandlerLoader(Proxy.from_file(document)).reload()
+    assert not HandlerLoader(proxy).reload()
+    assert not HandlerLoader(handler).reload()
+    assert not ApplicationLoader(application).reload()
+
+
 def test_a_document_that_cannot_be_used(tmp_path):
     with pytest.raises(FileNotFoundError):
         DocumentLoader(str(tmp_path / "nothing.json")).load()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler import demo
 from hostler.config.source import FileSource
-from hostler.documents import load_config
+from hostler.documents import describe, load_config
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.explaining import explain
 from hostler.loaders import ApplicationLoader, DocumentLoader
@@ -125,7 +125,7 @@ def _check(args: argparse.Namespace) -> int:
     problems = list(_not_yet(config, choose(args.server)))
     if problems:
         return _wrong(args.config, problems)
-    write_out(f"{args.config}: ok, {_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}\n")
+    write_out(f"{args.config}: ok, {describe(config)}\n")
     return 0
 
 
@@ -140,10 +140,6 @@ def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
                 f"not supported yet: {url}; put a TLS terminator in front, and write http://, or serve it with HTTP.sys "
                 "on Windows (--server httpsys)",
             )
-
-
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _unreadable(path: str, error: OSError) -> int:

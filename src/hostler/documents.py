@@ -12,15 +12,16 @@ from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sized
 
     from hostler.config.model import Config
     from hostler.config.source import FileSource
     from hostler.errors import Problem
 
-__all__ = ["find_problems", "follow", "load_config"]
+__all__ = ["describe", "find_problems", "follow", "load_config"]
 
 _log: Final = logging.getLogger("hostler.proxy")
+_reloads: Final = logging.getLogger("hostler.reload")
 
 
 def find_problems(config: Config, policies: Policies | None = None) -> list[Problem]:
@@ -51,15 +52,31 @@ def load_config(source: FileSource, policies: Policies | None = None) -> Config:
     return config
 
 
+def describe(config: Config) -> str:
+    """Say in a few words what a configuration holds."""
+    return f"{_count(config.routes, 'route')}, {_count(config.clusters, 'cluster')}"
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
 def _is_within(path: str, other: str) -> bool:
     return path == other or path.startswith((f"{other}.", f"{other}["))
 
 
-async def follow(source: FileSource, policies: Policies, update: Callable[[Config], None]) -> None:
-    """Give `update` the configuration of a document whenever it has changed; one with problems is logged, not given."""
+async def follow(
+    source: FileSource, policies: Policies, update: Callable[[Config], None], urls: Iterable[str] = ()
+) -> None:
+    """Give `update` the configuration of a document whenever it has changed; one with problems is logged, not given.
+
+    `urls` are those that the program began with: others are not followed, which is a warning.
+    """
+    began = tuple(urls)
     async for _ in source.changes():
         try:
-            update(load_config(source, policies))
+            config = load_config(source, policies)
+            update(config)
         except (OSError, HostlerError) as error:
             _log.error(
                 "%s was not applied, the previous configuration stays in force:\n%s", source.path, error
@@ -67,4 +84,10 @@ async def follow(source: FileSource, policies: Policies, update: Callable[[Confi
         except Exception:  # noqa: BLE001 - whatever a policy does, the file is followed on
             _log.exception("%s was not applied, the previous configuration stays in force", source.path)
         else:
-            _log.info("%s was applied", source.path)
+            _reloads.info("%s was applied: %s", source.path, describe(config))
+            if config.urls != began:
+                _log.warning(
+                    "%s: Urls are %s now and were %s: a running proxy listens where it did; restart it to have them "
+                    "followed, unless --url says where to listen",
+                    source.path, "; ".join(config.urls) or "none", "; ".join(began) or "none",
+                )  # fmt: skip

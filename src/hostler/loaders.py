@@ -60,6 +60,10 @@ class ApplicationLoader:
         """Return nothing: an ASGI application does not say where it listens."""
         return ()
 
+    def reload(self) -> bool:
+        """Return False: a module is imported once in a process."""
+        return False
+
     def for_workers(self) -> ApplicationLoader:
         """Return a loader by name; raises ConfigError for an application that has none."""
         return self if isinstance(self._app, str) else ApplicationLoader(name_of(self._app, "app"))
@@ -95,6 +99,11 @@ class HandlerLoader:
         handler = self.load()
         return handler.config.urls if isinstance(handler, Proxy) else ()
 
+    def reload(self) -> bool:
+        """Have a proxy read its document again, if it has one."""
+        handler = self.load()
+        return isinstance(handler, Proxy) and handler.reload()
+
     def for_workers(self) -> HandlerLoader:
         """Return a loader by name; raises ConfigError for a handler that has none."""
         return self if isinstance(self._handler, str) else HandlerLoader(name_of(self._handler, "handler"))
@@ -120,6 +129,10 @@ class DocumentLoader:
     def urls(self) -> tuple[str, ...]:
         """Return what the document's Urls say."""
         return self.load().config.urls
+
+    def reload(self) -> bool:
+        """Have the document read again."""
+        return self.load().reload()
 
     def for_workers(self) -> DocumentLoader:
         """Return this: a path is good in every process."""

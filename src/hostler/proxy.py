@@ -219,7 +219,9 @@ class Proxy:
             stack.callback(self._stop, rules)
             await stack.enter_async_context(lifespans(self._stages))
             if self._source is not None:
-                following = asyncio.create_task(follow(self._source, self._policies, self.update))
+                following = asyncio.create_task(
+                    follow(self._source, self._policies, self.update, self.config.urls)
+                )
                 stack.push_async_callback(_cancel, following)
             yield
 
@@ -230,6 +232,13 @@ class Proxy:
             cluster.equipment[SENDER].close()
             # what is closed keeps no connections, and the next run may be in another event loop
             cluster.equipment[SENDER] = Forwarder(cluster.config.http_client, cluster.config.http_request)
+
+    def reload(self) -> bool:
+        """Have a running proxy read its document again, whether it changed or not; returns whether it has one."""
+        if self._source is None:
+            return False
+        self._source.reload()
+        return True
 
     def reset_queue(self, queue: str, prefix: str) -> None:
         """Let go of a queue that is delegated to under `prefix`; the next request opens it anew.

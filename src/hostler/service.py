@@ -45,6 +45,10 @@ class Loader(Protocol):
         """Return the URL prefixes that the handler is configured with; raises as `load` does."""
         ...
 
+    def reload(self) -> bool:
+        """Have what was loaded read its configuration again; returns whether it can, while it runs."""
+        ...
+
     def for_workers(self) -> Loader:
         """Return a loader that can be pickled, and loads the same in a worker process; raises ConfigError."""
         ...

@@ -121,3 +121,30 @@ async def test_what_changes_before_it_is_read_is_read_once(path):
     async with Changes(source) as changes:
         await changes.looks()
         assert changes.count == 0
+
+
+async def test_a_reload_is_a_change_whatever_the_file_is(path):
+    source = FileSource(path, 60)
+    source.reload()  # nobody waits for changes yet
+    async with Changes(source) as changes:
+        await asyncio.sleep(0)
+        source.reload()
+        await changes.next()
+        path.unlink()
+        source.reload()
+        await changes.next()
+        assert changes.count == 2
+
+
+def test_a_source_is_followed_in_one_event_loop_after_another(path):
+    async def follow():
+        source.reload()
+        async with Changes(source) as changes:
+            await asyncio.sleep(0)
+            source.reload()
+            await changes.next()
+            await asyncio.sleep(0)
+
+    source = FileSource(path, 60)
+    for _ in range(2):
+        asyncio.run(follow())

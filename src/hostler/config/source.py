@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class FileSource:
         """`interval` is how many seconds pass between two looks at the file."""
         self.path = Path(path)
         self._interval = interval
+        self._asked: asyncio.Event | None = None
+        """Of the event loop in which changes are waited for."""
         self._seen = self._stamp()
 
     def _stamp(self) -> tuple[int, int, int] | None:
@@ -38,11 +41,19 @@ class FileSource:
         self._seen = self._stamp()
         return load_file(self.path)
 
+    def reload(self) -> None:
+        """Have `changes` yield at once, whatever the file is."""
+        if self._asked is not None:
+            self._asked.set()
+
     async def changes(self) -> AsyncIterator[None]:
         """Yield each time the file is another one than at the last look; a missing file is no change."""
+        asked = self._asked = asyncio.Event()
         while True:
-            await asyncio.sleep(self._interval)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), self._interval)
             stamp = self._stamp()
-            if stamp is not None and stamp != self._seen:
+            if asked.is_set() or (stamp is not None and stamp != self._seen):
+                asked.clear()
                 self._seen = stamp
                 yield

@@ -15,7 +15,7 @@ from hostler.processes.supervisor import supervising
 from hostler.serving import serving_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from hostler.processes.signals import Stop
     from hostler.processes.supervisor import Supervisor
@@ -43,7 +43,7 @@ def run_service(service: Service, workers: int | None = None) -> int:
 
 async def run_until_stopped(service: Service) -> int:
     """Serve in this process until SIGINT or SIGTERM; returns the exit status."""
-    with stop_signals() as stop:
+    with stop_signals() as stop, _on_hangup(stop, service.loader.reload):
         async with serving_here(service) as served:
             announce(served.prefixes)
             if service.queue is not None:
@@ -54,30 +54,40 @@ async def run_until_stopped(service: Service) -> int:
 
 async def _supervise(service: Service, workers: int) -> int:
     """Run workers until SIGINT or SIGTERM, restart them on SIGHUP; returns the exit status."""
-    with stop_signals() as stop:
-        async with supervising(service, workers) as supervisor:
-            announce(supervisor.prefixes)
+    running: Supervisor | None = None
+
+    def restart() -> bool:
+        if running is not None:
+            running.request_restart()
+        return True
+
+    with stop_signals() as stop, _on_hangup(stop, restart):
+        async with supervising(service, workers) as running:
+            announce(running.prefixes)
             what = service.loader.name if service.queue is None else f"queue {service.queue}"
             write_out(f"serving {what} with {workers} worker{'s' * (workers != 1)}\n")
-            with _restart_on_hangup(supervisor, stop):
-                await stop.wait()
+            await stop.wait()
     return stop.status
 
 
 @contextmanager
-def _restart_on_hangup(supervisor: Supervisor, stop: Stop) -> Iterator[None]:
-    """Restart on SIGHUP; stop when it means what it says, that the terminal is gone."""
-    had_terminal = _has_terminal()
+def _on_hangup(stop: Stop, reload: Callable[[], bool]) -> Iterator[None]:
+    """Reload on SIGHUP; stop when it means what it says, that the terminal is gone, or when `reload` returns False.
 
-    def on_hangup(_: int) -> None:
-        if had_terminal and not _has_terminal():
-            stop.request()
-        else:
-            supervisor.request_restart()
-
+    A program that was started to ignore the signal (nohup) outlives its terminal.
+    """
     if sys.platform == "win32":
         yield
     else:
+        had_terminal, ignores = _has_terminal(), signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+        def on_hangup(_: int) -> None:
+            nonlocal had_terminal
+            lost_terminal = had_terminal and not _has_terminal()
+            had_terminal = had_terminal and not lost_terminal
+            if (lost_terminal or not reload()) and not ignores:
+                stop.request_once()
+
         with on_signals([signal.SIGHUP], on_hangup):
             yield
 

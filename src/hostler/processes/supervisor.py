@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Backoff", "Supervisor", "Worker", "supervising"]
 
 _log = logging.getLogger("hostler.supervisor")
+_reloads: Final = logging.getLogger("hostler.reload")
 
 _EXIT_MARGIN: Final = 5.0
 """Seconds that a worker has beyond its grace, to stop its application and to exit."""
@@ -218,7 +219,7 @@ class Supervisor:
             _log.info("worker %d is process %d now", slot.number, fresh.worker.pid)
             if old is not None:
                 await self._end([old.worker], self._grace + _EXIT_MARGIN)
-        _log.info("every worker was replaced")
+        _reloads.info("every worker was replaced: %s", ", ".join(f"process {pid}" for pid in self.pids))
 
     async def _successor(self, slot: _Slot) -> _Running:
         fresh = self._launch(slot)
