@@ -302,3 +302,12 @@ async def test_an_upgrade_that_nobody_asked_for_breaks_the_stream(wire, asked):
     told = here.ask(**asked)
     here.receive(SWITCHING)
     assert [name for name, *_ in told] == ["broken"]
+
+
+async def test_a_large_read_is_followed_by_a_rest(wire):
+    here = wire()
+    here.ask()
+    here.receive(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(1 << 18))
+    assert not here.pipe.reading
+    await asyncio.sleep(0)
+    assert here.pipe.reading

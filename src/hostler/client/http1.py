@@ -22,6 +22,7 @@ from hostler.errors import ProtocolError
 from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.h1 import ResponseReader, encode_request
 from hostler.http.message import CHUNKED
+from hostler.reading import LARGE_READ, Reading
 
 if TYPE_CHECKING:
     from hostler.client.upstream import ConnectionOwner, ExchangeSink
@@ -44,8 +45,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after another; `UpstreamConnection` and `UpstreamStream`."""
 
     __slots__ = (
-        "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_informed", "_owner", "_reader",
-        "_reading_paused", "_reusable", "_served", "_sink", "_state", "_switchable", "_timeout", "_transport",
+        "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_informed", "_loop", "_owner", "_reader",
+        "_reading", "_reusable", "_served", "_sink", "_state", "_switchable", "_timeout", "_transport",
         "_writing_paused", "slots",
     )  # fmt: skip
 
@@ -54,12 +55,13 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._owner = owner
         self._deadline = Deadline(loop, self._on_deadline)
         self._idle_timeout = idle_timeout
+        self._loop = loop
         self._transport: asyncio.Transport
+        self._reading: Reading
         self._state = _State.IDLE
         self.slots = 1
         self._served = False
         """It has answered a request before."""
-        self._reading_paused = False
         self._writing_paused = False
         # the exchange that it carries
         self._sink: ExchangeSink | None = None
@@ -126,16 +128,12 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Read no more for now."""
-        if not self._transport.is_closing():
-            self._reading_paused = True
-            self._transport.pause_reading()
+        self._reading.pause()
 
     def resume_reading(self) -> None:
         """Read on."""
         self._deadline.set(self._timeout)
-        if not self._transport.is_closing():
-            self._reading_paused = False
-            self._transport.resume_reading()
+        self._reading.resume()
 
     def cancel(self) -> None:
         """Give the exchange up, and the connection with it."""
@@ -146,6 +144,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
         self._transport = cast("asyncio.Transport", transport)
+        self._reading = Reading(self._loop, self._transport)
         self._deadline.set(self._idle_timeout)
 
     def data_received(self, data: bytes) -> None:
@@ -168,6 +167,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
             sink.broken(error)
         if self._sink is not None:
             self._deadline.set(self._timeout)
+        if len(data) > LARGE_READ:
+            self._reading.rest()
 
     def _read_head(self, sink: ExchangeSink, data: bytes) -> None:
         reader = self._reader
@@ -271,9 +272,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         if self._reusable and self._ended and not self._writing_paused and not self._transport.is_closing():
             self._state = _State.IDLE
             self._served = True
-            if self._reading_paused:
-                self._reading_paused = False
-                self._transport.resume_reading()
+            self._reading.resume()
             self._deadline.set(self._idle_timeout)
             self.slots = 1
             self._owner.released(self)

@@ -12,6 +12,7 @@ import pytest
 from hostler.server.usermode import client_socket
 from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
 from hostler.server.usermode.queues.lent_transport import LentTransport
+from tests.client.transports import Pipe
 from tests.server.usermode.peers import Client, eventually
 
 LARGE = 3_000_000
@@ -366,3 +367,12 @@ def test_a_borrowed_socket_has_the_family_of_its_address_and_leaves_the_descript
         assert (borrowed.family, borrowed.type) == (family, socket.SOCK_STREAM)
         assert borrowed.detach() == sock.fileno()
         assert sock.gettimeout() == 0
+
+
+async def test_a_large_read_is_followed_by_a_rest():
+    sock, pipe = ClientSocket(asyncio.get_running_loop(), lambda _: Reader(), 1.0), Pipe()
+    sock.connection_made(pipe)
+    sock.data_received(bytes(1 << 18))
+    assert not pipe.reading
+    await asyncio.sleep(0)
+    assert pipe.reading

@@ -24,6 +24,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from hostler.deadline import Deadline
+from hostler.reading import LARGE_READ, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +81,8 @@ class ClientSocket(asyncio.Protocol):
     """One client's socket, on a transport of the event loop or one for a descriptor that was lent to us."""
 
     __slots__ = (
-        "_flushed", "_loop", "_make_reader", "_raw", "_reader", "_receive", "_send_deadline", "_send_timeout", "_state",
-        "_transport", "_unsent", "deadline", "ended", "is_closing", "reading_paused", "write", "write_paused", "writelines",
+        "_flushed", "_loop", "_make_reader", "_raw", "_reader", "_reading", "_receive", "_send_deadline", "_send_timeout", "_state",
+        "_transport", "_unsent", "deadline", "ended", "is_closing", "write", "write_paused", "writelines",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,7 @@ class ClientSocket(asyncio.Protocol):
         self._send_timeout = send_timeout
         self._state = State.OPEN
         self._transport: asyncio.Transport
+        self._reading: Reading
         self._reader: SocketReader
         self._receive: Callable[[bytes], None]
         self._send_deadline = Deadline(loop, self._on_send_deadline)
@@ -112,7 +114,6 @@ class ClientSocket(asyncio.Protocol):
         self.ended = False
         """The client sends no more."""
         self.write_paused = False
-        self.reading_paused = False
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
@@ -120,6 +121,7 @@ class ClientSocket(asyncio.Protocol):
         """Begin to read."""
         made = self._transport = cast("asyncio.Transport", transport)
         self.write, self.writelines, self.is_closing = made.write, made.writelines, made.is_closing
+        self._reading = Reading(self._loop, made)
         self._reader = self._make_reader(self)
         self._receive = self._reader.received
         del self._make_reader
@@ -127,6 +129,8 @@ class ClientSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass bytes on, or discard them after the end."""
         self._receive(bytes(data))  # the Proactor of Python 3.11 gives bytearrays
+        if len(data) > LARGE_READ:
+            self._reading.rest()
 
     def eof_received(self) -> bool:
         """Note that the client sends no more; it may still be waiting for its answers."""
@@ -183,15 +187,11 @@ class ClientSocket(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Read no more from the client for now."""
-        if not self.reading_paused and not self.is_closing():
-            self.reading_paused = True
-            self._transport.pause_reading()
+        self._reading.pause()
 
     def resume_reading(self) -> None:
         """Read from the client again."""
-        if self.reading_paused and not self.is_closing():
-            self.reading_paused = False
-            self._transport.resume_reading()
+        self._reading.resume()
 
     def when_flushed(self, callback: Callable[[], None]) -> None:
         """Call back once everything written is with the system, at once if it is; or when the connection is gone."""

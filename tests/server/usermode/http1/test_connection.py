@@ -614,7 +614,7 @@ async def test_a_client_that_sends_more_than_is_wanted_is_held_back():
         await started.wait()
         sending = asyncio.create_task(client.send(bytes(50_000_000)))
         (connection,) = server._context.connections
-        await eventually(lambda: connection.socket.reading_paused)
+        await eventually(lambda: connection.socket._reading.paused)
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert len(connection.connection._unread) < 1 << 20

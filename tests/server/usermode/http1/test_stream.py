@@ -452,7 +452,7 @@ async def test_a_fast_client_is_held_back_by_a_slow_handler():
         sending = asyncio.create_task(client.send(request("POST", "/", body=bytes(1 << 25))))
         await eventually(lambda: server._context.connections)
         (connection,) = server._context.connections
-        await eventually(lambda: connection.socket.reading_paused)
+        await eventually(lambda: connection.socket._reading.paused)
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert connection.connection._stream.bytes_received < 1 << 20

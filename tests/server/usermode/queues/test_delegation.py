@@ -1090,12 +1090,12 @@ async def test_what_is_kept_while_a_request_is_lent_is_bounded_and_read_on_after
             await eventually(lambda: connection.connection.phase is Phase.LENT)
             # more than the system keeps for it
             sending = asyncio.create_task(client.send(request("GET", "/here", f"X: {'x' * 3000}") * 7000))
-            await eventually(lambda: connection.socket.reading_paused)
+            await eventually(lambda: connection.socket._reading.paused)
             if outcome == 200:
                 # it stays so, and small
                 for _ in range(20):
                     await asyncio.sleep(0.001)
-                assert connection.socket.reading_paused
+                assert connection.socket._reading.paused
                 assert not sending.done()
                 assert len(connection.connection._unread) < 1 << 19
             go_on.set()
