@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.handling import Handling
 from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_usermode
+from hostler.server.pending import Pending
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.accepted import AcceptedConnection
+from hostler.server.usermode.accepting import accept_on
 from hostler.server.usermode.client_socket import ClientSocket, SocketReader
 from hostler.server.usermode.context import ServerContext
 from hostler.server.usermode.listening import bind
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from hostler.http.target import Target
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
+    from hostler.server.usermode.accepting import Listener
 
 __all__ = ["UserModeServer"]
 
@@ -39,7 +42,9 @@ class UserModeServer:
         refuse_unsupported(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
         self._context = ServerContext(Handling(handler), self.options)
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
+        self._opening: Pending[asyncio.Task[None]] = Pending()
+        """Connections that were accepted and have no protocol yet."""
         self._rules = delegation_rules(self.options)
         self._queues: list[ServedQueue] = []
 
@@ -74,8 +79,8 @@ class UserModeServer:
                 self.prefixes.remove(prefix)
             raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
         for sock in sockets:
-            listener = await self._context.loop.create_server(
-                self._make_socket, sock=sock, backlog=self.options.backlog
+            listener = await accept_on(
+                self._context.loop, sock, self._make_socket, self.options.backlog, self._opening
             )
             self._listeners.append(listener)
 
@@ -144,7 +149,8 @@ class UserModeServer:
     async def _finished(self) -> None:
         """Wait until closing what is left loses no request and no part of an answer."""
         tasks, unfinished = self._context.handling.tasks, self._context.unfinished
-        while tasks or unfinished:
+        while self._opening or tasks or unfinished:
+            await self._opening.emptied()
             await tasks.emptied()
             await unfinished.emptied()
 

@@ -1,0 +1,115 @@
+"""Accepting clients' connections, many in one turn of the event loop.
+
+A client that waits to be accepted waits for as many turns as there are connections before it, divided by how many are
+accepted in a turn; and a turn is long while others are busy. libuv, and so uvloop, accepts one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from hostler.server.pending import Pending
+
+__all__ = ["MAX_ACCEPTS_PER_TURN", "Acceptor", "Listener", "accept_on"]
+
+_log = logging.getLogger("hostler.server")
+
+MAX_ACCEPTS_PER_TURN: Final = 128
+"""Connections that are accepted before those that are open have their turn."""
+
+ACCEPT_RETRY_INTERVAL: Final = 1.0
+"""Seconds until a listener that has no room for a connection looks again."""
+
+
+class Listener(Protocol):
+    """A socket whose connections are accepted."""
+
+    @property
+    def sockets(self) -> Iterable[socket.socket]:
+        """What it listens on."""
+
+    def close(self) -> None:
+        """Accept nobody any more, and close the socket."""
+
+
+async def accept_on(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    make_protocol: Callable[[], asyncio.Protocol],
+    backlog: int,
+    opening: Pending[asyncio.Task[None]],
+) -> Listener:
+    """Give every connection that comes in on a bound socket a protocol; `opening` has those that have none yet."""
+    if sys.platform == "win32":  # a completion port does not say that a socket is readable
+        return await loop.create_server(make_protocol, sock=sock, backlog=backlog)
+    sock.listen(backlog)
+    return Acceptor(loop, sock, make_protocol, opening)
+
+
+class Acceptor:
+    """Accepts on one listening socket; `Listener`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        make_protocol: Callable[[], asyncio.Protocol],
+        opening: Pending[asyncio.Task[None]],
+    ) -> None:
+        sock.setblocking(False)
+        self.sockets = (sock,)
+        self._loop = loop
+        self._socket = sock
+        self._make_protocol = make_protocol
+        self._opening = opening
+        self._retry: asyncio.TimerHandle | None = None
+        self._listen()
+
+    def _listen(self) -> None:
+        self._retry = None
+        self._loop.add_reader(self._socket, self._on_readable)
+
+    def _on_readable(self) -> None:
+        for _ in range(MAX_ACCEPTS_PER_TURN):
+            try:
+                sock, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:  # that client is gone already
+                continue
+            except OSError as error:
+                self._give_up_for_now(error)
+                return
+            sock.setblocking(False)
+            task = self._loop.create_task(self._open(sock))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    def _give_up_for_now(self, error: OSError) -> None:
+        """Leave connections to wait where they are: there is no room for them."""
+        address = self._socket.getsockname()
+        _log.error("%s:%d: no connection can be accepted (%s); trying on", *address[:2], error)
+        self._loop.remove_reader(self._socket)
+        self._retry = self._loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
+
+    async def _open(self, sock: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._make_protocol, sock)
+        except OSError as error:
+            _log.debug("a client was gone before its connection was open: %s", error)
+            sock.close()
+
+    def close(self) -> None:
+        """Accept nobody any more, and close the socket."""
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
