@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Address", "Delegated", "Pump", "Stream"]
 
 Address = tuple[str, int]
-"""(host, port); the host is an IP address in text."""
+"""(host, port); the host is an IP address in text, an IPv4 one as 192.0.2.1 also where it came as ::ffff:192.0.2.1."""
 
 
 class Pump(Protocol):

@@ -179,7 +179,6 @@ class TestMatch:
         assert taker(made, "any") == "http://10.0.0.1:80/"
         assert taker(made, "named") == "http://named:80/"
         assert taker(made, "any", local_ip="10.0.0.2") == "http://*:80/"
-        assert taker(made, "any", local_ip="::ffff:10.0.0.1") == "http://10.0.0.1:80/"
         assert taker(made, "any", local_ip="fe80::1%eth0") == "http://[fe80::1]:80/"
 
     def test_the_address_of_all_takes_every_address_of_its_family(self):

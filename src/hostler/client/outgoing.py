@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hostler.http.fields import HOP_BY_HOP, connection_options, has_token
+from hostler.http.fields import HOP_BY_HOP, NOT_TRAILERS, connection_options, has_token
 from hostler.http.headers import Headers
 from hostler.http.message import Request, Response
 from hostler.http.target import encode_path, join
@@ -80,8 +80,7 @@ def request_headers(exchange: Exchange, authority: bytes, replaced: frozenset[by
     headers, lines = request.headers, request.headers.lines
     if b"connection" in (headers if lines is None else lines):
         replaced |= _nominated(headers)
-    # a socket for both families has IPv4 clients as ::ffff:192.0.2.1
-    added = [(b"X-Forwarded-For", exchange.client[0].removeprefix("::ffff:").encode("ascii"))]
+    added = [(b"X-Forwarded-For", exchange.client[0].encode("ascii"))]
     if request.host:
         added.append((b"X-Forwarded-Host", request.host))
     added.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
@@ -114,14 +113,17 @@ def outgoing_response(response: Response) -> Response:
 
 
 def outgoing_request_trailers(request: Request, trailers: RawHeaders) -> RawHeaders:
-    """Return what a destination gets of a request's trailers: nothing that its head would not let through."""
-    dropped = REPLACED | _nominated(request.headers)
+    """Return what a destination gets of a request's trailers: nothing that its head would not let through.
+
+    Nor what is forbidden there, whichever server read it.
+    """
+    dropped = REPLACED | NOT_TRAILERS | _nominated(request.headers)
     return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 
 def outgoing_response_trailers(response: Response, trailers: RawHeaders) -> RawHeaders:
     """Return what the client gets of a response's trailers: nothing that its head would not let through."""
-    dropped = HOP_BY_HOP | _nominated(response.headers)
+    dropped = NOT_TRAILERS | _nominated(response.headers)
     return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 

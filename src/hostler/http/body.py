@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.errors import ProtocolError
+from hostler.http.fields import NOT_TRAILERS
 from hostler.http.h1 import encode_lines, read_lines
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED
@@ -266,15 +267,8 @@ class ChunkedBody:
         lines = read_lines(data[: end + 4])
         if len(lines) > self._limits.headers:
             raise ProtocolError(f"more than {self._limits.headers} trailer lines", 431)
-        self.trailers = [pair for pair in lines if pair[0].lower() not in _NOT_TRAILERS]
+        self.trailers = [pair for pair in lines if pair[0].lower() not in NOT_TRAILERS]
         self.complete, self.unread = True, data[end + 4 :]
-
-
-_NOT_TRAILERS: Final = frozenset({
-    b"transfer-encoding", b"content-length", b"host", b"connection", b"trailer", b"te", b"upgrade", b"keep-alive",
-    b"content-encoding", b"content-type", b"content-range", b"authorization", b"set-cookie", b"cookie", b"expect",
-})  # fmt: skip
-"""Fields that must not come in a trailer section (RFC 9110 6.5.1); they are dropped."""
 
 
 def body_reader(framing: int, limits: Limits = _DEFAULT_LIMITS) -> Body:

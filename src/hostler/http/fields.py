@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["HOP_BY_HOP", "connection_options", "has_token"]
+__all__ = ["HOP_BY_HOP", "NOT_TRAILERS", "connection_options", "has_token"]
 
 HOP_BY_HOP: Final = frozenset({
     b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",
@@ -13,6 +13,17 @@ HOP_BY_HOP: Final = frozenset({
     b"security-scheme", b"alpn", b"close", b"http2-settings", b"upgrade-insecure-requests", b"te", b"alt-svc",
 })  # fmt: skip
 """Headers that are never forwarded, in either direction, in lower case (YARP; RFC 9110 7.6.1)."""
+
+NOT_TRAILERS: Final = HOP_BY_HOP | {
+    b"content-length", b"trailer", b"host",
+    b"authorization", b"www-authenticate", b"cookie", b"set-cookie",
+    b"cache-control", b"expect", b"max-forwards", b"pragma", b"range",
+    b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range",
+    b"age", b"expires", b"location", b"retry-after", b"vary", b"warning",
+    b"content-encoding", b"content-type", b"content-range",
+}  # fmt: skip
+"""Fields that have no meaning in a trailer section, in lower case: framing, routing, authentication, request modifiers,
+response controls, content format (RFC 9110 6.5.1), and what concerns one connection only. They are dropped."""
 
 
 def has_token(value: bytes, token: bytes) -> bool:

@@ -246,8 +246,6 @@ class _Port:
 
     def find_address(self, local_ip: str, path: str) -> PrefixMatch | None:
         address = local_ip.partition("%")[0]
-        if address.startswith("::ffff:") and "." in address:
-            address = address.removeprefix("::ffff:")
         for key in (address, _ANY[":" in address]):
             paths = self.addresses.get(key)
             if paths is not None and (match := paths.find(path)) is not None:

@@ -376,3 +376,19 @@ async def test_a_large_read_is_followed_by_a_rest():
     assert not pipe.reading
     await asyncio.sleep(0)
     assert pipe.reading
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("::ffff:7", "::ffff:7"),
+    ],
+)
+async def test_an_ipv4_address_is_shown_as_one_on_a_socket_for_both_families(host, shown):
+    sock, pipe = ClientSocket(asyncio.get_running_loop(), lambda _: Reader(), 1.0), Pipe()
+    pipe.get_extra_info = {"peername": (host, 5, 0, 0), "sockname": (host, 80, 0, 0)}.get
+    sock.connection_made(pipe)
+    assert sock.addresses() == ((shown, 5), (shown, 80))

@@ -170,8 +170,12 @@ class ClientSocket(asyncio.Protocol):
 
     def addresses(self) -> tuple[Address, Address]:
         """Return the client's address and ours."""
-        peer, ours = map(self._transport.get_extra_info, ("peername", "sockname"))
-        return (peer or ("", 0))[:2], (ours or ("", 0))[:2]
+        return self._address("peername"), self._address("sockname")
+
+    def _address(self, name: str) -> Address:
+        host, port = (self._transport.get_extra_info(name) or ("", 0))[:2]
+        # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
+        return (host.removeprefix("::ffff:") if "." in host else host), port
 
     def raw(self) -> socket.socket:
         """Return a socket object for the descriptor, which stays the transport's."""

@@ -62,7 +62,7 @@ def _v4_text(packed: bytes) -> str:
 
 
 def _v6_text(packed: bytes) -> str:
-    """Write an IPv6 address as inet_ntop does (RFC 5952), a mapped IPv4 one as ::ffff:192.0.2.1."""
+    """Write an IPv6 address as inet_ntop does (RFC 5952), a mapped IPv4 one as the IPv4 address that it is."""
     if packed.startswith(_MAPPED):
-        return "::ffff:" + _v4_text(packed[12:])
+        return _v4_text(packed[12:])
     return IPv6Address(packed).compressed
