@@ -70,6 +70,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Load while everything is killed, stopped and replaced; pass options after --."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks.soak", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
+
+
+@nox.session
 def windows(session: nox.Session) -> None:
     """The Windows half on Windows CPython and Wine: what runs inside, and what is driven from Linux."""
     install(session, "test")

@@ -7,4 +7,5 @@ peers.py       the contenders, and the configuration of nginx and HAProxy
 load.py        the load: h2load, wrk, or one of our own
 report.py      medians, tables, aims, the Markdown page
 __main__.py    the command
+soak/          another command: load while everything is killed, stopped and replaced
 """

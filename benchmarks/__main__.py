@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import signal
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases import CASES
 from benchmarks.load import LOADS, NOTHING, LoadError, choose
 from benchmarks.peers import ROSTER, Field
-from benchmarks.processes import STOPPING, Crew
+from benchmarks.processes import Crew, interruptible
 from benchmarks.report import Report, Row, Visit, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.cases import Case
     from benchmarks.load import Load
@@ -37,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _options(arguments)
     try:
-        with _interruptible(), tempfile.TemporaryDirectory(prefix="hostler-bench-") as directory:
+        with interruptible(), tempfile.TemporaryDirectory(prefix="hostler-bench-") as directory:
             return _run(options, Path(directory))
     except KeyboardInterrupt:
         print("interrupted; every process is stopped", file=sys.stderr)
@@ -71,23 +69,6 @@ def _within(least: float, most: float) -> object:
         return value
 
     return number
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Have the signals that end a program unwind it, once: the second must not stop the stopping."""
-
-    def interrupt(number: int, frame: object) -> None:
-        for item in STOPPING:
-            signal.signal(item, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [(item, signal.signal(item, interrupt)) for item in STOPPING]
-    try:
-        yield
-    finally:
-        for item, handler in before:
-            signal.signal(item, handler)
 
 
 def _run(options: argparse.Namespace, directory: Path) -> int:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["STOPPING", "Crew", "Process", "StartError", "find", "free_port", "run"]
+__all__ = ["Crew", "Process", "StartError", "find", "free_port", "interruptible", "run"]
 
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end a run."""
 
 _START: Final = 15.0
@@ -50,7 +50,7 @@ def free_port() -> int:
 def _unbroken() -> Iterator[None]:
     """Hold the signals that end a run back: one in the middle of starting a process would leave it to itself."""
     held: list[int] = []
-    before = [(item, signal.signal(item, lambda number, _: held.append(number))) for item in STOPPING]
+    before = [(item, signal.signal(item, lambda number, _: held.append(number))) for item in _STOPPING]
     try:
         yield
     finally:
@@ -58,6 +58,23 @@ def _unbroken() -> Iterator[None]:
             signal.signal(item, handler)
         if held:
             signal.raise_signal(held[0])
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Have the signals that end a program unwind it, once: the second must not stop the stopping."""
+
+    def interrupt(number: int, frame: object) -> None:
+        for item in _STOPPING:
+            signal.signal(item, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [(item, signal.signal(item, interrupt)) for item in _STOPPING]
+    try:
+        yield
+    finally:
+        for item, handler in before:
+            signal.signal(item, handler)
 
 
 def run(command: list[str], timeout: float) -> tuple[int, str, str]:

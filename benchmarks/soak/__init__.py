@@ -1,0 +1,9 @@
+"""Load while everything is killed, stopped and replaced: `python -m benchmarks.soak` from the repository's root.
+
+application.py  what destinations and workers serve: an answer that says which request it is for
+clients.py      the load; what became of each request
+field.py        the processes: a proxy, a destination, a queue's supervisors
+disruption.py   what is done to them, drawn by a seed
+verdict.py      what was lost, what is excused, whether memory and descriptors stay flat
+__main__.py     the command
+"""
