@@ -8,6 +8,7 @@ import contextlib
 import pytest
 
 from hostler.client.pool import Pool
+from tests.client.peers import until
 
 
 class FakeConnection:
@@ -253,6 +254,96 @@ async def test_a_closed_pool_still_serves_whoever_comes():
     second = await waiting
     second.finish()
     assert second.expired
+
+
+# -- how many stay open -----------------------------------------------------------------------------------------------
+
+
+async def idle_connections(pool, count):
+    connections = [await pool.acquire() for _ in range(count)]
+    for connection in connections:
+        connection.finish()
+    return connections
+
+
+def look(pool):
+    """Have a pool look for its surplus now."""
+    pool._trimmer.cancel()
+    pool._trim()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A pool that keeps two idle connections, and more for a moment."""
+    monkeypatch.setattr("hostler.client.pool.MAX_IDLE", 2)
+    monkeypatch.setattr("hostler.client.pool.SURPLUS_TIME", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_burst_leaves_behind_is_closed_the_oldest_first():
+    pool, _ = pool_of()
+    connections = await idle_connections(pool, 5)
+    assert not any(connection.expired for connection in connections)
+    await until(lambda: connections[2].expired)
+    assert [connection.expired for connection in connections] == [True, True, True, False, False]
+    assert pool.take() is connections[4]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_connection_that_was_needed_is_no_surplus():
+    pool, _ = pool_of()
+    connections = await idle_connections(pool, 5)
+    busy = [pool.take() for _ in range(4)]
+    for connection in busy:
+        connection.finish()
+    look(pool)  # only one of them was idle all the time
+    assert not any(connection.expired for connection in connections)
+    look(pool)
+    assert [connection.expired for connection in connections].count(True) == 3
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_busy_connection_is_no_surplus():
+    pool, _ = pool_of(slots=2)
+    connections = {await pool.acquire() for _ in range(10)}
+    for connection in connections:
+        connection.finish()  # one of two requests
+    look(pool)
+    assert not any(connection.expired for connection in connections)
+    pool.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_closed_pool_waits_for_no_surplus():
+    pool, _ = pool_of()
+    connections = await idle_connections(pool, 3)
+    pool.close()
+    assert all(connection.expired for connection in connections)
+
+
+async def test_a_pool_says_when_it_is_empty():
+    told, opener = [], Opener()
+    pool = Pool(opener, when_empty=lambda: told.append("empty"))
+    first, second = await idle_connections(pool, 2)
+    first.close()
+    assert told == []
+    second.close()
+    assert told == ["empty"]
+    opener.error = ConnectionRefusedError("no")
+    with pytest.raises(ConnectionRefusedError):
+        await pool.acquire()
+    assert told == ["empty", "empty"]
+
+
+async def test_a_pool_that_somebody_waits_for_is_not_empty():
+    told = []
+    pool = Pool(Opener(), 1, lambda: told.append("empty"))
+    first = await pool.acquire()
+    (waiting,) = await waiting_for(pool)
+    first.close()
+    assert told == []
+    (await waiting).close()
+    assert told == ["empty"]
 
 
 # -- connections that carry several requests at a time --------------------------------------------------------------

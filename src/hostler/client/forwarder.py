@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hostler.client.upstream import UpstreamConnection
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveDestination
+    from hostler.http.message import Request
 
 __all__ = ["Forwarder"]
 
@@ -56,21 +57,22 @@ class Forwarder:
             name, host = destination, None
         else:
             name, host = destination.config.address, destination.config.host
-        pooled = self._pools.get((name, host))
-        if pooled is None:
-            pooled = self._pools[name, host] = self._pool(name, host)
         if exchange.stream.started:
             raise RuntimeError("a response has begun already; the exchange cannot be forwarded")
         if exchange.body_taken:
             raise RuntimeError(
                 "the request's body was read by a stage; the exchange cannot be forwarded any more"
             )
-        address, pool = pooled
-        request = outgoing_request(exchange, address)
+        key = name, host
+        request: Request | None = None
         timeout = self._request.activity_timeout
         loop = asyncio.get_running_loop()
         failure: Failure | None = RETRY
         while failure is RETRY:
+            # each time anew: an empty pool is not kept
+            address, pool = self._pools.get(key) or self._add_pool(key)
+            if request is None:
+                request = outgoing_request(exchange, address)
             connection = pool.take() or await self._acquire(pool)
             if isinstance(connection, Failure):
                 failure = connection
@@ -112,20 +114,26 @@ class Forwarder:
         answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 
-    def _pool(self, name: str, host: str | None) -> tuple[DestinationAddress, Pool]:
-        address = DestinationAddress.parse(name, host)
+    def _add_pool(self, key: tuple[str, str | None]) -> tuple[DestinationAddress, Pool]:
+        """Make a pool, and keep it until it is empty."""
+        address = DestinationAddress.parse(*key)
         context = None
         if address.scheme == "https":
             if self._context is None:
                 self._context = tls_context(self._client)
             context = self._context
-        pool = Pool(Connector(address, context).connect, self._client.max_connections_per_server)
+        pool = Pool(
+            Connector(address, context).connect,
+            self._client.max_connections_per_server,
+            lambda: self._pools.pop(key, None),
+        )
         if self._closed:
             pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
+        self._pools[key] = address, pool
         return address, pool
 
     def close(self) -> None:
         """Close the idle connections; those in use close when their exchange is over."""
         self._closed = True
-        for _, pool in self._pools.values():
+        for _, pool in list(self._pools.values()):
             pool.close()

@@ -7,31 +7,53 @@ it is closed. As long as it has free slots and nobody waits, it is available, an
 that becomes free goes to whoever has waited longest; so does a place that becomes vacant, and whoever gets that opens
 a connection. What is handed to somebody who has given up meanwhile goes to the next. Nobody who comes later gets in
 front of those who wait.
+
+How many stay open. A connection closes itself after its idle timeout. Of those that are available beyond MAX_IDLE, the
+ones that nobody needed for SURPLUS_TIME are closed, the oldest first: they are what a burst leaves behind. A pool that
+has no connection any more says so, and whoever keeps it may forget it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
 
-__all__ = ["Pool"]
+__all__ = ["MAX_IDLE", "SURPLUS_TIME", "Pool"]
+
+MAX_IDLE: Final = 200
+"""Idle connections to one destination that are kept for their idle timeout.
+
+That is Traefik's maxIdleConnsPerHost; nginx's `keepalive` is what its administrator says for each worker, and
+SocketsHttpHandler, which YARP uses, has no such limit.
+"""
+
+SURPLUS_TIME: Final = 2.0
+"""Seconds that more of them are kept for, so that a load which comes and goes finds them again."""
 
 
 class Pool:
     """Connections to one destination; `ConnectionOwner`."""
 
     def __init__(
-        self, connect: Callable[[ConnectionOwner], Awaitable[UpstreamConnection]], limit: int | None = None
+        self,
+        connect: Callable[[ConnectionOwner], Awaitable[UpstreamConnection]],
+        limit: int | None = None,
+        when_empty: Callable[[], object] = lambda: None,
     ) -> None:
-        """`limit` is how many connections there may be (HttpClient.MaxConnectionsPerServer); more requests wait."""
+        """`limit` is how many connections there may be (HttpClient.MaxConnectionsPerServer); more requests wait.
+
+        Calls `when_empty` when the last connection is closed, or could not be opened, and nobody waits.
+        """
         self._connect = connect
         self._limit = limit
+        self._when_empty = when_empty
         self._places = 0
         """Connections, those that are being opened among them."""
         self._connections: set[UpstreamConnection] = set()
@@ -39,6 +61,9 @@ class Pool:
         """Those with free slots, the newest last."""
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         """They get a connection with a slot for them, or None: a place to open one in."""
+        self._fewest = 0
+        """How few were available since the trimmer was set."""
+        self._trimmer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def take(self) -> UpstreamConnection | None:
@@ -46,6 +71,8 @@ class Pool:
         available = self._available
         while available:
             connection, _ = available.popitem()
+            if len(available) < self._fewest:  # noqa: PLR1730 - `min` would be a call for every request
+                self._fewest = len(available)
             if connection.has_expired():
                 continue
             connection.slots -= 1
@@ -79,7 +106,33 @@ class Pool:
     def close(self) -> None:
         """Close the idle connections; those in use close when their exchange is over."""
         self._closed = True
-        for connection in list(self._available):
+        if self._trimmer is not None:
+            self._trimmer.cancel()
+            self._trimmer = None
+        self._close_idle(len(self._available))
+
+    # -- idle connections -----------------------------------------------------------------------------------------
+
+    def _keep(self, connection: UpstreamConnection) -> None:
+        """Have a connection available."""
+        self._available[connection] = None
+        if len(self._available) > MAX_IDLE and self._trimmer is None and not self._closed:
+            self._set_trimmer()
+
+    def _set_trimmer(self) -> None:
+        self._fewest = len(self._available)
+        self._trimmer = asyncio.get_running_loop().call_later(SURPLUS_TIME, self._trim)
+
+    def _trim(self) -> None:
+        """Close what was available all the time, but for the number that may be."""
+        self._trimmer = None
+        self._close_idle(max(0, min(self._fewest, len(self._available)) - MAX_IDLE))
+        if len(self._available) > MAX_IDLE:
+            self._set_trimmer()
+
+    def _close_idle(self, count: int) -> None:
+        """Close those among the `count` connections that were available first which carry no request."""
+        for connection in list(islice(self._available, count)):
             if connection.is_idle():
                 connection.close()
 
@@ -126,7 +179,7 @@ class Pool:
         while connection.slots:
             waiter = self._next()
             if waiter is None:
-                self._available[connection] = None
+                self._keep(connection)
                 return
             connection.slots -= 1
             waiter.set_result(connection)
@@ -136,6 +189,8 @@ class Pool:
         waiter = self._next()
         if waiter is None:
             self._places -= 1
+            if not self._places:
+                self._when_empty()
         else:
             waiter.set_result(None)
 
@@ -148,7 +203,7 @@ class Pool:
         elif self._waiting:
             self._offer(connection)
         else:
-            self._available[connection] = None
+            self._keep(connection)
 
     def closed(self, connection: UpstreamConnection) -> None:
         """Let go of a connection."""

@@ -227,3 +227,23 @@ async def test_a_body_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch)
         go.set()
         client.send(b"56789")
         assert (await client.answer()).body == b"ok"
+
+
+async def test_a_request_that_is_sent_again_goes_to_a_connection_that_is_kept():
+    """Although the pool was empty for a moment, and is another one now."""
+
+    async def once(peer):
+        await peer.head()
+        peer.send(OK)
+        if peer.number == 0:
+            await peer.head()
+            return
+        while True:
+            await peer.head()
+            peer.send(OK)
+
+    async with destination(once) as there, front(there.address) as proxy:
+        for _ in range(3):
+            assert (await proxy.fetch()).status == 200
+        assert there.connections == 2
+        assert len(proxy.forwarder._pools) == 1

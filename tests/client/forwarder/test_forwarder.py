@@ -435,3 +435,19 @@ async def test_a_body_that_a_stage_has_read_cannot_be_forwarded():
     assert await request.read() == b"read"
     with pytest.raises(RuntimeError, match="read by a stage"):
         await forwarder.send(request, "http://127.0.0.1:9")
+
+
+async def test_a_destination_without_connections_is_not_remembered():
+    async with destination(answering(OK)) as there, front(there.address) as proxy:
+        await proxy.fetch()
+        assert len(proxy.forwarder._pools) == 1
+        for peer in there.peers:
+            peer.writer.close()
+        await until(lambda: not proxy.forwarder._pools)
+        assert (await proxy.fetch()).status == 200
+
+
+async def test_a_destination_that_is_not_there_is_not_remembered():
+    async with front("http://127.0.0.1:1") as proxy:
+        assert (await proxy.fetch()).status == 502
+        assert not proxy.forwarder._pools
