@@ -15,7 +15,8 @@ to free them early is to have the kernel write into somebody else's memory. Henc
 
 `ThreadPort` waits in a thread of its own and runs on any event loop; `hostler.windows.proactor` uses the port
 that asyncio's Proactor loop waits on anyway. A loop that is closed with operations pending abandons them: the port
-then closes the handles itself, and takes the packets without calling anybody back.
+then closes the handles itself, takes the packets without calling anybody back, and closes what its calls were given
+(`given`) once no operation is pending.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from hostler.windows.libraries import CData, Handle, Win32
 
-__all__ = ["PENDING", "CompletionPort", "IoHandle", "Operation", "ThreadPort"]
+__all__ = ["PENDING", "Closable", "CompletionPort", "IoHandle", "Operation", "ThreadPort"]
 
 PENDING: Final = int(ErrorCode.ERROR_IO_PENDING)
 """What a call returns that is not over yet."""
@@ -54,6 +55,13 @@ _QUIT: Final = 1
 _SKIP: Final = CompletionMode.COMPLETION_PORT_ON_SUCCESS | CompletionMode.SET_EVENT_ON_HANDLE
 _INVALID: Final = ffi.cast("HANDLE", -1)
 _ZEROS: Final = bytes(ffi.sizeof("OVERLAPPED"))
+
+
+class Closable(Protocol):
+    """What calls are given that must be closed when they are over."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Operation:
@@ -155,6 +163,8 @@ class CompletionPort(ABC):
         self._awake = False
         self.handles: set[IoHandle] = set()
         """What is associated with the port and open."""
+        self.given: set[Closable] = set()
+        """What waits for a call, or is a pending call's; whoever closes it takes it out."""
         self._drained: asyncio.Future[None] | None = None
 
     def associate(self, handle: Handle, close: Callable[[], object]) -> IoHandle:
@@ -204,9 +214,12 @@ class CompletionPort(ABC):
             io.close()
 
     def _discard(self) -> None:
-        """Take packets without calling anybody back."""
+        """Take packets without calling anybody back; after the last, close what calls were given."""
         while self._packets:
             self.operations.pop(self._packets.popleft(), None)
+        if not self.operations:
+            for thing in list(self.given):
+                thing.close()
 
     @abstractmethod
     def close(self) -> None:

@@ -9,10 +9,13 @@ import pytest
 from hostler.errors import Reason
 from hostler.exchange import Kind
 from hostler.server.httpsys import sending
+from hostler.server.httpsys.server import HttpSysServer
+from hostler.server.options import HttpSysOptions, ServerOptions
+from hostler.server.prefix import UrlPrefix
 from tests.server.httpsys.model import memory
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.model.port import FileObject
-from tests.server.httpsys.served import URL
+from tests.server.httpsys.served import URL, FakeProactor
 from tests.server.httpsys.ways import RecordingPump, every_way, serving, turns
 
 CONTENT = b"".join(b"%07d\n" % number for number in range(40_000))
@@ -257,3 +260,45 @@ async def test_a_long_file_holds_the_handler_back(machine, windows, file, way):
         assert len(written) < 4
         client.paused = False
         assert (await call.response()).body == 5 * CONTENT
+
+
+@pytest.mark.parametrize("completion", ["thread", "proactor"])
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_files_that_wait_to_be_sent_are_closed_with_their_event_loop(
+    machine, windows, file, cancelled, completion
+):
+    """The program ended without stopping its server, with files of a call under way, and others behind them."""
+    tasks = []
+
+    async def handler(exchange):
+        tasks.append(asyncio.current_task())
+        await exchange.start(200, length=4 * len(CONTENT))
+        for _ in range(4):
+            exchange.stream.write_file(file, 0, len(CONTENT))
+            await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+    async def main():
+        loop._proactor = FakeProactor(windows, loop)
+        options = ServerOptions(httpsys=HttpSysOptions(completion=completion))
+        server = HttpSysServer(handler, options, windows=windows)
+        await server.listen([UrlPrefix.parse(URL)])
+        client = machine.client()
+        client.paused = True
+        client.request("GET", URL)
+        await machine.until(lambda: client.unread > 1 << 16)
+        await turns()
+        return server
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(main())
+    if cancelled:
+        tasks[0].cancel()
+        loop.run_until_complete(asyncio.wait(tasks))
+    else:
+        tasks[0]._log_destroy_pending = False
+    loop.run_until_complete(loop._proactor.close())
+    loop.close()
+    if completion == "thread":
+        server._port._thread.join(5)
+    server._session.close()

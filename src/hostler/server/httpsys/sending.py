@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.api import HttpApi
     from hostler.server.httpsys.marshal.response import NativeResponse
     from hostler.windows.libraries import CData, Handle
-    from hostler.windows.port import IoHandle
+    from hostler.windows.port import CompletionPort, IoHandle
 
 __all__ = ["FilePart", "Sending"]
 
@@ -48,12 +48,14 @@ else:
 
 
 class FilePart:
-    """A part of a file (HttpDataChunkFromFileHandle), open until it is sent."""
+    """A part of a file (HttpDataChunkFromFileHandle), open until it is sent, or the event loop is gone."""
 
-    __slots__ = ("_descriptor", "handle", "length", "offset")
+    __slots__ = ("_descriptor", "_port", "handle", "length", "offset")
 
-    def __init__(self, descriptor: int, offset: int, length: int) -> None:
-        """Take over `descriptor`."""
+    def __init__(self, port: CompletionPort, descriptor: int, offset: int, length: int) -> None:
+        """Take over `descriptor`, for calls that complete on `port`."""
+        self._port = port
+        port.given.add(self)
         self._descriptor = descriptor
         self.handle: Handle = _os_handle(descriptor)
         self.offset = offset
@@ -61,6 +63,7 @@ class FilePart:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._port.given.discard(self)
         os.close(self._descriptor)
 
 

@@ -252,7 +252,7 @@ class HttpSysStream:
             before, after = self._framing.around(length)
             if before:
                 sending.write(before)
-            sending.write(FilePart(os.dup(file.fileno()), offset, length))
+            sending.write(FilePart(self._context.io.port, os.dup(file.fileno()), offset, length))
             if after:
                 sending.write(after)
             self._hold_back()
