@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from attrs import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.errors import Failure
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
@@ -73,6 +75,9 @@ class Stream(Protocol):
 
     def detach(self) -> None:
         """Call the pump no more, and keep the body for the next one."""
+
+    def when_departed(self, callback: Callable[[], object] | None) -> None:
+        """Call back once when the client disconnects, whoever has the request's body; None: call nobody any more."""
 
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it and no byte of its body has come."""

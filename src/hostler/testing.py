@@ -157,6 +157,7 @@ class FakeStream:
         self._ended = body is not None
         self._trailers = Headers.of(trailers).raw
         self._pump: Pump | None = None
+        self._departed: Callable[[], object] | None = None
         self._told = False
         self._delegation = delegation
         self._waits = expect_continue
@@ -191,6 +192,8 @@ class FakeStream:
         reason = Reason.RESPONSE_BODY_CLIENT if self.started else Reason.REQUEST_CANCELED
         if self._pump is not None:
             self._pump.lost(Failure(reason) if failure is None else failure)
+        if self._departed is not None:
+            self._departed()
 
     def _flow(self) -> None:
         pump = self._pump
@@ -210,6 +213,10 @@ class FakeStream:
     def can_delegate(self) -> bool:
         """Whether a delegation was scripted, and nothing was read or sent yet."""
         return self._delegation is not None and not (self.closed or self.started or self._pump is not None)
+
+    def when_departed(self, callback: Callable[[], object] | None) -> None:
+        """Call back once when the client goes away; None: call nobody any more."""
+        self._departed = callback
 
     def attach(self, pump: Pump) -> None:
         """Send the body to `pump`, what waits first."""

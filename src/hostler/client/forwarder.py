@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ssl
 
     from hostler.client.upstream import UpstreamConnection
+    from hostler.contract import Stream
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveDestination
     from hostler.http.message import Request
@@ -73,7 +74,7 @@ class Forwarder:
             address, pool = self._pools.get(key) or self._add_pool(key)
             if request is None:
                 request = outgoing_request(exchange, address)
-            connection = pool.take() or await self._acquire(pool)
+            connection = pool.take() or await self._acquire(pool, exchange.stream)
             if isinstance(connection, Failure):
                 failure = connection
             elif exchange.stream.closed:
@@ -95,17 +96,22 @@ class Forwarder:
             return exchange.outcome(Kind.FORWARDED, None, name)
         return self._failed(exchange, name, failure)
 
-    async def _acquire(self, pool: Pool) -> UpstreamConnection | Failure:
-        """Wait for a slot, or say why there is none."""
+    async def _acquire(self, pool: Pool, stream: Stream) -> UpstreamConnection | Failure:
+        """Wait for a slot, or say why there is none; a request whose client has left waits no longer."""
         patience = self._request.activity_timeout
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience) as limit:
+                stream.when_departed(lambda: None if limit.expired() else limit.reschedule(0))
                 return await pool.acquire()
         except TimeoutError as error:
+            if stream.closed:
+                return Failure(Reason.REQUEST_CANCELED)
             detail = f"no connection within {min(patience, CONNECT_TIMEOUT):g} s"
             return Failure(Reason.REQUEST_TIMED_OUT, detail, error)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver can be asked for
             return Failure(Reason.REQUEST, str(error) or repr(error), error)
+        finally:
+            stream.when_departed(None)
 
     @staticmethod
     def _failed(exchange: Exchange, name: str, failure: Failure) -> Outcome:

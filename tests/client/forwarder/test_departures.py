@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from hostler import Reason
+from hostler import HttpClient, Reason
+from hostler.client.connector import Connector
 from tests.client.peers import BLOCK, OK, answering, destination, front, until
 
 
@@ -90,3 +91,55 @@ async def test_a_client_that_half_closes_still_gets_its_answer():
         client.send(proxy.request())
         client.end()
         assert (await client.rest()).endswith(b"\r\n\r\nok")
+
+
+async def test_a_client_that_goes_while_its_request_waits_for_a_place_leaves_the_line():
+    served = []
+
+    async def script(peer):
+        while True:
+            served.append((await peer.head()).split()[1])
+            await release.wait()
+            peer.send(OK)
+
+    release = asyncio.Event()
+    settings = HttpClient(max_connections_per_server=1)
+    async with (
+        destination(script) as there,
+        front(there.address, client=settings) as proxy,
+        proxy.connect() as client,
+        proxy.connect() as last,
+    ):
+        first = asyncio.create_task(proxy.fetch(path="/first"))
+        await until(lambda: served)
+        client.send(proxy.request("POST", "/gone", "Content-Length: 5\r\n", b"he"))
+        await until(lambda: len(proxy.seen) == 2)
+        last.send(proxy.request(path="/last"))
+        await until(lambda: len(proxy.seen) == 3)
+        client.reset()
+        outcome = await proxy.over()
+        assert outcome.failure.reason is Reason.REQUEST_CANCELED
+        release.set()
+        assert (await first).status == (await last.answer()).status == 200
+    assert served == [b"/first", b"/last"]
+
+
+async def test_a_client_that_goes_while_a_connection_is_opened_is_not_waited_for(monkeypatch):
+    opening, stopped = asyncio.Event(), asyncio.Event()
+
+    async def slowly(connector, owner):
+        opening.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(Connector, "connect", slowly)
+    async with front("http://127.0.0.1:1") as proxy, proxy.connect() as client:
+        client.send(proxy.request())
+        await opening.wait()
+        client.reset()
+        outcome = await proxy.over()
+        assert outcome.failure.reason is Reason.REQUEST_CANCELED
+        assert stopped.is_set()
+        assert not proxy.forwarder._pools

@@ -341,6 +341,17 @@ async def patient(exchange):
 
 
 @named
+async def untaken(exchange):
+    """Wait for the client to go away, and leave the body where it is."""
+    desk, departed = desk_of(exchange), asyncio.Event()
+    exchange.stream.when_departed(departed.set)
+    desk.report("waiting")
+    await departed.wait()
+    desk.report("gone", closed=exchange.stream.closed, received=exchange.stream.bytes_received)
+    return await exchange.respond(200, "discarded")
+
+
+@named
 async def reader(exchange):
     """Read a body that may not come to its end."""
     desk, size = desk_of(exchange), 0

@@ -108,6 +108,16 @@ async def test_a_handler_learns_that_its_client_is_gone(machine, after):
         await node.reported("waiting")
 
 
+@needs("disconnect notice")
+async def test_a_handler_that_has_not_taken_the_body_learns_that_its_client_is_gone(machine):
+    node = await machine.serve("untaken")
+    async with await Client.connect(node.urls[0]) as client:
+        await client.send(client.request("POST", "/", "Content-Length: 5") + b"he")
+        await node.reported("waiting")
+        client.reset()
+        assert await node.reported("gone") == {"closed": True, "received": 0}
+
+
 async def test_a_handler_whose_client_is_gone_may_answer_all_the_same(machine):
     node = await machine.serve("held")
     async with await Client.connect(node.urls[0]) as client, await Client.connect(node.urls[0]) as other:

@@ -29,6 +29,7 @@ from hostler.windows.errors import Win32Error
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from hostler.contract import Pump
     from hostler.http.headers import RawHeaders
@@ -52,6 +53,7 @@ class HttpSysStream:
     __slots__ = (
         "_arrival",
         "_context",
+        "_departed",
         "_forgotten",
         "_framing",
         "_handled",
@@ -87,6 +89,7 @@ class HttpSysStream:
         self._framing = Framing()
         self._tunnel = False
         self._handled = False
+        self._departed: Callable[[], object] | None = None
         self._forgotten = False
         self.task: asyncio.Task[None] | None = None
         """The handler's task, while it runs and is not the current one."""
@@ -157,6 +160,12 @@ class HttpSysStream:
         self._read = True
         if self._pump is not None:
             self._pump.feed_end([])
+
+    def when_departed(self, callback: Callable[[], object] | None) -> None:
+        """Call back once when the client disconnects; None: call nobody any more."""
+        self._departed = callback
+        if callback is not None and not self.closed:
+            self._context.connections.watch(self._arrival.connection, self)
 
     def proceed(self) -> None:
         """Ask for the body of a client that waits for 100 Continue: HTTP.sys sends it then."""
@@ -411,6 +420,8 @@ class HttpSysStream:
         self.failure = failure
         if pump is not None:
             pump.lost(failure)
+        if self._departed is not None:
+            self._departed()
 
     # -- delegating -----------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from hostler.http.h1 import encode_response
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from hostler.contract import Pump
     from hostler.http.headers import RawHeaders
@@ -82,7 +82,7 @@ class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
     __slots__ = (
-        "_body_complete", "_chunked", "_connection", "_lender", "_pump", "_remaining", "_silent", "_socket", "_waits_for_100",
+        "_body_complete", "_chunked", "_connection", "_departed", "_lender", "_pump", "_remaining", "_silent", "_socket", "_waits_for_100",
         "aborted", "bytes_received", "bytes_sent", "closed", "failure", "is_tunnel", "keep_alive", "request", "started",
         "status", "task",
     )  # fmt: skip
@@ -101,6 +101,7 @@ class Http1Stream:
         self._socket = socket
         self.request = request
         self._pump: Pump | None = None
+        self._departed: Callable[[], object] | None = None
         self._body_complete = not request.framing
         self._waits_for_100 = request.expect_continue
         self._silent = False
@@ -143,6 +144,10 @@ class Http1Stream:
         """Keep the body for the next pump."""
         self._pump = None
         self.pause()
+
+    def when_departed(self, callback: Callable[[], object] | None) -> None:
+        """Call back once when the client disconnects; None: call nobody any more."""
+        self._departed = callback
 
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it."""
@@ -359,6 +364,8 @@ class Http1Stream:
         self.failure = Failure(reason, str(error or ""))
         if pump is not None:
             pump.lost(self.failure)
+        if self._departed is not None:
+            self._departed()
 
     # -- delegating -----------------------------------------------------------------------------------------------
 
