@@ -29,6 +29,7 @@ from hostler import (
     UnsupportedError,
     serving,
 )
+from hostler.documents import load_aside
 from hostler.fleet import Health
 from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
@@ -645,6 +646,54 @@ async def test_a_proxy_follows_its_file(tmp_path):
             before = proxy.config
             path.write_text(document(b.url))
             await until(lambda: proxy.config is not before)
+            assert (await client.get("/")).text == "b"
+
+
+class Held:
+    """A document's source that has said what is in the file, and waits before it is taken any further."""
+
+    def __init__(self, proxy, monkeypatch):
+        self.read = asyncio.Event()
+        self.go_on = asyncio.Event()
+        monkeypatch.setattr("hostler.proxy.load_aside", self._load_aside)
+
+    async def _load_aside(self, source, policies):
+        config = await load_aside(source, policies)
+        self.read.set()
+        await self.go_on.wait()
+        return config
+
+
+async def test_the_last_of_several_changes_is_taken_also_when_it_comes_while_another_is_read(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "appsettings.json"
+    async with serving(naming("a")) as a, serving(naming("b")) as b, serving(naming("c")) as c:
+        path.write_text(document(a.url))
+        proxy = following(path)
+        held = Held(proxy, monkeypatch)
+        async with running(proxy) as client:
+            path.write_text(document(b.url))
+            await held.read.wait()
+            path.write_text(document(c.url, Metadata={"a": "longer file"}))
+            assert (await client.get("/")).text == "a"
+            held.go_on.set()
+            await until(lambda: proxy.config.clusters[0].destinations[0].address == c.url)
+            assert (await client.get("/")).text == "c"
+
+
+async def test_an_update_prevails_over_a_file_that_was_being_read(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "appsettings.json"
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        path.write_text(document(a.url))
+        proxy = following(path)
+        held = Held(proxy, monkeypatch)
+        async with running(proxy) as client:
+            path.write_text(document(a.url, Metadata={"a": "longer file"}))
+            await held.read.wait()
+            proxy.update(Config([EVERYTHING], [Cluster("c", [b.url])]))
+            held.go_on.set()
+            await until(lambda: "another configuration in force meanwhile" in caplog.text)
             assert (await client.get("/")).text == "b"
 
 

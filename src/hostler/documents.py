@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from hostler.config import yarp
 from hostler.config.checks import check
 from hostler.config.yarp import DocumentError
 from hostler.errors import ConfigError, HostlerError
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
+from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sized
+    from collections.abc import Awaitable, Callable, Iterable, Sized
 
     from hostler.config.model import Config
     from hostler.config.source import FileSource
     from hostler.errors import Problem
 
-__all__ = ["describe", "find_problems", "follow", "load_config"]
+__all__ = ["describe", "find_problems", "follow", "in_slices", "load_aside", "load_config"]
+
+T = TypeVar("T")
+
+_SLICE: Final = 0.005
+"""Seconds that a work in slices may keep the event loop."""
 
 _log: Final = logging.getLogger("hostler.proxy")
 _reloads: Final = logging.getLogger("hostler.reload")
@@ -26,27 +35,54 @@ _reloads: Final = logging.getLogger("hostler.reload")
 
 def find_problems(config: Config, policies: Policies | None = None) -> list[Problem]:
     """List everything that keeps a proxy from running with a configuration."""
+    return finish(_find_problems(config, policies))
+
+
+def _find_problems(config: Config, policies: Policies | None) -> Steps[list[Problem]]:
     known = Policies() if policies is None else policies
-    found: list[Problem] = []
-    for problems in (check_prefixes(config), check(config, known.problems)):
-        reported = {problem.path for problem in found}
-        found += [problem for problem in problems if problem.path not in reported]
-    return found
+    found = yield from check_prefixes(config)
+    reported = {problem.path for problem in found}
+    problems = yield from check(config, known.problems)
+    return found + [problem for problem in problems if problem.path not in reported]
 
 
 def load_config(source: FileSource, policies: Policies | None = None) -> Config:
     """Read a document and check it; raises OSError, and ConfigError with what cannot be read and what is wrong else."""
+    return finish(_build(*source.parse(), policies))
+
+
+async def load_aside(source: FileSource, policies: Policies) -> Config:
+    """Do what `load_config` does, without stopping the event loop."""
+    return await in_slices(_build(*await asyncio.to_thread(source.parse), policies))
+
+
+async def in_slices(steps: Steps[T]) -> T:
+    """Do a work of several steps, and give the event loop a turn every few milliseconds."""
+    end = time.perf_counter() + _SLICE
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end_of_work:
+            result: T = end_of_work.value
+            return result
+        if time.perf_counter() >= end:
+            await asyncio.sleep(0)
+            end = time.perf_counter() + _SLICE
+
+
+def _build(document: object, repeated: list[Problem], policies: Policies | None) -> Steps[Config]:
     try:
-        config = source.load()
+        config = yield from yarp.build(document, repeated)
     except DocumentError as error:
         unread = [problem.path for problem in error.problems]
         others = [
             problem
-            for problem in find_problems(error.partial, policies)
+            for problem in (yield from _find_problems(error.partial, policies))
             if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in unread)
         ]
         raise ConfigError([*error.problems, *others]) from error
-    problems = find_problems(config, policies)
+    del document  # which may be large, and is not needed to check what it said
+    problems = yield from _find_problems(config, policies)
     if problems:
         raise ConfigError(problems)
     return config
@@ -66,17 +102,16 @@ def _is_within(path: str, other: str) -> bool:
 
 
 async def follow(
-    source: FileSource, policies: Policies, update: Callable[[Config], None], urls: Iterable[str] = ()
+    source: FileSource, reload: Callable[[], Awaitable[Config | None]], urls: Iterable[str] = ()
 ) -> None:
-    """Give `update` the configuration of a document whenever it has changed; one with problems is logged, not given.
+    """Have a document loaded whenever it has changed; what is wrong with it is logged.
 
-    `urls` are those that the program began with: others are not followed, which is a warning.
+    `reload` returns the configuration that it put in force, None if another one came in force meanwhile. `urls` are those that the program began with: others are not followed, which is a warning.
     """
     began = tuple(urls)
     async for _ in source.changes():
         try:
-            config = load_config(source, policies)
-            update(config)
+            config = await reload()
         except (OSError, HostlerError) as error:
             _log.error(
                 "%s was not applied, the previous configuration stays in force:\n%s", source.path, error
@@ -84,6 +119,12 @@ async def follow(
         except Exception:  # noqa: BLE001 - whatever a policy does, the file is followed on
             _log.exception("%s was not applied, the previous configuration stays in force", source.path)
         else:
+            if config is None:
+                _log.warning(
+                    "%s was not applied: the program put another configuration in force meanwhile",
+                    source.path,
+                )
+                continue
             _reloads.info("%s was applied: %s", source.path, describe(config))
             if config.urls != began:
                 _log.warning(

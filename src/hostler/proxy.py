@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.client.forwarder import Forwarder
 from hostler.config.model import Cluster, Config
 from hostler.config.source import FileSource
-from hostler.documents import find_problems, follow, load_config
+from hostler.documents import find_problems, follow, in_slices, load_aside, load_config
 from hostler.errors import ConfigError, Failure, Reason
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
@@ -21,6 +22,7 @@ from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 from hostler.stages.forward import SENDER
+from hostler.steps import finish
 
 if TYPE_CHECKING:
     import os
@@ -140,7 +142,17 @@ class Proxy:
         problems = find_problems(config, self._policies)
         if problems:
             raise ConfigError(problems)
-        self._put_in_force(self._fleet.build(config))
+        self._put_in_force(finish(self._fleet.build(config)))
+
+    async def _reload(self, source: FileSource) -> Config | None:
+        """Put a document's configuration in force, built aside, whole; None if `update` did meanwhile, which prevails."""
+        before = self._fleet.snapshot
+        config = await load_aside(source, self._policies)
+        snapshot = await in_slices(self._fleet.build(config))
+        if self._fleet.snapshot is not before:
+            return None
+        self._put_in_force(snapshot)
+        return config
 
     def _put_in_force(self, snapshot: Snapshot) -> None:
         rules = None if self._rules is None else self._rules.open(snapshot.clusters.values())
@@ -220,7 +232,7 @@ class Proxy:
             await stack.enter_async_context(lifespans(self._stages))
             if self._source is not None:
                 following = asyncio.create_task(
-                    follow(self._source, self._policies, self.update, self.config.urls)
+                    follow(self._source, partial(self._reload, self._source), self.config.urls)
                 )
                 stack.push_async_callback(_cancel, following)
             yield

@@ -53,22 +53,22 @@ class Changes:
 
 
 def test_the_document_is_read(path):
-    assert FileSource(path).load().clusters[0].id == "c"
+    assert FileSource(path).parse() == (DOCUMENT, [])
     assert FileSource(str(path)).path == path
 
 
 def test_what_cannot_be_read_or_used_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        FileSource(tmp_path / "none.json").load()
+        FileSource(tmp_path / "none.json").parse()
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"\xff{")
     with pytest.raises(ConfigError):
-        FileSource(broken).load()
+        FileSource(broken).parse()
 
 
 async def test_a_file_that_stays_as_it_is_is_no_change(path):
     source = FileSource(path, 0.002)
-    source.load()
+    source.parse()
     async with Changes(source) as changes:
         await changes.looks()
         assert changes.count == 0
@@ -117,7 +117,7 @@ async def test_a_file_that_appears_later_is_a_change(tmp_path):
 async def test_what_changes_before_it_is_read_is_read_once(path):
     source = FileSource(path, 0.002)
     path.write_text("{}")
-    source.load()
+    source.parse()
     async with Changes(source) as changes:
         await changes.looks()
         assert changes.count == 0

@@ -9,6 +9,7 @@ from hostler.errors import UnsupportedError
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.snapshot import Fleet
 from hostler.policies import Policies
+from hostler.steps import finish
 from hostler.testing import FakeRule
 
 
@@ -38,7 +39,7 @@ class Reloading:
         self.fleet = Fleet(Policies().recipes)
 
     def reload(self, destinations):
-        built = self.fleet.build(Config(clusters=[Cluster("c", destinations)]))
+        built = finish(self.fleet.build(Config(clusters=[Cluster("c", destinations)])))
         wanted = self.rules.open(built.clusters.values())
         self.fleet.apply(built)
         self.rules.apply(wanted)

@@ -17,6 +17,7 @@ from hostler.fleet.equipment import Part, Recipe
 from hostler.fleet.snapshot import Fleet
 from hostler.policies import Policies
 from hostler.routing.table import Match
+from hostler.steps import finish
 
 DOWN = Health.UNHEALTHY
 CHECKS = HealthCheck(PassiveHealthCheck(), ActiveHealthCheck())
@@ -31,7 +32,7 @@ def route(name, cluster="api"):
 
 
 def reload(fleet, clusters=(), routes=()):
-    fleet.apply(fleet.build(Config(routes, clusters)))
+    fleet.apply(finish(fleet.build(Config(routes, clusters))))
 
 
 def available(cluster):
@@ -137,7 +138,7 @@ def test_what_stages_remember_of_a_route_survives_by_id(fleet):
 def test_building_changes_nothing_that_is_in_force(fleet):
     reload(fleet, [cluster_of("a", host="old")], [route("one")])
     before, cluster = fleet.snapshot, fleet.find_cluster("api")
-    built = fleet.build(Config([route("two")], [cluster_of("a", "b", host="new")]))
+    built = finish(fleet.build(Config([route("two")], [cluster_of("a", "b", host="new")])))
     assert fleet.snapshot is before
     assert (available(cluster), cluster.destinations[0].name) == (["a"], "http://old:80")
     fleet.apply(built)
@@ -148,7 +149,7 @@ def test_building_changes_nothing_that_is_in_force(fleet):
 
 def test_health_that_changes_between_building_and_applying_counts(fleet):
     reload(fleet, [cluster_of("a", "b")])
-    built = fleet.build(Config(clusters=[cluster_of("a", "b")]))
+    built = finish(fleet.build(Config(clusters=[cluster_of("a", "b")])))
     cluster = fleet.find_cluster("api")
     cluster.set_passive(cluster.destinations[0], DOWN)
     fleet.apply(built)
@@ -165,6 +166,8 @@ def test_when_a_cluster_cannot_be_equipped_nothing_has_changed():
     reload(fleet, [cluster_of("a", name="one", host="old")])
     one = fleet.find_cluster("one")
     with pytest.raises(LookupError):
-        fleet.build(Config(clusters=[cluster_of("a", name="one", host="new"), cluster_of(name="two")]))
+        finish(
+            fleet.build(Config(clusters=[cluster_of("a", name="one", host="new"), cluster_of(name="two")]))
+        )
     assert fleet.find_cluster("one") is one
     assert one.destinations[0].name == "http://old:80"

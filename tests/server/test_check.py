@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from hostler.config.model import Cluster, Config, Destination, queue
 from hostler.server.check import check_prefixes
+from hostler.steps import finish
 
 
 def paths(urls=(), clusters=()):
-    return [problem.path for problem in check_prefixes(Config((), tuple(clusters), tuple(urls)))]
+    return [problem.path for problem in finish(check_prefixes(Config((), tuple(clusters), tuple(urls))))]
 
 
 def test_good_prefixes():

@@ -13,6 +13,7 @@ from hostler.fleet.snapshot import Fleet
 from hostler.policies import Policies
 from hostler.stages import passive_health
 from hostler.stages.health import PASSIVE_HEALTH, PassiveHealth, TransportFailureRate
+from hostler.steps import finish
 from hostler.testing import FakeClock, FakeRule, exchange, live
 
 GOOD = Outcome(Kind.FORWARDED, 200)
@@ -264,9 +265,9 @@ async def test_a_reactivation_reaches_the_cluster_of_after_a_reload(clock):
     )
     policies = Policies(passive_health={"Verdicts": lambda cluster: Verdicts(Health.UNHEALTHY)})
     fleet = Fleet(policies.recipes)
-    fleet.apply(fleet.build(Config(clusters=[config])))
+    fleet.apply(finish(fleet.build(Config(clusters=[config]))))
     await go(PassiveHealth(clock.call_later), fleet.find_cluster("api"))
-    fleet.apply(fleet.build(Config(clusters=[config])))
+    fleet.apply(finish(fleet.build(Config(clusters=[config]))))
     assert len(fleet.find_cluster("api").available) == 1
     clock.advance(60)
     assert len(fleet.find_cluster("api").available) == 2

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hostler.config.yarp import load_file
+from hostler.config.yarp import parse_file
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator
 
-    from hostler.config.model import Config
+    from hostler.errors import Problem
 
 __all__ = ["FileSource"]
 
@@ -36,10 +36,10 @@ class FileSource:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
-    def load(self) -> Config:
-        """Read the file; raises OSError, ConfigError with every problem."""
+    def parse(self) -> tuple[object, list[Problem]]:
+        """Read the file and parse it: what `yarp.build` takes; raises OSError, ConfigError for what is not JSON."""
         self._seen = self._stamp()
-        return load_file(self.path)
+        return parse_file(self.path)
 
     def reload(self) -> None:
         """Have `changes` yield at once, whatever the file is."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Cluster, Route
     from hostler.fleet.equipment import Recipe
+    from hostler.steps import Steps
 
 __all__ = ["Fleet", "Snapshot"]
 
@@ -50,15 +51,23 @@ class Fleet:
         """Return the cluster of that id, in any case."""
         return self.snapshot.clusters.get(cluster_id.lower())
 
-    def build(self, config: Config) -> Snapshot:
+    def build(self, config: Config) -> Steps[Snapshot]:
         """Bring a configuration without problems to life, beside the one that is in force.
 
         Destinations of the same cluster and id are the same objects, still with the configuration that is in force.
-        Whatever a recipe raises passes through.
+        Whatever a recipe raises passes through. When another snapshot comes in force between two steps, what was built
+        so far is of no use.
         """
-        clusters = {cluster.id.lower(): self._cluster(cluster) for cluster in config.clusters}
-        routes = {route.id.lower(): self._route(route, clusters) for route in config.routes}
-        return Snapshot(config, Table(routes.values()), routes, clusters)
+        clusters: dict[str, LiveCluster] = {}
+        for cluster in config.clusters:
+            yield
+            clusters[cluster.id.lower()] = self._cluster(cluster)
+        routes: dict[str, LiveRoute] = {}
+        for route in config.routes:
+            yield
+            routes[route.id.lower()] = self._route(route, clusters)
+        table = yield from Table.build(routes.values())
+        return Snapshot(config, table, routes, clusters)
 
     def _cluster(self, config: Cluster) -> LiveCluster:
         previous = self.find_cluster(config.id)

@@ -19,15 +19,16 @@ and query conditions are the next two places in the rank, and the next two tests
 from __future__ import annotations
 
 import enum
-import itertools
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import Factory, define, field
 
 from hostler.http.target import parse_host
 from hostler.routing.template import Template
+from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,6 +87,8 @@ class Miss:
         return self.kind.value
 
 
+_Key: TypeAlias = tuple[int, tuple[int, ...], bool, int, int, bool]
+
 _NOT_FOUND = Miss(MissKind.NOT_FOUND)
 
 
@@ -95,7 +98,7 @@ class _Candidate(Generic[R]):
 
     route: R
     template: Template
-    key: tuple[object, ...]
+    key: _Key
     """What ranks are made from; see the module."""
 
     methods: frozenset[str] | None = field(init=False)
@@ -106,7 +109,7 @@ class _Candidate(Generic[R]):
 
     @methods.default
     def _methods(self) -> frozenset[str] | None:
-        return frozenset(map(str.upper, self.route.config.methods)) or None
+        return _methods(self.route.config.methods)
 
     @whole.default
     def _whole(self) -> Match[R] | None:
@@ -120,8 +123,12 @@ class _Candidate(Generic[R]):
         return None if values is None else Match(self.route, values)
 
 
+@lru_cache(1000)  # routes have the same few
+def _methods(names: tuple[str, ...]) -> frozenset[str] | None:
+    return frozenset(map(str.upper, names)) or None
+
+
 _RANK = attrgetter("rank")
-_KEY = attrgetter("key")
 
 
 @define(eq=False)
@@ -132,10 +139,10 @@ class _Node(Generic[R]):
     parameter: _Node[R] | None = None
     """After a segment that is a parameter, or a mix with one."""
 
-    here: list[_Candidate[R]] = Factory(list)
-    """What paths that end here have."""
+    here: list[_Candidate[R]] | None = None
+    """What paths that end here have. Most nodes have none: what there is none of is no work for the collector."""
 
-    below: list[_Candidate[R]] = Factory(list)
+    below: list[_Candidate[R]] | None = None
     """What every path has that passes here: catch-alls."""
 
     def add(self, candidate: _Candidate[R]) -> None:
@@ -144,15 +151,23 @@ class _Node(Generic[R]):
         segments = template.segments[:-1] if template.catch_all else template.segments
         for index, segment in enumerate(segments):
             if index >= template.required:
-                node.here.append(candidate)
+                node.end_here(candidate)
             if isinstance(segment, str):
                 node = node.literals.setdefault(segment, _Node())
             else:
                 node.parameter = node = node.parameter or _Node()
-        if template.catch_all:
-            node.below.append(candidate)
+        if not template.catch_all:
+            node.end_here(candidate)
+        elif node.below is None:
+            node.below = [candidate]
         else:
-            node.here.append(candidate)
+            node.below.append(candidate)
+
+    def end_here(self, candidate: _Candidate[R]) -> None:
+        if self.here is None:
+            self.here = [candidate]
+        else:
+            self.here.append(candidate)
 
     def collect(self, folded: list[str], at: int, end: int, found: list[_Candidate[R]]) -> None:
         """Add the candidates of the path `folded[at:end]` to `found`."""
@@ -186,10 +201,24 @@ class Table(Generic[R]):
         self._anywhere: _Node[R] = _Node()
         self._hosts: _Trees[R] = {}
         self._suffixes: _Trees[R] = {}
-        candidates = [candidate for route in routes for candidate in self._candidates(route)]
-        candidates.sort(key=_KEY)
-        for before, candidate in itertools.pairwise(candidates):
-            candidate.rank = before.rank + (candidate.key != before.key)
+        finish(self._fill(routes))
+
+    @classmethod
+    def build(cls, routes: Iterable[R]) -> Steps[Table[R]]:
+        """Make a table in steps."""
+        table = cls(())
+        yield from table._fill(routes)
+        return table
+
+    def _fill(self, routes: Iterable[R]) -> Steps[None]:
+        candidates: list[_Candidate[R]] = []
+        for route in routes:
+            yield
+            candidates += self._candidates(route)
+        # there are few keys, however many routes there are
+        ranks = {key: rank for rank, key in enumerate(sorted({candidate.key for candidate in candidates}))}
+        for candidate in candidates:
+            candidate.rank = ranks[candidate.key]
 
     def find(self, method: str, host: str, port: int, path: str) -> Match[R] | Miss:
         """Find the route of a request.
@@ -240,7 +269,7 @@ class Table(Generic[R]):
         template = Template.parse(config.path or _EVERY_PATH)
         for text in dict.fromkeys(config.hosts) or ("*",):
             host, port = _split_host(text)
-            key = (config.order, template.precedence, not config.methods, *_specificity(host, port))
+            key: _Key = (config.order, template.precedence, not config.methods, *_specificity(host, port))
             candidate = _Candidate(route, template, key)
             self._tree(host, port).add(candidate)
             yield candidate

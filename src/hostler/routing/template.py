@@ -16,6 +16,9 @@ A request path may end in one slash more than its template.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from weakref import WeakValueDictionary
+
 from attrs import field, frozen
 
 from hostler.routing.constraint import Test, constraint
@@ -178,8 +181,11 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> Template:
-        """Parse a template; raises TemplateError."""
-        return cls(text, _Parser(text).segments())
+        """Parse a template, unless one of that text is in use; raises TemplateError."""
+        parsed = _in_use.get(text)
+        if parsed is None:
+            parsed = _in_use[text] = cls(text, _Parser(text).segments())
+        return parsed
 
     @property
     def has_parameters(self) -> bool:
@@ -217,6 +223,10 @@ class Template:
                     return None
                 values[segment.name] = value
         return values
+
+
+_in_use: WeakValueDictionary[str, Template] = WeakValueDictionary()
+"""The templates that somebody holds: those of the table in force, which the next configuration mostly has too."""
 
 
 class _Parser:
@@ -316,67 +326,69 @@ class _Parser:
         raise self.wrong("unclosed brace", opening)
 
     def parameter(self, opening: int, closing: int) -> Parameter:
-        """Read what is between two braces: `**name:constraint(arguments)=default` or `name?`."""
+        """Read what is between two braces."""
         written = self.text[opening + 1 : closing].replace("{{", "{").replace("}}", "}")
-        body = written.lstrip("*")
-        stars = len(written) - len(body)
-        optional = body.endswith("?")
-        body = body.removesuffix("?")
-        end = min(at for mark in ":=" if (at := (body + mark).find(mark)) >= 0)
-        name, rest = body[:end], body[end:]
-        self.check_name(name, stars, opening)
-        constraints: list[str] = []
-        while rest.startswith(":"):
-            length = self.constraint_length(rest[1:], opening)
-            constraints.append(rest[1 : length + 1])
-            rest = rest[length + 1 :]
-        default = rest[1:] if rest.startswith("=") else None
-        if optional and (stars or default is not None):
-            raise self.wrong(
-                "a catch-all parameter or one with a default is optional already, leave out its '?',", opening
-            )
-        return Parameter(
-            name, optional, default, stars > 0, stars == 2, tuple(constraints), self.tests(constraints, opening)
-        )  # fmt: skip
+        try:
+            parameter = _parameter(written)
+        except ValueError as error:
+            raise self.wrong(str(error), opening) from None
+        if parameter.name.lower() in self.names:
+            raise self.wrong(f"second parameter named {parameter.name!r}", opening)
+        self.names.add(parameter.name.lower())
+        return parameter
 
-    def check_name(self, name: str, stars: int, at: int) -> None:
-        if stars > 2:
-            raise self.wrong("more than two asterisks", at)
-        if not name:
-            raise self.wrong("empty parameter name", at)
-        if bad := next((character for character in name if character in "/{}?*"), None):
-            raise self.wrong(f"{bad!r} in a parameter name", at)
-        if name.lower() in self.names:
-            raise self.wrong(f"second parameter named {name!r}", at)
-        self.names.add(name.lower())
 
-    def constraint_length(self, text: str, opening: int) -> int:
-        """Tell how long the constraint is that `text` begins with; parentheses nest, as in a regular expression."""
-        depth = at = 0
-        in_class = False
-        while at < len(text) and (depth or text[at] not in ":="):
-            character = text[at]
-            if character == "\\" and depth:
-                at += 1
-            elif in_class:
-                in_class = character != "]"
-            elif character == "[" and depth:
-                in_class = True
-                at += text.startswith("^", at + 1)
-                at += text.startswith("]", at + 1)
-            elif character in "()":
-                depth += 1 if character == "(" else -1
+@lru_cache(1000)  # many templates have the same few parameters
+def _parameter(written: str) -> Parameter:
+    """Read `**name:constraint(arguments)=default` or `name?`; raises ValueError with the reason why not."""
+    body = written.lstrip("*")
+    stars = len(written) - len(body)
+    optional = body.endswith("?")
+    body = body.removesuffix("?")
+    end = min(at for mark in ":=" if (at := (body + mark).find(mark)) >= 0)
+    name, rest = body[:end], body[end:]
+    if stars > 2:
+        raise ValueError("more than two asterisks")
+    if not name:
+        raise ValueError("empty parameter name")
+    if bad := next((character for character in name if character in "/{}?*"), None):
+        raise ValueError(f"{bad!r} in a parameter name")
+    constraints: list[str] = []
+    while rest.startswith(":"):
+        length = _constraint_length(rest[1:])
+        constraints.append(rest[1 : length + 1])
+        rest = rest[length + 1 :]
+    default = rest[1:] if rest.startswith("=") else None
+    if optional and (stars or default is not None):
+        raise ValueError(
+            "a catch-all parameter or one with a default is optional already, leave out its '?',"
+        )
+    tests = tuple(map(_test, constraints))
+    return Parameter(name, optional, default, stars > 0, stars == 2, tuple(constraints), tests)
+
+
+def _constraint_length(text: str) -> int:
+    """Tell how long the constraint is that `text` begins with; parentheses nest, as in a regular expression."""
+    depth = at = 0
+    in_class = False
+    while at < len(text) and (depth or text[at] not in ":="):
+        character = text[at]
+        if character == "\\" and depth:
             at += 1
-        if depth:
-            raise self.wrong("unbalanced parenthesis in a constraint", opening)
-        return at
+        elif in_class:
+            in_class = character != "]"
+        elif character == "[" and depth:
+            in_class = True
+            at += text.startswith("^", at + 1)
+            at += text.startswith("]", at + 1)
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+        at += 1
+    if depth:
+        raise ValueError("unbalanced parenthesis in a constraint")
+    return at
 
-    def tests(self, constraints: list[str], opening: int) -> tuple[Test, ...]:
-        tests = []
-        for written in constraints:
-            name, parenthesis, arguments = written.partition("(")
-            try:
-                tests.append(constraint(name, arguments.removesuffix(")") if parenthesis else None))
-            except ValueError as error:
-                raise self.wrong(str(error), opening) from None
-        return tuple(tests)
+
+def _test(written: str) -> Test:
+    name, parenthesis, arguments = written.partition("(")
+    return constraint(name, arguments.removesuffix(")") if parenthesis else None)

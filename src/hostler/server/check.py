@@ -8,15 +8,15 @@ from hostler.errors import PrefixError, Problem
 from hostler.server.prefix import PrefixTable, UrlPrefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hostler.config.model import Config
+    from hostler.steps import Steps
 
 __all__ = ["check_prefixes"]
 
 
-def check_prefixes(config: Config) -> Iterator[Problem]:
-    """Find what is no URL prefix where there must be one, and prefixes that exclude each other."""
+def check_prefixes(config: Config) -> Steps[list[Problem]]:
+    """List what is no URL prefix where there must be one, and prefixes that exclude each other."""
+    problems: list[Problem] = []
     table = PrefixTable()
     for url in config.urls:
         try:
@@ -24,12 +24,14 @@ def check_prefixes(config: Config) -> Iterator[Problem]:
             if prefix.port:
                 table.add(prefix)
         except PrefixError as error:
-            yield Problem("Urls", str(error))
+            problems.append(Problem("Urls", str(error)))
     for cluster in config.clusters:
+        yield
         for destination in cluster.destinations:
             if destination.queue is not None:
                 try:
                     UrlPrefix.parse(destination.address)
                 except PrefixError as error:
                     path = f"Clusters.{cluster.id}.Destinations.{destination.id}.Address"
-                    yield Problem(path, str(error))
+                    problems.append(Problem(path, str(error)))
+    return problems

@@ -9,13 +9,14 @@ from attrs import evolve
 from hostler.config.checks import check
 from hostler.config.model import Cluster, Config, Destination, Route
 from hostler.policies import Policies
+from hostler.steps import finish
 
 if TYPE_CHECKING:
     from hostler.errors import Problem
 
 
 def check_all(config: Config, policies: Policies | None = None) -> list[Problem]:
-    return check(config, (policies or Policies()).problems)
+    return finish(check(config, (policies or Policies()).problems))
 
 
 def of_route(**fields):

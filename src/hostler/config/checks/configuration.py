@@ -14,6 +14,7 @@ from hostler.errors import Problem
 
 if TYPE_CHECKING:
     from hostler.config.model import Config
+    from hostler.steps import Steps
 
 __all__ = ["PolicyCheck", "check"]
 
@@ -21,18 +22,20 @@ PolicyCheck: TypeAlias = Callable[[Cluster | Route, str], Iterator[Problem]]
 """Finds the policies which a cluster or a route, at that path, names and which do not exist."""
 
 
-def check(config: Config, policies: PolicyCheck) -> list[Problem]:
+def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     """List everything that is wrong with a configuration, in document order; empty when it can be used."""
     problems = [
         Problem("Urls", fault) for url in config.urls if (fault := find_fault_in_url(url, listened_on=True))
     ]
     problems += check_ids("Routes", (route.id for route in config.routes))
     for route in config.routes:
+        yield
         path = f"Routes.{route.id}"
         problems += check_route(path, route)
         problems += policies(route, path)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
     for cluster in config.clusters:
+        yield
         path = f"Clusters.{cluster.id}"
         problems += policies(cluster, path)
         problems += check_cluster(path, cluster)

@@ -5,6 +5,6 @@ that start under the `ReverseProxy` section (`Routes.api.Match.Path`). `dump` wr
 may not say although it can be read is the business of `hostler.config.checks`.
 """
 
-from hostler.config.yarp.document import DocumentError, dump, load, load_file, loads
+from hostler.config.yarp.document import DocumentError, build, dump, load, load_file, loads, parse_file
 
-__all__ = ["DocumentError", "dump", "load", "load_file", "loads"]
+__all__ = ["DocumentError", "build", "dump", "load", "load_file", "loads", "parse_file"]

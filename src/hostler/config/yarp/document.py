@@ -14,12 +14,13 @@ from hostler.config.yarp.reading import ABSENT, read_section
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.writing import write
 from hostler.errors import ConfigError, Problem
+from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["DocumentError", "dump", "load", "load_file", "loads"]
+__all__ = ["DocumentError", "build", "dump", "load", "load_file", "loads", "parse_file"]
 
 
 class DocumentError(ConfigError):
@@ -32,21 +33,30 @@ class DocumentError(ConfigError):
 
 def load_file(path: str | os.PathLike[str]) -> Config:
     """Read a YARP document from a file in UTF-8. Raises `ConfigError`, or `OSError` when it cannot be read."""
+    return load(*parse_file(path))
+
+
+def parse_file(path: str | os.PathLike[str]) -> tuple[object, list[Problem]]:
+    """Parse a file in UTF-8: what `build` takes. Raises `ConfigError`, or `OSError` when it cannot be read."""
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start}); save it as UTF-8"
         raise ConfigError([Problem("", message)]) from error
-    return loads(text)
+    return read_json(text)
 
 
 def loads(text: str) -> Config:
     """Read a YARP document from its text. Raises `ConfigError`."""
-    document, repeated = read_json(text)
-    return load(document, repeated)
+    return load(*read_json(text))
 
 
 def load(document: object, known: Iterable[Problem] = ()) -> Config:
+    """Do what `build` does, at once."""
+    return finish(build(document, known))
+
+
+def build(document: object, known: Iterable[Problem] = ()) -> Steps[Config]:
     """Build the configuration that a parsed document says. Raises `ConfigError` with every problem in it.
 
     Sections that are not ours (Logging, AllowedHosts, Kestrel, ...) are left alone. `known` are problems of the
@@ -62,13 +72,16 @@ def load(document: object, known: Iterable[Problem] = ()) -> Config:
         urls = _urls(parts.get("urls", ""))
     except ValueError as error:
         problems.append(Problem("Urls", str(error)))
-    section, unread = read_section(parts.get("reverseproxy", {}))
+    section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
-    config = Config(
-        tuple(attrs.evolve(route, id=key) for key, route in section.routes.items()),
-        tuple(attrs.evolve(cluster, id=key) for key, cluster in section.clusters.items()),
-        urls,
-    )
+    routes, clusters = [], []
+    for key, route in section.routes.items():
+        yield
+        routes.append(attrs.evolve(route, id=key))
+    for key, cluster in section.clusters.items():
+        yield
+        clusters.append(attrs.evolve(cluster, id=key))
+    config = Config(routes, clusters, urls)
     if problems:
         raise DocumentError(problems, config)
     return config

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import difflib
 import enum
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 import attrs
 from cattrs import BaseValidationError, ClassValidationError, Converter, IterableValidationError
@@ -31,6 +32,7 @@ from hostler.config.yarp.scalars import (
 
 if TYPE_CHECKING:
     from hostler.errors import Problem
+    from hostler.steps import Steps
 
 __all__ = ["ABSENT", "Section", "read_section"]
 
@@ -46,12 +48,37 @@ class Section:
     clusters: dict[str, Cluster] = attrs.Factory(dict)
 
 
-def read_section(section: object) -> tuple[Section, list[Problem]]:
+def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
     """Read a section; what can be read of it, and a problem for each thing that cannot."""
-    try:
-        return _READER.structure(section, Section), []
-    except (ValueError, BaseValidationError) as error:
-        return _what_can_be_read(section), list(problems_of(error, ""))
+    made = Section()
+    problems: list[Problem] = []
+    for part in _parts(section):
+        yield
+        try:
+            read = _READER.structure(part, Section)
+        except (ValueError, BaseValidationError) as error:
+            read = _what_can_be_read(part)
+            problems += problems_of(error, "")
+        made.routes.update(read.routes)
+        made.clusters.update(read.clusters)
+    return made, problems
+
+
+def _parts(section: object) -> Iterator[object]:
+    """Split a section into sections of a few routes or clusters each, and one of the rest."""
+    if not isinstance(section, dict):
+        yield section
+        return
+    large = {key: value for key, value in section.items() if isinstance(value, dict) and len(value) > _PART}
+    yield {key: value for key, value in section.items() if key not in large}
+    for key, members in large.items():
+        pairs = iter(members.items())
+        while part := dict(itertools.islice(pairs, _PART)):
+            yield {key: part}
+
+
+_PART: Final = 10
+"""How many routes, or clusters, are read in one step."""
 
 
 _lenient: ContextVar[bool] = ContextVar("lenient", default=False)
