@@ -85,8 +85,13 @@ class Handling:
             if stream.is_tunnel:
                 stream.hang_up()
             elif not stream.closed:
-                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
-                _give_up(exchange, Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+                if stream.failure is None:
+                    _log.error(
+                        "%s %s: the handler left it unanswered", exchange.request.method, exchange.path
+                    )
+                _give_up(
+                    exchange, stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500)
+                )
             elif not isinstance(outcome, Outcome):
                 _log.error(
                     "%s %s: %s", exchange.request.method, exchange.path, not_an_outcome(self.handler, outcome)

@@ -47,6 +47,7 @@ _ONLY_USERMODE: Final = {
     "limits.headers": f"HTTP.sys limits their bytes: MaxRequestBytes in {_REGISTRY}",
     "limits.trailers": f"HTTP.sys limits them with the head: MaxRequestBytes in {_REGISTRY}",
     "timeouts.half_closed": "HTTP.sys decides itself what to do with such a client",
+    "half_closing_clients": "HTTP.sys decides itself what to do with such a client",
     "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
     "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen, validators
 
 from hostler.http.limits import Limits
+from hostler.server.options.check import yes_or_no
 from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = ["ServerOptions", "Timeouts"]
@@ -37,7 +38,7 @@ class Timeouts:
     """For the next request on a connection (IdleConnection); on HTTP.sys as with `header_wait`."""
 
     half_closed: float = _seconds(10.0)
-    """For an answer to begin once the client has said that it sends no more: most that do are gone, few still wait.
+    """For an answer to begin once a client that may be waiting for it has said that it sends no more.
 
     HTTP.sys does not have it.
     """
@@ -61,6 +62,13 @@ class ServerOptions:
     """Delegated requests that may wait for a process, per queue; more get 503 (RequestQueueLimit).
 
     HTTP.sys: requests that may wait (HttpServerQueueLengthProperty).
+    """
+
+    half_closing_clients: bool = field(default=False, validator=yes_or_no)
+    """Whether a client that ends its side of a connection (FIN) behind a request still waits for the answer.
+
+    By default it is gone, as for nginx and Kestrel, and its request is cancelled; not in a tunnel, and not when it has
+    pipelined another whole request. HTTP.sys decides by itself.
     """
 
     backlog: int = field(default=2048, validator=validators.gt(0))

@@ -28,7 +28,16 @@ LAST_CALL: Final = 0.5
 class AcceptedConnection:
     """A connection from this server's listeners; `hostler.server.usermode.owner.ConnectionOwner`."""
 
-    __slots__ = ("_context", "_lent", "added_headers", "can_lend", "connection", "placing", "socket")
+    __slots__ = (
+        "_context",
+        "_lent",
+        "added_headers",
+        "can_lend",
+        "connection",
+        "placing",
+        "reads_ahead",
+        "socket",
+    )
 
     def __init__(self, context: ServerContext, placing: Placing, socket: ClientSocket) -> None:
         """Wait for the first request on a socket that has just been connected."""
@@ -36,7 +45,7 @@ class AcceptedConnection:
         self._lent: LentConnection | None = None
         self.placing = placing
         self.added_headers: RawHeaders = []
-        self.can_lend = True
+        self.can_lend = self.reads_ahead = True
         self.socket = socket
         self.connection = Http1Connection(context, self, socket, socket.addresses())
         context.connections.add(self)
@@ -54,12 +63,22 @@ class AcceptedConnection:
             self.socket.when_flushed(self._finished)
         return reusable
 
+    def peek(self) -> bytes:
+        """Return nothing: all that arrives is read."""
+        return b""
+
+    def departed(self) -> None:
+        """Have whoever answers told that the client is gone."""
+        if self._lent is not None:
+            self._lent.departed()
+
     def gone(self, stream: Http1Stream | None) -> None:
         """Forget the connection, and have every copy of it closed."""
         self._context.connections.discard(self)
         self._finished()
         del self.connection  # which knows us: the two would wait for the collector
         if self._lent is not None:
+            self._lent.departed()
             self._lent.close()
 
     def _finished(self) -> None:

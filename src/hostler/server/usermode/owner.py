@@ -23,6 +23,16 @@ class ConnectionOwner(RequestLender, Protocol):
     added_headers: RawHeaders
     """Headers to add to the next answer."""
 
+    reads_ahead: bool
+    """Whether what the client sends behind the request under way is read here, and nowhere else."""
+
+    def peek(self) -> bytes:
+        """Return what has arrived behind the request under way and is to stay where it is."""
+        ...
+
+    def departed(self) -> None:
+        """The client of a request that was lent is gone, by its own word."""
+
     def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
         """Say whether the connection may go on with the next request; if not, the owner ends it or takes it back.
 

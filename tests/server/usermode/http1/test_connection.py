@@ -8,6 +8,7 @@ import socket
 from typing import Final
 
 import pytest
+from attrs import evolve
 
 from hostler.answering import begin_response, finish_response
 from hostler.exchange import Kind
@@ -749,6 +750,47 @@ async def test_phases_are_left_in_order():
 # -- clients that are gone --------------------------------------------------------------------------------------------
 
 
+HALF_CLOSING = evolve(options(half_closed=0.05), half_closing_clients=True)
+
+
+async def test_a_client_that_closed_its_side_is_gone_and_what_is_answered_all_the_same_is_written():
+    async def handler(exchange):
+        await exchange.channel().disconnected()
+        assert not exchange.stream.closed
+        return await exchange.respond(200, str(exchange.stream.failure))
+
+    async with connected(handler) as client:
+        await client.send(request("POST", "/", body=b"all of it"))
+        client.shut()
+        answer = await client.answer()
+        assert answer.body == b"RequestCanceled: the client ended its side of the connection"
+        assert answer.headers["connection"] == "close"
+        assert await is_closed(client)
+
+
+async def test_a_handler_that_has_no_answer_for_a_client_that_is_gone_need_not_make_one_up():
+    async def handler(exchange):
+        await exchange.channel().disconnected()
+        return exchange.outcome(Kind.FAILED)
+
+    async with connected(handler) as client:
+        await client.send(request("GET", "/"))
+        client.shut()
+        assert (await client.answer()).status == 400
+
+
+async def test_a_client_is_gone_too_that_ends_its_side_in_the_middle_of_its_next_request():
+    async def handler(exchange):
+        await exchange.channel().disconnected()
+        return await exchange.respond(200, exchange.path)
+
+    async with connected(handler) as client:
+        await client.send(request("GET", "/1") + b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1")
+        client.shut()
+        assert (await client.answer()).body == b"/1"
+        assert await is_closed(client)
+
+
 async def test_a_client_that_closed_its_side_is_given_up_when_no_answer_begins():
     told = asyncio.get_running_loop().create_future()
 
@@ -757,7 +799,7 @@ async def test_a_client_that_closed_its_side_is_given_up_when_no_answer_begins()
         told.set_result(exchange.stream.closed)
         return exchange.outcome(Kind.FAILED)
 
-    async with connected(handler, settings=options(half_closed=0.05)) as client:
+    async with connected(handler, settings=HALF_CLOSING) as client:
         await client.send(request("GET", "/"))
         client.shut()
         async with asyncio.timeout(5):
@@ -774,7 +816,7 @@ async def test_an_answer_that_has_begun_goes_on_for_a_client_that_closed_its_sid
         await exchange.write(b"second")
         return await exchange.end()
 
-    async with connected(handler, settings=options(half_closed=0.01)) as client:
+    async with connected(handler, settings=HALF_CLOSING) as client:
         await client.send(request("GET", "/"))
         client.shut()
         asyncio.get_running_loop().call_later(0.1, done.set)

@@ -21,6 +21,7 @@ from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
 from hostler.server.usermode.http1.connection import Phase
 from hostler.server.usermode.queues import lender as lender_module
+from hostler.server.usermode.queues import lent_transport
 from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
     Client,
@@ -883,6 +884,37 @@ async def test_a_client_that_leaves_while_its_request_is_delegated_leaves_nothin
             await client.server.stop(20)
         assert not client.server._context.connections
     assert not errors_in(caplog)
+
+
+@pytest.mark.parametrize("how", ["shut", "close", "reset"])
+@pytest.mark.parametrize("body", [b"", b"body"])
+@pytest.mark.parametrize("behind", [b"", b"G"])
+async def test_a_member_that_waits_learns_that_the_client_is_gone(monkeypatch, how, body, behind):
+    monkeypatch.setattr(lent_transport, "LOOK_INTERVAL", 0.02)
+    told, started = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.read()
+        started.set()
+        await exchange.channel().disconnected()
+        told.set_result(exchange.stream.failure.side)
+        return await exchange.respond(200, "too late")
+
+    async with delegated(handler) as (client, proxy):
+        head = request("POST", "/d", f"Content-Length: {len(body)}")
+        await client.send(head + body[:2])
+        if body:
+            await eventually(lambda: proxy.rule and client.worker.queue.answering)
+            await client.send(body[2:])
+        await started.wait()
+        if behind:
+            await client.send(behind)
+            await asyncio.sleep(0.05)  # it has been seen
+        getattr(client, how)()
+        async with asyncio.timeout(5):
+            assert await told is Side.CLIENT
+        await eventually(lambda: proxy.outcomes and not client.worker.queue.answering)
+        await eventually(lambda: not client.server._context.connections)
 
 
 async def test_a_client_that_vanishes_after_its_body_is_noticed_by_the_member():

@@ -9,6 +9,7 @@ from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Close,
     Data,
+    Departed,
     Done,
     GiveBack,
     Hello,
@@ -46,6 +47,11 @@ WIRE = [
     ),
     (GiveBack(5), (b"\6\0\0\0" b"\0\0\0\5")),
     (Close(6), (b"\7\0\0\0" b"\0\0\0\6")),
+    (Departed(6), (b"\x09\0\0\0" b"\0\0\0\6")),
+    (
+        Lend(5, 6, "/", b"", b"GET", whole=True),
+        (b"\3\1\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\1" b"\0\0\0\0" b"/" b"GET"),
+    ),
     (Leaving(), (b"\x08\0\0\0" b"\0\0\0\0")),
 ]  # fmt: skip
 
@@ -62,7 +68,9 @@ def test_a_packet_looks_like_this_on_the_wire(packet, block):
         b"",
         b"\1",
         bytes(8),  # no kind
-        b"\x09" + bytes(7),
+        b"\x0a" + bytes(7),
+        b"\x09\1\0\0\0\0\0\5",  # a flag that DEPARTED has not
+        b"\x09\0\0\0\0\0\0\5x",
         b"\6\1\0\0\0\0\0\5",  # a flag that GIVE_BACK has not
         b"\6\0\0\1\0\0\0\5",  # not zero
         b"\6\0\0\0\0\0\0\5x",  # longer than GIVE_BACK
@@ -80,7 +88,7 @@ def test_a_packet_looks_like_this_on_the_wire(packet, block):
         b"\2\0\0\0\0\0\0\5\0\1" + bytes(6),
         b"\2\0\0\0\0\0\0\5\0\1" + bytes(6) + b"\xff",  # not text
         b"\3\0\0\0\0\0\0\5",
-        b"\3\1\0\0\0\0\0\5" + bytes(10),  # a flag that LEND has not
+        b"\3\2\0\0\0\0\0\5" + bytes(10),  # a flag that LEND has not
         b"\3\0\0\1\0\0\0\5" + bytes(10),  # not zero
         b"\3\0\0\0\0\0\0\5" + bytes(9),
         b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\1" + bytes(4),  # the lengths do not add up

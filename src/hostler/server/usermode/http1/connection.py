@@ -55,7 +55,7 @@ class Http1Connection:
     """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
 
     __slots__ = (
-        "_addresses", "_advancing", "_body", "_body_timeout", "_context", "_full", "_is_last", "_owner", "_reader", "_socket",
+        "_addresses", "_advancing", "_behind_end", "_body", "_body_timeout", "_context", "_full", "_is_last", "_owner", "_reader", "_socket",
         "_stream", "_unread", "phase", "scheme",
     )  # fmt: skip
 
@@ -81,6 +81,8 @@ class Http1Connection:
         self._full = False
         """Nothing is read because more than the limit is unread."""
         self._advancing = False
+        self._behind_end = False
+        """The client had ended its side before the request under way was begun."""
         self._is_last = False
         self.phase = Phase.IDLE
 
@@ -101,13 +103,16 @@ class Http1Connection:
             self._socket.pause_reading()
 
     def ended(self) -> None:
-        """Act on a client that sends no more; it may still be waiting for its answers."""
+        """Act on a client that sends no more: it is gone, unless it may be waiting for its answers (see `_departs`)."""
         phase = self.phase
         if phase is Phase.WAITING or phase is Phase.BODY:
             self._request_ended()
         elif phase is Phase.DRAIN:
             self._over(reusable=False)  # the rest of the body will never come
-        elif phase is not Phase.LENT and not self._unread:
+        elif phase is Phase.LENT:
+            if self._departs():
+                self._owner.departed()
+        elif not self._unread:
             self.close()
 
     def lost(self, error: Exception | None) -> None:
@@ -197,7 +202,8 @@ class Http1Connection:
             body_reader(request.framing, self._context.options.limits) if request.framing else NO_BODY
         )
         self._socket.deadline.clear()
-        if self._socket.ended:
+        self._behind_end = self._socket.ended
+        if self._behind_end:
             self._request_ended()
         if added := owner.added_headers:
             exchange.on_response(lambda headers: headers.extend(added))
@@ -261,6 +267,8 @@ class Http1Connection:
         body = self._body
         if body.complete:
             self._socket.deadline.set(self._context.options.timeouts.half_closed)
+            if self._departs():
+                self._stream.departed()
         elif self.phase is Phase.BODY:
             try:
                 body.end()
@@ -269,6 +277,32 @@ class Http1Connection:
             else:
                 self.phase = Phase.WAITING
                 self._stream.body_ended([])
+
+    def _departs(self) -> bool:
+        """Whether a client that sends no more is gone, and its request under way is for nobody.
+
+        It is not when another whole request is behind this one: whoever pipelines and then ends its side may be waiting
+        for all the answers. Nor when it was to become a tunnel, which has an end in each direction.
+        """
+        if self._context.options.half_closing_clients or self._behind_end or self._stream is None:
+            return False
+        if self._stream.request.upgrade is not None or not self._owner.reads_ahead:
+            return False
+        return not self._has_request_in(self._unread + self._owner.peek())
+
+    def _has_request_in(self, data: bytes) -> bool:
+        limits = self._context.options.limits
+        reader = RequestReader(limits)
+        try:
+            request = reader.feed(data) if data else None
+        except ProtocolError:
+            return False
+        return request is not None and measure_body(reader.unread, request, limits)[1]
+
+    def departed(self) -> None:
+        """Tell whoever answers that the client is gone: somebody else who reads from it says so."""
+        if self._stream is not None:
+            self._stream.departed()
 
     def _body_failed(self, error: ProtocolError) -> None:
         """Give up on the request's body; an answer may still be sent, and ends the connection."""

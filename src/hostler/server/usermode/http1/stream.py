@@ -188,6 +188,16 @@ class Http1Stream:
         if self._pump is not None:
             self._pump.lost(failure)
 
+    def departed(self) -> None:
+        """Note that the client is gone, by its own word: what is answered all the same is written, and is the last."""
+        if self.closed or self.failure is not None:
+            return
+        self.keep_alive = False
+        reason = Reason.RESPONSE_BODY_CLIENT if self.started else Reason.REQUEST_CANCELED
+        self.failure = Failure(reason, "the client ended its side of the connection")
+        if self._pump is not None:
+            self._pump.lost(self.failure)
+
     # -- the response ---------------------------------------------------------------------------------------------
 
     def inform(self, status: int, headers: RawHeaders) -> None:

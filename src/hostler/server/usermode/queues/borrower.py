@@ -29,6 +29,7 @@ from hostler.server.usermode.queues.link import KIND, Link
 from hostler.server.usermode.queues.packets import (
     Close,
     Data,
+    Departed,
     Done,
     GiveBack,
     Leaving,
@@ -198,6 +199,9 @@ class Lender:
             self._refused.discard(packet.connection)
             if (borrowed := self.borrowed.get(packet.connection)) is not None:
                 borrowed.orphaned()
+        elif isinstance(packet, Departed):
+            if (borrowed := self.borrowed.get(packet.connection)) is not None and borrowed.loan:
+                borrowed.connection.departed()
         elif isinstance(packet, Data):
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
 
@@ -221,7 +225,7 @@ class BorrowedConnection:
 
     __slots__ = (
         "_context", "_lender", "_number", "_orphaned", "_returning", "_transport", "added_headers", "can_lend",
-        "connection", "loan", "placing", "socket",
+        "connection", "loan", "placing", "reads_ahead", "socket",
     )  # fmt: skip
 
     def __init__(self, lender: Lender, context: ServerContext, packet: Open, descriptor: int) -> None:
@@ -234,7 +238,7 @@ class BorrowedConnection:
         self._orphaned = False
         self.placing: Placing = _NOWHERE
         self.added_headers: RawHeaders = []
-        self.can_lend = False
+        self.can_lend = self.reads_ahead = False
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
         self.connection = Http1Connection(context, self, self.socket, (packet.client, packet.server), scheme)
@@ -249,6 +253,7 @@ class BorrowedConnection:
         self.placing = _placing(packet.prefix)
         self.added_headers = _header_lines(packet.headers) if packet.headers else []
         self.loan = packet.loan
+        self.reads_ahead = not packet.whole
         self._lender.queue.answering.add(self)
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
@@ -276,6 +281,13 @@ class BorrowedConnection:
             self._drop()
         elif not self._returning:
             self._return(stream, b"", reusable=False, reason=_why(stream))
+
+    def peek(self) -> bytes:
+        """Return what has arrived and is the lender's to read."""
+        return self._transport.peek()
+
+    def departed(self) -> None:
+        """Do nothing: what was borrowed is not lent."""
 
     def body_complete(self) -> None:
         """Read no further: what follows is the lender's."""

@@ -31,6 +31,7 @@ from hostler.server.usermode.queues.loan import LentConnection, Loan, Returned
 from hostler.server.usermode.queues.packets import (
     Close,
     Data,
+    Departed,
     Done,
     GiveBack,
     Leaving,
@@ -81,7 +82,7 @@ class Member:
         number = self._next_number()
         ahead, data = split(number, loan.data)
         connection, link = loan.connection, self.link
-        lend = Lend(number, connection.number, prefix, loan.headers, data)
+        lend = Lend(number, connection.number, prefix, loan.headers, data, whole=loan.read is None)
         if ahead:
             encode(lend)  # if it is too large, that shows before some of it was sent
         self.loans[number] = done
@@ -125,6 +126,10 @@ class Member:
         """Have the member close its copy of a connection."""
         self._copies -= 1
         self.link.send(Close(connection))
+
+    def departed(self, connection: int) -> None:
+        """Have whoever answers on the connection told that its client is gone."""
+        self.link.send(Departed(connection))
 
     def back_off(self) -> None:
         """Lend nothing on another connection for a moment."""

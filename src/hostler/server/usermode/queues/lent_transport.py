@@ -12,7 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from hostler.server.usermode.client_socket import HIGH_WATER
-from hostler.server.usermode.queues.tcp_info import is_gone
+from hostler.server.usermode.queues.tcp_info import has_ended, is_gone
 
 if TYPE_CHECKING:
     from hostler.server.usermode.client_socket import ClientSocket
@@ -21,6 +21,8 @@ __all__ = ["LentTransport"]
 
 _READ: Final = 1 << 16
 _PEEK: Final = socket.MSG_PEEK
+LOOK_INTERVAL: Final = 1.0
+"""Seconds between two looks at whether a client is gone that has sent what is not ours to read."""
 
 
 class LentTransport(asyncio.Transport):
@@ -36,6 +38,7 @@ class LentTransport(asyncio.Transport):
         self._low = HIGH_WATER // 4
         self._reading = False
         self._watching = False
+        self._look_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._lost = False
         self._broken = False
@@ -46,11 +49,13 @@ class LentTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         """Read what the client sends."""
         if not self._reading and not self._closing:
+            self._look_no_more()
             self._reading, self._watching = True, False
             self._loop.add_reader(self._socket, self._on_readable)
 
     def pause_reading(self) -> None:
         """Read no more."""
+        self._look_no_more()
         if self._reading or self._watching:
             self._reading = self._watching = False
             self._loop.remove_reader(self._socket)
@@ -61,9 +66,16 @@ class LentTransport(asyncio.Transport):
 
     def watch(self) -> None:
         """Notice when the client goes away, and take nothing."""
-        if not self._reading and not self._watching and not self._closing:
+        if not self._reading and not self._watching and not self._closing and self._look_timer is None:
             self._watching = True
             self._loop.add_reader(self._socket, self._on_sign)
+
+    def peek(self) -> bytes:
+        """Return what has arrived, and take none of it."""
+        try:
+            return self._socket.recv(_READ, _PEEK)
+        except OSError:
+            return b""
 
     def _on_sign(self) -> None:
         try:
@@ -73,10 +85,24 @@ class LentTransport(asyncio.Transport):
         except OSError as error:
             self._fatal(error)
             return
-        # a next request stays where it is; a client that sends no more may still wait for its answer
         self.pause_reading()
-        if not sign:
+        if sign:  # a next request stays where it is, and the loop would tell of it again and again
+            self._look_timer = self._loop.call_later(LOOK_INTERVAL, self._look)
+        else:
             self._on_end()
+
+    def _look(self) -> None:
+        """See whether the client is gone that has sent something behind the request."""
+        self._look_timer = None
+        if has_ended(self._socket):
+            self._on_end()
+        else:
+            self._look_timer = self._loop.call_later(LOOK_INTERVAL, self._look)
+
+    def _look_no_more(self) -> None:
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+            self._look_timer = None
 
     def _on_readable(self) -> None:
         try:

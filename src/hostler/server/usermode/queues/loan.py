@@ -25,6 +25,9 @@ class Holder(Protocol):
     def forget(self, connection: int) -> None:
         """Have the copy closed."""
 
+    def departed(self, connection: int) -> None:
+        """Have whoever answers on the connection told that its client is gone."""
+
 
 _numbers = itertools.count(1)
 
@@ -48,6 +51,11 @@ class LentConnection:
     def lost(self) -> bool:
         """Whether the connection is gone."""
         return self.socket.fileno() < 0
+
+    def departed(self) -> None:
+        """Have whoever answers told that the client is gone."""
+        for holder in self.holders:
+            holder.departed(self.number)
 
     def close(self) -> None:
         """Have every copy closed, and a request that waits end."""

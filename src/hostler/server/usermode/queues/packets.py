@@ -15,7 +15,7 @@ machine: big-endian, this header in front:
     OPEN 2       lender    connection  1 https        three lengths: uint16 client, server, then the ports, uint16
                                                       each, then the two addresses in text. A copy of the client's
                                                       descriptor travels with this packet, and is the borrower's
-    LEND 3       lender    loan        0              connection: uint32; lengths: uint16 prefix, uint32 headers; then
+    LEND 3       lender    loan        1 whole        connection: uint32; lengths: uint16 prefix, uint32 headers; then
                                                       the URL prefix, the headers, and the data
     DATA 4       both      loan        0              bytes that belong in front of the next LEND's or DONE's data
     DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
@@ -25,6 +25,10 @@ machine: big-endian, this header in front:
                                                       or has no room for the connection's descriptor
     CLOSE 7      lender    connection  0              empty: the borrower closes its copy
     LEAVING 8    borrower  0           0              empty: lend nothing more; what was lent will be answered
+    DEPARTED 9   lender    connection  0              empty: the client is gone, or sends no more and waits for nothing
+
+A LEND is whole when its data is all of the request: the lender then goes on reading from the client, and says when it
+is gone.
 
 `headers` is the header lines to add to the answer, as on the wire; `data` is the request's head and the bytes of its
 body that were read with it.
@@ -50,6 +54,7 @@ __all__ = [
     "VERSION",
     "Close",
     "Data",
+    "Departed",
     "Done",
     "GiveBack",
     "Hello",
@@ -88,6 +93,7 @@ class _Kind(enum.IntEnum):
     GIVE_BACK = 6
     CLOSE = 7
     LEAVING = 8
+    DEPARTED = 9
 
 
 _LEND_KIND: Final = int(_Kind.LEND)
@@ -121,6 +127,8 @@ class Lend:
     prefix: str
     headers: bytes
     data: bytes
+    whole: bool = False
+    """The data is all of the request."""
 
 
 @frozen
@@ -159,11 +167,18 @@ class Close:
 
 
 @frozen
+class Departed:
+    """The connection's client is gone: nobody waits for the answer to the request that was lent."""
+
+    connection: int
+
+
+@frozen
 class Leaving:
     """The borrower takes no more."""
 
 
-Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving
+Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Departed
 
 
 def encode(packet: Packet) -> bytes:
@@ -180,7 +195,9 @@ def encode(packet: Packet) -> bytes:
 def _encode(packet: Packet) -> bytes:
     if isinstance(packet, Lend):
         prefix = packet.prefix.encode()
-        head = _LEND.pack(_LEND_KIND, 0, 0, packet.loan, packet.connection, len(prefix), len(packet.headers))
+        head = _LEND.pack(
+            _LEND_KIND, packet.whole, 0, packet.loan, packet.connection, len(prefix), len(packet.headers)
+        )
         return b"".join((head, prefix, packet.headers, packet.data))
     if isinstance(packet, Done):
         flags = packet.keep_alive | (packet.reason is not None) << 1
@@ -208,6 +225,8 @@ def _encode(packet: Packet) -> bytes:
             return _HEADER.pack(_Kind.GIVE_BACK, 0, 0, packet.loan)
         case Close():
             return _HEADER.pack(_Kind.CLOSE, 0, 0, packet.connection)
+        case Departed():
+            return _HEADER.pack(_Kind.DEPARTED, 0, 0, packet.connection)
         case Hello():
             return _HEADER.pack(_Kind.HELLO, 0, 0, 0) + _HELLO.pack(packet.version, packet.pid)
         case Leaving():
@@ -235,7 +254,7 @@ def _decode(block: bytes) -> Packet:
     kind, flags, zero, number = _HEADER.unpack_from(block)
     if zero or len(block) > MAX_PACKET:
         raise PacketError("not a packet of this format")
-    if kind == _LEND_KIND and not flags:
+    if kind == _LEND_KIND and flags <= 1:
         return _decode_lend(block)
     if kind == _DONE_KIND and flags <= 3:
         return _decode_done(block)
@@ -250,6 +269,8 @@ def _decode(block: bytes) -> Packet:
         return GiveBack(number)
     if kind == _Kind.CLOSE and not rest:
         return Close(number)
+    if kind == _Kind.DEPARTED and not rest:
+        return Departed(number)
     if kind == _Kind.LEAVING and not rest and not number:
         return Leaving()
     if kind == _Kind.HELLO and rest == _HELLO.size and not number:
@@ -259,12 +280,14 @@ def _decode(block: bytes) -> Packet:
 
 
 def _decode_lend(block: bytes) -> Lend:
-    _, _, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    _, flags, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
     at = _LEND.size
     middle, end = at + prefix, at + prefix + headers
     if end > len(block):
         raise PacketError("the lengths in LEND do not add up")
-    return Lend(loan, connection, block[at:middle].decode(), block[middle:end], block[end:])
+    return Lend(
+        loan, connection, block[at:middle].decode(), block[middle:end], block[end:], whole=bool(flags)
+    )
 
 
 def _decode_done(block: bytes) -> Done:

@@ -11,7 +11,7 @@ if sys.platform.startswith("linux"):
     import fcntl
     import termios
 
-__all__ = ["bytes_read", "bytes_written", "is_gone"]
+__all__ = ["bytes_read", "bytes_written", "has_ended", "is_gone"]
 
 
 def bytes_written(sock: socket.socket) -> int | None:
@@ -51,8 +51,14 @@ def is_gone(sock: socket.socket) -> bool:
     return sys.platform.startswith("linux") and _tcp_info(sock)[:1] == _TCP_CLOSE
 
 
+def has_ended(sock: socket.socket) -> bool:
+    """Whether the peer of a TCP connection sends no more, though it may have sent bytes that nobody has read (Linux)."""
+    return sys.platform.startswith("linux") and _tcp_info(sock)[:1] in {_TCP_CLOSE, _TCP_CLOSE_WAIT}
+
+
 if sys.platform.startswith("linux"):
     _TCP_CLOSE: Final = b"\x07"
+    _TCP_CLOSE_WAIT: Final = b"\x08"
     _TCP_INFO_SIZE: Final = 216
 
     def _tcp_info(sock: socket.socket) -> bytes:
