@@ -317,6 +317,58 @@ async def test_a_delegation_that_failed_is_answered():
     assert outcome.failure is failure
 
 
+async def test_the_answer_to_a_failed_delegation_has_what_callbacks_add():
+    given, stream = made(delegation=Failure(Reason.NO_AVAILABLE_DESTINATIONS))
+    calls = []
+    given.on_response(lambda headers: (calls.append(1), headers.append((b"x-a", b"1"))))
+    await given.delegate(FakeRule())
+    assert (stream.response.headers.get_all("x-a"), calls) == (["1"], [1])
+
+
+def replace(headers):
+    headers[:] = [pair for pair in headers if pair[0] != b"server"]
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        replace,
+        list,
+        len,
+        bool,
+        sorted,
+        lambda headers: (b"a", b"b") in headers,
+        lambda headers: headers.pop(),
+        lambda headers: headers.clear(),
+        lambda headers: headers.remove((b"a", b"b")),
+        lambda headers: headers.insert(0, (b"a", b"b")),
+        lambda headers: headers[0],
+        lambda headers: headers.copy(),
+        lambda headers: [*headers],
+    ],
+)
+async def test_callbacks_only_add_to_what_another_process_answers(callback):
+    given, stream = made(delegation=Delegated(200))
+    given.on_response(callback)
+    with pytest.raises(DelegationError, match=r"another process gives this answer: .* may add headers to it"):
+        await given.delegate(FakeRule())
+    assert stream.delegated is None
+
+
+async def test_callbacks_add_in_each_way_to_what_another_process_answers():
+    given, stream = made(delegation=Delegated(200))
+
+    def add(headers):
+        headers.append((b"a", b"1"))
+        headers.extend([(b"b", b"2")])
+        headers += [(b"c", b"3")]
+
+    given.on_response(add)
+    rule = FakeRule()
+    await given.delegate(rule)
+    assert stream.delegated == (rule, [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")])
+
+
 async def refused(given):
     with pytest.raises(DelegationError) as caught:
         await given.delegate(FakeRule())

@@ -6,13 +6,14 @@ the callbacks of `Exchange.on_response`, and tell the coroutines that wait on th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, Self
 
+from hostler.errors import DelegationError
 from hostler.http.headers import Headers
 from hostler.http.message import Response, reason_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hostler.channel import Channel
     from hostler.contract import Stream
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TEXT",
+    "AddedHeaders",
     "Answerable",
     "answer_failure",
     "apply_response_callbacks",
@@ -38,6 +40,42 @@ class Answerable(Protocol):
     stream: Stream
     _response_callbacks: list[Callable[[RawHeaders], None]] | None
     _channel: Channel | None
+
+
+class AddedHeaders(list[tuple[bytes, bytes]]):
+    """What callbacks get of an answer that another process gives: it takes headers, and refuses anything else.
+
+    A list in name only, for those who add without looking; `added` is the list of what they added.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: RawHeaders = []
+
+    def append(self, header: tuple[bytes, bytes], /) -> None:
+        """Add a header."""
+        self.added.append(header)
+
+    def extend(self, headers: Iterable[tuple[bytes, bytes]], /) -> None:
+        """Add headers."""
+        self.added.extend(headers)
+
+    def __iadd__(self, headers: Iterable[tuple[bytes, bytes]], /) -> Self:  # type: ignore[override,misc]
+        self.added.extend(headers)
+        return self
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise DelegationError(
+            "another process gives this answer: a callback of on_response may add headers to it (append, extend), but "
+            "neither see nor change those that it has; let that process do so, or forward the request"
+        )
+
+
+for _name in (
+    "__add__", "__contains__", "__delitem__", "__eq__", "__getitem__", "__iter__", "__len__", "__ne__", "__reversed__",
+    "__setitem__", "clear", "copy", "count", "index", "insert", "pop", "remove", "reverse", "sort",
+):  # fmt: skip
+    setattr(AddedHeaders, _name, AddedHeaders._refuse)
 
 
 def apply_response_callbacks(exchange: Answerable, headers: RawHeaders) -> None:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from attrs import define
 
-from hostler.answering import TEXT, answer_failure, apply_response_callbacks, begin_response, finish_response
+from hostler.answering import (
+    TEXT,
+    AddedHeaders,
+    answer_failure,
+    apply_response_callbacks,
+    begin_response,
+    finish_response,
+)
 from hostler.channel import Channel
 from hostler.errors import DelegationError, Failure
 from hostler.http.headers import Headers, RawHeaders
@@ -161,8 +168,10 @@ class Exchange:
     def on_response(self, callback: Callable[[RawHeaders], None]) -> None:
         """Call `callback(headers)` before a final response's headers are sent, to see and to change them.
 
-        It is called wherever the answer comes from; for a delegated exchange it is called before the request
-        leaves, with an empty list, and what it adds travels with the request to be added to the answer.
+        It is called once, for whatever answer this process is about to send: a destination's, one of a stage, that
+        to a failure; the head of an upgraded connection too, interim responses never. For a delegated exchange it is
+        called before the request leaves. Then it may add headers, which travel along and stand in the answer;
+        `AddedHeaders`, which it gets, raises DelegationError for anything else.
         """
         if self._response_callbacks is None:
             self._response_callbacks = [callback]
@@ -310,10 +319,12 @@ class Exchange:
                 else "its connection or server cannot delegate, or it is over"
             )  # fmt: skip
             raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
-        headers: RawHeaders = []
+        headers = AddedHeaders()
         apply_response_callbacks(self, headers)
-        result = await stream.delegate(rule, headers)
+        result = await stream.delegate(rule, headers.added)
         if isinstance(result, Failure):
+            if headers.added:
+                self.on_response(lambda answer: answer.extend(headers.added))
             answer_failure(self, result)
             return self.outcome(Kind.FAILED, result, rule.queue)
         kind = Kind.DELEGATED if result.failure is None else Kind.FAILED

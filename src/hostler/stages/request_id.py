@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hostler.answering import AddedHeaders
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
@@ -21,7 +23,7 @@ def request_id(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
         headers.set("X-Request-ID", value)
 
     def tell(answer: RawHeaders) -> None:
-        if not any(name.lower() == b"x-request-id" for name, _ in answer):
+        if isinstance(answer, AddedHeaders) or not any(name.lower() == b"x-request-id" for name, _ in answer):
             answer.append((b"x-request-id", value.encode("ascii")))
 
     exchange.on_response(tell)
