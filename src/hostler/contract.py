@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.errors import Failure
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
     from hostler.server.base import DelegationRule
@@ -114,8 +115,13 @@ class Stream(Protocol):
     def abort(self) -> None:
         """Tear the response down so that the client cannot take it for complete."""
 
-    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
-        """Hand the request over; `headers` are to be added to the answer. Returns when the answer is complete."""
+    async def delegate(
+        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+    ) -> Delegated | Failure:
+        """Hand the request over, as stages left it; `headers` are to be added to the answer.
+
+        Returns when the answer is complete. Raises DelegationError for what this server cannot hand over.
+        """
         ...
 
 

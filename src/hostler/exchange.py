@@ -308,8 +308,9 @@ class Exchange:
     async def delegate(self, rule: DelegationRule) -> Outcome:
         """Hand the request, head read and body untouched, to the queue of `rule`; that process answers the client.
 
-        Raises DelegationError when the body was read, the response has begun, or the server cannot delegate.
-        (HttpDelegateRequestEx; IHttpSysRequestDelegationFeature.)
+        The process sees the request as stages left it, with the header policy of forwarding; on HTTP.sys as it came.
+        Raises DelegationError when the body was read, the response has begun, or the server cannot delegate; on
+        HTTP.sys also when a stage changed the request. (HttpDelegateRequestEx; IHttpSysRequestDelegationFeature.)
         """
         stream = self.stream
         if not stream.can_delegate:
@@ -321,7 +322,7 @@ class Exchange:
             raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
         headers = AddedHeaders()
         apply_response_callbacks(self, headers)
-        result = await stream.delegate(rule, headers.added)
+        result = await stream.delegate(rule, self, headers.added)
         if isinstance(result, Failure):
             if headers.added:
                 self.on_response(lambda answer: answer.extend(headers.added))

@@ -288,7 +288,9 @@ class FakeStream:
             self.response.aborted = self.closed = True
             self._pump = None
 
-    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+    async def delegate(
+        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+    ) -> Delegated | Failure:
         """Record the delegation and end it as scripted."""
         self.delegated = (rule, headers)
         script = self._delegation

@@ -6,11 +6,14 @@ import pytest
 
 from hostler.client.address import DestinationAddress
 from hostler.client.outgoing import (
+    changed_parts,
+    delegated_head,
     outgoing_request,
     outgoing_request_trailers,
     outgoing_response,
     outgoing_response_trailers,
 )
+from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.h1 import RequestReader, ResponseReader, encode_request
@@ -289,3 +292,162 @@ def test_the_destinations_own_response_is_left_as_it_is():
     assert (out.status, out.reason, out.framing) == (200, b"Fine", 0)
     out.headers.remove("Content-Length")
     assert response.headers.pairs() == [(b"Content-Length", b"0"), (b"Keep-Alive", b"5")]
+
+
+# -- what a process gets that the request is delegated to -------------------------------------------------------------
+
+KEPT = {b"connection", b"upgrade", b"te", b"transfer-encoding"}
+
+
+def head_of(*lines, first="GET / HTTP/1.1", host="here"):
+    return "".join(f"{line}\r\n" for line in (first, f"Host: {host}", *lines, "")).encode("latin-1")
+
+
+def delegated(*lines, change=None, first="GET / HTTP/1.1", host="here", **more):
+    """Return the lines of the head to the process."""
+    head = head_of(*lines, first=first, host=host)
+    given = arrived(head, **more)
+    if change is not None:
+        change(given)
+    made = delegated_head(given, head)
+    assert made.endswith(b"\r\n\r\n")
+    assert RequestReader().feed(made) is not None
+    return made.decode("latin-1")[:-4].split("\r\n")
+
+
+def test_a_head_with_nothing_to_drop_is_delegated_as_it_came(monkeypatch):
+    monkeypatch.delattr("hostler.client.outgoing.encode_request")
+    lines = ["a:1", "B:  2 ", "a: 3", "Connection: keep-alive, Upgrade", "Upgrade: websocket", "TE: trailers",
+             "Expect: 100-continue"]  # fmt: skip
+    assert delegated(*lines) == ["GET / HTTP/1.1", "Host: here", *lines, *ADDED]
+    assert delegated(first="POST /x?y HTTP/1.1") == ["POST /x?y HTTP/1.1", "Host: here", *ADDED]
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP - KEPT))
+def test_what_concerns_one_hop_only_is_not_delegated(name):
+    spelled = name.decode().title()
+    assert delegated(f"{spelled}: x", "Kept: 1") == delegated("Kept: 1")
+    assert delegated(f"{spelled}: x", f"{spelled}: y", "Kept: 1") == delegated("Kept: 1")
+
+
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
+)
+def test_what_the_client_says_of_forwarding_is_not_delegated(name):
+    assert delegated(f"{name}: evil") == delegated()
+    assert delegated(f"{name}: evil", f"{name.lower()}: evil") == delegated()
+
+
+def test_what_connection_names_is_not_delegated():
+    line = "Connection: X-One, close, TE"
+    assert delegated(line, "X-One: 1", "TE: trailers") == delegated(line, "TE: trailers")
+
+
+@pytest.mark.parametrize("body", [["Transfer-Encoding: chunked"], ["Content-Length: 3"]])
+def test_a_body_is_delegated_with_the_framing_that_it_has(body):
+    first = "POST / HTTP/1.1"
+    assert delegated(*body, first=first) == [first, "Host: here", *body, *ADDED]
+    assert delegated("Keep-Alive: 5", *body, first=first) == [first, "Host: here", *body, *ADDED]
+
+
+def test_a_target_is_delegated_whole_and_in_the_spelling_that_is_forwarded():
+    for raw in ("/base/a/../x?q=/..", "http://here/base/x?q=/.."):
+        first, *rest = delegated(first=f"GET {raw} HTTP/1.1", path_base="/base")
+        assert (first, rest) == ("GET /base/x?q=/.. HTTP/1.1", ["Host: here", *ADDED])
+    assert delegated(first="GET /a|b HTTP/1.1")[0] == "GET /a%7Cb HTTP/1.1"
+    assert delegated(first="OPTIONS * HTTP/1.1")[0] == "OPTIONS * HTTP/1.1"
+
+
+def test_a_request_without_a_host_is_delegated_without_one():
+    for line in ("A: 1", "Keep-Alive: 1"):
+        head = f"GET / HTTP/1.0\r\n{line}\r\n\r\n".encode()
+        lines = delegated_head(arrived(head), head).decode().split("\r\n")
+        assert lines[0] == "GET / HTTP/1.0"
+        assert not any(line.startswith(("Host", "X-Forwarded-Host")) for line in lines)
+
+
+def set_host(given):
+    given.request.host = b"other:81"
+
+
+def set_target(given):
+    given.target = parse_target("GET", b"/new?q")
+
+
+def set_method(given):
+    given.request.method = "PUT"
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "line"),
+    [
+        (lambda given: given.request.headers.set("X-User", "me"), "headers", "X-User: me"),
+        (lambda given: given.request.headers.add("X-More", "1"), "headers", "X-More: 1"),
+        (lambda given: given.request.headers.raw.append((b"X-Raw", b"1")), "headers", "X-Raw: 1"),
+        (set_host, "host", "Host: other:81"),
+        (set_target, "target", "GET /new?q HTTP/1.1"),
+        (set_method, "method", "PUT / HTTP/1.1"),
+    ],
+)
+def test_what_stages_change_is_delegated_and_known(change, name, line):
+    assert line in delegated("X-User: evil", "Kept: 1", change=change)
+    given = arrived(head_of("X-User: evil", "Kept: 1"))
+    assert changed_parts(given, "GET", b"/") == []
+    change(given)
+    assert changed_parts(given, "GET", b"/") == [name]
+
+
+def test_what_stages_remove_is_not_delegated():
+    for lines in (["X-User: evil"], ["X-User: evil", "x-user: evil"]):
+        assert delegated(*lines, change=lambda given: given.request.headers.remove("x-user")) == delegated()
+
+
+def test_asking_changes_nothing():
+    given = arrived(head_of("A: 1", "B: 2"))
+    headers = given.request.headers
+    headers.remove("x-not-there")
+    assert (headers.get("a"), "b" in headers, list(headers)[1], headers.index()[1]) == (
+        "1", True, ("A", "1"), frozenset(),
+    )  # fmt: skip
+    assert changed_parts(given, "GET", b"/") == []
+
+
+@pytest.mark.parametrize(
+    "make", [delegated_head, lambda given, _: encode_request(outgoing_request(given, ADDRESS))]
+)
+@pytest.mark.parametrize(
+    ("framing", "change"),
+    [
+        ("Content-Length: 5", lambda headers: headers.set("Content-Length", "4")),
+        ("Content-Length: 5", lambda headers: headers.add("Content-Length", "5")),
+        ("Content-Length: 5", lambda headers: headers.remove("Content-Length")),
+        ("Content-Length: 0", lambda headers: headers.set("Content-Length", "5")),
+        ("Transfer-Encoding: chunked", lambda headers: headers.set("Content-Length", "5")),
+        ("A: 1", lambda headers: headers.set("Transfer-Encoding", "chunked")),
+        ("Content-Length: 5", lambda headers: headers.set("Transfer-Encoding", "chunked")),
+        ("A: 1", lambda headers: headers.set("X-User", "a\r\nb: c")),
+        ("A: 1", lambda headers: headers.set("X User", "a")),
+    ],
+)
+def test_no_stage_makes_a_message_of_another_length_or_with_other_lines(make, framing, change):
+    head = head_of(framing, first="POST / HTTP/1.1")
+    given = arrived(head)
+    change(given.request.headers)
+    with pytest.raises(ProtocolError):
+        make(given, head)
+
+
+@pytest.mark.parametrize("host", [b"a\r\nX-User: b", b"a b", b"a,b"])
+def test_a_host_of_a_stage_is_checked(host):
+    given = arrived(head_of())
+    given.request.host = host
+    for make in (lambda: outgoing_request(given, ADDRESS), lambda: delegated_head(given, head_of())):
+        with pytest.raises(ProtocolError, match="not a host"):
+            make()
+
+
+def test_a_client_of_a_stage_is_checked():
+    given = arrived(head_of())
+    given.client = ("192.0.2.9\r\nX-User: b", 0)
+    with pytest.raises(ProtocolError, match="is not an IP address"):
+        delegated_head(given, head_of())

@@ -73,7 +73,11 @@ class Forwarder:
             # each time anew: an empty pool is not kept
             address, pool = self._pools.get(key) or self._add_pool(key)
             if request is None:
-                request = outgoing_request(exchange, address)
+                try:
+                    request = outgoing_request(exchange, address)
+                except ProtocolError as error:  # for what a stage made of it
+                    failure = Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
+                    break
             connection = pool.take() or await self._acquire(pool, exchange.stream)
             if isinstance(connection, Failure):
                 failure = connection

@@ -3,21 +3,28 @@
 The policy of a request's head is in two parts, so that it holds for forwarding and for delegating alike.
 `request_headers` is what both have in common: which fields are dropped, and what is said of the client. Host, and the
 fields that stay although they concern one hop, are its arguments. `outgoing_request` is the rest of forwarding: the
-target, the framing and the upgrade.
+target, the framing and the upgrade. `delegated_head` is the rest of delegating to a process that answers the client
+itself. Most heads can travel to it as they came, with what is said of the client at their end; `changed_parts` is for
+a server that can hand over nothing but what came.
 
-The fields by which HTTP/1.1 manages a connection (Connection, Upgrade, Transfer-Encoding) are not among an outgoing
+The fields by which HTTP/1.1 manages a connection (Connection, Upgrade, Transfer-Encoding) are not among a forwarded
 request's headers. They stand in its `framing` and `upgrade`, and the codec of the connection that takes it writes them.
 Header lines that nobody changed are passed on as they came, without being cut into names and values.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from attrs import frozen
+
+from hostler.errors import ProtocolError
 from hostler.http.fields import HOP_BY_HOP, NOT_TRAILERS, connection_options, has_token
+from hostler.http.h1 import encode_request
 from hostler.http.headers import Headers
 from hostler.http.message import Request, Response
-from hostler.http.target import encode_path, join
+from hostler.http.target import encode_path, join, parse_host, parse_target
 
 if TYPE_CHECKING:
     from hostler.client.address import DestinationAddress
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REPLACED",
+    "REPLACED_IN_DELEGATING",
+    "changed_parts",
+    "delegated_head",
     "outgoing_request",
     "outgoing_request_trailers",
     "outgoing_response",
@@ -40,6 +50,11 @@ _IDENTITY: Final = frozenset({
 
 REPLACED: Final = HOP_BY_HOP | _IDENTITY | {b"host"}
 """The fields of a client's request that a destination never gets as they came."""
+
+REPLACED_IN_DELEGATING: Final = REPLACED - {b"connection", b"upgrade", b"te", b"transfer-encoding"}
+"""The same of a process that answers on the client's own connection, which the fields that are left out manage."""
+
+_STRIPPED: Final = REPLACED_IN_DELEGATING - {b"host"}
 
 _SWITCHING: Final = HOP_BY_HOP - {b"connection", b"upgrade"}
 """What is dropped of a 101, whose Connection and Upgrade are what it is about."""
@@ -63,37 +78,129 @@ def outgoing_request(exchange: Exchange, address: DestinationAddress) -> Request
     return Request(
         request.method,
         join(address.base_path, path, target.query),
-        request_headers(exchange, address.authority, REPLACED),
+        request_headers(exchange, address.authority, REPLACED, exchange.path_base),
         framing=request.framing,
         host=address.authority,
         upgrade=upgrade,
     )
 
 
-def request_headers(exchange: Exchange, authority: bytes, replaced: frozenset[bytes]) -> Headers:
+def delegated_head(exchange: Exchange, head: bytes) -> bytes:
+    """Return the head that a process gets which the request is delegated to; `head` is what came from the client.
+
+    It is what forwarding would send, with these exceptions: Host is the authority that the client asked for; the target
+    is the whole of it, since the process knows its path base by the rule's URL prefix, and so has no
+    `X-Forwarded-Prefix`; Connection, Upgrade, TE, Transfer-Encoding and Expect stay, since the process speaks with the
+    client itself. A head that no stage changed, and that has nothing to be dropped, is not written anew.
+
+    Raises ProtocolError when what a stage made of the request cannot be sent.
+    """
+    request, headers = exchange.request, exchange.request.headers
+    target = join(b"/", exchange.target.forward_path, exchange.target.query)
+    if (
+        not headers.changed
+        and head.startswith(b"%s %s HTTP/" % (request.method.encode("ascii"), target))
+        and _has_nothing_to_drop(headers)
+        and headers.get_raw(b"host") == request.host
+    ):
+        return b"%s%s\r\n" % (head[:-2], _said_of_client(exchange, "").block)
+    changed = request_headers(exchange, request.host, REPLACED_IN_DELEGATING, "")
+    return encode_request(
+        Request(
+            request.method,
+            target,
+            changed,
+            request.version,
+            request.framing,
+            request.host,
+            upgrade=request.upgrade,
+        )
+    )
+
+
+def changed_parts(exchange: Exchange, method: str, target: bytes) -> list[str]:
+    """Return the parts of a request that stages changed, by name; it came with `method` and `target`."""
+    request, now, came = exchange.request, exchange.target, parse_target(method, target)
+    parts = {
+        "method": request.method != method,
+        "target": (now.forward_path, now.query) != (came.forward_path, came.query),
+        "host": not request.headers.changed and request.headers.get_raw(b"host") != request.host,
+        "headers": request.headers.changed,
+    }
+    return [name for name, changed in parts.items() if changed]
+
+
+def _has_nothing_to_drop(headers: Headers) -> bool:
+    names = (
+        headers.lines.keys() if headers.lines is not None else {name.lower() for name, _ in headers.pairs()}
+    )
+    return names.isdisjoint(_STRIPPED) and (b"connection" not in names or not _nominated(headers))
+
+
+def request_headers(
+    exchange: Exchange, authority: bytes | None, replaced: frozenset[bytes], path_base: str
+) -> Headers:
     """Return the headers of the client's request as whoever answers it is to see them.
 
-    Host is `authority` and comes first. Fields in `replaced`, and those that Connection names, are dropped.
-    `X-Forwarded-For`, `-Host`, `-Proto` and, where a URL prefix took a part of the path, `-Prefix` are set at the end.
+    Host is `authority` and comes first; None is for HTTP/1.0 without one. Fields in `replaced`, and those that
+    Connection names, are dropped. `X-Forwarded-For`, `-Host`, `-Proto` and, for the `path_base` that was taken off the
+    path, `-Prefix` are set at the end. Raises ProtocolError when what a stage made of them cannot be sent.
     """
-    request = exchange.request
-    headers, lines = request.headers, request.headers.lines
+    headers, lines = exchange.request.headers, exchange.request.headers.lines
     if b"connection" in (headers if lines is None else lines):
         replaced |= _nominated(headers)
-    added = [(b"X-Forwarded-For", exchange.client[0].encode("ascii"))]
-    if request.host:
-        added.append((b"X-Forwarded-Host", request.host))
-    added.append((b"X-Forwarded-Proto", b"https" if exchange.scheme == "https" else b"http"))
-    if exchange.path_base:
-        added.append((b"X-Forwarded-Prefix", encode_path(exchange.path_base)))
+    if headers.changed:
+        _check_length(exchange.request)
+    said = _said_of_client(exchange, path_base)
+    host = [] if authority is None else [(b"Host", authority)]
     if lines is None:
         kept = [pair for pair in headers.pairs() if pair[0].lower() not in replaced]
-        return Headers([(b"Host", authority), *kept, *added])
-    out = {b"host": b"Host: " + authority}
+        return Headers([*host, *kept, *said.pairs])
+    out = {} if authority is None else {b"host": b"Host: " + authority}
     out |= {name: line for name, line in lines.items() if name not in replaced}
-    for name, value in added:  # ours, or out of a well-formed head: lines need no check
-        out[name.lower()] = b"%s: %s" % (name, value)
+    out |= said.lines
     return Headers(None, out)
+
+
+@frozen
+class _Said:
+    """What is said of a client, in the three forms in which it is needed."""
+
+    pairs: RawHeaders
+    lines: dict[bytes, bytes]
+    block: bytes
+
+
+def _said_of_client(exchange: Exchange, path_base: str) -> _Said:
+    """Return the fields that say who the client is; raises ProtocolError when a stage set something else."""
+    return _said(exchange.client[0], exchange.request.host, exchange.scheme == "https", path_base)
+
+
+@lru_cache(maxsize=1024)
+def _said(client: str, host: bytes | None, https: bool, path_base: str) -> _Said:
+    if not client.isascii() or not client.isprintable():
+        raise ProtocolError(f"exchange.client: {client!r} is not an IP address")
+    pairs = [(b"X-Forwarded-For", client.encode("ascii"))]
+    if host:
+        parse_host(host)
+        pairs.append((b"X-Forwarded-Host", host))
+    pairs.append((b"X-Forwarded-Proto", b"https" if https else b"http"))
+    if path_base:
+        pairs.append((b"X-Forwarded-Prefix", encode_path(path_base)))
+    lines = {name.lower(): b"%s: %s" % (name, value) for name, value in pairs}
+    return _Said(pairs, lines, b"".join([line + b"\r\n" for line in lines.values()]))
+
+
+def _check_length(request: Request) -> None:
+    """Refuse changed headers that say something else of the body's length than came: the body comes all the same."""
+    headers, framing = request.headers, request.framing
+    lengths = headers.get_all_raw(b"content-length")
+    right = len(lengths) == 1 and lengths[0].isdigit() and int(lengths[0]) == framing
+    if (not right and (framing > 0 or lengths)) or (framing >= 0 and b"transfer-encoding" in headers):
+        body = f"{framing} bytes long" if framing >= 0 else "in chunks"
+        raise ProtocolError(
+            f"a stage changed Content-Length or Transfer-Encoding, and the client's body is {body}: leave them as they came"
+        )
 
 
 def outgoing_response(response: Response) -> Response:

@@ -34,6 +34,7 @@ __all__ = [
     "ResponseReader",
     "check_lines",
     "check_name",
+    "encode_header_lines",
     "encode_lines",
     "encode_rejection",
     "encode_request",
@@ -318,6 +319,15 @@ def check_lines(block: bytes, ends: int) -> None:
     """
     if block.count(b"\n") != ends or block.count(b"\r") != ends or b"\0" in block:
         raise ProtocolError("a header holds CR, LF or NUL")
+
+
+def encode_header_lines(raw: RawHeaders) -> bytes:
+    """Write headers alone, each line ended by CRLF; raises ProtocolError for one that is none."""
+    for name, _ in raw:
+        check_name(name)
+    block = b"".join([b"%s: %s\r\n" % pair for pair in raw])
+    check_lines(block, len(raw))
+    return block
 
 
 def encode_lines(first: bytes, raw: RawHeaders, lines: Iterable[bytes] = ()) -> bytes:

@@ -40,19 +40,21 @@ class Headers:
     neither names nor values are cut out of them before somebody asks.
     """
 
-    __slots__ = ("_raw", "lines")
+    __slots__ = ("_raw", "changed", "lines")
 
     def __init__(self, raw: RawHeaders | None = None, lines: dict[bytes, bytes] | None = None) -> None:
         """Make headers of pairs, or of whole lines that are known to be well-formed, by lower-case name, in order."""
         self._raw = raw if raw is not None or lines is not None else []
         self.lines = lines
         """The lines as they stand on the wire, without CRLF, by lower-case name; None once they may have changed."""
+        self.changed = False
+        """Whether they may have been changed since they were made."""
 
     @property
     def raw(self) -> RawHeaders:
         """The list of (name, value) byte pairs itself, yours to change."""
         pairs = self.pairs()
-        self.lines = None
+        self.lines, self.changed = None, True
         return pairs
 
     def pairs(self) -> RawHeaders:
@@ -130,7 +132,7 @@ class Headers:
         wanted = _bytes(name).lower()
         if self.lines is not None:
             if self.lines.pop(wanted, None) is not None:
-                self._raw = None
+                self._raw, self.changed = None, True
             return
         self.raw[:] = [pair for pair in self.raw if pair[0].lower() != wanted]
 

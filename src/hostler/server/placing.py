@@ -43,6 +43,7 @@ def make_exchange(
     if target.authority is not None and target.authority != request.host:
         request.host = target.authority
         request.headers.set(b"Host", target.authority)
+        request.headers.changed = False  # by no stage
     host, port = parse_host(request.host) if request.host else ("", None)
     base, path = placing.place(scheme, host, server, target)
     if port is None:

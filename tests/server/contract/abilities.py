@@ -19,6 +19,7 @@ ABILITIES = MappingProxyType(
         "bytes in headers": "A header's value may have bytes above 7F.",
         "chunked requests": "A request's body may come in chunks.",
         "closing": "A connection is closed when the client asked for that, or the server stops.",
+        "delegated changes": "A delegated request is seen as stages left it, with what the proxy says of the client.",
         "delegation": "A request can be handed to another queue, head read and body untouched.",
         "delegation report": "Whoever delegated learns the status and the sizes of the answer.",
         "detached queues": "A queue that went away is let go of, without a reset, by those who delegated to it.",
@@ -64,6 +65,7 @@ HTTPSYS_CANNOT = MappingProxyType(
     {
         "address check": "HTTP.sys registers prefixes for addresses that it has not",
         "answer headers": "HTTP.sys adds nothing to the answer of another process",
+        "delegated changes": "HTTP.sys hands over its own copy of a request",
         "delegation report": "HTTP.sys tells whoever delegates nothing of the answer",
         "half-close": "HTTP.sys closes an upgraded connection with its response",
         "header lines": "HTTP.sys gives the headers that it knows by number",

@@ -435,6 +435,8 @@ async def delegating(exchange):
         return await exchange.respond(200, "here")
     if header := asked(exchange, "add"):
         exchange.on_response(lambda headers: headers.append((b"x-added", header.encode())))
+    if user := asked(exchange, "user"):
+        exchange.request.headers.set("X-User", user)
     outcome = await exchange.delegate(rule)
     desk.report(
         "outcome",

@@ -97,6 +97,32 @@ async def test_the_authority_of_an_absolute_form_is_the_host_to_both(machine):
         assert hosts == [client.authority]
 
 
+@needs("delegated changes")
+async def test_the_other_sees_what_stages_made_of_the_request(machine):
+    sender, _ = await delegation(machine, "facts")
+    async with await client_of(sender) as client:
+        answer = await client.get("/d?user=me", "X-User: evil", "Kept: 1")
+        found = {
+            name.lower(): value for name, value in httpx.Response(200, content=answer.body).json()["headers"]
+        }
+        assert (found["x-user"], found["kept"]) == ("me", "1")
+
+
+@needs("delegated changes")
+async def test_the_other_sees_what_the_proxy_says_of_the_client(machine):
+    sender, _ = await delegation(machine, "facts")
+    async with await client_of(sender) as client:
+        lines = ["X-Forwarded-For: evil", "x-forwarded-prefix: /evil", "Forwarded: for=evil", "Keep-Alive: 5"]
+        for given in ([], lines):
+            answer = await client.get("/d", *given)
+            headers = httpx.Response(200, content=answer.body).json()["headers"]
+            assert [[name, value] for name, value in headers if "orwarded" in name] == [
+                ["X-Forwarded-For", "127.0.0.1"],
+                ["X-Forwarded-Host", client.authority],
+                ["X-Forwarded-Proto", "http"],
+            ]
+
+
 async def test_the_prefix_of_the_rule_is_cut_from_the_path(machine):
     sender, _ = await delegation(machine, "hello", path="/d/deep/")
     async with await client_of(sender) as client:

@@ -7,6 +7,7 @@ import pytest
 from hostler.config.model import queue
 from hostler.errors import Reason, Side
 from hostler.exchange import Kind
+from hostler.http.target import parse_target
 from hostler.server.httpsys.constants import CreateRequestQueueFlag, ServerProperty
 from hostler.stages.access import AccessLog
 from hostler.windows.constants import ErrorCode
@@ -100,6 +101,49 @@ async def test_headers_that_stages_add_are_missed_once(machine, said):
         assert warning == (
             "queue q answers by itself: headers that stages add (x-one, x-two) are not on its answers"
         )
+
+
+def set_header(exchange):
+    exchange.request.headers.set("X-User", "me")
+
+
+def remove_header(exchange):
+    exchange.request.headers.remove("X-User")
+
+
+def set_method(exchange):
+    exchange.request.method = "PUT"
+
+
+def set_host(exchange):
+    exchange.request.host = b"other"
+
+
+def set_target(exchange):
+    exchange.target = parse_target("GET", b"/other")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (set_header, "headers"),
+        (remove_header, "headers"),
+        (set_method, "method"),
+        (set_host, "host"),
+        (set_target, "target"),
+    ],
+)
+async def test_a_request_that_a_stage_changed_is_not_handed_over_as_it_came(machine, change, name, caplog):
+    async def stage(exchange, onward):
+        if exchange.path == "/change":
+            change(exchange)
+        return await onward(exchange)
+
+    async with receiving(machine), delegating(machine, stages=(stage,)) as front:
+        call = front.request("GET", "/change", [("X-User", "evil")])
+        assert (await call.response()).status == 500
+        assert f"a stage changed its {name}, and HTTP.sys hands over the request as it came" in caplog.text
+        assert (await front.get("/same")).status == 200
 
 
 # -- no queue: every request looks for it -----------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import logging
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from hostler.client.outgoing import changed_parts
 from hostler.contract import Delegated
-from hostler.errors import Failure, ProtocolError, Reason
+from hostler.errors import DelegationError, Failure, ProtocolError, Reason
 from hostler.http.body import encode_last_chunk
 from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.contract import Pump
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.context import ServerContext
@@ -52,6 +54,7 @@ class HttpSysStream:
 
     __slots__ = (
         "_arrival",
+        "_came",
         "_context",
         "_departed",
         "_forgotten",
@@ -78,6 +81,7 @@ class HttpSysStream:
     def __init__(self, context: ServerContext, arrival: Arrival) -> None:
         self._context = context
         self._arrival = arrival
+        self._came = (arrival.request.method, arrival.request.target)
         self._pump: Pump | None = None
         self._incoming: Incoming | None = None
         self._sending: Sending | None = None
@@ -436,12 +440,21 @@ class HttpSysStream:
             and self._context.features.delegation
         )
 
-    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+    async def delegate(
+        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+    ) -> Delegated | Failure:
         """Hand the request to the rule's queue (HttpDelegateRequestEx); who answers it reports to nobody.
 
-        `headers` cannot travel with the request: the process that answers is on its own.
+        HTTP.sys hands over its own copy of the request: a changed one is a DelegationError. Nor can `headers` travel
+        with it: the process that answers is on its own.
         """
         assert isinstance(rule, Rule)
+        if changed := changed_parts(exchange, *self._came):
+            raise DelegationError(
+                f"{exchange.request.method} {exchange.path} cannot be delegated to queue {rule.queue}: a stage changed "
+                f"its {' and '.join(changed)}, and HTTP.sys hands over the request as it came; have the stage pass over "
+                "what goes to a queue, or forward it, to a destination with an address"
+            )
         failure = rule.hand_over(self._arrival.id)
         if failure is not None:
             return failure

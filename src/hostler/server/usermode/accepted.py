@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hostler.client.outgoing import delegated_head
 from hostler.errors import Failure, Reason
+from hostler.http.h1 import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.loan import LentConnection, Loan
 from hostler.server.usermode.queues.rule import Rule
 from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
 
 if TYPE_CHECKING:
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
@@ -87,25 +90,25 @@ class AcceptedConnection:
     def body_complete(self) -> None:
         """Read on: what follows is ours too."""
 
-    async def lend(self, rule: DelegationRule, headers: RawHeaders) -> Returned | Failure:
+    async def lend(self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders) -> Returned | Failure:
         """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
         assert isinstance(rule, Rule)
         connection, socket = self.connection, self.socket
-        stream, data, whole = connection.suspend()
+        head, added = delegated_head(exchange, connection.head), encode_header_lines(headers)
+        stream, body, whole = connection.suspend()
         if not await socket.flushed():
             return Failure(Reason.REQUEST_CANCELED, "the client went away")
         raw = socket.raw()
         if self._lent is None:
             self._lent = LentConnection(raw, *socket.addresses(), https=connection.scheme == "https")
-        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-        loan = Loan(self._lent, data, lines, bytes_written(raw), None if whole else bytes_read(raw))
+        loan = Loan(self._lent, head + body, added, bytes_written(raw), None if whole else bytes_read(raw))
         socket.lend()
         result = await rule.lend(
             loan
         )  # cancelled, it leaves the socket lent, and the reset is for every copy
         socket.regain()
         if isinstance(result, Failure):
-            connection.restore(data)
+            connection.restore(body)
             return result
         stream.answered_elsewhere(result)
         if result.failure is None:

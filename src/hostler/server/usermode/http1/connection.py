@@ -34,6 +34,7 @@ from hostler.server.usermode.http1.stream import Http1Stream
 if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.body import Body
+    from hostler.http.limits import Limits
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.owner import ConnectionOwner
@@ -66,13 +67,15 @@ class Http1Connection:
         socket: ClientSocket,
         addresses: tuple[Address, Address],
         scheme: str = "http",
+        limits: Limits | None = None,
     ) -> None:
+        """`limits` are those of heads, where they are not the server's."""
         self._context = context
         self._owner = owner
         self._socket = socket
         self._addresses = addresses
         self.scheme = scheme
-        self._reader = RequestReader(context.options.limits)
+        self._reader = RequestReader(limits or context.options.limits)
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
         """Reads the body of the request under way."""
@@ -364,8 +367,13 @@ class Http1Connection:
         self._socket.deadline.clear()
         return unread
 
+    @property
+    def head(self) -> bytes:
+        """The head of the request under way, as it came."""
+        return self._reader.head
+
     def suspend(self) -> tuple[Http1Stream, bytes, bool]:
-        """Take the request under way for another process: its stream, its head and body so far, whether that is all."""
+        """Take the request under way for another process: its stream, its body so far, whether that is all."""
         stream, unread = self._stream, self._unread
         assert stream is not None
         size, whole = measure_body(unread, stream.request, self._context.options.limits)
@@ -375,11 +383,11 @@ class Http1Connection:
         if not whole:  # the other process reads on
             self._full = False
             self._socket.pause_reading()
-        return stream, self._reader.head + unread[:size], whole
+        return stream, unread[:size], whole
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, body: bytes) -> None:
         """Go on with a request that was suspended and nobody took."""
-        self._regain(data[len(self._reader.head) :], Phase.WAITING)
+        self._regain(body, Phase.WAITING)
 
     def resume(self, unread: bytes, *, reusable: bool) -> None:
         """Go on after a request that was suspended and answered elsewhere; `unread` came back with it."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from hostler.contract import Pump
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule
@@ -73,8 +74,13 @@ class RequestLender(Protocol):
     can_lend: bool
     """Whether it may."""
 
-    def lend(self, rule: DelegationRule, headers: RawHeaders) -> Awaitable[Returned | Failure]:
-        """Have a process of the rule's queue answer the request under way, with `headers` added to the answer."""
+    def lend(
+        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+    ) -> Awaitable[Returned | Failure]:
+        """Have a process of the rule's queue answer the request under way, with `headers` added to the answer.
+
+        Raises ProtocolError for a head or headers that cannot be written.
+        """
         ...
 
 
@@ -386,12 +392,16 @@ class Http1Stream:
             return self.failure is not None and not self.started  # the client is gone: `delegate` says so
         return self._pump is None and not self.started and self._lender.can_lend
 
-    async def delegate(self, rule: DelegationRule, headers: RawHeaders) -> Delegated | Failure:
+    async def delegate(
+        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+    ) -> Delegated | Failure:
         """Lend the connection to a process of the rule's queue, which answers the client."""
         if self.failure is not None:
             return self.failure
         try:
-            result = await self._lender.lend(rule, headers)
+            result = await self._lender.lend(rule, exchange, headers)
+        except ProtocolError as error:
+            return Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
         except asyncio.CancelledError:
             self.abort()
             raise

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     import socket
 
     from hostler.contract import Address
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
+    from hostler.http.limits import Limits
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
@@ -241,7 +243,8 @@ class BorrowedConnection:
         self.can_lend = self.reads_ahead = False
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
-        self.connection = Http1Connection(context, self, self.socket, (packet.client, packet.server), scheme)
+        addresses, limits = (packet.client, packet.server), _for_lent(context.options.limits)
+        self.connection = Http1Connection(context, self, self.socket, addresses, scheme, limits)
         self._transport = LentTransport(
             context.loop, borrow_socket(descriptor, packet.client[0]), self.socket
         )
@@ -294,7 +297,7 @@ class BorrowedConnection:
         self.socket.pause_reading()
         self._watch()
 
-    async def lend(self, rule: DelegationRule, headers: RawHeaders) -> Returned | Failure:
+    async def lend(self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders) -> Returned | Failure:
         """Refuse: a connection is lent once."""
         raise DelegationError(f"a connection that was lent cannot be lent on to queue {rule.queue!r}")
 
@@ -354,6 +357,13 @@ class BorrowedConnection:
     def stop(self) -> None:
         """Break off."""
         self.connection.stop()
+
+
+@lru_cache(maxsize=8)
+def _for_lent(limits: Limits) -> Limits:
+    """Make room for what a lender made longer: escapes in the target, and what it says of the client."""
+    line = 3 * limits.request_line
+    return evolve(limits, request_line=line, head=limits.head + line + 1024, headers=limits.headers + 4)
 
 
 def _why(stream: Http1Stream | None) -> Reason:
