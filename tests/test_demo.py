@@ -36,7 +36,10 @@ def test_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_until_control_c(tmp_path):
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, *([] if sys.platform == "win32" else [signal.SIGHUP])], ids=lambda it: it.name
+)
+def test_until_a_signal(tmp_path, number):
     with demo("--url", "http://localhost:0/", TMPDIR=str(tmp_path)) as process:
         lines = []
         for line in process.stdout:
@@ -46,7 +49,7 @@ def test_until_control_c(tmp_path):
         command = next(line for line in lines if "/delegated/hello" in line).split()
         answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert '"answered_by": "worker"' in answer
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert "/delegated/hello 200 delegated to hostler-demo-" in out

@@ -16,7 +16,7 @@ from hostler.demo import apps
 from hostler.demo.visits import Expected, visit
 from hostler.loaders import ApplicationLoader
 from hostler.output import write_out
-from hostler.processes.foreground import announce
+from hostler.processes.foreground import announce, reload_on_hangup
 from hostler.processes.loop import run_loop
 from hostler.processes.signals import stop_signals
 from hostler.processes.supervisor import supervising
@@ -75,7 +75,7 @@ def _private_runtime_directory() -> Iterator[None]:
 async def _main(url: str, kind: ServerKind, *, once: bool) -> int:
     name = f"hostler-demo-{os.getpid()}"
     interrupted = 1 if once else 0
-    with stop_signals() as stop:
+    with stop_signals() as stop, reload_on_hangup(stop, lambda: False):
         async with AsyncExitStack() as stack:
             destinations = [
                 (await stack.enter_async_context(serving(Application(app), grace=_GRACE, server=_PLAIN))).url

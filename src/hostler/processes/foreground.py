@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hostler.server.prefix import UrlPrefix
     from hostler.service import Service
 
-__all__ = ["announce", "run_service", "run_until_stopped"]
+__all__ = ["announce", "reload_on_hangup", "run_service", "run_until_stopped"]
 
 
 def run_service(service: Service, workers: int | None = None) -> int:
@@ -43,7 +43,7 @@ def run_service(service: Service, workers: int | None = None) -> int:
 
 async def run_until_stopped(service: Service) -> int:
     """Serve in this process until SIGINT or SIGTERM; returns the exit status."""
-    with stop_signals() as stop, _on_hangup(stop, service.loader.reload):
+    with stop_signals() as stop, reload_on_hangup(stop, service.loader.reload):
         async with serving_here(service) as served:
             announce(served.prefixes)
             if service.queue is not None:
@@ -61,7 +61,7 @@ async def _supervise(service: Service, workers: int) -> int:
             running.request_restart()
         return True
 
-    with stop_signals() as stop, _on_hangup(stop, restart):
+    with stop_signals() as stop, reload_on_hangup(stop, restart):
         async with supervising(service, workers) as running:
             announce(running.prefixes)
             what = service.loader.name if service.queue is None else f"queue {service.queue}"
@@ -71,7 +71,7 @@ async def _supervise(service: Service, workers: int) -> int:
 
 
 @contextmanager
-def _on_hangup(stop: Stop, reload: Callable[[], bool]) -> Iterator[None]:
+def reload_on_hangup(stop: Stop, reload: Callable[[], bool]) -> Iterator[None]:
     """Reload on SIGHUP; stop when it means what it says, that the terminal is gone, or when `reload` returns False.
 
     A program that was started to ignore the signal (nohup) outlives its terminal.
