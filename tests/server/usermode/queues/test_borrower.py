@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 
@@ -95,6 +96,39 @@ async def test_data_that_goes_ahead_belongs_to_its_loan():
             assert (await client.answer()).body == b"/"
             lender.link.send(lend(2))
             assert (await client.answer()).body == b"/"
+
+
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+@pytest.mark.parametrize("early", [0, 1, 5])
+async def test_a_body_of_known_length_is_read_to_its_last_byte_and_no_further(read, size, early):
+    asked = asyncio.Event()
+
+    async def handler(exchange):
+        asked.set()
+        return await exchange.respond(200, str(len(await exchange.read())) if read else "unread")
+
+    body, behind = b"x" * size, request("GET", "/next") * 3000
+    early = body[:early]
+    async with working(handler), lendable() as (client, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            for number in (1, 2):
+                asked.clear()
+                head = request("POST", "/", f"Content-Length: {size}")
+                lender.link.send(Lend(number, 1, "http://*:80/", b"", head + early))
+                await asked.wait()
+                await client.send(body[len(early) :] + behind)
+                assert (await client.answer()).body == (b"%d" % size if read else b"unread")
+                assert await lender.next() == Done(
+                    number, 200, size if read else 0, len(str(size)) if read else 6
+                )
+                left = b""
+                while len(left) < len(behind):
+                    with contextlib.suppress(BlockingIOError):
+                        left += sock.recv(len(behind) - len(left))
+                    await asyncio.sleep(0)
+                assert left == behind
 
 
 @pytest.mark.parametrize("how", ["close", "hang up", "leave", "done"])

@@ -26,7 +26,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.http.body import NO_BODY, ClosingBody, body_reader, measure_body
+from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
 from hostler.http.h1 import RequestReader, encode_rejection
 from hostler.server.placing import make_exchange
 from hostler.server.usermode.http1.stream import Http1Stream
@@ -359,6 +359,14 @@ class Http1Connection:
     def answer_begun(self) -> bool:
         """Whether the request under way has begun to be answered."""
         return self._stream is not None and self._stream.started
+
+    @property
+    def body_missing(self) -> int | None:
+        """Bytes that the request under way still lacks; None when its head does not say: chunks, an offer to upgrade."""
+        body, stream = self._body, self._stream
+        if stream is None or stream.request.upgrade is not None or not isinstance(body, LengthBody):
+            return None
+        return max(0, body.remaining - len(self._unread))
 
     def take_unread(self) -> bytes:
         """Return what has arrived and is unread, and wait for nothing."""

@@ -261,6 +261,7 @@ class BorrowedConnection:
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
         self.connection.received(data)
+        self._transport.readable = self.connection.body_missing
         if self.loan:
             self._context.loop.call_soon(self._watch)
 

@@ -36,6 +36,8 @@ class LentTransport(asyncio.Transport):
         self._buffer = bytearray()
         self._high = HIGH_WATER
         self._low = HIGH_WATER // 4
+        self.readable: int | None = None
+        """Bytes that may still be taken from the client; None where nobody knows. Behind them is the lender's."""
         self._reading = False
         self._watching = False
         self._look_timer: asyncio.TimerHandle | None = None
@@ -47,8 +49,10 @@ class LentTransport(asyncio.Transport):
     # -- reading --------------------------------------------------------------------------------------------------
 
     def resume_reading(self) -> None:
-        """Read what the client sends."""
-        if not self._reading and not self._closing:
+        """Read what the client sends, up to the last byte that is ours."""
+        if self.readable == 0:
+            self.watch()
+        elif not self._reading and not self._closing:
             self._look_no_more()
             self._reading, self._watching = True, False
             self._loop.add_reader(self._socket, self._on_readable)
@@ -106,13 +110,17 @@ class LentTransport(asyncio.Transport):
 
     def _on_readable(self) -> None:
         try:
-            data = self._socket.recv(_READ)
+            data = self._socket.recv(_READ if self.readable is None else min(_READ, self.readable))
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._fatal(error)
             return
         if data:
+            if self.readable is not None:
+                self.readable -= len(data)
+                if not self.readable:
+                    self.pause_reading()
             self._protocol.data_received(data)
         else:
             self.pause_reading()
