@@ -349,3 +349,27 @@ async def test_a_member_that_can_accept_nobody_can_leave():
             worker.queue.leave()
             await eventually(lambda: lender.losses)
             assert full.asked == 1
+
+
+async def test_a_member_that_leaves_gives_back_what_crosses_until_its_lender_hangs_up():
+    async with working(Handler(), grace=10) as worker, lendable() as (_, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            await eventually(lambda: worker.queue._links)
+            leaving = asyncio.create_task(worker.queue.close())
+            assert await lender.next() == Leaving()
+            lender.link.send(lend(1))  # sent before LEAVING was read
+            assert await lender.next() == GiveBack(1)
+            assert not leaving.done()
+            lender.link.close()
+            await leaving
+
+
+async def test_a_lender_that_nobody_has_accepted_yet_is_told_that_the_member_leaves():
+    async with working(Handler(), grace=10) as worker, lendable() as (_, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            lender.link.send(lend(1))
+            lender.link.flush()
+            worker.queue.leave()  # before the loop has seen the connection
+            assert [await lender.next(), await lender.next()] == [Leaving(), GiveBack(1)]

@@ -12,7 +12,7 @@ import pytest
 
 from hostler.errors import QueueAccessError
 from hostler.server.usermode.queues import link as link_module
-from hostler.server.usermode.queues.link import check_peer
+from hostler.server.usermode.queues.link import KIND, check_peer
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Close,
@@ -232,6 +232,32 @@ async def test_what_is_sent_before_a_close_arrives(ends):
     one.link.close()
     await eventually(lambda: other.losses)
     assert other.packets == [GiveBack(1)]
+
+
+async def test_what_a_peer_sent_before_it_reset_the_link_arrives():
+    one, other = map(End, socket.socketpair(socket.AF_UNIX, KIND))
+    await eventually(lambda: one.link.peer and other.link.peer)
+    # a lend crosses with an answer and the end: the socket is closed with a packet unread, which is a reset
+    one.link.send(lend())
+    one.link.flush()
+    other.link.send(Done(1, 200))
+    other.link.send(Leaving())
+    other.link.close()
+    await eventually(lambda: one.losses)
+    assert one.packets == [Done(1, 200), Leaving()]
+
+
+async def test_a_link_that_can_send_no_more_takes_what_the_peer_sent(ends):
+    one, other = ends
+    await eventually(lambda: one.link.peer and other.link.peer)
+    other.link.send(Done(1, 200))
+    other.link.close()
+    one.link.send(lend())
+    one.link.flush()
+    one.link.send(lend(2))
+    assert not one.losses  # whoever sends is not interrupted
+    await eventually(lambda: one.losses)
+    assert one.packets == [Done(1, 200)]
 
 
 @pytest.mark.parametrize("number", [errno.ETOOMANYREFS, errno.ENOBUFS])

@@ -98,7 +98,7 @@ def test_every_holder_is_told_once_that_the_connection_is_over(pair):
     connection.holders.update(keepers)
     connection.close()
     connection.close()
-    assert [keeper.forgotten for keeper in keepers] == [[connection.number]] * 2
+    assert [keeper.forgotten for keeper in keepers] == [[connection]] * 2
     assert not connection.holders
 
 

@@ -251,7 +251,7 @@ async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(r
             peer.link.send(Done(lent.loan, 200, keep_alive=False))
             await lending
             (known,) = rule.target._members.values()
-            assert known._copies == 0
+            assert not known._copies
 
 
 async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_moment(patient, monkeypatch):
@@ -301,10 +301,36 @@ async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkey
             lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
             peer = await connected()
             await peer.next()
+            withdraw()
             peer.link.send(Leaving())
-            peer.link.send(GiveBack((await peer.next()).loan))
+            lend = await peer.next()
+            await asyncio.sleep(0.02)
+            assert not peer.losses  # it has not everything back
+            peer.link.send(GiveBack(lend.loan))
             assert (await lending).status == 503
+            await eventually(lambda: peer.losses)
             assert peer.packets == []
+
+
+async def test_a_member_that_leaves_is_hung_up_on_at_once_when_it_has_nothing_lent(rule):
+    with member() as connected:
+        async with lendable() as (_, sock):
+            loan = loan_on(sock)
+            lending = asyncio.ensure_future(rule.lend(loan))
+            peer = await connected()
+            await answered(peer, lending)
+            (holder,) = loan.connection.holders
+            withdraw()
+            peer.link.send(Leaving())
+            await eventually(lambda: peer.losses)
+            assert holder.link.closed
+            assert not loan.connection.holders
+
+
+def withdraw():
+    """Have no lender connect any more, as a member does before it says that it leaves."""
+    for path in QueueDirectory("q").members():
+        path.unlink()
 
 
 async def test_a_member_that_hangs_up_before_it_answered_is_replaced(patient):

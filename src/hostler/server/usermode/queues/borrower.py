@@ -1,8 +1,9 @@
 """The borrower's side of a named queue: a member that answers requests on lent connections.
 
 States. A `ServedQueue` is serving from the start: it accepts lenders, and takes what they lend. `leave` makes it leaving:
-it accepts nobody, tells every lender, gives back what is lent from then on, and answers what it has. When nothing is
-under way any more it is idle, and `close` hangs up on the lenders and lets go of the queue; `hang_up` does so at once.
+it accepts nobody, tells every lender, gives back what is lent from then on, and answers what it has. A lender that was
+told, and has everything back, hangs up: then nothing is under way in either direction. When every lender has done so and
+nothing is answered any more it is idle, and `close` lets go of the queue; `hang_up` does so at once.
 
 A `BorrowedConnection` is idle, between loans, when its lender has opened it: nothing is read, and nobody watches the
 client. LEND makes it answering. It is returning once the exchange is over, or the client is gone, until everything
@@ -89,18 +90,21 @@ class ServedQueue:
         self._again = None
         self._context.loop.add_reader(self._listener, self._accept)
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Accept a lender; returns whether there may be another."""
         try:
             sock, _ = self._listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionError):
-            return
+        except (InterruptedError, ConnectionError):
+            return True
+        except BlockingIOError:
+            return False
         except OSError as error:
             if not self._short:
                 self._short = True
                 _log.error("queue %s: a lender cannot be accepted (%s); trying on", self.name, error)
             self._context.loop.remove_reader(self._listener)
             self._again = self._context.loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
-            return
+            return False
         self._short = False
         try:
             lender = Lender(self, self._context, sock)
@@ -110,15 +114,20 @@ class ServedQueue:
         else:
             if not lender.link.closed:
                 self._links.add(lender)
+        return True
 
     def forget(self, lender: Lender) -> None:
         """Forget a lender that hung up; what it lent is answered all the same."""
         self._links.discard(lender)
+        self._settle()
 
     def returned(self, connection: BorrowedConnection) -> None:
         """Note that a lent connection went back."""
         self.answering.discard(connection)
-        if self.leaving and not self.answering:
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.leaving and not self.answering and not self._links:
             self._idle.set()
 
     def leave(self) -> None:
@@ -126,20 +135,24 @@ class ServedQueue:
         if self.leaving:
             return
         self.leaving = True
+        self._handle.directory.leave(self._path)
+        while self._again is None and self._accept():
+            """A lender that is connected already may have lent: it is told as the others are."""
         self._context.loop.remove_reader(self._listener)
         if self._again is not None:
             self._again.cancel()
         self._listener.close()
-        self._handle.directory.leave(self._path)
         for lender in list(self._links):
             lender.link.send(Leaving())
             lender.let_go()
-            lender.link.flush()  # one that is gone is forgotten now
-        if not self.answering:
-            self._idle.set()
+            lender.link.flush()
+        self._settle()
 
     async def close(self) -> None:
-        """Take no more requests, finish those under way, let go of the queue."""
+        """Take no more requests, finish those under way, let go of the queue.
+
+        That takes as long as a lender takes to notice that we leave; one that does nothing is for the caller to give up on.
+        """
         self.leave()
         await self._idle.wait()
         self.hang_up()

@@ -13,7 +13,8 @@ or it dies after, and the client's connection is aborted.
 States. A `TargetQueue` is closed, or open: the first request that finds no member opens it; a queue that nobody serves,
 `Rule.reset` and the end of its last rule close it. A `Member` gets requests while it is neither backing off (it gave one
 back: for a moment it gets none on connections that it has no copy of) nor leaving (it said so, or we closed the queue: it
-finishes what it has). The end of its link loses it: each of its loans ends as above.
+finishes what it has, and with the last of that we close its link, so that no packet is under way in either direction
+then). The end of its link loses it: each of its loans ends as above.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ class Member:
         self._queue = queue
         self.path = path
         self.leaving = False
+        """It gets nothing more, and its link is closed when what was lent has come back."""
         self.backing_off = False
         """It gave a request back, and gets none on a connection that it has not for a moment."""
-        self._retired = False
-        self._copies = 0
+        self._copies: set[LentConnection] = set()
         self._last = 0
         self.loans: dict[int, asyncio.Future[Packet | None]] = {}
         self._early: dict[int, bytes] = {}
@@ -92,14 +93,14 @@ class Member:
                 opening = Open(connection.number, connection.client, connection.server, connection.https)
                 link.open(opening, connection.socket.fileno())
                 connection.holders.add(self)
-                self._copies += 1
+                self._copies.add(connection)
             for packet in ahead:
                 link.send(packet)
             link.send(lend)
             return await done if not link.closed else None
         finally:
             del self.loans[number]
-            if self._retired and not self.loans:
+            if self.leaving and not self.loans:
                 link.close()
 
     def _next_number(self) -> int:
@@ -112,20 +113,20 @@ class Member:
     def keep(self, connection: LentConnection, packet: Packet | None) -> None:
         """Note whether the member still has its copy of the connection after this last packet of a loan."""
         if self not in connection.holders:
-            return  # the client went away meanwhile, and the copy with it
+            return  # the client or the member went away meanwhile, and the copy with it
         kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
-        if kept and self._copies > MAX_IDLE_COPIES:
-            self.forget(connection.number)
+        if kept and len(self._copies) > MAX_IDLE_COPIES:
+            self.forget(connection)
         elif kept:
             return
         else:
-            self._copies -= 1
+            self._copies.discard(connection)
         connection.holders.discard(self)
 
-    def forget(self, connection: int) -> None:
+    def forget(self, connection: LentConnection) -> None:
         """Have the member close its copy of a connection."""
-        self._copies -= 1
-        self.link.send(Close(connection))
+        self._copies.discard(connection)
+        self.link.send(Close(connection.number))
 
     def departed(self, connection: int) -> None:
         """Have whoever answers on the connection told that its client is gone."""
@@ -144,7 +145,7 @@ class Member:
 
     def retire(self) -> None:
         """Lend nothing more, and hang up when what was lent has come back."""
-        self.leaving = self._retired = True
+        self.leaving = True
         if not self.loans:
             self.link.close()
 
@@ -153,7 +154,7 @@ class Member:
             os.close(descriptor)
             raise PacketError("a member opens no connections")
         if isinstance(packet, Leaving):
-            self.leaving = True
+            self.retire()
         elif isinstance(packet, Data) and packet.loan in self.loans:
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
         elif isinstance(packet, (Done, GiveBack)):
@@ -168,6 +169,9 @@ class Member:
 
     def _on_lost(self) -> None:
         self._queue.member_lost(self)
+        for connection in self._copies:
+            connection.holders.discard(self)
+        self._copies.clear()
         for done in self.loans.values():
             if not done.done():
                 done.set_result(None)

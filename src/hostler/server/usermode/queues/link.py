@@ -93,6 +93,8 @@ class Link:
         self._no_room = False
         self._later: asyncio.TimerHandle | None = None
         self._greeted = False
+        self._cut_off = False
+        """The peer takes nothing more; what it had sent is still to be taken."""
         self.peer = 0
         """The process id at the other end, once it has said hello."""
         self.closed = False
@@ -106,7 +108,7 @@ class Link:
 
     def send(self, packet: Packet) -> None:
         """Send a packet with the others of this turn of the event loop; raises PacketError when it is too large."""
-        if self.closed:
+        if self.closed or self._cut_off:
             return
         block = encode(packet)
         size = len(block) + _LENGTH.size
@@ -132,7 +134,7 @@ class Link:
         self._batched = 0
         if not self._outgoing:
             sent = self._try(block, descriptors)
-            if sent == len(block) or self.closed:
+            if sent == len(block) or self._cut_off:
                 return
             if sent:
                 block, descriptors = block[sent:], ()
@@ -153,7 +155,8 @@ class Link:
                 # the peer lives, and may be answering: closing would have its requests answered twice
                 self._later = self._loop.call_later(_RETRY, self._retry)
             else:
-                self._close()
+                self._cut_off = True
+                self._loop.call_soon(self._drain)  # not now: whoever sends is in the middle of something
             return 0
 
     def _retry(self) -> None:
@@ -161,11 +164,11 @@ class Link:
         self._loop.add_writer(self._socket, self._on_writable)
 
     def _on_writable(self) -> None:
-        while self._outgoing and not self.closed:
+        while self._outgoing:
             block, descriptors = self._outgoing[0]
             sent = self._try(block, descriptors)
             if not sent:
-                if self._later is not None:
+                if self._later is not None or self._cut_off:
                     self._loop.remove_writer(self._socket)
                 return
             for descriptor in descriptors:
@@ -174,19 +177,37 @@ class Link:
                 self._outgoing[0] = (block[sent:], ())
                 return
             self._outgoing.popleft()
-        if not self.closed:
-            self._loop.remove_writer(self._socket)
+        self._loop.remove_writer(self._socket)
 
     # -- receiving ------------------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
         try:
-            size, descriptors, flags = _receive_with(self._socket, self._incoming)
+            self._receive()
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self.close()
-            return
+            self._drain()
+
+    def _drain(self) -> None:
+        """Take what the peer had sent before it closed, and close.
+
+        A peer that closes with packets of ours unread resets the link, and Linux reports that in front of what the
+        peer sent. It does so once, to whichever call comes first.
+        """
+        errors = 0
+        while not self.closed and errors < 2:
+            try:
+                self._receive()
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                errors += 1
+        self._close()
+
+    def _receive(self) -> None:
+        """Take one message, or the end; raises OSError."""
+        size, descriptors, flags = _receive_with(self._socket, self._incoming)
         self._descriptors += descriptors
         if not size:
             self.close()
@@ -251,7 +272,7 @@ class Link:
     def close(self) -> None:
         """Close; descriptors that were not taken are closed too. `on_lost` is called once."""
         if not self.closed:
-            self.flush()  # which closes when it fails
+            self.flush()
             self._close()
 
     def _close(self) -> None:

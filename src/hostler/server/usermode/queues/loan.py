@@ -22,7 +22,7 @@ __all__ = ["Holder", "LentConnection", "Loan", "Returned"]
 class Holder(Protocol):
     """A member that holds a copy of a connection's descriptor."""
 
-    def forget(self, connection: int) -> None:
+    def forget(self, connection: LentConnection) -> None:
         """Have the copy closed."""
 
     def departed(self, connection: int) -> None:
@@ -63,7 +63,7 @@ class LentConnection:
             self.waiting.set_result(None)
         holders, self.holders = self.holders, set()
         for holder in holders:
-            holder.forget(self.number)
+            holder.forget(self)
 
 
 @define(eq=False)

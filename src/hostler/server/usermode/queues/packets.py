@@ -24,7 +24,8 @@ machine: big-endian, this header in front:
     GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not, because it leaves
                                                       or has no room for the connection's descriptor
     CLOSE 7      lender    connection  0              empty: the borrower closes its copy
-    LEAVING 8    borrower  0           0              empty: lend nothing more; what was lent will be answered
+    LEAVING 8    borrower  0           0              empty: lend nothing more, and do not connect again. What was lent is
+                                                      answered or given back; then the lender closes the link
     DEPARTED 9   lender    connection  0              empty: the client is gone, or sends no more and waits for nothing
 
 A LEND is whole when its data is all of the request: the lender then goes on reading from the client, and says when it
@@ -68,7 +69,7 @@ __all__ = [
     "split",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_PACKET: Final = 128 * 1024
 _MAX_DATA: Final = 96 * 1024
 
