@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
 import struct
+import sys
+import traceback
 from collections import Counter
 
 import pytest
 
-from hostler import Cluster, Proxy, Route, serving
+from hostler import Cluster, HttpRequest, Proxy, Route, ServerOptions, Timeouts, queue, serving
 from hostler.asgi import Application
-from tests.client.peers import until
+from tests.client.peers import destination, until
 
 ROUNDS = 5
 RESET = struct.pack("ii", 1, 0)
@@ -84,6 +87,18 @@ HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"
 WHOLE = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 
 
+SOCKET = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+ILL_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nno chunk\r\n"
+NO_HTTP = b"SSH-2.0\r\n\r\n"
+NOWHERE = b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"
+
+
+IMPATIENT = ServerOptions(timeouts=Timeouts(idle_connection=0.02, entity_body=0.2, drain_entity_body=0.02))
+
+
 async def ask(url, request, *, stays):
     """Send a request, wait for the first of its answer or its end, and leave."""
     host, _, port = url.removeprefix("http://").partition(":")
@@ -99,12 +114,45 @@ async def ask(url, request, *, stays):
 
 def ours(thing):
     module = type(thing).__module__
-    return module.startswith("hostler") or isinstance(thing, (Ballast, BaseException))
+    return (
+        module.startswith("hostler")
+        or isinstance(thing, Ballast)
+        or (isinstance(thing, BaseException) and any(map(is_ours, frames(thing))))
+    )
 
 
-async def left_behind(handler, request, *, stays=True):
+def frames(error):
+    """Return the modules that an exception's traceback went through."""
+    return [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
+def is_ours(module):
+    return module.startswith("hostler")
+
+
+async def close(url, request, *, stays):
+    """Send a request, wait for the first of its answer, and close in order."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    await reader.read(65536)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def stay(url, request, *, stays):
+    """Send a request, and stay until the other end closes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+    writer.transport.abort()
+
+
+async def left_behind(handler, request, *, stays=True, ask=ask, options=None):
     """Count what the collector alone could free after a number of exchanges."""
-    async with serving(handler, grace=1) as served:
+    async with serving(handler, grace=1, options=options) as served:
         await ask(served.url, request, stays=stays)  # what is made once is made now
         await idle(served)
         gc.collect()
@@ -144,6 +192,10 @@ async def idle(served):
         (write_for_ever, GET),
         (read_the_body, WHOLE),
         (raise_at_once, HALF),
+        (read_the_body, ILL_CHUNKED),
+        (answer, ILL_CHUNKED),
+        (answer, NO_HTTP),
+        (answer, NOWHERE),
     ],
 )
 async def test_an_application_leaves_nothing(act, request_):
@@ -156,8 +208,8 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing():
 
 @pytest.mark.parametrize("request_", [GET, WHOLE, HALF])
 async def test_a_forwarded_request_leaves_nothing(request_):
-    async with serving(app_that(answer)) as destination:
-        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [destination.url])])
+    async with serving(app_that(answer)) as there:
+        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [there.url])])
         assert await left_behind(proxy, request_) == {}
 
 
@@ -167,6 +219,177 @@ async def test_a_destination_that_is_not_there_leaves_nothing():
 
 
 async def test_a_client_that_leaves_a_forwarded_request_leaves_nothing():
-    async with serving(app_that(write_for_ever)) as destination:
-        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [destination.url])])
+    async with serving(app_that(write_for_ever)) as there:
+        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [there.url])])
         assert await left_behind(proxy, GET) == {}
+
+
+@pytest.mark.parametrize("ask", [close, stay])
+@pytest.mark.parametrize("request_", [GET, WHOLE, GET + GET])
+async def test_a_connection_that_is_closed_idle_leaves_nothing(request_, ask):
+    assert await left_behind(app_that(read_the_body), request_, ask=ask, options=IMPATIENT) == {}
+
+
+# -- destinations that break ------------------------------------------------------------------------------------------
+
+
+async def send_garbage(peer):
+    await peer.head()
+    peer.send(b"SSH-2.0\r\n")
+
+
+async def reset_at_once(peer):
+    await peer.head()
+    peer.reset()
+
+
+async def close_in_the_middle(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+
+
+async def break_the_chunks(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nno chunk\r\n")
+
+
+async def say_nothing(peer):
+    await peer.head()
+    await peer.rest()
+
+
+async def stop_in_the_middle(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+    await peer.rest()
+
+
+async def send_what_is_no_header(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nA b: c\r\n\r\n")
+
+
+def forwarding_to(url, **settings):
+    cluster = Cluster("c", [url], http_request=HttpRequest(**settings))
+    return Proxy([Route("/{**rest}", "c")], [cluster])
+
+
+@pytest.mark.parametrize("request_", [GET, HALF])
+@pytest.mark.parametrize(
+    "script",
+    [
+        send_garbage,
+        reset_at_once,
+        close_in_the_middle,
+        break_the_chunks,
+        say_nothing,
+        stop_in_the_middle,
+        send_what_is_no_header,
+    ],
+)
+async def test_a_destination_that_breaks_leaves_nothing(script, request_):
+    async with destination(script) as there:
+        proxy = forwarding_to(there.address, activity_timeout=0.1)
+        assert await left_behind(proxy, request_, ask=stay, options=IMPATIENT) == {}
+
+
+async def test_a_broken_body_that_is_forwarded_leaves_nothing():
+    async with destination(say_nothing) as there:
+        assert await left_behind(forwarding_to(there.address), ILL_CHUNKED) == {}
+
+
+# -- upgrades ---------------------------------------------------------------------------------------------------------
+
+
+async def switch_and_leave(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+
+
+async def switch_and_reset(peer):
+    await switch_and_leave(peer)
+    await peer.drain()
+    peer.reset()
+
+
+async def switch_and_stay(peer):
+    await switch_and_leave(peer)
+    await peer.rest()
+
+
+@pytest.mark.parametrize("ask", [ask, close, stay])
+@pytest.mark.parametrize("script", [switch_and_leave, switch_and_reset, switch_and_stay])
+async def test_a_tunnel_leaves_nothing(script, ask):
+    async with destination(script) as there:
+        proxy = forwarding_to(there.address, activity_timeout=0.1)
+        assert await left_behind(proxy, SOCKET, ask=ask, options=IMPATIENT) == {}
+
+
+async def accept(receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+
+
+async def accept_and_close(receive, send):
+    await accept(receive, send)
+    await send({"type": "websocket.close"})
+
+
+async def accept_and_raise(receive, send):
+    await accept(receive, send)
+    raise LookupError("a bug")
+
+
+async def accept_and_wait(receive, send):
+    await accept(receive, send)
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def accept_and_write(receive, send):
+    await accept(receive, send)
+    while True:
+        await send({"type": "websocket.send", "bytes": b"x" * 65536})
+
+
+async def refuse(receive, send):
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+SOCKET_ACTS = [accept, accept_and_close, accept_and_raise, accept_and_wait, accept_and_write, refuse]
+
+
+@pytest.mark.logs_errors("the application (raised|returned)", sometimes=True)
+@pytest.mark.parametrize("ask", [ask, close])
+@pytest.mark.parametrize("act", SOCKET_ACTS)
+async def test_a_websocket_leaves_nothing(act, ask):
+    assert await left_behind(app_that(act), SOCKET, ask=ask) == {}
+
+
+# -- delegated exchanges ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="queues")
+@pytest.mark.logs_errors("the application (raised|returned)", sometimes=True)
+@pytest.mark.parametrize("ask", [ask, close])
+@pytest.mark.parametrize(
+    ("act", "request_"),
+    [
+        (answer, GET),
+        (raise_at_once, GET),
+        (raise_in_the_middle, GET),
+        (leave_undone, GET),
+        (wait_for_the_client, GET),
+        (write_for_ever, GET),
+        (read_the_body, WHOLE),
+        (read_the_body, ILL_CHUNKED),
+        (raise_at_once, HALF),
+        *((act, SOCKET) for act in SOCKET_ACTS),
+    ],
+)
+async def test_a_delegated_exchange_leaves_nothing(act, request_, ask, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOSTLER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    async with serving(app_that(act), queue="q", grace=1):
+        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [queue("q", "http://*:80/")])])
+        assert await left_behind(proxy, request_, ask=ask) == {}
