@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hostler import HttpRequest, Kind, Reason
+from hostler import Forwarder, HttpRequest, Kind, Reason, serving
 from tests.client.forwarder.watch import FLAT, Watch
-from tests.client.peers import BLOCK, SWITCHING, UPGRADE, answering, destination, front, until
+from tests.client.peers import BLOCK, SWITCHING, UPGRADE, answering, connected, destination, front, until
 
 
 async def echo(peer):
@@ -33,6 +33,27 @@ async def test_an_upgraded_connection_carries_bytes_both_ways_until_the_client_e
         outcome = await proxy.over()
     assert (outcome.kind, outcome.status, outcome.failure) == (Kind.FORWARDED, 101, None)
     assert (outcome.bytes_received, outcome.bytes_sent) == (100007, 100014)
+
+
+async def test_a_stage_sees_and_changes_the_head_of_an_upgrade_once():
+    forwarder, seen = Forwarder(), []
+
+    def change(headers):
+        seen.append(sorted(name for name, _ in headers))
+        headers.append((b"X-Stage", b"1"))
+
+    async def handler(exchange):
+        exchange.on_response(change)
+        return await forwarder.send(exchange, there.address)
+
+    async with destination(echo) as there, serving(handler) as served, connected(served.url) as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a\r\n{UPGRADE}\r\n".encode())
+        head = await client.head()
+        assert {b"X-Stage: 1", b"Upgrade: echo/1"} <= set(head.split(b"\r\n"))
+        client.end()
+        await client.rest()
+        forwarder.close()
+    assert seen == [[b"Connection", b"Upgrade"]]
 
 
 async def test_each_direction_of_an_upgraded_connection_ends_on_its_own():
