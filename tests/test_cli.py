@@ -73,14 +73,14 @@ def test_check_says_everything_at_once_with_paths_and_remedies(hostler, write):
     status, out, err = hostler("check", write(document))
     assert (status, out) == (1, "")
     lines = err.splitlines()
-    assert [line.split(": ")[:3] for line in lines] == [
-        ["hostler", "proxy.json", "Urls"],
-        ["hostler", "proxy.json", "Urls"],
-        ["hostler", "proxy.json", "Clusters.c.Destinations.q.Address"],
-        ["hostler", "proxy.json", "Routes.api.Match.Path"],
-        ["hostler", "proxy.json", "Clusters.c.LoadBalancingPolicy"],
-        ["hostler", "proxy.json", "Clusters.c.Destinations.q.Metadata.HttpSysDelegationQueue"],
-        ["hostler", "proxy.json", "Clusters.c.Destinations.r.Address"],
+    assert [line.split(": ")[:4] for line in lines] == [
+        ["hostler", "proxy.json", "line 1", "Urls"],
+        ["hostler", "proxy.json", "line 1", "Urls"],
+        ["hostler", "proxy.json", "line 1", "Clusters.c.Destinations.q.Address"],
+        ["hostler", "proxy.json", "line 1", "Routes.api.Match.Path"],
+        ["hostler", "proxy.json", "line 1", "Clusters.c.LoadBalancingPolicy"],
+        ["hostler", "proxy.json", "line 1", "Clusters.c.Destinations.q.Metadata.HttpSysDelegationQueue"],
+        ["hostler", "proxy.json", "line 1", "Clusters.c.Destinations.r.Address"],
     ]
     assert "did you mean RoundRobin?" in lines[4]
 
@@ -94,7 +94,105 @@ def test_check_refuses_prefixes_that_exclude_each_other(hostler, write):
 def test_check_says_that_https_is_not_there_yet(hostler, write):
     status, _, err = hostler("check", write({**GOOD, "Urls": "https://localhost:5001"}))
     assert status == 1
-    assert err.startswith("hostler: proxy.json: Urls: not supported yet: https://localhost:5001; ")
+    assert err.startswith("hostler: proxy.json: line 1: Urls: not supported yet: https://localhost:5001; ")
+
+
+def test_check_says_so_beside_other_errors(hostler, write):
+    status, _, err = hostler("check", write({**GOOD, "Urls": "https://localhost:5001;nonsense"}))
+    assert status == 1
+    assert "not supported yet: https://localhost:5001; " in err
+    assert "nonsense" in err
+
+
+def test_warnings_are_printed_with_their_lines_and_do_not_fail(hostler, write):
+    write(
+        """{
+  "Urls": "http://localhost:0/",
+  "Kestrel": { "Endpoints": { "a": { "Url": "http://localhost:5000" } } },
+  "ReverseProxy": {
+    "Routes": {
+      // the line of a comment counts
+      "a": { "ClusterId": "nowhere", "Match": { "Path": "/x/{id}" } },
+      "b": {
+        "ClusterId": "nowhere",
+        "Match": { "Path": "/X/{other}" }
+      }
+    }
+  }
+}
+"""
+    )
+    status, out, err = hostler("check", "proxy.json")
+    assert (status, out) == (0, "proxy.json: ok, 2 routes, 0 clusters\n")
+    assert [line.split(": ")[2:5] for line in err.splitlines()] == [
+        ["line 2", "warning", "Urls"],
+        ["line 3", "warning", "Kestrel.Endpoints"],
+        ["line 7", "warning", "Routes.a.ClusterId"],
+        ["line 8", "warning", "Routes.b"],
+        ["line 9", "warning", "Routes.b.ClusterId"],
+    ]
+
+
+def test_a_document_without_the_section_is_a_warning(hostler, write):
+    status, _, err = hostler("check", write({"Logging": {}}))
+    assert status == 0
+    assert err.startswith('hostler: proxy.json: warning: there is no "ReverseProxy" section: ')
+
+
+def test_no_control_character_is_printed_and_no_password(hostler, write):
+    clusters = {
+        "a\x1b[2J\u202e": {"Destinations": {"d": {"Address": "http://me:secret@h/", "Host": "me:secret@h"}}},
+        "b": {"Destinations": {"d": {"Address": ["http://me:secret@" + "h" * 100]}}},
+        "c": {"Destinations": {"d": {"Address": "http://me:se/cret@h/"}, "e": {"Address": "me:secret@h"}}},
+        "e": {"HttpClient": {"WebProxy": {"Address": "http://me:secret@h:1x/"}}},
+    }
+    status, _, err = hostler(
+        "check", write({"Urls": "http://me:secret@h/;me:secret@h", "ReverseProxy": {"Clusters": clusters}})
+    )
+    assert status == 1
+    assert len(err.splitlines()) >= 8
+    assert "secret" not in err
+    assert "cret@" not in err
+    assert all(line.isprintable() for line in err.splitlines())
+    assert r"a\x1b[2J\u202e" in err
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * (100 << 20), "the file has more than 16 MiB"),
+        ("[" * (15 << 20), "the document is not JSON that can be read"),
+        (nested(600), "is not a YARP document"),
+        ('{"Urls": ' + nested(600) + "}", "is not a string"),
+        ('{"ReverseProxy": {"Routes": {"r": {"Order": ' + nested(600) + "}}}}", "is not an integer"),
+    ],
+    ids=["large", "brackets", "nested", "nested urls", "nested order"],
+)
+def test_hostile_files_end_soon_with_a_message(hostler, write, content, message):
+    status, _, err = hostler("check", write(content))
+    assert status == 1
+    assert message in err
+
+
+def test_a_device_without_an_end_is_too_large(hostler):
+    assert "more than 16 MiB" in hostler("check", "/dev/zero")[2]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{{99999999999}}", "(" * 3000 + ")" * 3000, "(" * 490 + "a" + ")" * 490, "a{{1000}}" * 100]
+)
+def test_hostile_patterns_end_soon_with_a_message(hostler, write, pattern):
+    route = {"ClusterId": "c", "Match": {"Path": f"/{{p:regex({pattern})}}"}}
+    status, _, err = hostler(
+        "check", write({"ReverseProxy": {"Routes": {"r": route}, "Clusters": {"c": {}}}})
+    )
+    assert status == 1
+    assert "Routes.r.Match.Path: " in err
+    assert len(err) < 1500
 
 
 def test_check_for_http_sys_takes_https(hostler, write):
@@ -106,9 +204,9 @@ def test_check_for_http_sys_takes_https(hostler, write):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ('{"ReverseProxy": {]}', "hostler: proxy.json: line 1, column 19: not JSON: "),
-        ({"ReverseProxy": {"Routes": {"r": {"Order": "x"}}}}, "hostler: proxy.json: Routes.r.Order: "),
-        ({"ReverseProxy": {"Routes": {"r": {"Match": {"Path": "/{"}}}}}, "hostler: proxy.json: Routes.r.Match.Path: "),
+        ('{"ReverseProxy": {]}', "hostler: proxy.json: line 1: column 19: not JSON: "),
+        ({"ReverseProxy": {"Routes": {"r": {"Order": "x"}}}}, "hostler: proxy.json: line 1: Routes.r.Order: "),
+        ({"ReverseProxy": {"Routes": {"r": {"Match": {"Path": "/{"}}}}}, "hostler: proxy.json: line 1: Routes.r.Match.Path: "),
     ],
 )  # fmt: skip
 def test_wrong_documents(hostler, write, command, document, message):

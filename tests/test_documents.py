@@ -52,7 +52,7 @@ def calls_in(steps):
 
 
 def read(count):
-    return calls_in(yarp.build(document(count)))
+    return calls_in(yarp.build(yarp.Parsed(document(count))))
 
 
 def check(count):

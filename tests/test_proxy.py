@@ -773,9 +773,9 @@ def test_a_document_gets_all_its_mistakes_at_once(tmp_path):
         Proxy.from_file(path)
     assert [problem.path for problem in caught.value.problems] == [
         "Routes.a.Match.Method",
-        "Clusters.c.Destinations.d.Adress",
-        "Clusters.c.Destinations.d.Address",
         "Routes.a.Match.Path",
         "Routes.a.Timeout",
+        "Clusters.c.Destinations.d.Adress",
+        "Clusters.c.Destinations.d.Address",
         "Clusters.c.LoadBalancingPolicy",
     ]

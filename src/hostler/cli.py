@@ -12,12 +12,13 @@ import math
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from hostler import demo
 from hostler.config.source import FileSource
-from hostler.documents import describe, load_config
+from hostler.documents import describe, examine, has_errors
 from hostler.errors import ConfigError, HostlerError, ListenError, Problem, WorkerError
 from hostler.explaining import explain
 from hostler.loaders import ApplicationLoader, DocumentLoader
@@ -117,14 +118,16 @@ def _look_in(directory: str) -> None:
 def _check(args: argparse.Namespace) -> int:
     _look_in(args.app_dir)
     try:
-        config = load_config(FileSource(args.config))
+        config, problems = examine(
+            FileSource(args.config), also=partial(_not_yet, server=choose(args.server))
+        )
     except OSError as error:
         return _unreadable(args.config, error)
     except ConfigError as error:
         return _wrong(args.config, error.problems)
-    problems = list(_not_yet(config, choose(args.server)))
-    if problems:
-        return _wrong(args.config, problems)
+    status = _wrong(args.config, problems)
+    if has_errors(problems):
+        return status
     write_out(f"{args.config}: ok, {describe(config)}\n")
     return 0
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from hostler.config import yarp
-from hostler.config.checks import check
-from hostler.config.yarp import DocumentError
-from hostler.errors import ConfigError, HostlerError
+from hostler.config.checks import check, find_warnings
+from hostler.config.lines import place
+from hostler.errors import ConfigError, HostlerError, Severity
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Config
     from hostler.config.source import FileSource
+    from hostler.config.yarp import Parsed
     from hostler.errors import Problem
 
-__all__ = ["describe", "find_problems", "follow", "in_slices", "load_aside", "load_config"]
+__all__ = [
+    "describe",
+    "examine",
+    "find_problems",
+    "follow",
+    "has_errors",
+    "in_slices",
+    "load_aside",
+    "load_config",
+]
 
 T = TypeVar("T")
+
+Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
+"""Finds problems of a configuration."""
 
 _SLICE: Final = 0.005
 """Seconds that a work in slices may keep the event loop."""
@@ -47,13 +60,36 @@ def _find_problems(config: Config, policies: Policies | None) -> Steps[list[Prob
 
 
 def load_config(source: FileSource, policies: Policies | None = None) -> Config:
-    """Read a document and check it; raises OSError, and ConfigError with what cannot be read and what is wrong else."""
-    return finish(_build(*source.parse(), policies))
+    """Read a document and check it; raises OSError, and ConfigError with everything that is wrong. Warnings are logged."""
+    return _accepted(source, *examine(source, policies))
 
 
 async def load_aside(source: FileSource, policies: Policies) -> Config:
     """Do what `load_config` does, without stopping the event loop."""
-    return await in_slices(_build(*await asyncio.to_thread(source.parse), policies))
+    return _accepted(source, *await in_slices(_examine(await asyncio.to_thread(source.parse), policies)))
+
+
+def examine(
+    source: FileSource, policies: Policies | None = None, also: Check = lambda _: ()
+) -> tuple[Config, list[Problem]]:
+    """Read a document as far as that is possible, and list everything that is wrong with it, by line.
+
+    `also` finds more. Raises OSError, and ConfigError for what is no document at all.
+    """
+    return finish(_examine(source.parse(), policies, also))
+
+
+def _accepted(source: FileSource, config: Config, problems: list[Problem]) -> Config:
+    if has_errors(problems):
+        raise ConfigError(problems)
+    for problem in problems:
+        _log.warning("%s: %s", source.path, problem)
+    return config
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Tell whether there is a problem that is more than a warning."""
+    return any(problem.severity is Severity.ERROR for problem in problems)
 
 
 async def in_slices(steps: Steps[T]) -> T:
@@ -70,22 +106,25 @@ async def in_slices(steps: Steps[T]) -> T:
             end = time.perf_counter() + _SLICE
 
 
-def _build(document: object, repeated: list[Problem], policies: Policies | None) -> Steps[Config]:
-    try:
-        config = yield from yarp.build(document, repeated)
-    except DocumentError as error:
-        unread = [problem.path for problem in error.problems]
-        others = [
+def _examine(
+    parsed: Parsed, policies: Policies | None, also: Check = lambda _: ()
+) -> Steps[tuple[Config, list[Problem]]]:
+    config, unread = yield from yarp.build(parsed)
+    text = parsed.text
+    del parsed  # which may be large, and is not needed to check what it said
+    others = yield from _find_problems(config, policies)
+    others += yield from find_warnings(config)
+    others += also(config)
+    paths = [problem.path for problem in unread]
+    problems = [
+        *unread,
+        *(
             problem
-            for problem in (yield from _find_problems(error.partial, policies))
-            if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in unread)
-        ]
-        raise ConfigError([*error.problems, *others]) from error
-    del document  # which may be large, and is not needed to check what it said
-    problems = yield from _find_problems(config, policies)
-    if problems:
-        raise ConfigError(problems)
-    return config
+            for problem in others
+            if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in paths)
+        ),
+    ]
+    return config, place(text, problems)
 
 
 def describe(config: Config) -> str:
@@ -106,7 +145,8 @@ async def follow(
 ) -> None:
     """Have a document loaded whenever it has changed; what is wrong with it is logged.
 
-    `reload` returns the configuration that it put in force, None if another one came in force meanwhile. `urls` are those that the program began with: others are not followed, which is a warning.
+    `reload` returns the configuration that it put in force, None if another one came in force meanwhile. `urls` are
+    those that the program began with: others are not followed, which is a warning.
     """
     began = tuple(urls)
     async for _ in source.changes():

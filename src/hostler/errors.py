@@ -23,6 +23,7 @@ exchange broke, whose fault that was, and which status a client gets that has no
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -45,19 +46,46 @@ __all__ = [
     "QueueExistsError",
     "QueueNameError",
     "Reason",
+    "Severity",
     "Side",
     "UnsupportedError",
     "WorkerError",
+    "redact",
 ]
+
+_USER = re.compile(r"//.*@|(?<=[\"'])[^\s\"'/{]+:[^\s\"']*@", re.DOTALL)
+_MAX_SHOWN = 1000
+"""Characters of a problem that are shown."""
 
 
 class HostlerError(Exception):
     """The base of every exception that hostler raises on purpose."""
 
 
+def redact(text: str) -> str:
+    """Leave out of a text what may be a user and a password in an address."""
+    return _USER.sub("//***@", text)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+class Severity(enum.Enum):
+    """Whether a configuration with a problem can be used."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @frozen
 class Problem:
-    """One thing that is wrong with a configuration: where it is, and what to do."""
+    """One thing that is wrong with a configuration: where it is, and what to do.
+
+    As text it can be printed: control characters are escaped, passwords in addresses left out.
+    """
 
     path: str
     """Where, in dots and indexes: `Routes.api.Match.Path`."""
@@ -65,8 +93,19 @@ class Problem:
     message: str
     """What is wrong, what was expected, what to do."""
 
+    severity: Severity = Severity.ERROR
+    line: int | None = None
+    """The line of the document, from 1, where that is known."""
+
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        pieces = [
+            "" if self.line is None else f"line {self.line}",
+            "warning" if self.severity is Severity.WARNING else "",
+            self.path,
+            self.message,
+        ]
+        text = _printable(redact(": ".join(filter(None, pieces))))
+        return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 class ConfigError(HostlerError, ValueError):

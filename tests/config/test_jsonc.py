@@ -39,16 +39,16 @@ class TestJson:
     @pytest.mark.parametrize(
         ("text", "where"),
         [
-            ("", "line 1, column 1"),
-            ("[1, 2", "line 1, column 6"),
-            ('{\n  "a": 1\n  "b": 2\n}', "line 3, column 3"),
-            ("/* one\ntwo */ [1 // three\n x]", "line 3, column 2"),
-            ("\ufeffx", "line 1, column 1"),
-            ("[1]\n  /* never", "line 2, column 3"),
-            ("[,]", "line 1, column 2"),
-            ("{,}", "line 1, column 2"),
-            ('"abc // def', "line 1, column 1"),
-            ("[1 /x]", "line 1, column 4"),
+            ("", "line 1: column 1"),
+            ("[1, 2", "line 1: column 6"),
+            ('{\n  "a": 1\n  "b": 2\n}', "line 3: column 3"),
+            ("/* one\ntwo */ [1 // three\n x]", "line 3: column 2"),
+            ("\ufeffx", "line 1: column 1"),
+            ("[1]\n  /* never", "line 2: column 3"),
+            ("[,]", "line 1: column 2"),
+            ("{,}", "line 1: column 2"),
+            ('"abc // def', "line 1: column 1"),
+            ("[1 /x]", "line 1: column 4"),
         ],
     )
     def test_a_mistake_is_placed(self, text, where):

@@ -53,7 +53,7 @@ class Changes:
 
 
 def test_the_document_is_read(path):
-    assert FileSource(path).parse() == (DOCUMENT, [])
+    assert FileSource(path).parse().value == DOCUMENT
     assert FileSource(str(path)).path == path
 
 

@@ -56,6 +56,21 @@ class TestParse:
         assert UrlPrefix.parse(normalised) == prefix
 
     @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("http://user:secret@h", "http://***@h"),
+            ("http://user:se/cret@h", "http://***@h"),
+            ("user:secret@h", "***@h"),
+        ],
+    )
+    def test_an_error_names_no_password(self, text, shown):
+        with pytest.raises(PrefixError) as caught:
+            UrlPrefix.parse(text)
+        assert str(caught.value) == (
+            f"{shown!r} is not a URL prefix: it has a user; write it as http://host:port/path/"
+        )
+
+    @pytest.mark.parametrize(
         ("text", "reason", "remedy"),
         [
             ("", "no ://", "http://host:port/path/"),
@@ -78,7 +93,6 @@ class TestParse:
             ("http://[nine]", "no IPv6 address", "[::1]"),
             ("http://1.2.3.400", "no IPv4 address", "0 to 255"),
             ("http://*.example.com", "'*.example.com' is a pattern", "route"),
-            ("http://user@h", "'user@h' is not a host name", "name, an address"),
             ("http://a b", "'a b' is not a host name", "name, an address"),
             ("http://h?x", "'h?x' is not a host name", "name, an address"),
             ("http://..", "'..' is not a host name", "name, an address"),

@@ -77,7 +77,7 @@ def _plain_json(text: str) -> str:
 def _not_json(text: str, position: int, why: str) -> ConfigError:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
-    return ConfigError([Problem("", f"line {line}, column {column}: not JSON: {why}")])
+    return ConfigError([Problem("", f"column {column}: not JSON: {why}", line=line)])
 
 
 def _refuse_constant(name: str) -> object:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator
 
-    from hostler.errors import Problem
+    from hostler.config.yarp import Parsed
 
 __all__ = ["FileSource"]
 
@@ -36,7 +36,7 @@ class FileSource:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
-    def parse(self) -> tuple[object, list[Problem]]:
+    def parse(self) -> Parsed:
         """Read the file and parse it: what `yarp.build` takes; raises OSError, ConfigError for what is not JSON."""
         self._seen = self._stamp()
         return parse_file(self.path)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from hostler.errors import PrefixError
+from hostler.errors import PrefixError, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +97,9 @@ class UrlPrefix:
 
 
 def _error(text: str, reason: str, remedy: str) -> PrefixError:
+    if "@" in text:  # what precedes it may be a password, also in the reason
+        reason, remedy = "it has a user", "write it as http://host:port/path/"
+        text = redact(text) if "//" in text else f"***{text[text.rindex('@') :]}"
     return PrefixError(f"{text!r} is not a URL prefix: {reason}; {remedy}")
 
 

@@ -6,6 +6,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from hostler.errors import redact
+
 __all__ = ["HOST", "find_fault_in_url"]
 
 HOST: Final = re.compile(r"(\*|(\*\.)?[^\s/\\*?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}|\*))?")
@@ -31,7 +33,11 @@ def find_fault_in_url(text: str, *, wildcard: bool = False, listened_on: bool = 
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
+        if "@" in text:  # the error may quote a password
+            return f'"{redact(text)}" has a user, which an address cannot have; {expected}'
         return f'"{text}" is not an address ({error}); {expected}'
+    if "@" in text and "//" not in text:
+        return f'an address with an "@" has a user, which is not shown and which it cannot have; {expected}'
     if parts.scheme not in {"http", "https"} or not host or (port == 0 and not listened_on):
         return f'"{text}" is not an absolute http or https address; {expected}'
     if "@" in parts.netloc or "?" in text or "#" in text:

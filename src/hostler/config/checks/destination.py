@@ -24,5 +24,6 @@ def check_destination(path: str, destination: Destination) -> Iterator[Problem]:
         yield Problem(f"{path}.Health", message)
     host = destination.host
     if host and not (HOST.fullmatch(host) and host.isascii() and "*" not in host):
-        yield Problem(f"{path}.Host", f'{host!a} is not a host; write "example.com" or "example.com:8080"')
+        shown = "a name with an @" if "@" in host else ascii(host)
+        yield Problem(f"{path}.Host", f'{shown} is not a host; write "example.com" or "example.com:8080"')
     yield from check_metadata(f"{path}.Metadata", destination.metadata)

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from attrs import frozen
 
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
+from hostler.config.yarp.colons import unfold
 from hostler.config.yarp.reading import ABSENT, read_section
 from hostler.config.yarp.scalars import shown
+from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
-from hostler.errors import ConfigError, Problem
+from hostler.errors import ConfigError, Problem, Severity
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
-__all__ = ["DocumentError", "build", "dump", "load", "load_file", "loads", "parse_file"]
+__all__ = [
+    "MAX_SIZE",
+    "DocumentError",
+    "Parsed",
+    "build",
+    "dump",
+    "load",
+    "load_file",
+    "loads",
+    "parse",
+    "parse_file",
+]
+
+MAX_SIZE: Final = 16 << 20
+"""Bytes that a document may have; one of 10,000 routes has two millions."""
 
 
 class DocumentError(ConfigError):
@@ -31,42 +47,70 @@ class DocumentError(ConfigError):
         self.partial = partial
 
 
+@frozen
+class Parsed:
+    """The JSON of a document."""
+
+    value: object
+    repeated: tuple[Problem, ...] = ()
+    """Keys that appear more than once."""
+
+    text: str = ""
+
+
 def load_file(path: str | os.PathLike[str]) -> Config:
     """Read a YARP document from a file in UTF-8. Raises `ConfigError`, or `OSError` when it cannot be read."""
-    return load(*parse_file(path))
+    return load(parse_file(path))
 
 
-def parse_file(path: str | os.PathLike[str]) -> tuple[object, list[Problem]]:
+def parse_file(path: str | os.PathLike[str]) -> Parsed:
     """Parse a file in UTF-8: what `build` takes. Raises `ConfigError`, or `OSError` when it cannot be read."""
+    with Path(path).open("rb") as file:
+        content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        message = f"the file has more than {MAX_SIZE >> 20} MiB, which no document has; is it the right one?"
+        raise ConfigError([Problem("", message)])
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start}); save it as UTF-8"
         raise ConfigError([Problem("", message)]) from error
-    return read_json(text)
+    return parse(text)
+
+
+def parse(text: str) -> Parsed:
+    """Parse a document's text: what `build` takes. Raises `ConfigError`."""
+    value, repeated = read_json(text)
+    return Parsed(value, tuple(repeated), text)
 
 
 def loads(text: str) -> Config:
     """Read a YARP document from its text. Raises `ConfigError`."""
-    return load(*read_json(text))
+    return load(parse(text))
 
 
-def load(document: object, known: Iterable[Problem] = ()) -> Config:
-    """Do what `build` does, at once."""
-    return finish(build(document, known))
+def load(document: object) -> Config:
+    """Read a document that was parsed. Raises `ConfigError` with everything in it that cannot be read."""
+    parsed = document if isinstance(document, Parsed) else Parsed(document)
+    config, problems = finish(build(parsed))
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise DocumentError(errors, config)
+    return config
 
 
-def build(document: object, known: Iterable[Problem] = ()) -> Steps[Config]:
-    """Build the configuration that a parsed document says. Raises `ConfigError` with every problem in it.
+def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
+    """Build the configuration that a parsed document says; as far as it can be read, and what is wrong with the rest.
 
-    Sections that are not ours (Logging, AllowedHosts, Kestrel, ...) are left alone. `known` are problems of the
-    document's text, to be raised with the others.
+    Sections that are not ours (Logging, ...) are left alone, unless they would change what a proxy does. Raises
+    `ConfigError` for what is no document at all.
     """
-    if not isinstance(document, dict):
-        message = f'{shown(document)} is not a YARP document; expected {{"ReverseProxy": {{...}}}}'
+    if not isinstance(parsed.value, dict):
+        message = f'{shown(parsed.value)} is not a YARP document; expected {{"ReverseProxy": {{...}}}}'
         raise ConfigError([Problem("", message)])
+    document, twice = unfold(parsed.value)
     parts = {key.lower(): value for key, value in document.items() if value not in ABSENT}
-    problems = [*known, *_misplaced(document, parts)]
+    problems = [*parsed.repeated, *twice, *check_sections(document, parts)]
     urls: tuple[str, ...] = ()
     try:
         urls = _urls(parts.get("urls", ""))
@@ -81,10 +125,7 @@ def build(document: object, known: Iterable[Problem] = ()) -> Steps[Config]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    config = Config(routes, clusters, urls)
-    if problems:
-        raise DocumentError(problems, config)
-    return config
+    return Config(routes, clusters, urls), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -98,17 +139,6 @@ def dump(config: Config) -> dict[str, Any]:
     }
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
     return {**urls, "ReverseProxy": {key: value for key, value in section.items() if value}}
-
-
-def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> Iterator[Problem]:
-    for key in document:
-        name = key.lower()
-        close = difflib.get_close_matches(name, ("reverseproxy", "urls"), n=1, cutoff=0.8)
-        if name in {"routes", "clusters"} and "reverseproxy" not in parts:
-            yield Problem(key, f'{key} is at the top level; move it under "ReverseProxy"')
-        elif close and close[0] != name:
-            meant = {"reverseproxy": "ReverseProxy", "urls": "Urls"}[close[0]]
-            yield Problem(key, f'unknown section "{key}"; did you mean {meant}?')
 
 
 def _urls(value: object) -> tuple[str, ...]:

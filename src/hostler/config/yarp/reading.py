@@ -18,6 +18,7 @@ from cattrs import BaseValidationError, ClassValidationError, Converter, Iterabl
 from cattrs.gen import make_dict_structure_fn, override
 
 from hostler.config.model import METADATA_KEYS, Cluster, Destination, HttpRequest, Route
+from hostler.config.yarp.colons import unfold
 from hostler.config.yarp.failures import label_of, noted, problems_of
 from hostler.config.yarp.keys import key_of
 from hostler.config.yarp.scalars import (
@@ -52,6 +53,8 @@ def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
     """Read a section; what can be read of it, and a problem for each thing that cannot."""
     made = Section()
     problems: list[Problem] = []
+    if isinstance(section, dict):
+        section, problems = unfold(section)
     for part in _parts(section):
         yield
         try:
@@ -108,7 +111,7 @@ def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
         known: dict[str, Any] = {}
         failures: list[Exception] = []
         order: dict[str, int] = {}
-        for key, item in _members(cls, value):
+        for key, item in _members(cls, value, failures):
             label = accepted.get(key.lower(), key)
             if label in known or label not in accepted.values():
                 failures.append(_refused(cls, label, accepted))
@@ -132,10 +135,12 @@ def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
     return structure
 
 
-def _members(cls: type, value: object) -> Iterator[tuple[str, object]]:
-    """List what an object says; a route's `Match` is opened."""
+def _members(cls: type, value: object, failures: list[Exception]) -> Iterator[tuple[str, object]]:
+    """List what an object says, and add what it says twice to `failures`; a route's `Match` is opened."""
     if not isinstance(value, dict):
         raise ValueError(f"{shown(value)} is not an object; write {{...}}")  # noqa: TRY004 - one kind for all
+    value, twice = unfold(value)
+    failures += [noted(ValueError(problem.message), problem.path) for problem in twice]
     for key, item in value.items():
         if cls is not Route or key.lower() != "match":
             yield key, item

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from hostler.errors import redact
+
 if TYPE_CHECKING:
     import enum
 
@@ -101,5 +103,8 @@ def read_version(value: Any, _: Any) -> str:
 
 def shown(value: object) -> str:
     """Return a value of the document for a message, as JSON of at most 60 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = redact(json.dumps(value, ensure_ascii=False, default=str))
+    except RecursionError:
+        return "a value that nests too deeply to be shown"
     return text if len(text) <= 60 else text[:57] + "..."

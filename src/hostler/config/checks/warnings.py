@@ -1,0 +1,76 @@
+"""What a configuration can be used with, and is probably not meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hostler.errors import Problem, Severity
+from hostler.routing.template import MixedSegment, Parameter, Template, TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from hostler.config.model import Config, Route
+    from hostler.routing.template import Segment
+    from hostler.steps import Steps
+
+__all__ = ["find_warnings"]
+
+
+def find_warnings(config: Config) -> Steps[list[Problem]]:
+    """List what is suspicious in a configuration: free ports, unknown clusters, equal routes."""
+    found = [
+        _warning("Urls", f"{url} listens on a free port, another one at each start; write its number")
+        for url in config.urls
+        if url.rstrip("/").endswith(":0")
+    ]
+    clusters = {cluster.id.lower() for cluster in config.clusters}
+    first: dict[Hashable, str] = {}
+    for route in config.routes:
+        yield
+        found += _unknown_cluster(route, clusters)
+        others = {first.setdefault(key, route.id) for key in _keys(route)} - {route.id}
+        found += [
+            _warning(
+                f"Routes.{route.id}",
+                f"{other} matches the same requests, which are answered with 500; give one of them an Order",
+            )
+            for other in sorted(others)
+        ]
+    return found
+
+
+def _warning(path: str, message: str) -> Problem:
+    return Problem(path, message, Severity.WARNING)
+
+
+def _unknown_cluster(route: Route, clusters: set[str]) -> Iterator[Problem]:
+    path = f"Routes.{route.id}.ClusterId"
+    if route.cluster_id is None:
+        yield _warning(path, "is missing: the route's requests are answered with 503; name a cluster")
+    elif route.cluster_id.lower() not in clusters:
+        yield _warning(
+            path,
+            f'unknown cluster "{route.cluster_id}": the route\'s requests are answered with 503; add it, or correct this',
+        )
+
+
+def _keys(route: Route) -> Iterator[Hashable]:
+    """Yield a key for each host and method; two routes with one in common match the same requests equally well."""
+    try:
+        shape = tuple(map(_shape, Template.parse(route.path or "/{**catchall}").segments))
+    except TemplateError:
+        return
+    conditions = (route.order, shape, route.headers, route.query_parameters)
+    for host in route.hosts or ("*",):
+        for method in route.methods or ("",):
+            yield host.lower(), method.upper(), conditions
+
+
+def _shape(segment: Segment | str) -> Hashable:
+    """Return what a segment matches, without the names of its parameters."""
+    if isinstance(segment, Parameter):
+        return segment.catch_all, segment.constraints
+    if isinstance(segment, MixedSegment):
+        return tuple(map(_shape, segment.parts))
+    return segment

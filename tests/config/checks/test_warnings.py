@@ -1,0 +1,52 @@
+"""What can be used and is probably not meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from hostler.config.checks import find_warnings
+from hostler.config.model import Cluster, Config, Route
+from hostler.errors import Severity
+from hostler.steps import finish
+
+
+def warned(*routes, urls=(), clusters=("c",)):
+    problems = finish(find_warnings(Config(routes, map(Cluster, clusters), urls)))
+    assert all(problem.severity is Severity.WARNING for problem in problems)
+    return [problem.path for problem in problems]
+
+
+def test_a_port_that_is_another_one_each_time():
+    assert warned(urls=["http://a:0", "http://a:10/", "http://a:0/"]) == ["Urls", "Urls"]
+
+
+def test_a_cluster_that_is_not_there():
+    assert warned(Route("/a", "C", id="a"), Route("/b", "d", id="b"), Route("/c", id="c")) == [
+        "Routes.b.ClusterId", "Routes.c.ClusterId",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ({}, {}, True),
+        ({"path": "/A/{x}"}, {"path": "/a/{y}"}, True),
+        ({"path": "/{x:int}"}, {"path": "/{y}"}, False),
+        ({"path": "/{*x}"}, {"path": "/{**y}"}, True),
+        ({"path": "/{x}.txt"}, {"path": "/{y}.TXT"}, True),
+        ({"path": "/a"}, {"path": "/b"}, False),
+        ({"order": 1}, {}, False),
+        ({"methods": ["GET", "PUT"]}, {"methods": ["put"]}, True),
+        ({"methods": ["GET"]}, {"methods": ["PUT"]}, False),
+        ({"methods": ["GET"]}, {}, False),
+        ({"hosts": ["a.example", "b.example"]}, {"hosts": ["B.example"]}, True),
+        ({"hosts": ["a.example"]}, {}, False),
+        ({"path": "/{"}, {"path": "/{"}, False),
+    ],
+)
+def test_equal_routes(one, other, equal):
+    routes = [
+        Route(**{"path": "/x", "cluster_id": "c", "id": name, **given})
+        for name, given in (("one", one), ("other", other))
+    ]
+    assert warned(*routes) == (["Routes.other"] if equal else [])
