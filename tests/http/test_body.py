@@ -219,7 +219,8 @@ class TestTrailers:
         [b"Transfer-Encoding: gzip", b"transfer-encoding: chunked", b"Content-Length: 5", b"Host: b", b"Connection: close",
          b"Trailer: X", b"Set-Cookie: a=b", b"Authorization: x", b"Content-Type: a/b", b"Upgrade: h2c",
          b"Proxy-Authorization: x", b"proxy-connection: close", b"HTTP2-Settings: x", b"Cookie: a=b", b"Range: bytes=0-",
-         b"If-Match: *", b"Cache-Control: no-store", b"Location: /", b"TE: trailers", b"Keep-Alive: 5"],
+         b"If-Match: *", b"Cache-Control: no-store", b"Location: /", b"TE: trailers", b"Keep-Alive: 5", b"X-Forwarded-For: a",
+         b"forwarded: for=a"],
         ids=repr,
     )  # fmt: skip
     def test_that_must_not_be_there_are_dropped(self, line):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from hostler.errors import ProtocolError
-from hostler.http.fields import HOP_BY_HOP, NOT_TRAILERS, connection_options, has_token
+from hostler.http.fields import HOP_BY_HOP, IDENTITY, NOT_TRAILERS, connection_options, has_token
 from hostler.http.h1 import encode_request
 from hostler.http.headers import Headers
 from hostler.http.message import Request, Response
@@ -43,12 +43,7 @@ __all__ = [
     "request_headers",
 ]
 
-_IDENTITY: Final = frozenset({
-    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix",
-})  # fmt: skip
-"""What says who the client is: a proxy's word, never the client's own."""
-
-REPLACED: Final = HOP_BY_HOP | _IDENTITY | {b"host"}
+REPLACED: Final = HOP_BY_HOP | IDENTITY | {b"host"}
 """The fields of a client's request that a destination never gets as they came."""
 
 REPLACED_IN_DELEGATING: Final = REPLACED - {b"connection", b"upgrade", b"te", b"transfer-encoding"}

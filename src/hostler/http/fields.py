@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["HOP_BY_HOP", "NOT_TRAILERS", "connection_options", "has_token"]
+__all__ = ["HOP_BY_HOP", "IDENTITY", "NOT_TRAILERS", "connection_options", "has_token"]
 
 HOP_BY_HOP: Final = frozenset({
     b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",
@@ -14,7 +14,12 @@ HOP_BY_HOP: Final = frozenset({
 })  # fmt: skip
 """Headers that are never forwarded, in either direction, in lower case (YARP; RFC 9110 7.6.1)."""
 
-NOT_TRAILERS: Final = HOP_BY_HOP | {
+IDENTITY: Final = frozenset({
+    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix",
+})  # fmt: skip
+"""What says who the client is, in lower case: a proxy's word, never the client's own."""
+
+NOT_TRAILERS: Final = HOP_BY_HOP | IDENTITY | {
     b"content-length", b"trailer", b"host",
     b"authorization", b"www-authenticate", b"cookie", b"set-cookie",
     b"cache-control", b"expect", b"max-forwards", b"pragma", b"range",
@@ -23,7 +28,8 @@ NOT_TRAILERS: Final = HOP_BY_HOP | {
     b"content-encoding", b"content-type", b"content-range",
 }  # fmt: skip
 """Fields that have no meaning in a trailer section, in lower case: framing, routing, authentication, request modifiers,
-response controls, content format (RFC 9110 6.5.1), and what concerns one connection only. They are dropped."""
+response controls, content format (RFC 9110 6.5.1), what concerns one connection only, and a proxy's word for the client,
+which a worker would take for its proxy's. They are dropped."""
 
 
 def has_token(value: bytes, token: bytes) -> bool:

@@ -322,6 +322,28 @@ async def test_headers_for_the_answer_are_lines_of_their_own():
         assert not proxy.outcomes
 
 
+async def test_no_client_says_in_a_trailer_who_it_is():
+    seen = []
+
+    async def handler(exchange):
+        pump = RecordingPump()
+        exchange.stream.attach(pump)
+        await eventually(lambda: pump.ends)
+        seen.append(pump.trailers)
+        exchange.stream.detach()
+        return await exchange.respond(204)
+
+    async with delegated(handler) as (client, _):
+        head = request("POST", "/d", "Transfer-Encoding: chunked")
+        forged = b"X-Forwarded-For: evil\r\nforwarded: for=evil\r\nX-Sum: 1\r\n"
+        for gap in (False, True):
+            await client.send(head if gap else head + b"1\r\na\r\n0\r\n" + forged + b"\r\n")
+            if gap:
+                await client.send(b"1\r\na\r\n0\r\n" + forged + b"\r\n")
+            assert (await client.answer()).status == 204
+    assert seen == [[(b"X-Sum", b"1")]] * 2
+
+
 async def test_the_member_sees_the_client():
     seen = []
 
