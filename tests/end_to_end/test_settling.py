@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -61,7 +62,6 @@ async def load(url, path):
         try:
             await more(made)
             yield made
-            await more(made)
         finally:
             made.stopping = True
     assert made.lost == []
@@ -97,4 +97,21 @@ async def test_no_request_is_lost_when_a_worker_stops_gracefully(path, how, tmp_
             async with load(entry, path) as made:
                 for _ in range(2 if how == "SIGHUP" else 4):
                     await stop_gracefully(supervisor, how, made)
+                await more(made)
+        assert proxy.errors == ""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+async def test_no_request_is_lost_while_a_supervisor_is_restarted(how, tmp_path):
+    document = delegating(tmp_path, "restarted")
+    supervisor = partial(serve, "--queue", "restarted", "--quiet")
+    async with AsyncExitStack() as stack, hostler("run", document, "--url", LOCAL, "--quiet") as proxy:
+        first = await stack.enter_async_context(supervisor())
+        await first.says("serving")
+        async with load(await proxy.url(), "/d/x") as made:
+            first.kill(how)
+            await first.ends()
+            second = await stack.enter_async_context(supervisor())
+            await second.says("serving")
+            await more(made)
         assert proxy.errors == ""

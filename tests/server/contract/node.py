@@ -112,10 +112,11 @@ def raised(name, message):
 
 
 def usermode():
-    """Return what makes the user-mode server for a handler."""
-    from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - one of several
+    """Return what makes the user-mode server for a handler, which waits for no queue, as HTTP.sys does not."""
+    from hostler.server.options import ServerOptions, Timeouts  # noqa: PLC0415 - one of several
+    from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - as above
 
-    return UserModeServer
+    return partial(UserModeServer, options=ServerOptions(timeouts=Timeouts(queue_restart=0)))
 
 
 def wine():

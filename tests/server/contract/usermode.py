@@ -8,9 +8,8 @@ from types import MappingProxyType
 
 import pytest
 
-from hostler.server.usermode.server import UserModeServer
 from tests.server.contract.machines import PROGRAM, ROOT, Backend, Machine, Program
-from tests.server.contract.node import Node
+from tests.server.contract.node import Node, usermode
 
 
 class UserMode(Backend):
@@ -30,7 +29,7 @@ class _UserModeMachine(Machine):
         patch.setenv("HOSTLER_RUNTIME_DIR", str(directory / "run"))
 
     async def _here(self):
-        return Node(UserModeServer)
+        return Node(usermode())
 
     async def _apart(self):
         program = await asyncio.to_thread(

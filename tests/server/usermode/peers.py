@@ -159,7 +159,8 @@ def chunked(*pieces, trailers=b""):
 
 
 def options(*, limits=None, queue_limit=1000, **timeouts):
-    """Options with the given timeouts, in seconds, and whatever is not given long enough never to matter."""
+    """Options with the given timeouts, in seconds; a queue is not waited for, all else long enough never to matter."""
+    timeouts.setdefault("queue_restart", 0)
     kept = {} if limits is None else {"limits": limits}
     return ServerOptions(timeouts=Timeouts(**timeouts), request_queue_limit=queue_limit, **kept)
 
@@ -167,7 +168,7 @@ def options(*, limits=None, queue_limit=1000, **timeouts):
 @contextlib.asynccontextmanager
 async def serving(handler, *, urls=("http://127.0.0.1:0/",), grace=0.0, settings=None):
     """A server, stopped at the end; `port` is that of its first prefix."""
-    server = UserModeServer(handler, settings)
+    server = UserModeServer(handler, settings or options())
     try:
         settled = await server.listen([UrlPrefix.parse(url) for url in urls])
         server.port = settled[0].port if settled else 0

@@ -49,6 +49,7 @@ _ONLY_USERMODE: Final = {
     "timeouts.half_closed": "HTTP.sys decides itself what to do with such a client",
     "half_closing_clients": "HTTP.sys decides itself what to do with such a client",
     "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
+    "timeouts.queue_restart": "HTTP.sys answers 503 as soon as nobody serves a queue",
     "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",
 }
 """Each option that HTTP.sys has not, and what it has in its place."""

@@ -49,6 +49,12 @@ class Timeouts:
     request_queue: float = _seconds(120.0)
     """For a process to take a delegated request (RequestQueue); then 503. HTTP.sys: to take any request."""
 
+    queue_restart: float = field(default=10.0, validator=validators.ge(0))
+    """For a queue that nobody holds any more to be held again, because whoever served it restarts; then 503.
+
+    With 0 requests for it get 503 at once, as they always do on HTTP.sys.
+    """
+
 
 @frozen(kw_only=True)
 class ServerOptions:

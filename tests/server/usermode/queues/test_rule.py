@@ -101,6 +101,60 @@ async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(rules, 
     assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
 
 
+@contextlib.asynccontextmanager
+async def forgiving(grace, **limits):
+    """A rule of a queue that may be restarted, and was there when it was looked for."""
+    rules = delegation_rules(options(queue_restart=grace, **limits))
+    rule = rules.open("q", "http://*:80/")
+    try:
+        yield rule
+    finally:
+        rules.close_all()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_requests_wait_for_a_queue_that_is_restarted(killed):
+    async with forgiving(20) as rule, lendable() as (_, sock):
+        loan = loan_on(sock)
+        with member() as connected:
+            peer = await connected_by(connected, rule, loan)
+            if killed:
+                peer.link.close()
+        await eventually(lambda: not rule.target._members)
+        lending = asyncio.ensure_future(rule.lend(again(loan)))
+        await eventually(lambda: rule.target._waiting)
+        with member() as connected:
+            assert len(await answered(await connected(), lending)) == 1
+
+
+async def connected_by(connected, rule, loan):
+    """Have a member answer once; returns the lender that it has then."""
+    lending = asyncio.ensure_future(rule.lend(loan))
+    peer = await connected()
+    await answered(peer, lending)
+    return peer
+
+
+async def test_requests_wait_for_a_queue_that_is_gone_within_its_limits_and_no_longer_than_the_grace():
+    async with forgiving(0.1, queue_limit=1) as rule, lendable() as (_, sock), lendable() as (_, other):
+        loan = loan_on(sock)
+        with member() as connected:
+            await connected_by(connected, rule, loan)
+        waiting = asyncio.ensure_future(rule.lend(again(loan)))
+        await eventually(lambda: rule.target._waiting)
+        assert "is full" in (await rule.lend(loan_on(other))).detail
+        assert "no process holds queue 'q'" in (await waiting).detail
+        # and from then on it is a queue that is not there
+        assert (
+            "no process holds queue 'q'" in (await asyncio.wait_for(rule.lend(loan_on(other)), 0.09)).detail
+        )
+
+
+async def test_a_queue_that_never_was_there_is_not_waited_for(loan):
+    async with forgiving(20) as rule:
+        assert "no process holds queue 'q'" in (await asyncio.wait_for(rule.lend(loan), 5)).detail
+
+
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 300])
 async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(rules, name, loan):
     assert (await rules.open(name, "http://*:80/").lend(loan)).status == 503

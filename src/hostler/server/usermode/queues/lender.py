@@ -10,8 +10,9 @@ A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere
 the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
 or it dies after, and the client's connection is aborted.
 
-States. A `TargetQueue` is closed, or open: the first request that finds no member opens it; a queue that nobody serves,
-`Rule.reset` and the end of its last rule close it. A `Member` gets requests while it is neither backing off (it gave one
+States. A `TargetQueue` is closed, or open: the first request that finds no member opens it, if there is such a queue. Once
+nobody holds that any more it is most likely being restarted, and stays open for a grace (`Timeouts.queue_restart`). The
+end of the grace, `Rule.reset` and the end of its last rule close it. A `Member` gets requests while it is neither backing off (it gave one
 back: for a moment it gets none on connections that it has no copy of) nor leaving (it said so, or we closed the queue: it
 finishes what it has, and with the last of that we close its link, so that no packet is under way in either direction
 then). The end of its link loses it: each of its loans ends as above.
@@ -190,6 +191,8 @@ class TargetQueue:
         self._watch_path: Path | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._retry_timer: asyncio.TimerHandle | None = None
+        self._gone_timer: asyncio.TimerHandle | None = None
+        """Runs while nobody holds the queue and it may yet come back."""
         self.rules = 0
 
     # -- members --------------------------------------------------------------------------------------------------
@@ -213,7 +216,27 @@ class TargetQueue:
                 pass
         except BlockingIOError:
             pass
+        self._is_held()
         self._look_for_members()
+
+    def _is_held(self) -> bool:
+        """Whether a process holds the queue, or did until a moment ago and may be starting again."""
+        assert self._directory is not None
+        if self._directory.exists():
+            if self._gone_timer is not None:
+                self._gone_timer.cancel()
+                self._gone_timer = None
+            return True
+        grace = self._options.timeouts.queue_restart
+        if self._gone_timer is None and grace:
+            self._gone_timer = self.loop.call_later(grace, self._on_grace_over)
+        return self._gone_timer is not None
+
+    def _on_grace_over(self) -> None:
+        self._gone_timer = None
+        assert self._directory is not None
+        if not self._directory.exists():
+            self.close()
 
     def _look_for_members(self) -> None:
         assert self._directory is not None
@@ -238,6 +261,8 @@ class TargetQueue:
         """Forget a member whose link is closed."""
         if self._members.get(member.path) is member:
             del self._members[member.path]
+            if not self._members:
+                self._is_held()
 
     def _pick(self, connection: LentConnection) -> Member | None:
         """Return the member with the fewest requests, of equals one that has the connection already."""
@@ -304,8 +329,7 @@ class TargetQueue:
         """Wait for a member; returns why there will be none."""
         try:
             self._open()
-            assert self._directory is not None
-            if self._pick(connection) is None and not self._directory.exists():
+            if self._pick(connection) is None and not self._is_held():
                 raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
         except (QueueError, OSError) as error:
             self.close()
@@ -356,7 +380,7 @@ class TargetQueue:
         self._retry_timer = None
         if self._waiting and self._directory is not None:
             self._look_for_members()
-            if not self._directory.exists():
+            if not self._is_held():
                 self.wake()
             else:
                 self._arm()
@@ -366,6 +390,9 @@ class TargetQueue:
         if self._retry_timer is not None:
             self._retry_timer.cancel()
             self._retry_timer = None
+        if self._gone_timer is not None:
+            self._gone_timer.cancel()
+            self._gone_timer = None
         if self._watch is not None:
             self.loop.remove_reader(self._watch)
             self._watch.close()
