@@ -5,6 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
@@ -176,6 +177,22 @@ def test_hostile_files_end_soon_with_a_message(hostler, write, content, message)
     status, _, err = hostler("check", write(content))
     assert status == 1
     assert message in err
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"Routes": {f"r{number}": {"Order": "x"} for number in range(20_000)}},
+        {"Routes": {"r": {f"k{number}": 1 for number in range(50_000)}}},
+        {"Routes": {"r": {"Orde" * 1_000_000: 1}}},
+        {f"Routes:r{number}:Order": "x" for number in range(20_000)},
+    ],
+    ids=["wrong routes", "unknown keys", "a long key", "colons"],
+)
+def test_what_is_wrong_with_many_things_is_found_in_time_in_proportion(hostler, write, section):
+    begin = time.process_time()
+    assert hostler("check", write({"ReverseProxy": section}))[0] == 1
+    assert time.process_time() - begin < 15  # it takes 2 s; once for each two of them would take minutes
 
 
 def test_a_device_without_an_end_is_too_large(hostler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -41,6 +42,8 @@ Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
 
 _SLICE: Final = 0.005
 """Seconds that a work in slices may keep the event loop."""
+
+_BOUNDARY: Final = re.compile(r"[.\[]|$")
 
 _log: Final = logging.getLogger("hostler.proxy")
 _reloads: Final = logging.getLogger("hostler.reload")
@@ -115,16 +118,14 @@ def _examine(
     others = yield from _find_problems(config, policies)
     others += yield from find_warnings(config)
     others += also(config)
-    paths = [problem.path for problem in unread]
-    problems = [
-        *unread,
-        *(
-            problem
-            for problem in others
-            if not any(_is_within(problem.path, path) or _is_within(path, problem.path) for path in paths)
-        ),
+    paths = {problem.path for problem in unread}
+    around = {beginning for path in paths for beginning in _beginnings(path)}
+    others = [
+        problem
+        for problem in others
+        if problem.path not in around and paths.isdisjoint(_beginnings(problem.path))
     ]
-    return config, place(text, problems)
+    return config, place(text, [*unread, *others])
 
 
 def describe(config: Config) -> str:
@@ -136,8 +137,9 @@ def _count(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def _is_within(path: str, other: str) -> bool:
-    return path == other or path.startswith((f"{other}.", f"{other}["))
+def _beginnings(path: str) -> list[str]:
+    """List a path, and those of the objects that it is in."""
+    return [path[: boundary.start()] for boundary in _BOUNDARY.finditer(path, 1)]
 
 
 async def follow(

@@ -13,25 +13,36 @@ def unfold(value: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """Return an object without colons in its keys, and a problem for each thing that it says twice."""
     if not any(":" in key for key in value):
         return value, []
-    made: dict[str, Any] = {}
+    made = _Members()
     problems: list[Problem] = []
     for key, item in value.items():
         _insert(made, key.split(":"), item, key, problems)
     return made, problems
 
 
-def _insert(into: dict[str, Any], steps: list[str], item: Any, path: str, problems: list[Problem]) -> None:
+class _Members(dict[str, Any]):
+    """The members of an object, found in any case."""
+
+    def __init__(self, members: dict[str, Any] | None = None) -> None:
+        super().__init__(members or {})
+        self._spelling = {key.lower(): key for key in self}
+
+    def spelling(self, key: str) -> str:
+        """Return a key as it is spelled already, else as it is."""
+        return self._spelling.setdefault(key.lower(), key)
+
+
+def _insert(into: _Members, steps: list[str], item: Any, path: str, problems: list[Problem]) -> None:
     for step in steps[:-1]:
-        key = _known(into, step)
+        key = into.spelling(step)
         held = into.get(key)
-        if held is None:
-            held = {}
-        elif not isinstance(held, dict):
+        if held is not None and not isinstance(held, dict):
             problems.append(Problem(path, f"{key} has a value of its own already; keep one of the two"))
             return
-        into[key] = held = dict(held)
+        if not isinstance(held, _Members):
+            into[key] = held = _Members(held)
         into = held
-    key = _known(into, steps[-1])
+    key = into.spelling(steps[-1])
     held = into.get(key)
     if held is None:
         into[key] = item
@@ -40,8 +51,3 @@ def _insert(into: dict[str, Any], steps: list[str], item: Any, path: str, proble
             _insert(into, [key, inner], part, f"{path}:{inner}", problems)
     elif item is not None:
         problems.append(Problem(path, "appears more than once (a colon is a level); keep one"))
-
-
-def _known(into: dict[str, Any], step: str) -> str:
-    """Return a key as it is spelled already."""
-    return next((key for key in into if key.lower() == step.lower()), step)

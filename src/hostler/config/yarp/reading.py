@@ -114,7 +114,7 @@ def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
         for key, item in _members(cls, value, failures):
             label = accepted.get(key.lower(), key)
             if label in known or label not in accepted.values():
-                failures.append(_refused(cls, label, accepted))
+                failures.append(_refused(cls, label, accepted, guess=len(failures) < _MAX_GUESSES))
             elif item not in ABSENT:
                 known[label] = item
             order.setdefault(label, len(order))
@@ -150,13 +150,17 @@ def _members(cls: type, value: object, failures: list[Exception]) -> Iterator[tu
             yield key, item
 
 
-def _refused(cls: type, key: str, accepted: Mapping[str, str]) -> Exception:
+_MAX_GUESSES: Final = 100
+"""For how many unknown keys of an object it is guessed what was meant."""
+
+
+def _refused(cls: type, key: str, accepted: Mapping[str, str], *, guess: bool) -> Exception:
     """Say why a key is none of a class's, noted with where it stands."""
     within, _, name = key.rpartition(":")
     siblings = {known.rpartition(":")[2] for known in accepted.values() if known.rpartition(":")[0] == within}
     siblings |= {"Match"} if cls is Route and not within else set()
     close = difflib.get_close_matches(
-        name.lower(), lower := {known.lower(): known for known in siblings}, n=1
+        name[:100].lower() if guess else "", lower := {known.lower(): known for known in siblings}, n=1
     )
     if key in accepted.values():
         message = "appears more than once (keys are case-insensitive); keep one"
