@@ -48,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.partition(": ")[2])
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long (%(default)g)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=300.0,
+        help="how long, with each disruption once at least (%(default)g)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="what is done, and when (%(default)d)")
     parser.add_argument(
         "--connections", type=int, default=64, help="half of them on each route (%(default)d)"

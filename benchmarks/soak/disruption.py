@@ -47,14 +47,14 @@ class Disruptions:
     done: list[Disruption] = field(factory=list)
 
     async def run(self, until: float) -> None:
-        """Go through every disruption in a drawn order, and again, until a time of `time.monotonic`."""
+        """Go through every disruption in a drawn order, and again, until a time of `time.monotonic`; once each at least."""
         while True:
             names = list(self.names)
             self.random.shuffle(names)
             for name in names:
                 await asyncio.sleep(self.random.uniform(*_PAUSE))
                 began = time.monotonic()
-                if began > until:
+                if began > until and len(self.done) >= len(self.names):
                     return
                 await ALL[name](self)
                 self.done.append(Disruption(name, began, time.monotonic()))
