@@ -1470,3 +1470,23 @@ async def test_a_response_in_chunks_is_delegated_with_its_trailers():
     async with delegated(handler) as (client, _):
         answer = await client.get("/d")
         assert (answer.body, answer.trailers) == (b"abc", [(b"x-sum", b"1")])
+
+
+@pytest.mark.parametrize("count", [1, 40])
+async def test_a_client_that_resets_with_delegated_requests_pipelined_leaves_no_traceback(count, caplog):
+    go_on, seen = asyncio.Event(), []
+
+    async def handler(exchange):
+        seen.append(exchange.path)
+        await go_on.wait()
+        return await exchange.respond(200, "x")
+
+    proxy = Delegating()
+    async with working(handler), proxy.serving() as server:
+        async with await Client.connect(server.port) as client:
+            await client.send(request("GET", "/d") * (1 + count))
+            await eventually(lambda: seen)
+            go_on.set()
+            client.reset()
+        await eventually(lambda: not server._context.connections)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
