@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
@@ -13,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from hostler import Cluster, HttpRequest, Proxy, Route, queue, serving
 from hostler.asgi import Application
+from tests.server.usermode.peers import Client, eventually, request
 from tests.wire.peers import proxied
 
 
@@ -212,3 +215,47 @@ async def test_a_server_that_stops_says_so_and_does_not_wait(delegated):
                 await socket.recv()
         assert caught.value.rcvd.code == 1012
         assert (await told)["code"] == 1012
+
+
+CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
+"""A client's close frame, code 1000."""
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_delegated_websocket_whose_client_hangs_up_behind_its_close_frame_has_not_failed(first, slow):
+    over = asyncio.Event()
+
+    async def application(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        if first == "server":
+            await send({"type": "websocket.close"})
+        await receive()
+        if slow:
+            await over.wait()
+
+    lines = []
+    handshake = request(
+        "GET", "/", "Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: MDAwMDAwMDAwMDAwMDAwMA==",
+    )  # fmt: skip
+    proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [queue("chat", "http://*:80/")])])
+    async with (
+        serving(Application(application), [], queue="chat"),
+        serving(proxy, write_line=lines.append, log_format="json") as served,
+        await Client.connect(urlsplit(served.url).port) as peer,
+    ):
+        await peer.send(handshake)
+        assert (await peer.answer()).status == 101
+        if first == "server":
+            await peer.until(b"\x88")
+        await peer.send(CLOSE)
+        peer.close()
+        await asyncio.sleep(
+            0.05
+        )  # the reset has come that answers what the server sends to a client that is gone
+        over.set()
+        await eventually(lambda: lines)
+    entry = json.loads(lines[0])
+    assert (entry["status"], entry["outcome"], entry["failure"]) == (101, "delegated", None)

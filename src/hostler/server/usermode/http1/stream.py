@@ -89,7 +89,7 @@ class Http1Stream:
 
     __slots__ = (
         "_body_complete", "_chunked", "_connection", "_departed", "_lender", "_pump", "_remaining", "_silent", "_socket", "_waits_for_100",
-        "aborted", "bytes_received", "bytes_sent", "closed", "failure", "is_tunnel", "keep_alive", "request", "started",
+        "aborted", "bytes_received", "bytes_sent", "closed", "failure", "half_ended", "is_tunnel", "keep_alive", "request", "started",
         "status", "task",
     )  # fmt: skip
 
@@ -125,6 +125,8 @@ class Http1Stream:
         """The handler gave up on the response."""
         self.is_tunnel = False
         """The connection was upgraded and is still open."""
+        self.half_ended = False
+        """The handler has ended its direction of an upgraded connection."""
         self.status = 0
         self.bytes_received = 0
         self.bytes_sent = 0
@@ -309,6 +311,7 @@ class Http1Stream:
         if self.closed:
             return
         if self.is_tunnel:
+            self.half_ended = True
             self._socket.shut()
             return
         if self._remaining:

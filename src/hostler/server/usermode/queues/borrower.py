@@ -329,8 +329,8 @@ class BorrowedConnection:
         self.socket.when_flushed(lambda: self._flushed(ahead, last))
 
     def _flushed(self, ahead: list[Data], last: Done) -> None:
-        if self._transport.is_closing() and last.reason is None:
-            # the client went away before it had all of it
+        if self._transport.is_closing() and last.reason is None and last.status != _UPGRADED:
+            # the client went away before it had all of it; one of an upgraded connection need not wait for our end
             ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, unread=b"")
         self.loan, self._returning = 0, False
         self._context.connections.discard(self)
@@ -380,10 +380,15 @@ def _for_lent(limits: Limits) -> Limits:
     return evolve(limits, request_line=line, head=limits.head + line + 1024, headers=limits.headers + 4)
 
 
-def _why(stream: Http1Stream | None) -> Reason:
-    """Say whose fault it is that a connection was lost before its exchange was complete."""
+_UPGRADED: Final = 101
+
+
+def _why(stream: Http1Stream | None) -> Reason | None:
+    """Say whose fault it is that a connection was lost before its exchange was complete; None when it was as good as."""
     if stream is None:
         return Reason.REQUEST_CANCELED
+    if stream.half_ended:
+        return None  # all was said, such as a WebSocket's closing handshake
     if stream.aborted:
         return Reason.RESPONSE_BODY_DESTINATION
     if stream.started:
