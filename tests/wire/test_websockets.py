@@ -217,6 +217,38 @@ async def test_a_server_that_stops_says_so_and_does_not_wait(delegated):
         assert (await told)["code"] == 1012
 
 
+@pytest.mark.parametrize("delegated", [False, True])
+async def test_a_websocket_that_is_accepted_after_a_stop_began_is_told_too(delegated):
+    shaking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["type"] != "websocket":
+            raise NotImplementedError
+        await receive()
+        shaking.set()
+        await go_on.wait()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [queue("going", "http://*:80/")])])
+    async with contextlib.AsyncExitStack() as stack:
+        ends = await stack.enter_async_context(contextlib.AsyncExitStack())
+        worker = await ends.enter_async_context(
+            serving(Application(app), queue="going" if delegated else None, grace=60)
+        )
+        front = await stack.enter_async_context(serving(proxy, grace=60)) if delegated else worker
+        connecting = asyncio.create_task(connect(front.url.replace("http", "ws", 1), proxy=None).__aenter__())
+        await shaking.wait()
+        stopping = asyncio.create_task(ends.aclose())
+        await eventually(lambda: worker.server._context.stopping)
+        go_on.set()
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionClosed) as caught:
+                await (await connecting).recv()
+            await stopping
+        assert caught.value.rcvd.code == 1012
+
+
 CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 """A client's close frame, code 1000."""
 

@@ -209,6 +209,7 @@ class _Session:
             self._stage = _Stage.CONNECTING
             self._connection.abandon()
             raise
+        self._connection.opened()
 
     def _head(self, subprotocol: str | None, extra: Sequence[tuple[bytes, bytes]]) -> RawHeaders:
         """Return the 101's headers (RFC 6455 4.2.2): the handshake's, then the application's own."""

@@ -49,6 +49,7 @@ class WebSocketConnection:
         self._paused = False
         self._eof = False
         self._over = False
+        self._going_away = False
         self._pings = 0
         self._keepalive: Timer | None = None
         self._closing: Timer | None = None
@@ -64,6 +65,11 @@ class WebSocketConnection:
         protocol.extensions = list(extensions)
         self._protocol = protocol
         self._ping_later()
+
+    def opened(self) -> None:
+        """The 101 has left: close at once if the server has begun to stop meanwhile."""
+        if self._going_away:
+            self.close(1012)
 
     def abandon(self) -> None:
         """Undo `open`: the 101 could not leave."""
@@ -163,6 +169,7 @@ class WebSocketConnection:
 
     def going_away(self) -> None:
         """Close with 1012, Service Restart: the server stops, and the client may connect anew."""
+        self._going_away = True
         self.close(1012)
         self._wake()
 

@@ -195,6 +195,7 @@ class Http1Connection:
                 return
             self._unread = reader.unread
             stream = Http1Stream(self, owner, self._socket, request, keep_alive=not self._is_last)
+            stream.is_going_away = self._is_last
             exchange = make_exchange(request, stream, owner.placing, *self._addresses, self.scheme)
         except ProtocolError as error:
             self._reject(error.status, str(error))

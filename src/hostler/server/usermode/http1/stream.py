@@ -89,7 +89,7 @@ class Http1Stream:
 
     __slots__ = (
         "_body_complete", "_chunked", "_connection", "_departed", "_lender", "_pump", "_remaining", "_silent", "_socket", "_waits_for_100",
-        "aborted", "bytes_received", "bytes_sent", "closed", "failure", "half_ended", "is_tunnel", "keep_alive", "request", "started",
+        "aborted", "bytes_received", "bytes_sent", "closed", "failure", "half_ended", "is_going_away", "is_tunnel", "keep_alive", "request", "started",
         "status", "task",
     )  # fmt: skip
 
@@ -125,6 +125,8 @@ class Http1Stream:
         """The handler gave up on the response."""
         self.is_tunnel = False
         """The connection was upgraded and is still open."""
+        self.is_going_away = False
+        """The server stops."""
         self.half_ended = False
         """The handler has ended its direction of an upgraded connection."""
         self.status = 0
@@ -143,6 +145,8 @@ class Http1Stream:
         self._pump = pump
         if self._socket.write_paused:
             pump.pause()
+        if self.is_going_away:
+            pump.going_away()
         if self._body_complete:
             pump.feed_end([])
         else:
@@ -354,7 +358,8 @@ class Http1Stream:
             self._pump.resume()
 
     def going_away(self) -> None:
-        """Tell whoever answers that the server stops."""
+        """Tell whoever answers, or will, that the server stops."""
+        self.is_going_away = True
         if self._pump is not None:
             self._pump.going_away()
 
