@@ -20,8 +20,8 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
 from hostler.server.usermode.http1.connection import Phase
-from hostler.server.usermode.queues import lender as lender_module
 from hostler.server.usermode.queues import lent_transport
+from hostler.server.usermode.queues import member as member_module
 from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
     Client,
@@ -1400,7 +1400,7 @@ async def test_a_client_that_sends_no_more_learns_that_its_connection_is_closed_
 
 @proc
 async def test_more_connections_than_a_member_keeps_copies_of(monkeypatch):
-    monkeypatch.setattr(lender_module, "MAX_IDLE_COPIES", 3)
+    monkeypatch.setattr(member_module, "MAX_IDLE_COPIES", 3)
     proxy = Delegating()
     async with processes(1) as (worker,), proxy.serving() as server, clients(server.port, 8) as several:
         await several[0].get("/d")

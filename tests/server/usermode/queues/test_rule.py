@@ -9,6 +9,7 @@ import pytest
 from hostler.errors import Reason
 from hostler.server.base import QueueMode
 from hostler.server.usermode.queues import lender as lender_module
+from hostler.server.usermode.queues import member as member_module
 from hostler.server.usermode.queues.directory import QueueDirectory
 from hostler.server.usermode.queues.link import KIND
 from hostler.server.usermode.queues.loan import LentConnection, Loan
@@ -271,7 +272,7 @@ async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
 
 
 async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
-    monkeypatch.setattr(lender_module, "MAX_IDLE_COPIES", 2)
+    monkeypatch.setattr(member_module, "MAX_IDLE_COPIES", 2)
     with member() as connected:
         async with contextlib.AsyncExitStack() as stack:
             socks = [(await stack.enter_async_context(lendable()))[1] for _ in range(4)]
@@ -309,7 +310,7 @@ async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(r
 
 
 async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_moment(patient, monkeypatch):
-    monkeypatch.setattr(lender_module, "RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
@@ -350,6 +351,7 @@ async def test_a_request_that_was_given_back_goes_to_another_member(patient):
 
 async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkeypatch):
     monkeypatch.setattr(lender_module, "RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
@@ -497,7 +499,7 @@ async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_mor
 
             other = loan_on(sock)
             with monkeypatch.context() as patch:
-                patch.setattr(lender_module.Link, "open", full)
+                patch.setattr(member_module.Link, "open", full)
                 assert "too many" in (await rule.lend(other)).detail
             assert not other.connection.holders
             assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))

@@ -1,0 +1,230 @@
+"""A client's connection that another process lent to us, and that we answer requests on.
+
+States. A `BorrowedConnection` is idle, between loans, when its lender has opened it: nothing is read, and nobody watches the
+client. LEND makes it answering. It is returning once the exchange is over, or the client is gone, until everything
+written is with the system; then DONE goes to the lender, and it is idle again with keep alive, else closed. CLOSE, the
+end of the lender's link, and leaving make it orphaned: it is closed as soon as it is idle.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
+
+from hostler.errors import DelegationError, Failure, PrefixError, Reason
+from hostler.server.prefix import PrefixTable, UrlPrefix
+from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
+from hostler.server.usermode.http1.connection import Http1Connection
+from hostler.server.usermode.queues.lent_transport import LentTransport
+from hostler.server.usermode.queues.packets import Data, Done, Lend, Open, PacketError, split
+
+if TYPE_CHECKING:
+    from hostler.contract import Address
+    from hostler.exchange import Exchange
+    from hostler.http.headers import RawHeaders
+    from hostler.http.limits import Limits
+    from hostler.http.target import Target
+    from hostler.server.base import DelegationRule
+    from hostler.server.placing import Placing
+    from hostler.server.usermode.context import ServerContext
+    from hostler.server.usermode.http1.stream import Http1Stream
+    from hostler.server.usermode.queues.borrower import Lender
+    from hostler.server.usermode.queues.loan import Returned
+
+__all__ = ["BorrowedConnection"]
+
+_UPGRADED: Final = 101
+
+
+class BorrowedConnection:
+    """A connection that is lent to us, one request at a time; `hostler.server.usermode.owner.ConnectionOwner`."""
+
+    __slots__ = (
+        "_context", "_lender", "_number", "_orphaned", "_returning", "_transport", "added_headers", "can_lend",
+        "connection", "loan", "placing", "reads_ahead", "socket",
+    )  # fmt: skip
+
+    def __init__(self, lender: Lender, context: ServerContext, packet: Open, descriptor: int) -> None:
+        self._lender = lender
+        self._context = context
+        self._number = packet.connection
+        self.loan = 0
+        """The number of the loan that we answer; 0 between loans."""
+        self._returning = False
+        self._orphaned = False
+        self.placing: Placing = _NOWHERE
+        self.added_headers: RawHeaders = []
+        self.can_lend = self.reads_ahead = False
+        self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
+        scheme = "https" if packet.https else "http"
+        addresses, limits = (packet.client, packet.server), _for_lent(context.options.limits)
+        self.connection = Http1Connection(context, self, self.socket, addresses, scheme, limits)
+        self._transport = LentTransport(
+            context.loop, borrow_socket(descriptor, packet.client[0]), self.socket
+        )
+        self.socket.connection_made(self._transport)
+        self.socket.pause_reading()  # nothing is read before a body is wanted
+
+    def begin(self, packet: Lend, data: bytes) -> None:
+        """Answer a request."""
+        self.placing = _placing(packet.prefix)
+        self.added_headers = _header_lines(packet.headers) if packet.headers else []
+        self.loan = packet.loan
+        self.reads_ahead = not packet.whole
+        self._lender.queue.answering.add(self)
+        self._context.connections.add(self)
+        self.socket.ended = False  # as far as this loan knows
+        self.connection.received(data)
+        self._transport.readable = self.connection.body_missing
+        if self.loan:
+            self._context.loop.call_soon(self._watch)
+
+    def _watch(self) -> None:
+        """Notice when the client goes away, while we answer and read nothing."""
+        if self.loan:
+            self._transport.watch()
+
+    # -- ConnectionOwner ------------------------------------------------------------------------------------------
+
+    def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
+        """Give the connection back once everything written is with the system."""
+        unread = self.connection.take_unread()
+        if self.loan and not self._returning:
+            self._return(stream, unread, reusable=reusable, reason=None)
+        return False
+
+    def gone(self, stream: Http1Stream | None) -> None:
+        """Report that the client is gone; close the copy of a connection that broke between loans."""
+        if not self.loan:
+            self._drop()
+        elif not self._returning:
+            self._return(stream, b"", reusable=False, reason=_why(stream))
+
+    def peek(self) -> bytes:
+        """Return what has arrived and is the lender's to read."""
+        return self._transport.peek()
+
+    def departed(self) -> None:
+        """Do nothing: what was borrowed is not lent."""
+
+    def body_complete(self) -> None:
+        """Read no further: what follows is the lender's."""
+        self.socket.pause_reading()
+        self._watch()
+
+    async def lend(self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders) -> Returned | Failure:
+        """Refuse: a connection is lent once."""
+        raise DelegationError(f"a connection that was lent cannot be lent on to queue {rule.queue!r}")
+
+    # -- giving back ----------------------------------------------------------------------------------------------
+
+    def _return(
+        self, stream: Http1Stream | None, unread: bytes, *, reusable: bool, reason: Reason | None
+    ) -> None:
+        self._returning = True
+        status, received, sent = 400, 0, 0
+        if stream is not None:
+            status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
+        ahead, unread = split(self.loan, unread)
+        last = Done(self.loan, status, received, sent, reusable, reason, unread)
+        self.socket.when_flushed(lambda: self._flushed(ahead, last))
+
+    def _flushed(self, ahead: list[Data], last: Done) -> None:
+        if self._transport.is_closing() and last.reason is None and last.status != _UPGRADED:
+            # the client went away before it had all of it; one of an upgraded connection need not wait for our end
+            ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, unread=b"")
+        self.loan, self._returning = 0, False
+        self._context.connections.discard(self)
+        if last.keep_alive and not self._orphaned and not self._lender.queue.leaving:
+            self.socket.pause_reading()
+            self._transport.pause_reading()  # nor watch
+        else:
+            self._drop()
+        for packet in ahead:
+            self._lender.link.send(packet)
+        self._lender.link.send(last)
+        self._lender.queue.returned(self)
+
+    def orphaned(self) -> None:
+        """Let go of a connection that nobody will lend again; the request that we answer is finished first."""
+        self._orphaned = True
+        if not self.loan:
+            self._drop()
+
+    def break_off(self) -> None:
+        """Have a request that we have not begun to answer come to nothing: the lender gives it to somebody else."""
+        if self.loan and not self.connection.answer_begun:
+            self._transport.abort()
+
+    def _drop(self) -> None:
+        if self._lender.borrowed.get(self._number) is self:
+            del self._lender.borrowed[self._number]
+            self._transport.release()
+            self.socket.let_go()
+            del self.connection  # which knows us: the two would wait for the collector
+
+    # -- stopping -------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Tell whoever answers that the server stops; whether the connection lasts is the lender's to say."""
+        self.connection.going_away()
+
+    def stop(self) -> None:
+        """Break off."""
+        self.connection.stop()
+
+
+@lru_cache(maxsize=8)
+def _for_lent(limits: Limits) -> Limits:
+    """Make room for what a lender made longer: escapes in the target, and what it says of the client."""
+    line = 3 * limits.request_line
+    return evolve(limits, request_line=line, head=limits.head + line + 1024, headers=limits.headers + 4)
+
+
+def _why(stream: Http1Stream | None) -> Reason | None:
+    """Say whose fault it is that a connection was lost before its exchange was complete; None when it was as good as."""
+    if stream is None:
+        return Reason.REQUEST_CANCELED
+    if stream.half_ended:
+        return None  # all was said, such as a WebSocket's closing handshake
+    if stream.aborted:
+        return Reason.RESPONSE_BODY_DESTINATION
+    if stream.started:
+        return Reason.RESPONSE_BODY_CLIENT
+    return Reason.REQUEST_CANCELED
+
+
+def _header_lines(block: bytes) -> RawHeaders:
+    return [
+        (name, value) for line in block.split(b"\r\n") if line for name, _, value in [line.partition(b": ")]
+    ]
+
+
+class _UnderPrefix:
+    """Places requests under the URL prefix that they were delegated with."""
+
+    def __init__(self, text: str) -> None:
+        self._table = PrefixTable()
+        prefix = UrlPrefix.parse(text)
+        self._scheme, self._port = prefix.scheme, prefix.port
+        self._path = UrlPrefix.parse(f"{prefix.scheme}://+:{prefix.port or 80}{prefix.path}")
+        self._table.add(self._path)
+
+    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+        """Return (path base, path); a path outside the prefix is all path."""
+        match = self._table.match(self._path.scheme, host, self._path.port, server[0], target.path)
+        return ("", target.path) if match is None else (match.path_base, match.path)
+
+
+_NOWHERE: Final = _UnderPrefix("http://+:80/")
+"""Where a connection's requests are placed before the first of them comes."""
+
+
+@lru_cache(maxsize=256)
+def _placing(prefix: str) -> _UnderPrefix:
+    try:
+        return _UnderPrefix(prefix)
+    except PrefixError as error:
+        raise PacketError(str(error)) from error
