@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from hostler import ListenError, PrefixError, Proxy, serving
+from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
 from hostler.service import GRACE
 from hostler.serving import Serving
@@ -133,6 +134,63 @@ async def test_access_lines_for_machines():
         await get(f"{served.url}/a?b")
     entry = json.loads("".join(lines))
     assert (entry["method"], entry["target"], entry["status"]) == ("GET", "/a?b", 200)
+
+
+@pytest.mark.parametrize(
+    ("sent", "entry"),
+    [
+        (
+            b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+            {"method": "-", "host": "-", "target": "-", "status": 400, "outcome": "rejected"},
+        ),
+        (
+            b"GET /other?b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Request-ID: mine\r\n\r\n",
+            {
+                "id": "-",
+                "client": "127.0.0.1",
+                "method": "GET",
+                "target": "/other?b",
+                "status": 404,
+                "outcome": "rejected",
+                "failure": "no URL prefix takes /other",
+                "destination": None,
+                "route": None,
+                "bytes_sent": 14,
+            },
+        ),
+        (
+            b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+            {"method": "CONNECT", "host": "a:1", "target": "a:1", "status": 501, "outcome": "rejected"},
+        ),
+    ],
+    ids=["malformed", "no-prefix", "connect"],
+)
+async def test_what_the_server_itself_rejects_has_an_access_line(sent, entry):
+    lines = []
+    async with serving(
+        ok, ["http://127.0.0.1:0/app/"], write_line=lines.append, log_format="json", server="usermode"
+    ) as served:
+        port = served.prefixes[0].port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent.replace(b"%d", b"%d" % port))
+        answer = await reader.read()
+        writer.close()
+    line = json.loads("".join(lines))
+    assert line | entry == line
+    assert answer.startswith(b"HTTP/1.1 %d " % entry["status"])
+    assert len(answer.partition(b"\r\n\r\n")[2]) == line["bytes_sent"]
+
+
+async def test_a_request_that_does_not_come_in_time_has_an_access_line():
+    lines = []
+    options = ServerOptions(timeouts=Timeouts(header_wait=0.01))
+    async with serving(ok, write_line=lines.append, options=options, server="usermode") as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.prefixes[0].port)
+        writer.write(b"GET / HT")
+        await reader.read()
+        writer.close()
+    (line,) = "".join(lines).splitlines()
+    assert "Z 127.0.0.1 - - - 408 rejected (the request's head did not come in time), 0 B in, " in line
 
 
 async def test_an_unknown_log_format_is_refused():

@@ -15,13 +15,13 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hostler.errors import Failure
+    from hostler.errors import Failure, ProtocolError
     from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
-    from hostler.http.message import Response
+    from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule
 
-__all__ = ["Address", "Delegated", "Pump", "Stream"]
+__all__ = ["Address", "Delegated", "Pump", "Rejection", "Stream"]
 
 Address = tuple[str, int]
 """(host, port); the host is an IP address in text, an IPv4 one as 192.0.2.1 also where it came as ::ffff:192.0.2.1."""
@@ -133,3 +133,15 @@ class Delegated:
     bytes_received: int = 0
     bytes_sent: int = 0
     failure: Failure | None = None
+
+
+@frozen
+class Rejection:
+    """What a server answered by itself, because it is no request or no URL prefix takes it; no handler sees it."""
+
+    client: Address
+    error: ProtocolError
+    """Why, with the status that the client got."""
+
+    request: Request | None
+    """The head; None when it could not be read."""

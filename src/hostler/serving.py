@@ -93,7 +93,12 @@ async def serving_here(
     log = (
         None if service.write_line is None else AccessLog(service.write_line, LOG_FORMATS[service.log_format])
     )
-    server = make_server(handler if log is None else fold([log], handler), service.options, service.server)
+    server = make_server(
+        handler if log is None else fold([log], handler),
+        service.options,
+        service.server,
+        on_reject=None if log is None else log.rejected,
+    )
     async with AsyncExitStack() as stack:
         if log is not None:
             stack.callback(log.flush)

@@ -8,9 +8,12 @@ import json
 import pytest
 
 from hostler.config.model import Route
-from hostler.errors import Failure, Reason
+from hostler.contract import Rejection
+from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Kind, Outcome
 from hostler.fleet import LiveRoute
+from hostler.http.headers import Headers
+from hostler.http.message import Request
 from hostler.stages.access import AccessLog, as_json
 from hostler.testing import FakeClock, exchange
 
@@ -97,6 +100,17 @@ async def test_control_characters_in_a_failure_are_escaped(case, character):
     case.log.flush()
     (line,) = case.written[0].splitlines()
     assert f"(Request: a{repr(character)[1:-1]}b \N{LATIN SMALL LETTER O WITH DIAERESIS})" in line
+
+
+async def test_what_nobody_has_checked_cannot_get_into_a_line_as_a_control_character(case):
+    request = Request("GET", b"/\x85\x1b[2J", Headers(), host=b"a\tb\n")
+    case.log.rejected(Rejection(("192.0.2.1", 1), ProtocolError("no host\r\n"), request))
+    case.log.flush()
+    (line,) = case.written
+    assert line == (
+        "1970-01-01T00:00:01.500Z 192.0.2.1 GET a\\tb\\n /\\x85\\x1b[2J 400 rejected (no host\\r\\n), "
+        "0 B in, 16 B out, 0.0 ms, id -\n"
+    )
 
 
 async def test_an_exchange_whose_handler_breaks_has_a_line_too(case):

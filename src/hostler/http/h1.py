@@ -40,6 +40,7 @@ __all__ = [
     "encode_request",
     "encode_response",
     "read_lines",
+    "rejection_body",
 ]
 
 _END: Final = b"\r\n\r\n"
@@ -397,9 +398,14 @@ def encode_response(
 
 def encode_rejection(status: int) -> bytes:
     """Write the whole answer to what is no request, after which the connection ends."""
-    body = b"%d %s\n" % (status, reason_phrase(status))
+    body = rejection_body(status)
     length = (b"content-length", b"%d" % len(body))
     return encode_response(status, [_PLAIN_TEXT, length, (b"connection", b"close")]) + body
+
+
+def rejection_body(status: int) -> bytes:
+    """Return the body of the answer to what is no request."""
+    return b"%d %s\n" % (status, reason_phrase(status))
 
 
 _PLAIN_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")

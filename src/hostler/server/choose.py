@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Iterator
 
+    from hostler.contract import Rejection
     from hostler.pipeline import Handler
     from hostler.server.base import Server
     from hostler.server.prefix import UrlPrefix
@@ -35,19 +36,25 @@ def choose(kind: ServerKind | str | None = None) -> ServerKind:
 
 
 def make_server(
-    handler: Handler, options: ServerOptions | None = None, kind: ServerKind | str | None = None
+    handler: Handler,
+    options: ServerOptions | None = None,
+    kind: ServerKind | str | None = None,
+    *,
+    on_reject: Callable[[Rejection], object] | None = None,
 ) -> Server:
     """Make a server for a handler; it belongs to the running event loop.
+
+    `on_reject` is called with what the server answers itself, and the handler never sees.
 
     Raises UnsupportedError when it cannot be had here, or has not what the options ask for.
     """
     if choose(kind) is ServerKind.HTTPSYS:
         with _needs_cffi():
             from hostler.server.httpsys.server import HttpSysServer  # noqa: PLC0415 - one of several, by platform
-        return HttpSysServer(handler, options)
+        return HttpSysServer(handler, options, on_reject=on_reject)
     from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - as above
 
-    return UserModeServer(handler, options)
+    return UserModeServer(handler, options, on_reject=on_reject)
 
 
 @contextmanager

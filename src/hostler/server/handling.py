@@ -18,6 +18,9 @@ from hostler.pipeline import not_an_outcome
 from hostler.server.pending import Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.contract import Rejection
     from hostler.exchange import Exchange
     from hostler.pipeline import Handler
 
@@ -54,6 +57,9 @@ class Handling:
     """The handler of one server, and its exchanges under way."""
 
     handler: Handler
+    on_reject: Callable[[Rejection], object] | None = None
+    """Called with what the server answers itself, and the handler never sees."""
+
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
     tasks: Pending[asyncio.Task[None]] = field(factory=Pending, init=False)
     _context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
@@ -67,6 +73,12 @@ class Handling:
         if not task.done():
             self.tasks.add(task)
         stream.task = task
+
+    def rejected(self, rejection: Rejection) -> None:
+        """Note that the server has answered what is no request, or not for it."""
+        _log.info("%s:%d: %d: %s", *rejection.client, rejection.error.status, rejection.error)
+        if self.on_reject is not None:
+            self.on_reject(rejection)
 
     async def _serve(self, exchange: Exchange, stream: Served) -> None:
         try:

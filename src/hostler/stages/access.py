@@ -12,10 +12,12 @@ from attrs import asdict, frozen
 
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind, Outcome
+from hostler.http.h1 import rejection_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hostler.contract import Rejection
     from hostler.exchange import Exchange
     from hostler.pipeline import Next
 
@@ -30,7 +32,7 @@ class AccessEntry:
     """When it ended: ISO 8601, UTC, in milliseconds."""
 
     id: str
-    """The request's id (`Exchange.id`)."""
+    """The request's id (`Exchange.id`); `-` for what was rejected."""
 
     client: str
     method: str
@@ -44,7 +46,7 @@ class AccessEntry:
     """What the client got; None when it got nothing, or nobody knows."""
 
     outcome: str
-    """`responded`, `forwarded`, `delegated` or `failed` (`Kind`)."""
+    """`responded`, `forwarded`, `delegated` or `failed` (`Kind`); `rejected` by the server itself (`AccessLog.rejected`)."""
 
     destination: str | None
     """The address that it was forwarded to, or the queue that it was delegated to."""
@@ -112,9 +114,15 @@ class AccessLog:
         return outcome
 
     def _keep(self, exchange: Exchange, outcome: Outcome, began: float) -> None:
-        seconds = self._clock() - began
+        self._add(_entry(exchange, outcome, self._clock() - began, self._now()))
+
+    def rejected(self, rejection: Rejection) -> None:
+        """Write a line for what the server answered itself; what is not known of it is `-`."""
+        self._add(_rejected_entry(rejection, self._now()))
+
+    def _add(self, entry: AccessEntry) -> None:
         lines = self._lines
-        lines.append(self._render(_entry(exchange, outcome, seconds, self._now())))
+        lines.append(self._render(entry))
         if len(lines) == 1:
             asyncio.get_running_loop().call_soon(self.flush)
 
@@ -161,6 +169,34 @@ def _entry(exchange: Exchange, outcome: Outcome, seconds: float, now: float) -> 
         round(seconds * 1000, 3),
         None if route is None else route.config.id,
     )
+
+
+def _rejected_entry(rejection: Rejection, now: float) -> AccessEntry:
+    request, error = rejection.request, rejection.error
+    method, host, target = (
+        ("-", b"", b"") if request is None else (request.method, request.host, request.target)
+    )
+    return AccessEntry(
+        _timestamp(now),
+        "-",
+        rejection.client[0],
+        method,
+        _text(host),
+        _text(target),
+        error.status,
+        "rejected",
+        None,
+        str(error),
+        0,
+        len(rejection_body(error.status)),
+        0.0,
+        None,
+    )
+
+
+def _text(raw: bytes | None) -> str:
+    """Return what a client wrote and nobody has checked, as one word."""
+    return raw.decode("latin-1").translate(_ESCAPED) if raw else "-"
 
 
 def _timestamp(now: float) -> str:

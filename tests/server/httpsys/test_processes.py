@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -119,6 +120,25 @@ async def test_a_queue_is_joined_before_prefixes_are_registered(machine, be):
     async with serving(where, [str(SHOP)], queue="shop", mode=QueueMode.CREATE, server="httpsys"):
         response = await machine.client().request("GET", "http://localhost:8080/shop/tea").response()
         assert response.body == b"/shop|/tea"
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ({"target": "/shop/a%2F..%2Fb"}, ["GET", "/shop/a%2F..%2Fb", 400]),
+        ({"headers": [("Content-Length", "1234567890123456789")]}, ["-", "-", 400]),
+    ],
+    ids=["climbing", "malformed"],
+)
+async def test_what_the_server_itself_rejects_has_an_access_line(machine, be, sent, known):
+    be("only")
+    lines = []
+    async with serving(where, [str(SHOP)], write_line=lines.append, log_format="json", server="httpsys"):
+        response = await machine.client().request("GET", "http://localhost:8080/shop/tea", **sent).response()
+    entry = json.loads("".join(lines))
+    assert [entry[name] for name in ("method", "target", "status")] == known
+    assert (entry["outcome"], entry["bytes_sent"]) == ("rejected", len(response.body))
+    assert response.status == entry["status"]
 
 
 async def test_options_reach_the_server(machine, be):

@@ -8,13 +8,13 @@ nothing: the prefixes it is given only say where the path base of a request ends
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import os
 from typing import TYPE_CHECKING, Final
 
 from attrs import define
 
+from hostler.contract import Rejection
 from hostler.errors import PrefixError, ProtocolError, QueueError, UnsupportedError
 from hostler.server.base import QueueMode
 from hostler.server.handling import Handling
@@ -43,7 +43,7 @@ from hostler.windows.proactor import open_io
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpSysServer"]
 
-_log: Final = logging.getLogger("hostler.server")
 _PER_PROCESSOR: Final = 5
 
 
@@ -63,9 +62,16 @@ class HttpSysServer:
     """A server on HTTP.sys; `hostler.server.base.Server`. Belongs to the event loop that it is made in."""
 
     def __init__(
-        self, handler: Handler, options: ServerOptions | None = None, *, windows: Windows | None = None
+        self,
+        handler: Handler,
+        options: ServerOptions | None = None,
+        *,
+        on_reject: Callable[[Rejection], object] | None = None,
+        windows: Windows | None = None,
     ) -> None:
         """Make it; nothing is registered before `join` or `listen`.
+
+        `on_reject` is called with what the server answers itself, and the handler never sees.
 
         Raises UnsupportedError where there is no HTTP.sys, and for options that it does not have.
         """
@@ -74,7 +80,7 @@ class HttpSysServer:
         self._own = self.options.httpsys or HttpSysOptions()
         self._windows = windows or load()
         self._features = Features.of(self._windows)
-        self._handling = Handling(handler)
+        self._handling = Handling(handler, on_reject)
         self._rules = delegation_rules(Delegator(self._windows, self._url_group, self._source))
         self._prefixes = Prefixes()
         self._session: ServerSession | None = None
@@ -195,8 +201,9 @@ class HttpSysServer:
                 raise arrival.refusal
             exchange = make_exchange(arrival.request, stream, placing, arrival.client, arrival.server, scheme)
         except ProtocolError as error:
-            _log.info("%s:%d: %d: %s", *arrival.client, error.status, error)
             stream.reject(error.status)
+            request = None if arrival.refusal is not None else arrival.request
+            self._handling.rejected(Rejection(arrival.client, error, request))
             return
         exchange.tls, exchange.authenticated = arrival.tls, arrival.authenticated
         self._handling.begin(exchange, stream)

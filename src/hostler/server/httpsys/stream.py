@@ -17,8 +17,9 @@ from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, ProtocolError, Reason
 from hostler.http.body import encode_last_chunk
 from hostler.http.framing import check_response_framing
+from hostler.http.h1 import rejection_body
 from hostler.http.headers import Headers
-from hostler.http.message import Response, reason_phrase
+from hostler.http.message import Response
 from hostler.server.httpsys.constants import SendFlag
 from hostler.server.httpsys.framing import Framing
 from hostler.server.httpsys.incoming import Incoming
@@ -337,7 +338,7 @@ class HttpSysStream:
     def reject(self, status: int) -> None:
         """Answer what is no request, and have the connection closed; no handler sees it."""
         self.handled()
-        body = b"%d %s\n" % (status, reason_phrase(status))
+        body = rejection_body(status)
         head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
         self.start(Response(status, Headers(head), len(body)), body)
         self._close()

@@ -23,9 +23,9 @@ from hostler.server.usermode.queues.directory import QueueDirectory
 from hostler.server.usermode.queues.rule import Rule, delegation_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from hostler.contract import Address
+    from hostler.contract import Address, Rejection
     from hostler.http.target import Target
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
@@ -37,11 +37,18 @@ __all__ = ["UserModeServer"]
 class UserModeServer:
     """A server on sockets of its own; `hostler.server.base.Server`. Belongs to the event loop that it is made in."""
 
-    def __init__(self, handler: Handler, options: ServerOptions | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        options: ServerOptions | None = None,
+        *,
+        on_reject: Callable[[Rejection], object] | None = None,
+    ) -> None:
+        """`on_reject` is called with what the server answers itself, and the handler never sees."""
         self.options = options or ServerOptions()
         refuse_unsupported(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
-        self._context = ServerContext(Handling(handler), self.options)
+        self._context = ServerContext(Handling(handler, on_reject), self.options)
         self._listeners: list[Listener] = []
         self._opening: Pending[asyncio.Task[None]] = Pending()
         """Connections that were accepted and have no protocol yet."""

@@ -22,9 +22,9 @@ Whose the connection is, it does not know: after each exchange its `ConnectionOw
 from __future__ import annotations
 
 import enum
-import logging
 from typing import TYPE_CHECKING, Final
 
+from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
 from hostler.http.h1 import RequestReader, encode_rejection
@@ -35,13 +35,12 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.body import Body
     from hostler.http.limits import Limits
+    from hostler.http.message import Request
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.owner import ConnectionOwner
 
 __all__ = ["UNREAD_LIMIT", "Http1Connection", "Phase"]
-
-_log = logging.getLogger("hostler.server")
 
 UNREAD_LIMIT: Final = 1 << 16
 """Bytes that may have arrived and be unread before nothing more is read from the client."""
@@ -142,7 +141,7 @@ class Http1Connection:
         """Give up on what did not come in time."""
         phase = self.phase
         if phase is Phase.HEAD:
-            self._reject(408, "the request's head did not come in time")
+            self._reject(ProtocolError("the request's head did not come in time", 408), None)
         elif phase is Phase.BODY:
             self._body_failed(ProtocolError("the body stalled", 408))
         elif phase is Phase.WAITING and self._stream is not None:
@@ -186,6 +185,7 @@ class Http1Connection:
     def _read_head(self) -> None:
         data, self._unread = self._unread, b""
         reader, owner = self._reader, self._owner
+        request = None
         try:
             request = reader.feed(data)
             if request is None:
@@ -198,7 +198,7 @@ class Http1Connection:
             stream.is_going_away = self._is_last
             exchange = make_exchange(request, stream, owner.placing, *self._addresses, self.scheme)
         except ProtocolError as error:
-            self._reject(error.status, str(error))
+            self._reject(error, request)
             return
         self.phase = Phase.WAITING
         self._stream = stream
@@ -213,10 +213,10 @@ class Http1Connection:
             exchange.on_response(lambda headers: headers.extend(added))
         self._context.handling.begin(exchange, stream)
 
-    def _reject(self, status: int, why: str) -> None:
+    def _reject(self, error: ProtocolError, request: Request | None) -> None:
         """Answer what is no request, and end: nobody knows where the next one would begin."""
-        _log.info("%s:%d: %d: %s", *self._addresses[0], status, why)
-        self._socket.write(encode_rejection(status))
+        self._socket.write(encode_rejection(error.status))
+        self._context.handling.rejected(Rejection(self._addresses[0], error, request))
         self._body = ClosingBody()
         self._over(reusable=False)
 
