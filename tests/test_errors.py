@@ -102,3 +102,16 @@ def test_a_failure_in_words():
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
 def test_every_reason_has_a_sentence(reason):
     assert reason.sentence
+
+
+def test_a_failure_keeps_no_traceback_of_its_cause():
+    """What keeps the failure would be in a cycle with the frames that keep what keeps it."""
+    try:
+        try:
+            raise LookupError("first")
+        except LookupError as error:
+            raise OSError("second") from error
+    except OSError as error:
+        cause = Failure(Reason.REQUEST, "x", error).cause
+    assert (str(cause), str(cause.__cause__)) == ("second", "first")
+    assert (cause.__traceback__, cause.__cause__.__traceback__) == (None, None)

@@ -260,6 +260,16 @@ class Reason(enum.Enum):
         self.sentence = sentence
 
 
+def _without_tracebacks(error: BaseException | None) -> BaseException | None:
+    chain: list[BaseException | None] = [error]
+    while chain:
+        link = chain.pop()
+        if link is not None and link.__traceback__ is not None:
+            link.__traceback__ = None
+            chain += (link.__cause__, link.__context__)
+    return error
+
+
 @frozen
 class Failure:
     """Where an exchange broke, whose fault it was, and which status that maps to."""
@@ -268,7 +278,9 @@ class Failure:
     detail: str = ""
     """What happened, in words: the operating system's or the parser's message."""
 
-    cause: BaseException | None = field(default=None, eq=False)
+    cause: BaseException | None = field(default=None, eq=False, converter=_without_tracebacks)
+    """What was raised, without its traceback: that would lead back to the frames that keep the failure."""
+
     status: int = field()
     """The status of an answer that has not begun: 4xx or 5xx."""
 

@@ -76,7 +76,7 @@ class Forwarder:
                 try:
                     request = outgoing_request(exchange, address)
                 except ProtocolError as error:  # for what a stage made of it
-                    failure = Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
+                    failure = Failure(Reason.REQUEST_CREATION, str(error), error)
                     break
             connection = pool.take() or await self._acquire(pool, exchange.stream)
             if isinstance(connection, Failure):
@@ -92,7 +92,7 @@ class Forwarder:
                     failure = await result
                 except ProtocolError as error:  # the request cannot be written
                     pool.put_back(connection)
-                    failure = Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
+                    failure = Failure(Reason.REQUEST_CREATION, str(error), error)
                 except asyncio.CancelledError:
                     transfer.cancel()
                     raise

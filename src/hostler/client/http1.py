@@ -164,7 +164,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
                 sink.received(data)
         except ProtocolError as error:
             self._end(abort=True)
-            sink.broken(error.with_traceback(None))  # its frames lead back here
+            sink.broken(error)
         if self._sink is not None:
             self._deadline.set(self._timeout)
         if len(data) > LARGE_READ:

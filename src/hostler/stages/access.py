@@ -140,8 +140,8 @@ def _broken(exchange: Exchange, error: BaseException) -> Outcome:
         detail = (
             "it was stopped before it was over" if isinstance(error, asyncio.CancelledError) else repr(error)
         )
-        return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED, detail, error))
-    outcome = exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+        return exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CANCELED, detail))
+    outcome = exchange.outcome(Kind.FAILED, Failure(Reason.REQUEST_CREATION, repr(error), status=500))
     if not stream.started:
         outcome.status = 500
     return outcome

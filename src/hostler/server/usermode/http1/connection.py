@@ -313,8 +313,7 @@ class Http1Connection:
         assert self._stream is not None
         self.phase = Phase.WAITING
         self._socket.deadline.clear()
-        bare = error.with_traceback(None)  # whose frames lead back here
-        self._stream.body_failed(Failure(Reason.REQUEST_BODY_CLIENT, str(error), bare, error.status))
+        self._stream.body_failed(Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status))
 
     # -- after the answer -----------------------------------------------------------------------------------------
 

@@ -409,7 +409,7 @@ class Http1Stream:
         try:
             result = await self._lender.lend(rule, exchange, headers)
         except ProtocolError as error:
-            return Failure(Reason.REQUEST_CREATION, str(error), error.with_traceback(None))
+            return Failure(Reason.REQUEST_CREATION, str(error), error)
         except asyncio.CancelledError:
             self.abort()
             raise

@@ -76,8 +76,11 @@ class BorrowedConnection:
         self._lender.queue.answering.add(self)
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
-        self.connection.received(data)
-        self._transport.readable = self.connection.body_missing
+        # a handler that starts at once may want the body, or be over and its connection let go, before this returns
+        connection, transport = self.connection, self._transport
+        transport.readable = None
+        connection.received(data)
+        transport.readable = connection.body_missing
         if self.loan:
             self._context.loop.call_soon(self._watch)
 
