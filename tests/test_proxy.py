@@ -31,6 +31,7 @@ from hostler import (
 )
 from hostler.documents import load_aside
 from hostler.fleet import Health
+from hostler.proxy import DEFAULT_PIPELINE
 from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 from hostler.stages.forward import SENDER
@@ -447,9 +448,49 @@ async def test_rules_are_opened_and_closed_with_the_configuration():
             assert destination.rule is rule
 
             proxy.update(Config(routes, [queues["b"]]))
-            assert destination.rule is None
             assert (await client.get("/a")).status_code == 503
             assert (await client.get("/b")).text == "worker b"
+
+
+class HoldingStage:
+    """A stage that keeps an exchange until it is let go."""
+
+    def __init__(self):
+        self.arrived, self.released = 0, asyncio.Event()
+
+    async def __call__(self, exchange, onward):
+        self.arrived += 1
+        await self.released.wait()
+        return await onward(exchange)
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_a_request_under_way_is_delegated_though_its_queue_leaves_the_configuration(requests, runtime):
+    held = HoldingStage()
+    config = Config([EVERYTHING], [Cluster("c", [hostler.queue("a", "http://*:80/")])])
+    async with serving(naming("worker a"), [], queue="a"):
+        proxy = Proxy.from_config(config, pipeline=[held, *DEFAULT_PIPELINE])
+        async with running(proxy) as client:
+            under_way = [asyncio.create_task(client.get("/")) for _ in range(requests)]
+            await until(lambda: held.arrived == requests)
+            proxy.update(Config([], []))
+            held.released.set()
+            assert [(await request).text for request in under_way] == ["worker a"] * requests
+            assert not list((runtime / "a").glob("watch-*"))
+            assert (await client.get("/")).status_code == 404
+
+
+async def test_a_request_under_way_goes_where_its_destination_leads_by_now():
+    held = HoldingStage()
+    first = hostler.queue("a", "http://*:80/", id="d")
+    async with serving(naming("worker a"), [], queue="a"), serving(naming("forwarded")) as there:
+        proxy = Proxy([EVERYTHING], [Cluster("c", [first])], pipeline=[held, *DEFAULT_PIPELINE])
+        async with running(proxy) as client:
+            under_way = asyncio.create_task(client.get("/"))
+            await until(lambda: held.arrived)
+            proxy.update(Config([EVERYTHING], [Cluster("c", [Destination(there.url, id="d")])]))
+            held.released.set()
+            assert (await under_way).text == "forwarded"
 
 
 async def test_a_configuration_that_the_server_cannot_delegate_for_changes_nothing(monkeypatch):

@@ -79,6 +79,14 @@ def test_a_destination_that_names_no_queue_any_more_has_no_rule(proxy):
     assert (proxy.named(), proxy.rule_of("a")) == ([], None)
 
 
+def test_a_destination_that_was_removed_keeps_its_closed_rule(proxy):
+    proxy.reload({"a": queue("one", "http://*:80/"), "b": "http://b/"})
+    removed = proxy.fleet.find_cluster("c").destinations[0]
+    rule = removed.rule
+    proxy.reload({"b": "http://b/"})
+    assert (proxy.named(), removed.rule) == ([], rule)
+
+
 def test_when_one_rule_is_refused_nothing_has_changed(proxy):
     proxy.reload({"a": queue("one", "http://*:80/")})
     before = proxy.rule_of("a")

@@ -54,10 +54,15 @@ class DestinationRules:
         return held if held is not None and held.key == key else OpenRule(key, self._server.open_rule(*key))
 
     def apply(self, wanted: Mapping[LiveDestination, OpenRule]) -> None:
-        """Give destinations the rules that `open` returned, and close those that are not among them."""
+        """Give destinations the rules that `open` returned, and close those that are not among them.
+
+        Destinations have their new configuration by then. One that was removed keeps its rule, though that is closed:
+        exchanges that had chosen it are still on their way.
+        """
         before, self._rules = self._rules, wanted
         for destination in before.keys() - wanted.keys():
-            destination.rule = None
+            if destination.config.queue is None:
+                destination.rule = None
         for destination, held in wanted.items():
             destination.rule = held.rule
         self._close(before, wanted)
@@ -77,5 +82,8 @@ class DestinationRules:
                 return
 
     def close(self) -> None:
-        """Close every rule."""
-        self.apply({})
+        """Close every rule, and take it from its destination."""
+        rules, self._rules = self._rules, {}
+        for destination in rules:
+            destination.rule = None
+        self._close(rules, {})

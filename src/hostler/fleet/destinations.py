@@ -27,7 +27,7 @@ class LiveDestination:
     """Exchanges that were sent there and are not over, delegated ones included."""
 
     rule: DelegationRule | None = None
-    """The open delegation rule, when the destination names a queue."""
+    """The delegation rule, when the destination names a queue: open while it is in the configuration, then closed."""
 
     state: dict[str, Any] = field(factory=dict)
     """What policies remember of this destination."""

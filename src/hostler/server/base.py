@@ -92,7 +92,11 @@ class Server(Protocol):
         ...
 
     def close_rule(self, rule: DelegationRule) -> None:
-        """Give a rule back; the last one to do so closes the handle."""
+        """Give a rule back; the last one to do so closes the handle.
+
+        An exchange under way may still delegate by a closed rule: in user mode the queue is opened for as long as that
+        takes, HTTP.sys answers 503.
+        """
 
     async def stop(self, grace: float) -> None:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""

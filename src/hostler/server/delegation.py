@@ -30,7 +30,7 @@ class SharedRule(Protocol[TargetT_co]):
     queue: str
     prefix: str
     users: int
-    """How often it was opened and not yet closed; with none it delegates nothing."""
+    """How often it was opened and not yet closed; with none it is closed."""
 
     @property
     def target(self) -> TargetT_co:

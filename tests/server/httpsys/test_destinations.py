@@ -1,5 +1,6 @@
 """Destinations that are queues: which Windows has them, what their health is, and how they come and go."""
 
+import asyncio
 import logging
 
 import pytest
@@ -126,6 +127,25 @@ async def test_the_handle_goes_with_the_last_destination(machine):
         assert front.handles == 0
         assert (await front.get("/b/")).status == 200
         assert (front.looked, front.handles) == (2, 1)
+
+
+async def test_a_request_under_way_is_told_that_a_reload_took_its_queue(machine):
+    arrived, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(exchange, onward):
+        arrived.set()
+        await released.wait()
+        return await onward(exchange)
+
+    async with receiving(machine), delegating(machine, stages=[hold]) as front:
+        refusal = asyncio.create_task(front.refused())
+        await arrived.wait()
+        front.proxy.update(Config((), ()))
+        released.set()
+        failure = await refusal
+        assert failure.reason is Reason.NO_AVAILABLE_DESTINATIONS
+        assert "queue q left the configuration while the request was under way (a reload" in failure.detail
+        assert front.handles == 0
 
 
 async def test_a_destination_that_gets_another_queue_goes_there(machine):

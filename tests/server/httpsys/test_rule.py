@@ -137,7 +137,10 @@ async def test_a_rule_that_was_given_back_delegates_nothing_and_opens_nothing(
     assert (await get(), handles(windows)) == (503, 0)
     (outcome,) = sender.outcomes
     assert (outcome.kind, outcome.failure.reason) == (Kind.FAILED, Reason.NO_AVAILABLE_DESTINATIONS)
-    assert outcome.failure.detail == "the rule for queue q was given back meanwhile"
+    assert outcome.failure.detail == (
+        "queue q left the configuration while the request was under way (a reload or an update), and HTTP.sys has let "
+        "go of it; another request follows the routes that are in force"
+    )
 
 
 async def test_giving_a_rule_back_too_often_takes_it_from_nobody(server, receiver, windows, sender, get):

@@ -107,9 +107,7 @@ class Rule:
     def hand_over(self, request: int) -> Failure | None:
         """Hand a request over; returns None, or why it is still ours."""
         if not self.users:
-            return Failure(
-                Reason.NO_AVAILABLE_DESTINATIONS, f"the rule for queue {self.queue} was given back meanwhile"
-            )
+            return self._closed()
         failure = self._attempt(request)
         if isinstance(failure, Win32Error):
             # the queue was lost under the handle that it was open with
@@ -118,6 +116,13 @@ class Rule:
             if isinstance(failure, Win32Error):
                 failure = self._refused(failure)
         return failure
+
+    def _closed(self) -> Failure:
+        why = (
+            f"queue {self.queue} left the configuration while the request was under way (a reload or an update), and "
+            "HTTP.sys has let go of it; another request follows the routes that are in force"
+        )
+        return Failure(Reason.NO_AVAILABLE_DESTINATIONS, why)
 
     def _attempt(self, request: int) -> Failure | Win32Error | None:
         """Try once; returns a Win32Error when the queue is lost."""
