@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _complain(text: str) -> None:
     for line in text.splitlines():
-        write_error(f"hostler: {line}\n")
+        write_error(f"hostler: {line}\n", wait=True)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What a program writes: lines on standard output, hostler's log on standard error, and nobody waits for either.
 
 A pipe that nobody reads, a terminal that was stopped, and a full disk must not stop a server. So each of the two has a
-thread that writes, and a bounded buffer before it; what does not fit is dropped and counted. The thread calls
-`os.write` and takes no lock of `sys.stdout`, so that a process can end while it is stuck.
+bounded buffer, and a thread that writes what its reader does not take at once; what does not fit is dropped and
+counted. Writing is by `os.write` and takes no lock of `sys.stdout`, so that a process can end while the thread is stuck.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import atexit
 import errno
 import logging
 import os
+import select
 import sys
 import time
 from collections import deque
@@ -57,12 +58,17 @@ class Output:
         self._thread: Thread | None = None
         self.closed = False
         """The reader is gone."""
+        self._takes = _room_on(self._descriptor)
 
     def write(self, text: str) -> None:
         """Have text written, whole or not at all."""
         with self._changed:
             if self.closed:
                 return
+            if not self._waiting and not self._busy:
+                text = self._write_now(text)
+                if not text:
+                    return
             if self._size + len(text) > self._limit:
                 self._dropped += 1
                 return
@@ -74,8 +80,16 @@ class Output:
                 atexit.register(self.flush)
             self._changed.notify_all()
 
-    def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
-        """Wait until everything is written, or the time is over; returns whether it is."""
+    def _write_now(self, text: str) -> str:
+        """Write if that needs no waiting, so that the lines of both streams stand in order; return what is left."""
+        data = text.encode(self._encoding, "backslashreplace")
+        if not self._takes(len(data)):
+            return text
+        self._write(data)
+        return ""
+
+    def flush(self, timeout: float | None = FLUSH_TIMEOUT) -> bool:
+        """Wait until everything is written, or the time is over (None: for ever); returns whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
 
@@ -125,6 +139,20 @@ class Output:
             self._report(sentence)
 
 
+if sys.platform == "win32":
+
+    def _room_on(descriptor: int) -> Callable[[int], bool]:
+        return lambda size: False
+
+else:
+
+    def _room_on(descriptor: int) -> Callable[[int], bool]:
+        """Return what says whether a descriptor takes so many bytes without blocking (`select.PIPE_BUF`)."""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        return lambda size: size <= select.PIPE_BUF and bool(poll.poll(0))
+
+
 _outputs: Final[dict[int, Output]] = {}
 
 
@@ -150,18 +178,21 @@ def write_out(text: str) -> None:
     _write(sys.stdout, text, _log.warning)
 
 
-def write_error(text: str) -> None:
-    """Write to standard error, without waiting for its reader."""
-    _write(sys.stderr, text, lambda sentence: write_error(f"hostler: {sentence}\n"))
+def write_error(text: str, *, wait: bool = False) -> None:
+    """Write to standard error; `wait` for its reader where nobody else waits, as in a command that only says something."""
+    output = _write(sys.stderr, text, lambda sentence: write_error(f"hostler: {sentence}\n"))
+    if wait and output is not None:
+        output.flush(None)
 
 
-def _write(stream: TextIO, text: str, report: Callable[[str], object]) -> None:
+def _write(stream: TextIO, text: str, report: Callable[[str], object]) -> Output | None:
     output = _output_of(stream, report)
     if output is None:
         stream.write(text)
         stream.flush()
     else:
         output.write(text)
+    return output
 
 
 class _ErrorHandler(logging.Handler):

@@ -82,3 +82,21 @@ async def test_a_reader_that_is_gone_is_no_reason_for_a_traceback(arguments):
     await program.wait()
     assert b"Traceback" not in errors
     assert program.returncode in {0, -signal.SIGTERM}
+
+
+async def test_a_command_that_only_says_something_waits_for_its_reader(tmp_path):
+    wrong = ",".join(f'"r{number}":{{"Match":{{"Path":"/{{"}}}}' for number in range(9000))
+    document = tmp_path / "wrong.json"
+    document.write_text('{"ReverseProxy":{"Routes":{' + wrong + "}}}")
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hostler", "check", str(document),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    said = []
+    while line := await asyncio.wait_for(program.stderr.readline(), TIMEOUT):
+        said.append(line)
+        if len(said) == 1:
+            await asyncio.sleep(0.2)  # a reader that takes its time, and a megabyte behind it
+    assert await program.wait() == 1
+    assert len(b"".join(said)) > 1 << 20
+    assert sum(b".Match.Path: " in line for line in said) == 9000
