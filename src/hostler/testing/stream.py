@@ -1,95 +1,25 @@
-"""Helpers for testing stages, handlers and policies: an exchange without a server, a clock that stands still.
-
-::
-
-    stream = FakeStream()
-    outcome = await handler(exchange("POST", "/orders", body=b"1", stream=stream))
-    assert (stream.response.status, stream.response.body) == (201, b"made")
-"""
+"""One request and its response without a server: a client that does as it is told, and what it got."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections import deque
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from attrs import define, field
 
-from hostler.contract import Address, Delegated
+from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
-from hostler.exchange import Exchange, Outcome
-from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
-from hostler.fleet.available import AVAILABLE_DESTINATIONS
-from hostler.fleet.equipment import Equipment
 from hostler.http.headers import Headers, RawHeaders
-from hostler.http.message import CHUNKED, Request, Response
-from hostler.http.target import parse_host, parse_target
-from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, redistribute
-from hostler.stages.balance import BALANCE, first_alphabetical
-from hostler.stages.forward import SENDER
-from hostler.stages.health import PASSIVE_HEALTH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from hostler.config.model import Cluster, Route
     from hostler.contract import Pump
+    from hostler.exchange import Exchange
+    from hostler.http.message import Response
     from hostler.server.base import DelegationRule
-    from hostler.stages.affinity import AffinityPolicy
-    from hostler.stages.balance import BalancePolicy
-    from hostler.stages.forward import Sender
-    from hostler.stages.health import PassiveHealthPolicy
 
-__all__ = ["FakeClock", "FakeResponse", "FakeRule", "FakeSender", "FakeStream", "exchange", "live"]
-
-
-# -- time -------------------------------------------------------------------------------------------------------------
-
-
-class FakeClock:
-    """A clock that moves only when it is told to; call it for the time in seconds."""
-
-    def __init__(self, now: float = 0.0) -> None:
-        self.now = now
-        self._timers: list[tuple[float, int, FakeTimer]] = []
-        self._order = itertools.count()
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> FakeTimer:
-        """Call `callback(*args)` when the clock has advanced by `delay` seconds, as an event loop would."""
-        timer = FakeTimer(self.now + delay, callback, args)
-        heapq.heappush(self._timers, (timer.when, next(self._order), timer))
-        return timer
-
-    def advance(self, seconds: float) -> None:
-        """Move on; what falls due on the way is called, in order, at its own time."""
-        until = self.now + seconds
-        while self._timers and self._timers[0][0] <= until:
-            self.now, _, timer = heapq.heappop(self._timers)
-            if not timer.cancelled:
-                timer.callback(*timer.args)
-        self.now = until
-
-
-@define(eq=False)
-class FakeTimer:
-    """What `FakeClock.call_later` returns."""
-
-    when: float
-    callback: Callable[..., object]
-    args: tuple[Any, ...]
-    cancelled: bool = False
-
-    def cancel(self) -> None:
-        """Keep it from being called."""
-        self.cancelled = True
-
-
-# -- an exchange without a server -------------------------------------------------------------------------------------
+__all__ = ["FakeResponse", "FakeRule", "FakeStream"]
 
 
 @define(eq=False)
@@ -301,120 +231,3 @@ class FakeStream:
             self.status = result.status
             self.bytes_received, self.bytes_sent = result.bytes_received, result.bytes_sent
         return result
-
-
-def exchange(
-    method: str = "GET",
-    path: str = "/",
-    *,
-    headers: Iterable[tuple[str | bytes, str | bytes]] = (),
-    body: bytes | Iterable[bytes] | None = b"",
-    host: str = "localhost",
-    scheme: str = "http",
-    client: Address = ("127.0.0.1", 50000),
-    server: Address = ("127.0.0.1", 80),
-    route: Route | None = None,
-    cluster: LiveCluster | None = None,
-    candidates: Iterable[LiveDestination] | None = None,
-    stream: FakeStream | None = None,
-) -> Exchange:
-    """Make an exchange as a server would deliver it.
-
-    `path` is the request target as it stands on the wire, query included; `host` may have a port. Host and the body's
-    framing are added to `headers` where they are missing. `body` is as for `FakeStream`, and ignored when a `stream`
-    is given. The candidates are those that `cluster` has available, unless given.
-    """
-    raw = Headers.of(headers)
-    if "host" not in raw:
-        raw.add("Host", host)
-    if not isinstance(body, bytes):
-        framing = CHUNKED
-        if "transfer-encoding" not in raw:
-            raw.add("Transfer-Encoding", "chunked")
-    elif (framing := len(body)) and "content-length" not in raw:
-        raw.add("Content-Length", str(framing))
-    target = parse_target(method, path.encode("latin-1"))
-    if target.authority is not None:
-        raw.set("Host", target.authority)
-    authority = raw.get_raw(b"host") or b""
-    request = Request(method, path.encode("latin-1"), raw, framing=framing, host=authority)
-    name, port = parse_host(authority)
-    made = Exchange(
-        request,
-        FakeStream(body) if stream is None else stream,
-        target,
-        client,
-        server,
-        name,
-        port or (443 if scheme == "https" else 80),
-        path=target.path,
-        scheme=scheme,
-    )
-    made.route = None if route is None else LiveRoute(route.id, route, cluster)
-    made.cluster = cluster
-    if candidates is not None:
-        made.candidates = tuple(candidates)
-    elif cluster is not None:
-        made.candidates = cluster.available
-    return made
-
-
-# -- a cluster without connections ------------------------------------------------------------------------------------
-
-
-class FakeSender:
-    """Forwards to nowhere: answers 200, or ends each exchange with `failure`; `sent` has what was forwarded where."""
-
-    def __init__(self, failure: Failure | None = None) -> None:
-        self.failure = failure
-        self.sent: list[tuple[Exchange, LiveDestination | str]] = []
-        self.closed = False
-
-    async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
-        """Answer at once."""
-        self.sent.append((exchange, destination))
-        if self.failure is not None:
-            return await exchange.fail(self.failure)
-        return await exchange.respond(200, "forwarded")
-
-    def close(self) -> None:
-        """Record that it was closed."""
-        self.closed = True
-
-
-def live(
-    config: Cluster,
-    *,
-    sender: Sender | None = None,
-    balance: BalancePolicy = first_alphabetical,
-    affinity: AffinityPolicy | None = None,
-    passive: PassiveHealthPolicy | None = None,
-) -> LiveCluster:
-    """Bring a cluster to life, with the given policies and a `FakeSender`."""
-    destinations = tuple(LiveDestination(item.id, item) for item in config.destinations)
-    cluster = LiveCluster(
-        config.id, config, _equipment(config, sender, balance, affinity, passive), destinations
-    )
-    cluster.refresh()
-    return cluster
-
-
-def _equipment(
-    config: Cluster,
-    sender: Sender | None,
-    balance: BalancePolicy,
-    affinity: AffinityPolicy | None,
-    passive: PassiveHealthPolicy | None,
-) -> Equipment:
-    available = {name.lower(): make for name, make in AVAILABLE_DESTINATIONS.builtin.items()}
-    equipment = Equipment()
-    equipment[AVAILABLE_DESTINATIONS] = available[config.health_check.available_destinations_policy.lower()](
-        config.health_check
-    )
-    equipment[SENDER] = FakeSender() if sender is None else sender
-    equipment[BALANCE] = balance
-    if affinity is not None:
-        equipment[AFFINITY], equipment[AFFINITY_FAILURE] = affinity, redistribute
-    if passive is not None:
-        equipment[PASSIVE_HEALTH] = passive
-    return equipment

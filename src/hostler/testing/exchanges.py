@@ -1,0 +1,77 @@
+"""An exchange without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hostler.exchange import Exchange
+from hostler.fleet import LiveRoute
+from hostler.http.headers import Headers
+from hostler.http.message import CHUNKED, Request
+from hostler.http.target import parse_host, parse_target
+from hostler.testing.stream import FakeStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hostler.config.model import Route
+    from hostler.contract import Address
+    from hostler.fleet import LiveCluster, LiveDestination
+
+__all__ = ["exchange"]
+
+
+def exchange(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+    body: bytes | Iterable[bytes] | None = b"",
+    host: str = "localhost",
+    scheme: str = "http",
+    client: Address = ("127.0.0.1", 50000),
+    server: Address = ("127.0.0.1", 80),
+    route: Route | None = None,
+    cluster: LiveCluster | None = None,
+    candidates: Iterable[LiveDestination] | None = None,
+    stream: FakeStream | None = None,
+) -> Exchange:
+    """Make an exchange as a server would deliver it.
+
+    `path` is the request target as it stands on the wire, query included; `host` may have a port. Host and the body's
+    framing are added to `headers` where they are missing. `body` is as for `FakeStream`, and ignored when a `stream`
+    is given. The candidates are those that `cluster` has available, unless given.
+    """
+    raw = Headers.of(headers)
+    if "host" not in raw:
+        raw.add("Host", host)
+    if not isinstance(body, bytes):
+        framing = CHUNKED
+        if "transfer-encoding" not in raw:
+            raw.add("Transfer-Encoding", "chunked")
+    elif (framing := len(body)) and "content-length" not in raw:
+        raw.add("Content-Length", str(framing))
+    target = parse_target(method, path.encode("latin-1"))
+    if target.authority is not None:
+        raw.set("Host", target.authority)
+    authority = raw.get_raw(b"host") or b""
+    request = Request(method, path.encode("latin-1"), raw, framing=framing, host=authority)
+    name, port = parse_host(authority)
+    made = Exchange(
+        request,
+        FakeStream(body) if stream is None else stream,
+        target,
+        client,
+        server,
+        name,
+        port or (443 if scheme == "https" else 80),
+        path=target.path,
+        scheme=scheme,
+    )
+    made.route = None if route is None else LiveRoute(route.id, route, cluster)
+    made.cluster = cluster
+    if candidates is not None:
+        made.candidates = tuple(candidates)
+    elif cluster is not None:
+        made.candidates = cluster.available
+    return made
