@@ -217,6 +217,12 @@ class TestUserMode:
         UserModeServer(handler, ServerOptions(httpsys=HttpSysOptions()))
 
 
+@pytest.mark.parametrize("rate", [0, -1, math.inf, math.nan, "240"])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match=r"min_body_rate: .* is not a number of bytes a second"):
+        ServerOptions(min_body_rate=rate)
+
+
 class TestHttpSys:
     def test_nothing_set_is_nothing_missing(self):
         assert unsupported_by_httpsys(ServerOptions()) == []
@@ -239,6 +245,7 @@ class TestHttpSys:
             (ServerOptions(timeouts=Timeouts(half_closed=5)), "timeouts.half_closed = 5", "leave it out"),
             (ServerOptions(timeouts=Timeouts(send=5)), "timeouts.send = 5", "httpsys.min_send_rate"),
             (ServerOptions(backlog=5), "backlog = 5", "request_queue_limit"),
+            (ServerOptions(min_body_rate=None), "min_body_rate = None", "timeouts.entity_body"),
             (ServerOptions(request_queue_limit=1 << 31), "request_queue_limit = 2147483648", "2147483647"),
         ],
     )

@@ -20,6 +20,7 @@ from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.server import UserModeServer
+from hostler.testing import FakeClock
 
 WORKER = Path(__file__).with_name("queue_process.py")
 HOST = b"Host: localhost\r\n"
@@ -247,6 +248,49 @@ class RecordingPump:
             while not predicate(self):
                 self.changed.clear()
                 await self.changed.wait()
+
+
+class TimedLoop:
+    """The running loop, but for its clock, which a test moves."""
+
+    def __init__(self):
+        self._loop = asyncio.get_running_loop()
+        self.clock = FakeClock(1000.0)
+
+    def time(self):
+        return self.clock()
+
+    def call_at(self, when, callback):
+        return self.clock.call_later(when - self.clock(), callback)
+
+    def __getattr__(self, name):
+        return getattr(self._loop, name)
+
+
+class BodyCounter:
+    """A handler that reads the whole body, and answers with its size; `size` is that of what has come."""
+
+    def __init__(self):
+        self.size = 0
+        self.called = False
+
+    async def __call__(self, exchange):
+        self.called = True
+        async for piece in exchange.chunks():
+            self.size += len(piece)
+        return await exchange.respond(200, b"%d" % self.size)
+
+    async def has(self, size):
+        await eventually(lambda: self.called and self.size == size)
+
+
+async def drip(client, clock, reader, seconds):
+    """Send a byte of a body a second to a `BodyCounter`."""
+    for _ in range(seconds):
+        before = reader.size
+        await client.send(b"x")
+        await reader.has(before + 1)
+        clock.advance(1)
 
 
 class Process:

@@ -48,6 +48,7 @@ _ONLY_USERMODE: Final = {
     "limits.trailers": f"HTTP.sys limits them with the head: MaxRequestBytes in {_REGISTRY}",
     "timeouts.half_closed": "HTTP.sys decides itself what to do with such a client",
     "half_closing_clients": "HTTP.sys decides itself what to do with such a client",
+    "min_body_rate": "HTTP.sys has timeouts.entity_body, for the next bytes of a body",
     "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
     "timeouts.queue_restart": "HTTP.sys answers 503 as soon as nobody serves a queue",
     "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",

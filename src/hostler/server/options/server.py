@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING, Any
+
 from attrs import field, frozen, validators
 
 from hostler.http.limits import Limits
 from hostler.server.options.check import yes_or_no
 from hostler.server.options.httpsys import HttpSysOptions
 
+if TYPE_CHECKING:
+    from attrs import Attribute
+
 __all__ = ["ServerOptions", "Timeouts"]
 
 
 def _seconds(default: float) -> float:
     return field(default=default, validator=validators.gt(0))
+
+
+def _rate(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not (isinstance(value, int | float) and 0 < value < math.inf):
+        raise ValueError(
+            f"{attribute.name}: {value!r} is not a number of bytes a second; give one above 0, or None for any rate"
+        )
 
 
 @frozen(kw_only=True)
@@ -75,6 +88,13 @@ class ServerOptions:
 
     By default it is gone, as for nginx and Kestrel, and its request is cancelled; not in a tunnel, and not when it has
     pipelined another whole request. HTTP.sys decides by itself.
+    """
+
+    min_body_rate: float | None = field(default=240.0, validator=_rate)
+    """Bytes a second that a request's body must come at, on average after 5 s; then 408 or an aborted response.
+
+    None for any rate. Tunnels have none, and time in which the body is held back does not count (Kestrel's
+    MinRequestBodyDataRate). HTTP.sys does not have it.
     """
 
     backlog: int = field(default=2048, validator=validators.gt(0))

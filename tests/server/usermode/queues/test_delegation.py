@@ -24,10 +24,12 @@ from hostler.server.usermode.queues import lent_transport
 from hostler.server.usermode.queues import member as member_module
 from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
+    BodyCounter,
     Client,
     Process,
     RecordingPump,
     chunked,
+    drip,
     eventually,
     options,
     request,
@@ -484,6 +486,14 @@ async def test_a_body_that_stalls_is_the_members_408():
         await Client.connect(server.port) as client,
     ):
         await client.send(request("POST", "/d", "Content-Length: 10") + b"short")
+        assert (await client.answer()).status == 408
+
+
+async def test_a_body_that_drips_is_the_members_408(clock):
+    reader, proxy = BodyCounter(), Delegating()
+    async with working(reader), proxy.serving() as server, await Client.connect(server.port) as client:
+        await client.send(request("POST", "/d", "Content-Length: 1000"))
+        await drip(client, clock, reader, 5)
         assert (await client.answer()).status == 408
 
 

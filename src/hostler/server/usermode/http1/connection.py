@@ -29,6 +29,7 @@ from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
 from hostler.http.h1 import RequestReader, encode_rejection
 from hostler.server.placing import make_exchange
+from hostler.server.usermode.http1.pace import BodyPace
 from hostler.server.usermode.http1.stream import Http1Stream
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Http1Connection:
     """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
 
     __slots__ = (
-        "_addresses", "_advancing", "_behind_end", "_body", "_body_timeout", "_context", "_full", "_is_last", "_owner", "_reader", "_socket",
+        "_addresses", "_advancing", "_behind_end", "_body", "_context", "_full", "_is_last", "_owner", "_pace", "_reader", "_socket",
         "_stream", "_unread", "phase", "scheme",
     )  # fmt: skip
 
@@ -78,7 +79,8 @@ class Http1Connection:
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
         """Reads the body of the request under way."""
-        self._body_timeout = context.options.timeouts.entity_body
+        self._pace: BodyPace
+        """How long its client may take; there once it has a body."""
         self._unread = b""
         self._full = False
         """Nothing is read because more than the limit is unread."""
@@ -143,7 +145,7 @@ class Http1Connection:
         if phase is Phase.HEAD:
             self._reject(ProtocolError("the request's head did not come in time", 408), None)
         elif phase is Phase.BODY:
-            self._body_failed(ProtocolError("the body stalled", 408))
+            self._body_failed(ProtocolError("the body stalled, or came too slowly", 408))
         elif phase is Phase.WAITING and self._stream is not None:
             self._stream.abort_unanswered()
         elif phase is Phase.DRAIN:
@@ -202,9 +204,10 @@ class Http1Connection:
             return
         self.phase = Phase.WAITING
         self._stream = stream
-        self._body = (
-            body_reader(request.framing, self._context.options.limits) if request.framing else NO_BODY
-        )
+        if request.framing:
+            self._expect_body(request)
+        else:
+            self._body = NO_BODY
         self._socket.deadline.clear()
         self._behind_end = self._socket.ended
         if self._behind_end:
@@ -222,13 +225,24 @@ class Http1Connection:
 
     # -- bodies ---------------------------------------------------------------------------------------------------
 
+    def _expect_body(self, request: Request) -> None:
+        options, clock = self._context.options, self._context.loop.time
+        self._body = body_reader(request.framing, options.limits)
+        self._pace = BodyPace(
+            options.timeouts.entity_body,
+            options.min_body_rate,
+            clock,
+            awaits_continue=request.expect_continue,
+        )
+
     def read_body(self) -> None:
         """Give the request's body to its stream from now on, what has arrived at once."""
         stream, socket = self._stream, self._socket
         self.phase = Phase.BODY
-        socket.deadline.set(self._body_timeout)
         if self._unread:
             self._read_body()
+        else:
+            socket.deadline.set(self._pace.time_left())
         if self.phase is Phase.BODY:
             self._read_on()
         if socket.ended and self._stream is stream:
@@ -238,11 +252,12 @@ class Http1Connection:
         """Keep what comes of the request's body, up to the limit of unread bytes."""
         if self.phase is Phase.BODY:
             self.phase = Phase.WAITING
+            self._pace.pause()
             self._socket.deadline.clear()
 
     def begin_tunnel(self) -> None:
         """Give all that comes from now on to the stream, as a body that ends with the connection and has no deadline."""
-        self._body, self._body_timeout = ClosingBody(), _UNTIMED
+        self._body, self._pace = ClosingBody(), BodyPace(_UNTIMED, None, self._context.loop.time)
         self.read_body()
 
     def _read_body(self) -> None:
@@ -255,7 +270,7 @@ class Http1Connection:
             self._body_failed(error)
             return
         if not body.complete:
-            self._socket.deadline.set(self._body_timeout)
+            self._socket.deadline.set(self._pace.time_left(len(payload)))
             stream.body_received(payload)
             return
         self._unread = body.unread
