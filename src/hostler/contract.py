@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.errors import Failure, ProtocolError
-    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
+    from hostler.http.target import Target
     from hostler.server.base import DelegationRule
 
 __all__ = ["Address", "Delegated", "Pump", "Rejection", "Stream"]
@@ -47,6 +47,16 @@ class Pump(Protocol):
 
     def going_away(self) -> None:
         """Called when the server begins to stop: what would go on for long should come to an end."""
+
+
+class RequestSource(Protocol):
+    """What an outgoing request is made of, forwarded or delegated; `hostler.exchange.Exchange`."""
+
+    request: Request
+    target: Target
+    client: Address
+    scheme: str
+    path_base: str
 
 
 class Stream(Protocol):
@@ -116,9 +126,9 @@ class Stream(Protocol):
         """Tear the response down so that the client cannot take it for complete."""
 
     async def delegate(
-        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Delegated | Failure:
-        """Hand the request over, as stages left it; `headers` are to be added to the answer.
+        """Hand the request over, as stages left it in `source`; `headers` are to be added to the answer.
 
         Returns when the answer is complete. Raises DelegationError for what this server cannot hand over.
         """

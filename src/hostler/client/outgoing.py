@@ -28,7 +28,7 @@ from hostler.http.target import encode_path, join, parse_host, parse_target
 
 if TYPE_CHECKING:
     from hostler.client.address import DestinationAddress
-    from hostler.exchange import Exchange
+    from hostler.contract import RequestSource
     from hostler.http.headers import RawHeaders
 
 __all__ = [
@@ -63,24 +63,24 @@ _NEVER_NOMINATED: Final = frozenset({
 """What Connection may not take away: the message would be another one."""
 
 
-def outgoing_request(exchange: Exchange, address: DestinationAddress) -> Request:
+def outgoing_request(source: RequestSource, address: DestinationAddress) -> Request:
     """Return the request that a destination gets when the exchange is forwarded to it."""
-    request, target = exchange.request, exchange.target
-    path = target.forward_after(exchange.path_base) if exchange.path_base else target.forward_path
+    request, target = source.request, source.target
+    path = target.forward_after(source.path_base) if source.path_base else target.forward_path
     upgrade = request.upgrade
     if upgrade is not None and (request.framing or has_token(upgrade, b"h2c")):
         upgrade = None  # a tunnel begins where the request ends; HTTP/2 ends at the proxy
     return Request(
         request.method,
         join(address.base_path, path, target.query),
-        request_headers(exchange, address.authority, REPLACED, exchange.path_base),
+        request_headers(source, address.authority, REPLACED, source.path_base),
         framing=request.framing,
         host=address.authority,
         upgrade=upgrade,
     )
 
 
-def delegated_head(exchange: Exchange, head: bytes) -> bytes:
+def delegated_head(source: RequestSource, head: bytes) -> bytes:
     """Return the head that a process gets which the request is delegated to; `head` is what came from the client.
 
     It is what forwarding would send, with these exceptions: Host is the authority that the client asked for; the target
@@ -90,16 +90,16 @@ def delegated_head(exchange: Exchange, head: bytes) -> bytes:
 
     Raises ProtocolError when what a stage made of the request cannot be sent.
     """
-    request, headers = exchange.request, exchange.request.headers
-    target = join(b"/", exchange.target.forward_path, exchange.target.query)
+    request, headers = source.request, source.request.headers
+    target = join(b"/", source.target.forward_path, source.target.query)
     if (
         not headers.changed
         and head.startswith(b"%s %s HTTP/" % (request.method.encode("ascii"), target))
         and _has_nothing_to_drop(headers)
         and headers.get_raw(b"host") == request.host
     ):
-        return b"%s%s\r\n" % (head[:-2], _said_of_client(exchange, "").block)
-    changed = request_headers(exchange, request.host, REPLACED_IN_DELEGATING, "")
+        return b"%s%s\r\n" % (head[:-2], _said_of_client(source, "").block)
+    changed = request_headers(source, request.host, REPLACED_IN_DELEGATING, "")
     return encode_request(
         Request(
             request.method,
@@ -113,9 +113,9 @@ def delegated_head(exchange: Exchange, head: bytes) -> bytes:
     )
 
 
-def changed_parts(exchange: Exchange, method: str, target: bytes) -> list[str]:
+def changed_parts(source: RequestSource, method: str, target: bytes) -> list[str]:
     """Return the parts of a request that stages changed, by name; it came with `method` and `target`."""
-    request, now, came = exchange.request, exchange.target, parse_target(method, target)
+    request, now, came = source.request, source.target, parse_target(method, target)
     parts = {
         "method": request.method != method,
         "target": (now.forward_path, now.query) != (came.forward_path, came.query),
@@ -133,7 +133,7 @@ def _has_nothing_to_drop(headers: Headers) -> bool:
 
 
 def request_headers(
-    exchange: Exchange, authority: bytes | None, replaced: frozenset[bytes], path_base: str
+    source: RequestSource, authority: bytes | None, replaced: frozenset[bytes], path_base: str
 ) -> Headers:
     """Return the headers of the client's request as whoever answers it is to see them.
 
@@ -141,12 +141,12 @@ def request_headers(
     Connection names, are dropped. `X-Forwarded-For`, `-Host`, `-Proto` and, for the `path_base` that was taken off the
     path, `-Prefix` are set at the end. Raises ProtocolError when what a stage made of them cannot be sent.
     """
-    headers, lines = exchange.request.headers, exchange.request.headers.lines
+    headers, lines = source.request.headers, source.request.headers.lines
     if b"connection" in (headers if lines is None else lines):
         replaced |= _nominated(headers)
     if headers.changed:
-        _check_length(exchange.request)
-    said = _said_of_client(exchange, path_base)
+        _check_length(source.request)
+    said = _said_of_client(source, path_base)
     host = [] if authority is None else [(b"Host", authority)]
     if lines is None:
         kept = [pair for pair in headers.pairs() if pair[0].lower() not in replaced]
@@ -166,9 +166,9 @@ class _Said:
     block: bytes
 
 
-def _said_of_client(exchange: Exchange, path_base: str) -> _Said:
+def _said_of_client(source: RequestSource, path_base: str) -> _Said:
     """Return the fields that say who the client is; raises ProtocolError when a stage set something else."""
-    return _said(exchange.client[0], exchange.request.host, exchange.scheme == "https", path_base)
+    return _said(source.client[0], source.request.host, source.scheme == "https", path_base)
 
 
 @lru_cache(maxsize=1024)

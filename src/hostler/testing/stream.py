@@ -14,8 +14,7 @@ from hostler.http.headers import Headers, RawHeaders
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from hostler.contract import Pump
-    from hostler.exchange import Exchange
+    from hostler.contract import Pump, RequestSource
     from hostler.http.message import Response
     from hostler.server.base import DelegationRule
 
@@ -219,7 +218,7 @@ class FakeStream:
             self._pump = None
 
     async def delegate(
-        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Delegated | Failure:
         """Record the delegation and end it as scripted."""
         self.delegated = (rule, headers)

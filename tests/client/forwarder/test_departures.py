@@ -8,6 +8,7 @@ import pytest
 
 from hostler import HttpClient, Reason
 from hostler.client.connector import Connector
+from hostler.server.options import ServerOptions
 from tests.client.peers import BLOCK, OK, answering, destination, front, until
 
 
@@ -86,8 +87,13 @@ async def test_a_client_that_goes_during_the_answer_ends_it_at_the_destination()
             await ended.wait()
 
 
-async def test_a_client_that_half_closes_still_gets_its_answer():
-    async with destination(answering(OK)) as there, front(there.address) as proxy, proxy.connect() as client:
+async def test_a_client_that_half_closes_gets_its_answer_from_a_server_that_knows_such_clients():
+    options = ServerOptions(half_closing_clients=True)
+    async with (
+        destination(answering(OK)) as there,
+        front(there.address, options=options) as proxy,
+        proxy.connect() as client,
+    ):
         client.send(proxy.request())
         client.end()
         assert (await client.rest()).endswith(b"\r\n\r\nok")

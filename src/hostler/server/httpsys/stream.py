@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from hostler.contract import Pump
-    from hostler.exchange import Exchange
+    from hostler.contract import Pump, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.context import ServerContext
@@ -442,7 +441,7 @@ class HttpSysStream:
         )
 
     async def delegate(
-        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Delegated | Failure:
         """Hand the request to the rule's queue (HttpDelegateRequestEx); who answers it reports to nobody.
 
@@ -450,9 +449,9 @@ class HttpSysStream:
         with it: the process that answers is on its own.
         """
         assert isinstance(rule, Rule)
-        if changed := changed_parts(exchange, *self._came):
+        if changed := changed_parts(source, *self._came):
             raise DelegationError(
-                f"{exchange.request.method} {exchange.path} cannot be delegated to queue {rule.queue}: a stage changed "
+                f"{source.request.method} {source.target.path} cannot be delegated to queue {rule.queue}: a stage changed "
                 f"its {' and '.join(changed)}, and HTTP.sys hands over the request as it came; have the stage pass over "
                 "what goes to a queue, or forward it, to a destination with an address"
             )

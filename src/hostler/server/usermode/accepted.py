@@ -13,7 +13,7 @@ from hostler.server.usermode.queues.rule import Rule
 from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
 
 if TYPE_CHECKING:
-    from hostler.exchange import Exchange
+    from hostler.contract import RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
@@ -90,11 +90,13 @@ class AcceptedConnection:
     def body_complete(self) -> None:
         """Read on: what follows is ours too."""
 
-    async def lend(self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders) -> Returned | Failure:
+    async def lend(
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
+    ) -> Returned | Failure:
         """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
         assert isinstance(rule, Rule)
         connection, socket = self.connection, self.socket
-        head, added = delegated_head(exchange, connection.head), encode_header_lines(headers)
+        head, added = delegated_head(source, connection.head), encode_header_lines(headers)
         stream, body, whole = connection.suspend()
         if not await socket.flushed():
             return Failure(Reason.REQUEST_CANCELED, "the client went away")

@@ -23,8 +23,7 @@ from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from hostler.contract import Pump
-    from hostler.exchange import Exchange
+    from hostler.contract import Pump, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
     from hostler.server.base import DelegationRule
@@ -75,7 +74,7 @@ class RequestLender(Protocol):
     """Whether it may."""
 
     def lend(
-        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Awaitable[Returned | Failure]:
         """Have a process of the rule's queue answer the request under way, with `headers` added to the answer.
 
@@ -401,13 +400,13 @@ class Http1Stream:
         return self._pump is None and not self.started and self._lender.can_lend
 
     async def delegate(
-        self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Delegated | Failure:
         """Lend the connection to a process of the rule's queue, which answers the client."""
         if self.failure is not None:
             return self.failure
         try:
-            result = await self._lender.lend(rule, exchange, headers)
+            result = await self._lender.lend(rule, source, headers)
         except ProtocolError as error:
             return Failure(Reason.REQUEST_CREATION, str(error), error)
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ end of the lender's link, and leaving make it orphaned: it is closed as soon as 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve
 
@@ -21,8 +21,7 @@ from hostler.server.usermode.queues.lent_transport import LentTransport
 from hostler.server.usermode.queues.packets import Data, Done, Lend, Open, PacketError, split
 
 if TYPE_CHECKING:
-    from hostler.contract import Address
-    from hostler.exchange import Exchange
+    from hostler.contract import Address, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.limits import Limits
     from hostler.http.target import Target
@@ -30,12 +29,35 @@ if TYPE_CHECKING:
     from hostler.server.placing import Placing
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.http1.stream import Http1Stream
-    from hostler.server.usermode.queues.borrower import Lender
+    from hostler.server.usermode.queues.link import Link
     from hostler.server.usermode.queues.loan import Returned
 
 __all__ = ["BorrowedConnection"]
 
 _UPGRADED: Final = 101
+
+
+class BorrowingQueue(Protocol):
+    """The queue that a connection is borrowed for; `ServedQueue`."""
+
+    answering: set[BorrowedConnection]
+    """The connections whose request we answer."""
+
+    leaving: bool
+
+    def returned(self, connection: BorrowedConnection, /) -> None:
+        """Note that a connection went back."""
+
+
+class ConnectionLender(Protocol):
+    """The process that lends connections; `Lender`."""
+
+    link: Link
+    borrowed: dict[int, BorrowedConnection]
+
+    @property
+    def queue(self) -> BorrowingQueue:
+        """The queue that it lends them for."""
 
 
 class BorrowedConnection:
@@ -46,7 +68,9 @@ class BorrowedConnection:
         "connection", "loan", "placing", "reads_ahead", "socket",
     )  # fmt: skip
 
-    def __init__(self, lender: Lender, context: ServerContext, packet: Open, descriptor: int) -> None:
+    def __init__(
+        self, lender: ConnectionLender, context: ServerContext, packet: Open, descriptor: int
+    ) -> None:
         self._lender = lender
         self._context = context
         self._number = packet.connection
@@ -117,7 +141,9 @@ class BorrowedConnection:
         self.socket.pause_reading()
         self._watch()
 
-    async def lend(self, rule: DelegationRule, exchange: Exchange, headers: RawHeaders) -> Returned | Failure:
+    async def lend(
+        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
+    ) -> Returned | Failure:
         """Refuse: a connection is lent once."""
         raise DelegationError(f"a connection that was lent cannot be lent on to queue {rule.queue!r}")
 

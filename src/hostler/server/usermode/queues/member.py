@@ -9,7 +9,7 @@ it: each of its loans ends as `lender.py` says.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.queues.packets import (
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from hostler.server.usermode.queues.lender import TargetQueue
     from hostler.server.usermode.queues.loan import LentConnection, Loan
 
 __all__ = ["Member"]
@@ -44,10 +43,22 @@ MAX_IDLE_COPIES: Final = 512
 """Connections that a member holds a copy of between requests; more are opened for each request anew."""
 
 
+class MemberOwner(Protocol):
+    """The queue that a member is a member of, on the lender's side; `TargetQueue`."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def wake(self) -> None:
+        """Let the requests that wait look for a member."""
+
+    def member_lost(self, member: Member, /) -> None:
+        """Forget a member whose link is closed."""
+
+
 class Member:
     """A member of the queue, at the other end of a link."""
 
-    def __init__(self, queue: TargetQueue, path: Path, sock: socket.socket) -> None:
+    def __init__(self, queue: MemberOwner, path: Path, sock: socket.socket) -> None:
         self._queue = queue
         self.path = path
         self.leaving = False
