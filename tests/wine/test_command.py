@@ -356,7 +356,9 @@ async def test_https_is_for_http_sys(hostler, directory):
     write(directory / "appsettings.json", document("https://localhost:8443/", "http://127.0.0.1:1/"))
     assert (await hostler("check", "appsettings.json"))[0] == 0
     complaint = await fails(hostler, "check", "appsettings.json", "--server", "usermode")
-    assert complaint.startswith("appsettings.json: Urls: not supported yet: https://localhost:8443/; ")
+    assert complaint.startswith(
+        "appsettings.json: line 2: Urls: not supported yet: https://localhost:8443/; "
+    )
 
 
 async def test_a_document_that_is_not_there_is_said(hostler):

@@ -11,6 +11,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(ability, ...): what the test needs of a server (ABILITIES)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Start what a server keeps for all tests before it is noted what is open."""
+    backend = item.callspec.params.get("backend") if hasattr(item, "callspec") else None
+    if backend is not None:
+        backend.start()
+
+
 @pytest.fixture(params=BACKENDS, ids=[backend.name for backend in BACKENDS])
 def backend(request):
     for mark in request.node.iter_markers("needs"):

@@ -29,6 +29,9 @@ class Backend:
     cannot = MappingProxyType({})
     """The abilities that it lacks, and why."""
 
+    def start(self):
+        """Start what the tests share, unless it runs."""
+
     def machine(self, directory):
         """Return a machine of a test's own on which such servers run, with an empty directory."""
         raise NotImplementedError

@@ -59,11 +59,14 @@ class Wine(Backend):
         self._wrapper = wrapper
         self._program = None
 
-    def machine(self, directory):
+    def start(self):
+        """Start the process that is used for all tests, unless it runs."""
         if self._program is None or not self._program.is_running:
             self._program = Program(
                 [self._wrapper, windows_path(PROGRAM)], "wine", {"WINE_PYTHONPATH": PYTHONPATH}
             )
+
+    def machine(self, directory):
         return _WineMachine(self._program)
 
     def close(self):
