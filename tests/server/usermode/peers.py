@@ -19,6 +19,7 @@ from hostler.server.base import QueueMode
 from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode.queues.link import Link
+from hostler.server.usermode.queues.packets import Begun
 from hostler.server.usermode.server import UserModeServer
 from hostler.testing import FakeClock
 
@@ -331,14 +332,14 @@ class Process:
 
 
 class Peer:
-    """One end of a link, and what it got."""
+    """One end of a link, and what it got; what was said of answers that had begun is in `begun`."""
 
     def __init__(self, sock):
-        self.packets, self.descriptors, self.losses = [], [], 0
+        self.packets, self.begun, self.descriptors, self.losses = [], [], [], 0
         self.link = Link(asyncio.get_running_loop(), sock, self._on_packet, self._on_lost)
 
     def _on_packet(self, packet, descriptor):
-        self.packets.append(packet)
+        (self.begun if isinstance(packet, Begun) else self.packets).append(packet)
         if descriptor >= 0:
             self.descriptors.append(descriptor)
 

@@ -16,7 +16,7 @@ from hostler.server.usermode.queues import borrower as borrower_module
 from hostler.server.usermode.queues import link as link_module
 from hostler.server.usermode.queues.directory import QueueDirectory, connect
 from hostler.server.usermode.queues.link import KIND
-from hostler.server.usermode.queues.packets import Close, Data, Done, GiveBack, Leaving, Lend, Open
+from hostler.server.usermode.queues.packets import Begun, Close, Data, Done, GiveBack, Leaving, Lend, Open
 from tests.server.usermode.peers import Peer, eventually, lendable, request, working
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -85,6 +85,46 @@ async def test_connections_are_told_apart_by_their_numbers():
             handler.go_on.set()
             assert (await one.answer()).body == b"/one"
             assert (await other.answer()).body == b"/other"
+
+
+async def test_an_answer_that_takes_a_while_is_announced_with_its_status():
+    go_on = asyncio.Event()
+
+    async def handler(exchange):
+        await exchange.start(206)
+        await exchange.write(b"half")
+        await go_on.wait()
+        return await exchange.end()
+
+    async with working(handler), lendable() as (client, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            for number in (1, 2):
+                lender.link.send(lend(number))
+                await eventually(lambda: lender.begun)
+                assert lender.begun.pop() == Begun(number, 206)
+                go_on.set()
+                assert (await client.answer()).body == b"half"
+                assert await lender.next() == Done(number, 206, 0, 4)
+                go_on.clear()
+
+
+async def test_an_interim_response_is_no_answer():
+    go_on = asyncio.Event()
+
+    async def handler(exchange):
+        exchange.stream.inform(103, [])
+        await go_on.wait()
+        return await exchange.respond(200, "ok")
+
+    async with working(handler), lendable() as (client, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            lender.link.send(lend(1))
+            await client.until(b"103")
+            go_on.set()
+            assert await lender.next() == Done(1, 200, 0, 2)
+            assert lender.begun == []
 
 
 async def test_data_that_goes_ahead_belongs_to_its_loan():

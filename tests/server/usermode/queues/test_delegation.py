@@ -840,6 +840,7 @@ async def test_an_answer_does_not_survive_its_process(path, version):
         await client.send(request("GET", f"/d{path}", version=version))
         begun = await client.until(b"first half")
         assert b"200 OK" in begun
+        await eventually(lambda: any(member._statuses for member in proxy.rule.target._members.values()))
         for worker in workers:
             await worker.kill()
         # not an end: what came was not all of it
@@ -847,6 +848,7 @@ async def test_an_answer_does_not_survive_its_process(path, version):
             await client.rest()
         await eventually(lambda: proxy.outcomes)
         assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_DESTINATION
+        assert proxy.outcomes[0].status == 200  # the worker said so before it died
         assert proxy.outcomes[0].failure.side is Side.DESTINATION
 
 

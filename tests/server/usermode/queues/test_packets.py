@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hostler.errors import Reason
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
+    Begun,
     Close,
     Data,
     Departed,
@@ -48,6 +49,7 @@ WIRE = [
     (GiveBack(5), (b"\6\0\0\0" b"\0\0\0\5")),
     (Close(6), (b"\7\0\0\0" b"\0\0\0\6")),
     (Departed(6), (b"\x09\0\0\0" b"\0\0\0\6")),
+    (Begun(5, 200), (b"\x0a\0\0\0" b"\0\0\0\5" b"\0\xc8")),
     (
         Lend(5, 6, "/", b"", b"GET", whole=True),
         (b"\3\1\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\1" b"\0\0\0\0" b"/" b"GET"),
@@ -163,6 +165,7 @@ packets = st.one_of(
     ),
     st.builds(GiveBack, loans),
     st.builds(Close, loans),
+    st.builds(Begun, loans, st.integers(0, 65535)),
     st.builds(Leaving),
 )
 

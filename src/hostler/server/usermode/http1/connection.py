@@ -372,9 +372,9 @@ class Http1Connection:
     # -- for the owner --------------------------------------------------------------------------------------------
 
     @property
-    def answer_begun(self) -> bool:
-        """Whether the request under way has begun to be answered."""
-        return self._stream is not None and self._stream.started
+    def answer_status(self) -> int:
+        """The status with which the request under way is answered; 0 before its answer has begun."""
+        return 0 if self._stream is None else self._stream.status
 
     @property
     def body_missing(self) -> int | None:

@@ -18,7 +18,7 @@ from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
-from hostler.server.usermode.queues.packets import Data, Done, Lend, Open, PacketError, split
+from hostler.server.usermode.queues.packets import Begun, Data, Done, Lend, Open, PacketError, split
 
 if TYPE_CHECKING:
     from hostler.contract import Address, RequestSource
@@ -102,6 +102,7 @@ class BorrowedConnection:
         self.socket.ended = False  # as far as this loan knows
         # a handler that starts at once may want the body, or be over and its connection let go, before this returns
         connection, transport = self.connection, self._transport
+        transport.on_first_write = self._answering
         transport.readable = None
         connection.received(data)
         transport.readable = connection.body_missing
@@ -112,6 +113,18 @@ class BorrowedConnection:
         """Notice when the client goes away, while we answer and read nothing."""
         if self.loan:
             self._transport.watch()
+
+    def _answering(self) -> None:
+        self._context.loop.call_soon(self._tell_begun, self.loan)
+
+    def _tell_begun(self, loan: int) -> None:
+        """Say with which status an answer has begun that is not over at once: should we end in it, nobody else knows."""
+        if loan != self.loan or self._returning:
+            return
+        if status := self.connection.answer_status:
+            self._lender.link.send(Begun(loan, status))
+        else:  # it was an interim response
+            self._transport.on_first_write = self._answering
 
     # -- ConnectionOwner ------------------------------------------------------------------------------------------
 
@@ -184,7 +197,7 @@ class BorrowedConnection:
 
     def break_off(self) -> None:
         """Have a request that we have not begun to answer come to nothing: the lender gives it to somebody else."""
-        if self.loan and not self.connection.answer_begun:
+        if self.loan and not self.connection.answer_status:
             self._transport.abort()
 
     def _drop(self) -> None:

@@ -184,7 +184,7 @@ class TargetQueue:
             if not loan.untouched():
                 why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
                 _log.warning("%s", why)
-                return Returned(0, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
+                return Returned(loan.status, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
             crashes += 1
             if crashes == MAX_MEMBER_CRASHES:
                 why = f"{crashes} processes of queue {self.name} ended with this request in their hands"

@@ -15,6 +15,8 @@ from hostler.server.usermode.client_socket import HIGH_WATER
 from hostler.server.usermode.queues.tcp_info import has_ended, is_gone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.server.usermode.client_socket import ClientSocket
 
 __all__ = ["LentTransport"]
@@ -38,6 +40,8 @@ class LentTransport(asyncio.Transport):
         self._low = HIGH_WATER // 4
         self.readable: int | None = None
         """Bytes that may still be taken from the client; None where nobody knows. Behind them is the lender's."""
+        self.on_first_write: Callable[[], None] | None = None
+        """Called once, before the next bytes are written."""
         self._reading = False
         self._watching = False
         self._look_timer: asyncio.TimerHandle | None = None
@@ -139,6 +143,9 @@ class LentTransport(asyncio.Transport):
         """Send now what the socket takes, keep the rest."""
         if self._broken or self._lost:
             return
+        if self.on_first_write is not None:
+            callback, self.on_first_write = self.on_first_write, None
+            callback()
         if not self._buffer:
             try:
                 sent = self._socket.send(data)
@@ -242,6 +249,7 @@ class LentTransport(asyncio.Transport):
         """Close our copy of the descriptor without a word to the protocol: the connection goes back."""
         self._lost = self._closing = True
         self.pause_reading()
+        self.on_first_write = None
         self._socket.close()
         self._protocol = None  # type: ignore[assignment] # it knows us: the two would wait for the collector
 

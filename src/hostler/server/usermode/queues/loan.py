@@ -81,6 +81,9 @@ class Loan:
     read: int | None = None
     """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
 
+    status: int = 0
+    """The status of an answer that had begun when its member was lost; 0 when nobody knows."""
+
     def untouched(self) -> bool:
         """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
         if self.written is None or bytes_written(self.connection.socket) != self.written:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.queues.packets import (
+    Begun,
     Close,
     Data,
     Departed,
@@ -69,6 +70,8 @@ class Member:
         self._last = 0
         self.loans: dict[int, asyncio.Future[Packet | None]] = {}
         self._early: dict[int, bytes] = {}
+        self._statuses: dict[int, int] = {}
+        """Of the answers that have begun and are not over."""
         self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
 
     async def lend(self, loan: Loan, prefix: str) -> Packet | None:
@@ -94,6 +97,7 @@ class Member:
             return await done if not link.closed else None
         finally:
             del self.loans[number]
+            loan.status = self._statuses.pop(number, 0) if self._statuses else 0
             if self.leaving and not self.loans:
                 link.close()
 
@@ -151,6 +155,9 @@ class Member:
             self.retire()
         elif isinstance(packet, Data) and packet.loan in self.loans:
             self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
+        elif isinstance(packet, Begun):
+            if packet.loan in self.loans:
+                self._statuses[packet.loan] = packet.status
         elif isinstance(packet, (Done, GiveBack)):
             done = self.loans.get(packet.loan)
             if done is not None and not done.done():

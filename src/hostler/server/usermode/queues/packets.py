@@ -27,6 +27,7 @@ machine: big-endian, this header in front:
     LEAVING 8    borrower  0           0              empty: lend nothing more, and do not connect again. What was lent is
                                                       answered or given back; then the lender closes the link
     DEPARTED 9   lender    connection  0              empty: the client is gone, or sends no more and waits for nothing
+    BEGUN 10     borrower  loan        0              status: uint16, of an answer that has begun and is not over yet
 
 A LEND is whole when its data is all of the request: the lender then goes on reading from the client, and says when it
 is gone.
@@ -53,6 +54,7 @@ from hostler.errors import HostlerError, Reason
 __all__ = [
     "MAX_PACKET",
     "VERSION",
+    "Begun",
     "Close",
     "Data",
     "Departed",
@@ -75,6 +77,7 @@ _MAX_DATA: Final = 96 * 1024
 
 _HEADER: Final = struct.Struct("!BBHI")
 _HELLO: Final = struct.Struct("!HI")
+_BEGUN: Final = struct.Struct("!H")
 _OPEN: Final = struct.Struct("!HHHH")
 _LEND: Final = struct.Struct("!BBHIIHI")
 _DONE: Final = struct.Struct("!BBHIHBBQQ")
@@ -95,6 +98,7 @@ class _Kind(enum.IntEnum):
     CLOSE = 7
     LEAVING = 8
     DEPARTED = 9
+    BEGUN = 10
 
 
 _LEND_KIND: Final = int(_Kind.LEND)
@@ -175,11 +179,19 @@ class Departed:
 
 
 @frozen
+class Begun:
+    """The borrower has begun an answer; what its status is, should nothing more be heard of it."""
+
+    loan: int
+    status: int
+
+
+@frozen
 class Leaving:
     """The borrower takes no more."""
 
 
-Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Departed
+Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Departed | Begun
 
 
 def encode(packet: Packet) -> bytes:
@@ -226,6 +238,8 @@ def _encode(packet: Packet) -> bytes:
             return _HEADER.pack(_Kind.GIVE_BACK, 0, 0, packet.loan)
         case Close():
             return _HEADER.pack(_Kind.CLOSE, 0, 0, packet.connection)
+        case Begun():
+            return _HEADER.pack(_Kind.BEGUN, 0, 0, packet.loan) + _BEGUN.pack(packet.status)
         case Departed():
             return _HEADER.pack(_Kind.DEPARTED, 0, 0, packet.connection)
         case Hello():
@@ -272,6 +286,8 @@ def _decode(block: bytes) -> Packet:
         return Close(number)
     if kind == _Kind.DEPARTED and not rest:
         return Departed(number)
+    if kind == _Kind.BEGUN and rest == _BEGUN.size:
+        return Begun(number, *_BEGUN.unpack_from(block, _HEADER.size))
     if kind == _Kind.LEAVING and not rest and not number:
         return Leaving()
     if kind == _Kind.HELLO and rest == _HELLO.size and not number:
