@@ -53,7 +53,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
     def __init__(self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop, idle_timeout: float) -> None:
         """`idle_timeout` is how many seconds it waits for its next request."""
         self._owner = owner
-        self._deadline = Deadline(loop, self._on_deadline)
+        self._deadline: Deadline
         self._idle_timeout = idle_timeout
         self._loop = loop
         self._transport: asyncio.Transport
@@ -143,6 +143,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
+        # not before: one that is never connected would be in a cycle with its deadline
+        self._deadline = Deadline(self._loop, self._on_deadline)
         self._transport = cast("asyncio.Transport", transport)
         self._reading = Reading(self._loop, self._transport)
         self._deadline.set(self._idle_timeout)
