@@ -168,13 +168,18 @@ async def asked(url, path):
     return int(answer.split(b" ")[1])
 
 
-async def test_a_guarded_route_cannot_be_walked_around(caplog):
-    async with serving(naming("all")) as destination, serving(guarded(destination.url)) as served:
+async def test_a_guarded_route_cannot_be_walked_around():
+    lines = []
+    async with (
+        serving(naming("all")) as destination,
+        serving(guarded(destination.url), write_line=lines.append) as served,
+    ):
         assert await asked(served.url, "/admin/s") == 403
         for path in WAYS_AROUND:
-            caplog.clear()
+            lines.clear()
             assert await asked(served.url, path) == 400
-            assert "it is '/admin/s' and leads to route admin; answered with 400" in caplog.text
+            await until(lambda: lines)
+            assert "it is '/admin/s' and leads to route admin; its destination may read it so" in lines[0]
         assert await asked(served.url, "/.%2fadmin/s") == 400
         for path in ("/x//y", "/x%2fy", "/x;y/z", "/100%25"):
             assert await asked(served.url, path) == 200

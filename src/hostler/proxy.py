@@ -12,7 +12,7 @@ from hostler.client.forwarder import Forwarder
 from hostler.config.model import Cluster, Config
 from hostler.config.source import FileSource
 from hostler.documents import find_problems, follow, in_slices, load_aside, load_config
-from hostler.errors import ConfigError, Failure, Reason
+from hostler.errors import ConfigError, Failure, Reason, Side
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
@@ -186,12 +186,9 @@ class Proxy:
 
     @staticmethod
     def _refuse_ambiguous(exchange: Exchange, conflict: str) -> Awaitable[Outcome]:
-        _log.warning(
-            "%s; answered with 400, since its destination may read it so "
-            "(dangerous_allow_ambiguous_paths lets such paths through)",
-            conflict,
-        )
-        return exchange.respond(400, "400 Bad Request\n")
+        # said in the access line alone: a client can have it said as often as it likes
+        detail = f"{conflict}; its destination may read it so (dangerous_allow_ambiguous_paths lets such paths through)"
+        return exchange.fail(Failure(Reason.REQUEST_CREATION, detail, status=400, side=Side.CLIENT))
 
     @staticmethod
     def _without_cluster(exchange: Exchange, route: LiveRoute) -> Awaitable[Outcome]:
