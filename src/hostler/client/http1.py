@@ -41,6 +41,10 @@ class _State(enum.Enum):
     CLOSED = "closed"
 
 
+# an enum's member costs a look-up in its class, each time; a module's constant does not
+_IDLE, _HEAD, _BODY, _TUNNEL, _CLOSED = _State
+
+
 class Http1UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after another; `UpstreamConnection` and `UpstreamStream`."""
 
@@ -58,7 +62,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport
         self._reading: Reading
-        self._state = _State.IDLE
+        self._state = _IDLE
         self.slots = 1
         self._served = False
         """It has answered a request before."""
@@ -82,16 +86,16 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def has_expired(self) -> bool:
         """Whether it is closed or about to be."""
-        return self._state is _State.CLOSED or self._transport.is_closing()
+        return self._state is _CLOSED or self._transport.is_closing()
 
     def is_idle(self) -> bool:
         """Whether it carries no request."""
-        return self._state is _State.IDLE
+        return self._state is _IDLE
 
     def begin(self, request: Request, sink: ExchangeSink, timeout: float) -> Http1UpstreamConnection:
         """Send a request's head; raises ProtocolError when it cannot be written."""
         head = encode_request(request)
-        self._state = _State.HEAD
+        self._state = _HEAD
         self._sink = sink
         self._switchable = request.upgrade is not None
         self._timeout = timeout
@@ -118,7 +122,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         """Finish the request, or close our direction of a tunnel."""
         self._ended = True
         transport = self._transport
-        if self._state is _State.TUNNEL:
+        if self._state is _TUNNEL:
             if self._eof or not transport.can_write_eof():  # TLS has no half-open connections
                 self._complete([])
             elif not transport.is_closing():
@@ -158,9 +162,9 @@ class Http1UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         try:
-            if self._state is _State.HEAD:
+            if self._state is _HEAD:
                 self._read_head(sink, data)
-            elif self._state is _State.BODY:
+            elif self._state is _BODY:
                 self._pass_on(sink, self._body.feed(data))
             else:
                 sink.received(data)
@@ -193,7 +197,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._reusable = response.keep_alive
         size = response.framing
         if 0 <= size <= len(data):  # the whole body
-            self._state = _State.BODY
+            self._state = _BODY
             sink.answered(response, data if size == len(data) else data[:size])
             if self._sink is sink:
                 self._reusable = self._reusable and size == len(data)
@@ -201,7 +205,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
             return
         body = body_reader(size)
         payload = body.feed(data)
-        self._state, self._body = _State.BODY, body
+        self._state, self._body = _BODY, body
         sink.answered(response, payload)
         if self._sink is sink:  # else the head cannot be passed on, or the client is gone
             self._pass_on(sink, b"")
@@ -218,7 +222,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         """Become a tunnel."""
         if not self._ended or not self._switchable:
             raise ProtocolError("the destination switches protocols, and nobody asked for it")
-        self._state = _State.TUNNEL
+        self._state = _TUNNEL
         self._ended = self._eof = False
         sink.answered(response, b"")
         if data and self._sink is sink:
@@ -229,21 +233,21 @@ class Http1UpstreamConnection(asyncio.Protocol):
         sink = self._sink
         if sink is None:
             return False
-        if self._state is _State.TUNNEL:
+        if self._state is _TUNNEL:
             self._eof = True
             sink.ended()
             if self._ended and self._sink is sink:
                 self._complete([])
             return self._sink is sink
-        if self._state is _State.BODY and isinstance(self._body, ClosingBody):
+        if self._state is _BODY and isinstance(self._body, ClosingBody):
             self._complete([])
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever sent the request."""
         sink = self._sink
-        stale = self._state is _State.HEAD and self._served and not self._informed and not self._reader.begun
-        over = self._state is _State.TUNNEL and (exc is None or self._eof)
+        stale = self._state is _HEAD and self._served and not self._informed and not self._reader.begun
+        over = self._state is _TUNNEL and (exc is None or self._eof)
         self._note_closed()
         if sink is None:
             return
@@ -272,7 +276,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         sink, self._sink = self._sink, None
         assert sink is not None
         if self._reusable and self._ended and not self._writing_paused and not self._transport.is_closing():
-            self._state = _State.IDLE
+            self._state = _IDLE
             self._served = True
             self._reading.resume()
             self._deadline.set(self._idle_timeout)
@@ -283,15 +287,15 @@ class Http1UpstreamConnection(asyncio.Protocol):
         sink.complete(trailers)
 
     def _end(self, *, abort: bool) -> None:
-        if self._state is not _State.CLOSED:
+        if self._state is not _CLOSED:
             self._note_closed()
             self._transport.abort() if abort else self._transport.close()
 
     def _note_closed(self) -> None:
         self._sink = None
         self._deadline.close()
-        if self._state is not _State.CLOSED:
-            self._state, self.slots = _State.CLOSED, 0
+        if self._state is not _CLOSED:
+            self._state, self.slots = _CLOSED, 0
             self._owner.closed(self)
 
     def _on_deadline(self) -> None:

@@ -151,8 +151,11 @@ def request_headers(
     if lines is None:
         kept = [pair for pair in headers.pairs() if pair[0].lower() not in replaced]
         return Headers([*host, *kept, *said.pairs])
-    out = {} if authority is None else {b"host": b"Host: " + authority}
-    out |= {name: line for name, line in lines.items() if name not in replaced}
+    out = lines.copy()
+    for name in replaced.intersection(lines):
+        del out[name]
+    if authority is not None:
+        out = {b"host": b"Host: " + authority, **out}
     out |= said.lines
     return Headers(None, out)
 
@@ -208,7 +211,9 @@ def outgoing_response(response: Response) -> Response:
         # Transfer-Encoding overrides it, or there is no body that it could describe
         dropped |= {b"content-length"}
     if lines is not None:
-        kept = Headers(None, {name: line for name, line in lines.items() if name not in dropped})
+        kept = headers
+        if not dropped.isdisjoint(lines):
+            kept = Headers(None, {name: line for name, line in lines.items() if name not in dropped})
     else:
         kept = Headers([pair for pair in headers.pairs() if pair[0].lower() not in dropped])
     return Response(response.status, kept, response.framing, response.reason)

@@ -79,6 +79,10 @@ class State(enum.Enum):
     CLOSED = enum.auto()
 
 
+# an enum's member costs a look-up in its class, each time; a module's constant does not
+_OPEN, _LENT, _LINGERING, _CLOSING, _CLOSED = State
+
+
 class ClientSocket(asyncio.Protocol):
     """One client's socket, on a transport of the event loop or one for a descriptor that was lent to us."""
 
@@ -97,7 +101,7 @@ class ClientSocket(asyncio.Protocol):
         self._loop = loop
         self._make_reader = make_reader
         self._send_timeout = send_timeout
-        self._state = State.OPEN
+        self._state = _OPEN
         self._transport: asyncio.Transport
         self._reading: Reading
         self._reader: SocketReader
@@ -138,7 +142,7 @@ class ClientSocket(asyncio.Protocol):
         """Note that the client sends no more; it may still be waiting for its answers."""
         if not self.ended:  # reading that was resumed finds the end once more
             self.ended = True
-            if self._state is State.LINGERING:
+            if self._state is _LINGERING:
                 self.close()
             elif self._state in _IN_USE:
                 self._reader.ended()
@@ -146,7 +150,7 @@ class ClientSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the reader that the connection is gone."""
-        if self._state is not State.CLOSED:
+        if self._state is not _CLOSED:
             reader = self._reader
             self.let_go()
             reader.lost(exc)
@@ -201,7 +205,7 @@ class ClientSocket(asyncio.Protocol):
 
     def when_flushed(self, callback: Callable[[], None]) -> None:
         """Call back once everything written is with the system, at once if it is; or when the connection is gone."""
-        if self._state is State.CLOSED or self.is_closing() or not self.unsent:
+        if self._state is _CLOSED or self.is_closing() or not self.unsent:
             callback()
             return
         self._flushed.append(callback)
@@ -217,7 +221,7 @@ class ClientSocket(asyncio.Protocol):
         return self._state in _IN_USE and not self.is_closing()
 
     def _on_flushed(self) -> None:
-        if self._state is not State.CLOSED and not self.unsent:
+        if self._state is not _CLOSED and not self.unsent:
             if not self.is_closing():
                 self._transport.set_write_buffer_limits(HIGH_WATER)
             self._call_flushed()
@@ -241,7 +245,7 @@ class ClientSocket(asyncio.Protocol):
             self.reset()
 
     def _on_deadline(self) -> None:
-        if self._state is not State.LINGERING:
+        if self._state is not _LINGERING:
             self._reader.timed_out()
         elif self.unsent:
             self.deadline.set(LINGER)
@@ -252,12 +256,12 @@ class ClientSocket(asyncio.Protocol):
 
     def lend(self) -> None:
         """Write nothing more: another process may. An end from now on is for every copy of the descriptor."""
-        self._state = State.LENT
+        self._state = _LENT
 
     def regain(self) -> None:
         """Have the socket to ourselves again."""
-        if self._state is State.LENT:
-            self._state = State.OPEN
+        if self._state is _LENT:
+            self._state = _OPEN
 
     # -- ending ---------------------------------------------------------------------------------------------------
 
@@ -274,7 +278,7 @@ class ClientSocket(asyncio.Protocol):
     def close(self) -> None:
         """End in order: send what was written, shut our side, close."""
         if self._state in _CAN_CLOSE:
-            self._end(State.CLOSING)
+            self._end(_CLOSING)
             self.pause_reading()
             self.when_flushed(self._close)
 
@@ -285,17 +289,17 @@ class ClientSocket(asyncio.Protocol):
         if self.ended:
             self.close()
             return
-        self._end(State.LINGERING)
+        self._end(_LINGERING)
         self.resume_reading()
         self.deadline.set(LINGER)
         self.when_flushed(self._shut)
 
     def reset(self) -> None:
         """End at once, with a reset, so that a client cannot take what it got for all there is."""
-        if self._state is State.CLOSED or (self.is_closing() and not self.unsent):
+        if self._state is _CLOSED or (self.is_closing() and not self.unsent):
             return
-        lent = self._state is State.LENT
-        self._end(State.CLOSING)
+        lent = self._state is _LENT
+        self._end(_CLOSING)
         try:
             self.raw().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             if lent:
@@ -306,9 +310,9 @@ class ClientSocket(asyncio.Protocol):
 
     def let_go(self) -> None:
         """Be done with the socket, without a word to the reader: it is gone, or its owner has it back."""
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return
-        self._end(State.CLOSED)
+        self._end(_CLOSED)
         del self._reader  # which knows us: the two would wait for the collector
         self.deadline.close()
         self._send_deadline.close()
@@ -329,7 +333,7 @@ class ClientSocket(asyncio.Protocol):
             self._transport.close()
 
     def _shut(self) -> None:
-        if self._state is State.CLOSED or self.is_closing():
+        if self._state is _CLOSED or self.is_closing():
             return
         try:
             self.raw().shutdown(socket.SHUT_WR)
@@ -339,8 +343,8 @@ class ClientSocket(asyncio.Protocol):
             self._transport.abort()
 
 
-_IN_USE: Final = {State.OPEN, State.LENT}
-_CAN_CLOSE: Final = {State.OPEN, State.LENT, State.LINGERING}
+_IN_USE: Final = {_OPEN, _LENT}
+_CAN_CLOSE: Final = {_OPEN, _LENT, _LINGERING}
 
 
 def _discard(data: object) -> None:

@@ -52,6 +52,10 @@ Phase = enum.Enum("Phase", "IDLE HEAD WAITING BODY DRAIN LENT OVER")
 """What a connection is doing; see above."""
 
 
+# an enum's member costs a look-up in its class, each time; a module's constant does not
+_IDLE, _HEAD, _WAITING, _BODY, _DRAIN, _LENT, _OVER = Phase
+
+
 class Http1Connection:
     """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
 
@@ -88,7 +92,7 @@ class Http1Connection:
         self._behind_end = False
         """The client had ended its side before the request under way was begun."""
         self._is_last = False
-        self.phase = Phase.IDLE
+        self.phase = _IDLE
 
     # -- SocketReader ---------------------------------------------------------------------------------------------
 
@@ -96,11 +100,11 @@ class Http1Connection:
         """Take bytes, and read on as the phase says."""
         self._unread = self._unread + data if self._unread else data
         phase = self.phase
-        if phase is Phase.BODY:
+        if phase is _BODY:
             self._read_body()
-        elif phase is Phase.IDLE or phase is Phase.HEAD:
+        elif phase is _IDLE or phase is _HEAD:
             self._advance()
-        elif phase is Phase.DRAIN:
+        elif phase is _DRAIN:
             self._read_over()
         if len(self._unread) > UNREAD_LIMIT:
             self._full = True
@@ -109,11 +113,11 @@ class Http1Connection:
     def ended(self) -> None:
         """Act on a client that sends no more: it is gone, unless it may be waiting for its answers (see `_departs`)."""
         phase = self.phase
-        if phase is Phase.WAITING or phase is Phase.BODY:
+        if phase is _WAITING or phase is _BODY:
             self._request_ended()
-        elif phase is Phase.DRAIN:
+        elif phase is _DRAIN:
             self._over(reusable=False)  # the rest of the body will never come
-        elif phase is Phase.LENT:
+        elif phase is _LENT:
             if self._departs():
                 self._owner.departed()
         elif not self._unread:
@@ -121,7 +125,7 @@ class Http1Connection:
 
     def lost(self, error: Exception | None) -> None:
         """Tell the exchange that its client is gone."""
-        self.phase = Phase.OVER
+        self.phase = _OVER
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.connection_lost(error)
@@ -142,15 +146,15 @@ class Http1Connection:
     def timed_out(self) -> None:
         """Give up on what did not come in time."""
         phase = self.phase
-        if phase is Phase.HEAD:
+        if phase is _HEAD:
             self._reject(ProtocolError("the request's head did not come in time", 408), None)
-        elif phase is Phase.BODY:
+        elif phase is _BODY:
             self._body_failed(ProtocolError("the body stalled, or came too slowly", 408))
-        elif phase is Phase.WAITING and self._stream is not None:
+        elif phase is _WAITING and self._stream is not None:
             self._stream.abort_unanswered()
-        elif phase is Phase.DRAIN:
+        elif phase is _DRAIN:
             self._over(reusable=False)
-        elif phase is Phase.IDLE and self._unread:
+        elif phase is _IDLE and self._unread:
             self._socket.deadline.set(
                 self._context.options.timeouts.idle_connection
             )  # its next answer waits for it to read
@@ -168,7 +172,7 @@ class Http1Connection:
         try:
             while (
                 self._unread
-                and (self.phase is Phase.IDLE or self.phase is Phase.HEAD)
+                and (self.phase is _IDLE or self.phase is _HEAD)
                 and not socket.write_paused
                 and not socket.is_closing()
             ):
@@ -177,7 +181,7 @@ class Http1Connection:
             self._advancing = False
         if self._full and len(self._unread) <= UNREAD_LIMIT:
             self._read_on()
-        if socket.ended and not self._unread and (self.phase is Phase.IDLE or self.phase is Phase.HEAD):
+        if socket.ended and not self._unread and (self.phase is _IDLE or self.phase is _HEAD):
             self.close()
 
     def _read_on(self) -> None:
@@ -191,8 +195,8 @@ class Http1Connection:
         try:
             request = reader.feed(data)
             if request is None:
-                if self.phase is Phase.IDLE and reader.begun:
-                    self.phase = Phase.HEAD
+                if self.phase is _IDLE and reader.begun:
+                    self.phase = _HEAD
                     self._socket.deadline.set(self._context.options.timeouts.header_wait)
                 return
             self._unread = reader.unread
@@ -202,7 +206,7 @@ class Http1Connection:
         except ProtocolError as error:
             self._reject(error, request)
             return
-        self.phase = Phase.WAITING
+        self.phase = _WAITING
         self._stream = stream
         if request.framing:
             self._expect_body(request)
@@ -238,20 +242,20 @@ class Http1Connection:
     def read_body(self) -> None:
         """Give the request's body to its stream from now on, what has arrived at once."""
         stream, socket = self._stream, self._socket
-        self.phase = Phase.BODY
+        self.phase = _BODY
         if self._unread:
             self._read_body()
         else:
             socket.deadline.set(self._pace.time_left())
-        if self.phase is Phase.BODY:
+        if self.phase is _BODY:
             self._read_on()
         if socket.ended and self._stream is stream:
             self._request_ended()
 
     def keep_body(self) -> None:
         """Keep what comes of the request's body, up to the limit of unread bytes."""
-        if self.phase is Phase.BODY:
-            self.phase = Phase.WAITING
+        if self.phase is _BODY:
+            self.phase = _WAITING
             self._pace.pause()
             self._socket.deadline.clear()
 
@@ -274,7 +278,7 @@ class Http1Connection:
             stream.body_received(payload)
             return
         self._unread = body.unread
-        self.phase = Phase.WAITING
+        self.phase = _WAITING
         self._socket.deadline.clear()
         self._owner.body_complete()
         stream.body_received(payload)
@@ -288,13 +292,13 @@ class Http1Connection:
             self._socket.deadline.set(self._context.options.timeouts.half_closed)
             if self._departs():
                 self._stream.departed()
-        elif self.phase is Phase.BODY:
+        elif self.phase is _BODY:
             try:
                 body.end()
             except ProtocolError as error:
                 self._body_failed(error)
             else:
-                self.phase = Phase.WAITING
+                self.phase = _WAITING
                 self._stream.body_ended([])
 
     def _departs(self) -> bool:
@@ -326,7 +330,7 @@ class Http1Connection:
     def _body_failed(self, error: ProtocolError) -> None:
         """Give up on the request's body; an answer may still be sent, and ends the connection."""
         assert self._stream is not None
-        self.phase = Phase.WAITING
+        self.phase = _WAITING
         self._socket.deadline.clear()
         self._stream.body_failed(Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status))
 
@@ -337,11 +341,11 @@ class Http1Connection:
         if not reusable or self._body.complete:
             self._over(reusable=reusable)
             return
-        self.phase = Phase.DRAIN
+        self.phase = _DRAIN
         self._socket.deadline.set(self._context.options.timeouts.drain_entity_body)
         if self._unread:
             self._read_over()
-        if self.phase is Phase.DRAIN:
+        if self.phase is _DRAIN:
             self._read_on()
             if self._socket.ended:
                 self._over(reusable=False)
@@ -360,13 +364,13 @@ class Http1Connection:
     def _over(self, *, reusable: bool) -> None:
         """Wait for the next request, of which some may have arrived, unless the owner says otherwise."""
         stream, self._stream = self._stream, None
-        self.phase = Phase.IDLE
+        self.phase = _IDLE
         if not self._owner.exchange_over(stream, reusable=reusable):
             return
         socket = self._socket
         if self._unread or socket.ended or self._full:
             self._advance()
-        if self.phase is Phase.IDLE:
+        if self.phase is _IDLE:
             socket.deadline.set(self._context.options.timeouts.idle_connection)
 
     # -- for the owner --------------------------------------------------------------------------------------------
@@ -402,7 +406,7 @@ class Http1Connection:
         assert stream is not None
         size, whole = measure_body(unread, stream.request, self._context.options.limits)
         self._unread = unread[size:]
-        self.phase = Phase.LENT
+        self.phase = _LENT
         self._socket.deadline.clear()
         if not whole:  # the other process reads on
             self._full = False
@@ -411,19 +415,19 @@ class Http1Connection:
 
     def restore(self, body: bytes) -> None:
         """Go on with a request that was suspended and nobody took."""
-        self._regain(body, Phase.WAITING)
+        self._regain(body, _WAITING)
 
     def resume(self, unread: bytes, *, reusable: bool) -> None:
         """Go on after a request that was suspended and answered elsewhere; `unread` came back with it."""
-        self._regain(unread, Phase.IDLE)
-        if self.phase is Phase.IDLE:
+        self._regain(unread, _IDLE)
+        if self.phase is _IDLE:
             reusable = reusable and not self._is_last
             if not reusable:
                 self._body = ClosingBody()  # nobody here knows what the client still sends
             self._over(reusable=reusable)
 
     def _regain(self, unread: bytes, phase: Phase) -> None:
-        if self.phase is Phase.LENT:
+        if self.phase is _LENT:
             self.phase = phase
             self._unread = unread + self._unread
             if len(self._unread) <= UNREAD_LIMIT:
@@ -431,7 +435,7 @@ class Http1Connection:
 
     def close(self) -> None:
         """End in order."""
-        self.phase = Phase.OVER
+        self.phase = _OVER
         self._socket.close()
 
     def end(self) -> None:
@@ -439,7 +443,7 @@ class Http1Connection:
         if self._body.complete and not self._unread:
             self.close()
         else:
-            self.phase, self._unread = Phase.OVER, b""
+            self.phase, self._unread = _OVER, b""
             self._socket.linger()
 
     def finish(self, last_call: float) -> None:
@@ -447,7 +451,7 @@ class Http1Connection:
         self._is_last = True
         if self._stream is not None:
             self._stream.keep_alive = False
-        elif self.phase is Phase.IDLE:
+        elif self.phase is _IDLE:
             self._socket.deadline.set(last_call)
         self.going_away()
 
@@ -461,7 +465,7 @@ class Http1Connection:
         stream = self._stream
         if stream is not None and not stream.closed:
             stream.abort()
-        elif self.phase in {Phase.IDLE, Phase.HEAD, Phase.OVER} and not self._socket.unsent:
+        elif self.phase in {_IDLE, _HEAD, _OVER} and not self._socket.unsent:
             self.close()
         else:
             self._socket.reset()
