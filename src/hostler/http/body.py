@@ -118,12 +118,12 @@ _SMALL: Final = 16
 
 _CHUNKS: Final = [(b"[%x%X]" % (size, size) if size > 9 else b"%d" % size, size) for size in range(1, _SMALL)]
 _RUN: Final = re.compile(
-    rb"(?s:(?:0{0,14}+(?:" + b"|".join(rb"%b\r\n.{%d}" % chunk for chunk in _CHUNKS) + rb")\r\n)*+)"
+    rb"(?s:(?:0{0,14}(?:" + b"|".join(rb"%b\r\n.{%d}" % chunk for chunk in _CHUNKS) + rb")\r\n)*)"
 )
-"""Small chunks without extensions, one after another."""
+"""Small chunks without extensions, one after another. No possessive repeats: before Python 3.11.5 they match wrongly."""
 
 _PAYLOAD: Final = re.compile(
-    rb"(?s:0{0,14}+[1-9A-Fa-f]\r\n("
+    rb"(?s:0{0,14}[1-9A-Fa-f]\r\n("
     + b"|".join(rb"(?<=%b\r\n).{%d}" % chunk for chunk in _CHUNKS)
     + rb")\r\n)"
 )
