@@ -11,7 +11,8 @@ from websockets.uri import parse_uri
 
 from hostler.errors import Failure, Reason
 from hostler.exchange import Exchange
-from hostler.http.h1 import RequestReader, encode_response
+from hostler.http.encode import encode_response
+from hostler.http.h1 import RequestReader
 from hostler.http.target import parse_target
 
 

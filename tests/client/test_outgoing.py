@@ -15,8 +15,9 @@ from hostler.client.outgoing import (
 )
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
+from hostler.http.encode import encode_request
 from hostler.http.fields import HOP_BY_HOP
-from hostler.http.h1 import RequestReader, ResponseReader, encode_request
+from hostler.http.h1 import RequestReader, ResponseReader
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request, Response
 from hostler.http.target import parse_target

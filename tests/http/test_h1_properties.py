@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hostler.errors import ProtocolError
 from hostler.http.body import ChunkedBody, body_reader, encode_chunk, encode_last_chunk
-from hostler.http.h1 import RequestReader, ResponseReader, encode_request, encode_response
+from hostler.http.encode import encode_request, encode_response
+from hostler.http.h1 import RequestReader, ResponseReader
 from hostler.http.headers import Headers
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, Request

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, cast
 from hostler.deadline import Deadline
 from hostler.errors import ProtocolError
 from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
-from hostler.http.h1 import ResponseReader, encode_request
+from hostler.http.encode import encode_request
+from hostler.http.h1 import ResponseReader
 from hostler.http.message import CHUNKED
 from hostler.reading import LARGE_READ, Reading
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from hostler.errors import ProtocolError
+from hostler.http.encode import encode_request
 from hostler.http.fields import HOP_BY_HOP, IDENTITY, NOT_TRAILERS, connection_options, has_token
-from hostler.http.h1 import encode_request
 from hostler.http.headers import Headers
 from hostler.http.message import Request, Response
 from hostler.http.target import encode_path, join, parse_host, parse_target

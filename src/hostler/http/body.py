@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.errors import ProtocolError
+from hostler.http.encode import encode_lines
 from hostler.http.fields import NOT_TRAILERS
-from hostler.http.h1 import encode_lines, read_lines
+from hostler.http.h1 import read_lines
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED
 

@@ -12,7 +12,7 @@ from attrs import asdict, frozen
 
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind, Outcome
-from hostler.http.h1 import rejection_body
+from hostler.http.encode import rejection_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from hostler.client.outgoing import changed_parts
 from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, ProtocolError, Reason
 from hostler.http.body import encode_last_chunk
+from hostler.http.encode import rejection_body
 from hostler.http.framing import check_response_framing
-from hostler.http.h1 import rejection_body
 from hostler.http.headers import Headers
 from hostler.http.message import Response
 from hostler.server.httpsys.constants import SendFlag

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.client.outgoing import delegated_head
 from hostler.errors import Failure, Reason
-from hostler.http.h1 import encode_header_lines
+from hostler.http.encode import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.loan import LentConnection, Loan
 from hostler.server.usermode.queues.rule import Rule

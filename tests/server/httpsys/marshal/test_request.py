@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.http.h1 import RequestReader, encode_request
+from hostler.http.encode import encode_request
+from hostler.http.h1 import RequestReader
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request
 from hostler.server.httpsys._bindings import ffi

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from hostler.errors import ProtocolError
+from hostler.http.encode import check_lines, check_name
 from hostler.http.framing import frame_request
-from hostler.http.h1 import check_lines, check_name
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request
 from hostler.server.httpsys._bindings import ffi

@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import ProtocolError
-from hostler.http.h1 import encode_lines, encode_response
+from hostler.http.encode import encode_lines, encode_response
 from hostler.http.message import reason_phrase
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import (

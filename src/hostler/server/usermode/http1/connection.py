@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Final
 from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
-from hostler.http.h1 import RequestReader, encode_rejection
+from hostler.http.encode import encode_rejection
+from hostler.http.h1 import RequestReader
 from hostler.server.placing import make_exchange
 from hostler.server.usermode.http1.pace import BodyPace
 from hostler.server.usermode.http1.stream import Http1Stream

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import encode_chunk, encode_last_chunk
+from hostler.http.encode import encode_response
 from hostler.http.framing import check_response_framing, outgoing_framing
-from hostler.http.h1 import encode_response
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from hostler.errors import ProtocolError
 from hostler.http.body import (
     encode_last_chunk,
 )
-from hostler.http.h1 import RequestReader, encode_request, encode_response
+from hostler.http.encode import encode_request, encode_response
+from hostler.http.h1 import RequestReader
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request
 
