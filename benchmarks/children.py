@@ -11,7 +11,7 @@ import hostler
 from benchmarks.cases import LARGE_SIZE, SMALL_BODY
 from hostler.asgi import Application
 from hostler.processes.loop import run_loop
-from hostler.serving import serving
+from hostler.processes.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,53 +1,59 @@
 """An asyncio-native reverse-proxy framework: forward a request, or delegate it to another process's queue.
 
-Everything that a program needs is here; `hostler.stages` has the stages, `hostler.testing` what tests need.
+Everything that a program needs is here; `hostler.stages` has the stages, `hostler.testing` what tests need. A name is
+imported when it is first asked for, so that a program starts with what it uses and no more.
 """
 
 from __future__ import annotations
 
-from hostler.client.forwarder import Forwarder
-from hostler.config.model import (
-    ActiveHealthCheck,
-    AffinityCookie,
-    Cluster,
-    Config,
-    Destination,
-    HeaderMatch,
-    HealthCheck,
-    HttpClient,
-    HttpRequest,
-    PassiveHealthCheck,
-    QueryMatch,
-    Route,
-    SessionAffinity,
-    queue,
-)
-from hostler.errors import (
-    ConfigError,
-    DelegationError,
-    Failure,
-    HostlerError,
-    ListenError,
-    NoSuchQueueError,
-    PrefixError,
-    ProtocolError,
-    QueueAccessError,
-    QueueError,
-    QueueExistsError,
-    QueueNameError,
-    Reason,
-    Side,
-    UnsupportedError,
-    WorkerError,
-)
-from hostler.exchange import Exchange, Kind, Outcome
-from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
-from hostler.policies import Policies
-from hostler.proxy import DEFAULT_PIPELINE, Proxy
-from hostler.running import run, serve
-from hostler.server.base import QueueMode, ServerKind
-from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts
-from hostler.serving import serving
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hostler.client.forwarder import Forwarder
+    from hostler.config.model import (
+        ActiveHealthCheck,
+        AffinityCookie,
+        Cluster,
+        Config,
+        Destination,
+        HeaderMatch,
+        HealthCheck,
+        HttpClient,
+        HttpRequest,
+        PassiveHealthCheck,
+        QueryMatch,
+        Route,
+        SessionAffinity,
+        queue,
+    )
+    from hostler.errors import (
+        ConfigError,
+        DelegationError,
+        Failure,
+        HostlerError,
+        ListenError,
+        NoSuchQueueError,
+        PrefixError,
+        ProtocolError,
+        QueueAccessError,
+        QueueError,
+        QueueExistsError,
+        QueueNameError,
+        Reason,
+        Side,
+        UnsupportedError,
+        WorkerError,
+    )
+    from hostler.exchange import Exchange, Kind, Outcome
+    from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
+    from hostler.policies import Policies
+    from hostler.processes.serving import serving
+    from hostler.proxy import DEFAULT_PIPELINE, Proxy
+    from hostler.running import run, serve
+    from hostler.server.base import QueueMode, ServerKind
+    from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
@@ -57,3 +63,49 @@ __all__ = [
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
     "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip
+
+_MODULES: Final = {
+    "hostler.client.forwarder": ["Forwarder"],
+    "hostler.config.model": [
+        "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HeaderMatch",
+        "HealthCheck", "HttpClient", "HttpRequest", "PassiveHealthCheck", "QueryMatch", "Route",
+        "SessionAffinity", "queue",
+    ],
+    "hostler.errors": [
+        "ConfigError", "DelegationError", "Failure", "HostlerError", "ListenError", "NoSuchQueueError",
+        "PrefixError", "ProtocolError", "QueueAccessError", "QueueError", "QueueExistsError",
+        "QueueNameError", "Reason", "Side", "UnsupportedError", "WorkerError",
+    ],
+    "hostler.exchange": ["Exchange", "Kind", "Outcome"],
+    "hostler.pipeline": ["Handler", "HandlerWithLifespan", "Next", "Stage", "StageWithLifespan", "compose"],
+    "hostler.policies": ["Policies"],
+    "hostler.processes.serving": ["serving"],
+    "hostler.proxy": ["DEFAULT_PIPELINE", "Proxy"],
+    "hostler.running": ["run", "serve"],
+    "hostler.server.base": ["QueueMode", "ServerKind"],
+    "hostler.server.options": ["HttpSysOptions", "ServerOptions", "Timeouts"],
+}  # fmt: skip
+"""Where the public names stand: what type checkers see above."""
+
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+_PACKAGES: Final = ("asgi", "fleet", "stages", "testing")
+"""What `import hostler` is enough for, as in `hostler.stages.balance`."""
+
+
+if not TYPE_CHECKING:  # whom it would keep from seeing that a name does not exist
+
+    def __getattr__(name: str) -> object:
+        """Import what a name stands for (PEP 562)."""
+        if name in _HOMES:
+            found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+            return found
+        if name in _PACKAGES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
+
+    def __dir__() -> list[str]:
+        """List what is here, whether it has been imported or not."""
+        return sorted({*globals(), *__all__, *_PACKAGES})

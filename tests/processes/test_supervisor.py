@@ -13,10 +13,10 @@ import pytest
 
 from hostler.errors import UnsupportedError, WorkerError
 from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
+from hostler.processes.serving import serving
 from hostler.processes.supervisor import Backoff, Supervisor, supervising
 from hostler.server.base import ServerKind
 from hostler.service import Service, parse_prefixes, prefixes_for
-from hostler.serving import serving
 from hostler.testing import FakeClock
 
 

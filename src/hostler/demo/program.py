@@ -18,20 +18,20 @@ from hostler.loaders import ApplicationLoader
 from hostler.output import write_out
 from hostler.processes.foreground import announce, reload_on_hangup
 from hostler.processes.loop import run_loop
+from hostler.processes.serving import serving
 from hostler.processes.signals import stop_signals
 from hostler.processes.supervisor import supervising
 from hostler.proxy import Proxy
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
 from hostler.service import Service, parse_prefixes
-from hostler.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hostler.config.model import Destination
+    from hostler.processes.serving import Serving
     from hostler.processes.supervisor import Supervisor
-    from hostler.serving import Serving
 
 __all__ = ["run"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from hostler.output import write_out
 from hostler.processes.loop import run_loop
+from hostler.processes.serving import serving_here
 from hostler.processes.signals import on_signals, stop_signals
 from hostler.processes.supervisor import supervising
-from hostler.serving import serving_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -16,8 +16,8 @@ from hostler.explaining import explain
 from hostler.output import log_to_stderr
 from hostler.processes.loop import run_loop
 from hostler.processes.pipe import Command, SupervisorPipe
+from hostler.processes.serving import serving_here
 from hostler.processes.signals import leave_to_supervisor, stop_signals
-from hostler.serving import serving_here
 
 if TYPE_CHECKING:
     import socket

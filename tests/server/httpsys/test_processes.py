@@ -13,11 +13,11 @@ from hostler import NoSuchQueueError, QueueExistsError, QueueMode, ServerOptions
 from hostler.cli import main
 from hostler.demo import program
 from hostler.loaders import HandlerLoader
+from hostler.processes.serving import serving_here
 from hostler.server.base import ServerKind
 from hostler.server.choose import controlling, make_server
 from hostler.server.prefix import UrlPrefix
 from hostler.service import Service
-from hostler.serving import serving_here
 from tests.server.httpsys.model.machine import Machine
 
 HTTPSYS = ServerKind.HTTPSYS

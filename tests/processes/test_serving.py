@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from hostler import ListenError, PrefixError, Proxy, serving
+from hostler.processes.serving import Serving
 from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
 from hostler.service import GRACE
-from hostler.serving import Serving
 from tests.complaints import complaints
 
 
