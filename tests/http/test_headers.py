@@ -90,5 +90,20 @@ def test_iteration_is_text_in_wire_order(headers):
     assert len(headers) == 4
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        Headers([(b"Host", b"a"), (b"VIA", b""), (b"via", b"b")]),
+        Headers(None, {b"host": b"Host: a", b"via": b"VIA:\t b "}),
+    ],
+)
+def test_lower_pairs_leave_the_headers_as_they_are(headers):
+    before = list(headers.pairs())
+    lowered = headers.lower_pairs()
+    assert lowered == [(name.lower(), value) for name, value in before]
+    lowered.clear()
+    assert headers.pairs() == before
+
+
 def test_repr_shows_the_lines():
     assert repr(Headers([(b"A", b"b")])) == "Headers([(b'A', b'b')])"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
-    from hostler.asgi.messages import Scope
     from hostler.exchange import Exchange
     from hostler.http.security import Tls
 
@@ -24,19 +23,31 @@ _TLS_VERSIONS: Final = {
 }
 
 
-def http_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
+def http_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
     """Return the scope of an HTTP request, with its own copy of the lifespan's state."""
-    scope = _scope(exchange, state)
-    scope["type"] = "http"
-    scope["method"] = exchange.request.method
-    scope["scheme"] = exchange.scheme
-    scope["extensions"]["http.response.trailers"] = {}
-    return scope
+    request, target = exchange.request, exchange.target
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": _SPEC_VERSION},
+        "http_version": _HTTP_VERSIONS[request.version],
+        "method": request.method,
+        "scheme": exchange.scheme,
+        "path": _decoded(target.forward_path),
+        "raw_path": target.raw_path,
+        "query_string": target.query or b"",
+        "root_path": exchange.path_base,
+        "headers": request.headers.lower_pairs(),
+        "client": exchange.client,
+        "server": exchange.server,
+        "state": state.copy(),
+        "extensions": _extensions(exchange, "http.response.trailers"),
+    }
 
 
-def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
+def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
     """Return the scope of a WebSocket handshake."""
-    scope = _scope(exchange, state)
+    scope = http_scope(exchange, state)
+    del scope["method"]
     scope["type"] = "websocket"
     scope["scheme"] = "wss" if exchange.scheme == "https" else "ws"
     scope["subprotocols"] = [
@@ -45,25 +56,12 @@ def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
         for part in value.split(",")
         if (name := part.strip())
     ]
-    scope["extensions"]["websocket.http.response"] = {}
+    scope["extensions"] = _extensions(exchange, "websocket.http.response")
     return scope
 
 
-def _scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
-    request, target = exchange.request, exchange.target
-    return {
-        "asgi": {"version": "3.0", "spec_version": _SPEC_VERSION},
-        "http_version": _HTTP_VERSIONS[request.version],
-        "path": _decoded(target.forward_path),
-        "raw_path": target.raw_path,
-        "query_string": target.query or b"",
-        "root_path": exchange.path_base,
-        "headers": [(name.lower(), value) for name, value in request.headers.pairs()],
-        "client": exchange.client,
-        "server": exchange.server,
-        "state": state.copy(),
-        "extensions": {} if exchange.tls is None else {"tls": _tls(exchange.tls)},
-    }
+def _extensions(exchange: Exchange, own: str) -> dict[str, Any]:
+    return {own: {}} if exchange.tls is None else {own: {}, "tls": _tls(exchange.tls)}
 
 
 def _tls(tls: Tls) -> dict[str, Any]:

@@ -63,6 +63,12 @@ class Headers:
             self._raw = [split_line(line) for line in (self.lines or {}).values()]
         return self._raw
 
+    def lower_pairs(self) -> RawHeaders:
+        """Return the (name, value) byte pairs with their names in lower case, in a list of its own."""
+        if self.lines is not None:
+            return [(name, line[len(name) + 1 :].strip(b" \t")) for name, line in self.lines.items()]
+        return [(name.lower(), value) for name, value in self.pairs()]
+
     def index(self) -> tuple[dict[bytes, bytes], frozenset[bytes]]:
         """Return each name's value, by lower-case name, and the names that stand on several lines.
 
