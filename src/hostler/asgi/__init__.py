@@ -1,15 +1,15 @@
 """ASGI applications as hostler handlers (ASGI 3.0: HTTP and WebSocket 2.5, lifespan 2.0).
 
-Imports point inwards: `application` <- `http`, `websocket`, `lifespan` <- `response`, `scope` <- `messages`; and from
-here only to `hostler.exchange`, `hostler.http` and `hostler.errors`. `websocket` alone needs the `websockets` package,
-and is imported when the first WebSocket handshake arrives.
+Imports point inwards: `application` <- `websocket` <- `http`, `scope`, `lifespan` <- `messages`; and from here only to
+`hostler.exchange`, `hostler.answering`, `hostler.http` and `hostler.errors`. `websocket` alone needs the `websockets`
+package, and is imported when the first WebSocket handshake arrives.
 """
 
 from __future__ import annotations
 
 from hostler.asgi.application import Application, load
 from hostler.asgi.lifespan import LifespanError
+from hostler.asgi.messages import DisconnectedError
 from hostler.asgi.options import WebSocketOptions
-from hostler.asgi.response import DisconnectedError
 
 __all__ = ["Application", "DisconnectedError", "LifespanError", "WebSocketOptions", "load"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
-from hostler.asgi.http import HttpCycle
+from hostler.asgi.http import COMPLETE, HttpCycle
 from hostler.asgi.lifespan import lifespan
 from hostler.asgi.messages import logger
 from hostler.asgi.options import WebSocketOptions
 from hostler.asgi.scope import http_scope, websocket_scope
 from hostler.errors import ConfigError, Problem
+from hostler.exchange import Kind
 from hostler.http.fields import has_token
 from hostler.importing import import_object
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from hostler.server.base import Server
 
 __all__ = ["Application", "load"]
+
+# an enum's member costs a look-up in its class, each time; a module's constant does not
+_RESPONDED: Final = Kind.RESPONDED
 
 
 def _checked(app: ASGIApplication) -> ASGIApplication:
@@ -48,7 +52,15 @@ class Application:
         """Answer one exchange."""
         if exchange.request.upgrade is not None and _is_websocket(exchange.request):
             return await self._websocket(exchange)
-        return await HttpCycle(exchange).run(self.app, http_scope(exchange, self.state))
+        cycle = HttpCycle(exchange)
+        try:
+            await self.app(http_scope(exchange, self.state), cycle.receive, cycle.send)
+        except Exception as error:  # noqa: BLE001 - whatever an application raises is its 500
+            # within the clause, which forgets the error: its traceback holds this frame, and all of the application's
+            return await cycle.conclude(error)
+        if cycle.expects is COMPLETE:
+            return exchange.outcome(_RESPONDED)
+        return await cycle.conclude(None)
 
     def lifespan(self, server: Server | None = None) -> AbstractAsyncContextManager[None]:
         """Start the application on entry, stop it on exit; raises LifespanError when it refuses to start."""

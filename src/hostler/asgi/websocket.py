@@ -11,8 +11,8 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 
 from hostler.answering import begin_response
-from hostler.asgi.messages import frames_logger, logger
-from hostler.asgi.response import DisconnectedError, ResponseWriter
+from hostler.asgi.http import DENIAL, HttpCycle
+from hostler.asgi.messages import DisconnectedError, frames_logger, logger
 from hostler.asgi.websocket_connection import WebSocketConnection
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange, Outcome
 
 __all__ = ["serve"]
-
-_DENIAL: Final = "websocket.http.response."
 
 # 4 KiB windows and a small memory level: a connection's compressor takes 32 KiB instead of 256
 _DEFLATE: Final = ServerPerMessageDeflateFactory(
@@ -86,7 +84,7 @@ class _Session:
         self._answer = answer
         self._extensions = extensions
         self._connection = WebSocketConnection(exchange.stream, options)
-        self._writer = ResponseWriter(exchange, _DENIAL)
+        self._cycle = HttpCycle(exchange, DENIAL)
         self._stage = _Stage.CONNECTING
         self._announced = False
         exchange.stream.attach(self._connection)
@@ -109,17 +107,15 @@ class _Session:
         return self._close(error)
 
     async def _unopened(self, error: Exception | None) -> Outcome:
-        if error is None and self._stage is _Stage.CONNECTING and not self._writer.told:
+        if error is None and self._stage is _Stage.CONNECTING and not self._cycle.told:
             error = RuntimeError(f"the application returned, expected {self._stage.value}")
-        channel = self._exchange._channel
-        failure = self._connection.failure or (None if channel is None else channel.failure)
-        return await self._writer.conclude(error, failure)
+        return await self._cycle.conclude(error, self._connection.failure)
 
     async def _close(self, error: Exception | None) -> Outcome:
         connection, exchange = self._connection, self._exchange
         failure = None
         if error is not None:
-            level = logger.debug if self._writer.told else logger.error
+            level = logger.debug if self._cycle.told else logger.error
             level("%s: the application raised an exception", exchange.path, exc_info=error)
             if connection.disconnect is None:
                 detail = "the application raised an exception"
@@ -148,7 +144,7 @@ class _Session:
         return {"type": "websocket.receive", "bytes": message}
 
     def _disconnected(self, code: int, reason: str) -> Message:
-        self._writer.told = self._stage is not _Stage.CLOSED
+        self._cycle.told = self._stage is not _Stage.CLOSED
         return {"type": "websocket.disconnect", "code": code, "reason": reason}
 
     # -- send -----------------------------------------------------------------------------------------------------
@@ -161,7 +157,7 @@ class _Session:
         """
         kind, stage = message["type"], self._stage
         if stage is _Stage.DENIED:
-            await self._writer.send(message)
+            await self._cycle.send(message)
         elif stage is _Stage.OPEN and kind == "websocket.send":
             await self._send(message)
         elif stage is _Stage.OPEN and kind == "websocket.close":
@@ -169,7 +165,7 @@ class _Session:
             self._stage = _Stage.CLOSED
         elif stage is _Stage.CONNECTING and kind == "websocket.accept":
             self._accept(message)
-        elif stage is _Stage.CONNECTING and kind in {"websocket.close", f"{_DENIAL}start"}:
+        elif stage is _Stage.CONNECTING and kind in {"websocket.close", DENIAL.start}:
             await self._deny(message)
         else:
             raise RuntimeError(f"the application sent {kind!r}, expected {stage.value}")
@@ -184,7 +180,7 @@ class _Session:
         await self._connection.send(payload)
 
     def _gone(self) -> DisconnectedError:
-        self._writer.told = True
+        self._cycle.told = True
         return DisconnectedError("the client is gone")
 
     async def _deny(self, message: Message) -> None:
@@ -192,10 +188,10 @@ class _Session:
             raise self._gone()
         self._stage = _Stage.DENIED
         if message["type"] == "websocket.close":
-            await self._writer.send({"type": f"{_DENIAL}start", "status": 403})
-            await self._writer.send({"type": f"{_DENIAL}body"})
+            await self._cycle.send({"type": DENIAL.start, "status": 403})
+            await self._cycle.send({"type": DENIAL.body})
         else:
-            await self._writer.send(message)
+            await self._cycle.send(message)
 
     def _accept(self, message: Message) -> None:
         if self._connection.disconnect is not None or self._exchange.stream.closed:
