@@ -24,12 +24,12 @@ class Channel:
     """A Pump that buffers the request's body up to 64 KiB and turns back-pressure into an await."""
 
     __slots__ = (
-        "_drain",
+        "_drains",
         "_pieces",
         "_size",
         "_stream",
         "_turn",
-        "_waiter",
+        "_waiters",
         "ended",
         "failure",
         "paused",
@@ -41,8 +41,10 @@ class Channel:
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._turn = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._drain: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        """Of those who wait for the client: each has its own, so that one can be cancelled."""
+        self._drains: list[asyncio.Future[None]] = []
+        """Of those who wait until the client keeps up."""
         self.ended = False
         """The request's body is complete."""
         self.failure: Failure | None = None
@@ -59,22 +61,22 @@ class Channel:
         self._size += len(data)
         if self._size > _HIGH_WATER:
             self._stream.pause()
-        self._wake()
+        _wake(self._waiters)
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Called when the request's body is complete."""
         self.ended, self.trailers = True, trailers
-        self._wake()
+        _wake(self._waiters)
 
     def lost(self, failure: Failure) -> None:
         """Called when the client disconnected."""
         self.failure = failure
-        self._wake()
+        _wake(self._waiters)
         self.resume()
 
     def over(self) -> None:
         """Called when the response is complete or aborted: nobody waits for the client any more."""
-        self._wake()
+        _wake(self._waiters)
         self.resume()
 
     def pause(self) -> None:
@@ -84,10 +86,7 @@ class Channel:
     def resume(self) -> None:
         """Let writers go on."""
         self.paused = False
-        if self._drain is not None:
-            if not self._drain.done():
-                self._drain.set_result(None)
-            self._drain = None
+        _wake(self._drains)
 
     def going_away(self) -> None:
         """Let the coroutine finish what it does."""
@@ -101,7 +100,7 @@ class Channel:
                 return b""
             if self.failure is not None:
                 raise ConnectionError(str(self.failure))
-            await self._wait()
+            await _wait(self._waiters)
         piece = self._pieces.popleft()
         was, self._size = self._size, self._size - len(piece)
         if was > _HIGH_WATER >= self._size:
@@ -111,7 +110,7 @@ class Channel:
     async def disconnected(self) -> None:
         """Wait until the client is gone, or the response is complete."""
         while self.failure is None and not self._stream.closed:
-            await self._wait()
+            await _wait(self._waiters)
 
     def wrote(self, size: int) -> bool:
         """Count a piece that was just written; returns whether its writer must await `drained` now."""
@@ -124,16 +123,19 @@ class Channel:
         if not self.paused:
             await asyncio.sleep(0)
             return
-        if self._drain is None:
-            self._drain = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._drain)
+        await _wait(self._drains)
 
-    async def _wait(self) -> None:
-        if self._waiter is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._waiter)
 
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
+async def _wait(waiters: list[asyncio.Future[None]]) -> None:
+    waiter = asyncio.get_running_loop().create_future()
+    waiters.append(waiter)
+    try:
+        await waiter
+    finally:
+        waiters.remove(waiter)
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
             waiter.set_result(None)
