@@ -323,7 +323,7 @@ def test_a_copy_that_is_not_installed(hostler, monkeypatch):
     def missing(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(cli, "version", missing)
+    monkeypatch.setattr("importlib.metadata.version", missing)
     status, out, err = hostler("--version")
     assert (status, out) == (1, "")
     assert err.startswith("hostler: this copy is not installed")
@@ -369,7 +369,7 @@ def test_an_interrupt_leaves_no_traceback(hostler, monkeypatch):
     def interrupted(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_check", interrupted)
+    monkeypatch.setattr("hostler.commands.check.execute", interrupted)
     assert hostler("check", "x") == (130, "", "")
 
 

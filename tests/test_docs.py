@@ -255,6 +255,7 @@ def test_the_options_of_the_command_are_the_ones_that_are_documented():
     (commands,) = (action.choices for action in cli._parser()._actions if action.choices)
     assert sections.keys() == commands.keys()
     for name, parser in commands.items():
+        parser.add_options()
         options = {option for option in parser._option_string_actions if option.startswith("--")} - {"--help"}
         assert set(re.findall(r"--[a-z-]+", sections[name])) == options, name
 

@@ -1,0 +1,61 @@
+"""`hostler check`: what is wrong with a YARP document."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hostler.commands.execution import refuse, refuse_unreadable
+from hostler.commands.options import add_app_dir, add_server, look_in
+from hostler.config.source import FileSource
+from hostler.documents import describe, examine, has_errors
+from hostler.errors import ConfigError, Problem
+from hostler.output import write_out
+from hostler.server.base import ServerKind
+from hostler.server.choose import choose
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from hostler.config.model import Config
+
+__all__ = ["add_options", "execute"]
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options of `check`."""
+    parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    add_app_dir(parser, "the module of a policy")
+    add_server(parser)
+
+
+def execute(args: Namespace) -> int:
+    """Say everything that is wrong with a document."""
+    look_in(args.app_dir)
+    try:
+        config, problems = examine(
+            FileSource(args.config), also=partial(_not_yet, server=choose(args.server))
+        )
+    except OSError as error:
+        return refuse_unreadable(args.config, error)
+    except ConfigError as error:
+        return refuse(args.config, error.problems)
+    status = refuse(args.config, problems)
+    if has_errors(problems):
+        return status
+    write_out(f"{args.config}: ok, {describe(config)}\n")
+    return 0
+
+
+def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
+    """Find what the server refuses once it listens, unless `--url` says otherwise."""
+    if server is ServerKind.HTTPSYS:
+        return  # it takes https too: `netsh http add sslcert` binds the certificate
+    for url in config.urls:
+        if url.startswith("https://"):
+            yield Problem(
+                "Urls",
+                f"not supported yet: {url}; put a TLS terminator in front, and write http://, or serve it with HTTP.sys "
+                "on Windows (--server httpsys)",
+            )

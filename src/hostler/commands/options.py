@@ -1,0 +1,119 @@
+"""Options that several commands have, and what they say."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from hostler.errors import HostlerError
+from hostler.output import write_out
+from hostler.server.base import ServerKind
+from hostler.server.choose import choose
+from hostler.server.prefix import UrlPrefix
+from hostler.service import GRACE, Service, prefixes_for
+from hostler.stages.access import LOG_FORMATS
+
+if TYPE_CHECKING:
+    from hostler.service import Loader
+
+__all__ = [
+    "add_app_dir",
+    "add_running",
+    "add_server",
+    "add_urls",
+    "log_level",
+    "look_in",
+    "service_of",
+    "url_prefix",
+]
+
+
+def add_urls(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add where to listen; `text` says what the option changes."""
+    parser.add_argument(
+        "--url", metavar="PREFIX", type=url_prefix, action="append", default=[],
+        help=f"{text}; a URL prefix such as http://localhost:8080/ or http://+:80/shop/; may be repeated",
+    )  # fmt: skip
+
+
+def add_app_dir(parser: argparse.ArgumentParser, module: str) -> None:
+    """Add where `module` is looked for first."""
+    parser.add_argument(
+        "--app-dir", metavar="DIR", default=".", help=f"where {module} is looked for first (default: here)"
+    )
+
+
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """Add which server it is."""
+    parser.add_argument(
+        "--server", default=choose().value, choices=[kind.value for kind in ServerKind],
+        help="the user-mode server, or HTTP.sys of Windows (default here: %(default)s)",
+    )  # fmt: skip
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add what holds for every service that runs."""
+    add_server(parser)
+    parser.add_argument(
+        "--grace", metavar="SECONDS", type=_seconds, default=GRACE,
+        help="how long exchanges in progress may take after the signal to stop (default %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
+    parser.add_argument(
+        "--log-format", choices=list(LOG_FORMATS), default="text",
+        help="how the line per exchange looks (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--verbose", action="store_true", help="log more than warnings")
+
+
+def url_prefix(text: str) -> str:
+    """Check that an option is one URL prefix."""
+    if ";" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is several prefixes; give each its own --url")
+    try:
+        UrlPrefix.parse(text)
+    except HostlerError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; use 0 or more")
+    return seconds
+
+
+# -- what they say ----------------------------------------------------------------------------------------------------
+
+
+def look_in(directory: str) -> None:
+    """Look for modules there first (`add_app_dir`)."""
+    sys.path.insert(0, os.path.abspath(directory))  # noqa: PTH100 - sys.path has strings
+
+
+def log_level(args: argparse.Namespace) -> int:
+    """Return from which level on the log is written."""
+    return logging.INFO if getattr(args, "verbose", False) else logging.WARNING
+
+
+def service_of(args: argparse.Namespace, loader: Loader) -> Service:
+    """Make the service that the options of `run` and `serve` describe."""
+    return Service(
+        loader=loader,
+        prefixes=prefixes_for(loader, args.url, args.queue),
+        queue=args.queue,
+        mode=args.mode,
+        server=args.server,
+        grace=args.grace,
+        write_line=None if args.quiet else write_out,
+        log_format=args.log_format,
+        log_level=log_level(args),
+    )
