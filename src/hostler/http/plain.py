@@ -1,0 +1,256 @@
+"""Plain heads of HTTP/1.1 in Python: the twin of _heads.c, and what says what both do.
+
+A plain head has nothing unusual in it, so that it is taken in and passed on as bytes, without being cut into names and
+values. `read_request` and `read_response` take the head at the front of some bytes, and return what has to be known of it
+and the lines that are passed on. `split_lines` and `write_lines` are for whoever wants headers as pairs after all.
+
+None is no error. It says that a head is not plain, or not whole yet, and that the ordinary readers of `h1` are to judge
+it, so that there is one place where heads are refused. What is plain here means the same there, to the byte.
+
+Rules for whoever changes this file: both twins return the same for any input (tests/http/test_heads.py, fuzz_heads.py);
+no pattern has more than one way to match, so that none goes back over what it has read: time is linear in the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from hostler.http.fields import HOP_BY_HOP, IDENTITY
+from hostler.http.message import CHUNKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hostler.http.headers import RawHeaders
+
+__all__ = [
+    "DROPPED_FROM_REQUESTS",
+    "DROPPED_FROM_RESPONSES",
+    "read_request",
+    "read_response",
+    "split_lines",
+    "write_lines",
+]
+
+_UNUSUAL: Final = frozenset({b"expect", b"upgrade"})
+"""Fields with which a request is not plain."""
+
+DROPPED_FROM_REQUESTS: Final = (HOP_BY_HOP | IDENTITY | {b"host"}) - _UNUSUAL
+"""The fields of a plain request that no destination gets as they came, in lower case."""
+
+DROPPED_FROM_RESPONSES: Final = HOP_BY_HOP
+"""The fields of a plain response that no client gets, in lower case."""
+
+
+def _any_of(names: Iterable[bytes]) -> bytes:
+    """Return a pattern for `names` that looks at a name's first letter only once."""
+    by_letter: dict[bytes, list[bytes]] = {}
+    for name in sorted(names):
+        by_letter.setdefault(name[:1], []).append(re.escape(name[1:]))
+    return b"|".join(b"%b(?:%b)" % (letter, b"|".join(rests)) for letter, rests in by_letter.items())
+
+
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_TEXT: Final = rb"[\t -~\x80-\xff]"
+_LINES: Final = rb"\r\n((?:%b+:%b*\r\n)*)\r\n" % (_TOKEN, _TEXT)
+_REQUEST: Final = re.compile(
+    rb"(?!CONNECT )(%b{1,32}) ((/[!$&'()*+,./0-9:;=@A-Z_a-z~-]*)(?:\?([!\"$-~]*))?) HTTP/1\.1" % _TOKEN
+    + _LINES
+)
+_RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) %b{1,128}" % _TEXT + _LINES)
+
+_TELLING: Final = frozenset({b"content-length", b"date"})
+_IN_REQUESTS: Final = re.compile(
+    rb"\n(%b):" % _any_of(DROPPED_FROM_REQUESTS | _UNUSUAL | {b"content-length"})
+)
+_IN_RESPONSES: Final = re.compile(rb"\n(%b):" % _any_of(DROPPED_FROM_RESPONSES | _TELLING))
+"""Which lines of a head in lower case are more to a proxy than bytes."""
+
+_KEEP_ALIVE: Final = {b"keep-alive": True, b"close": False}
+_NO_LENGTH: Final = -2
+_MOST_DIGITS: Final = 18
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+}
+_BODILESS: Final = frozenset({b"204", b"205", b"304"})
+
+
+def read_request(
+    data: bytes, max_head: int, max_line: int, max_headers: int, /
+) -> tuple[str, bytes, str, bytes | None, bytes, int, bool, bytes, int] | None:
+    """Read the request head at the front of `data`; what follows it is not looked at.
+
+    Returns the method, the target, its path, its query without the `?` (None when there is no `?`), Host, the body's
+    framing (its length, 0 without a body, or CHUNKED), whether the connection stays open, the lines that a destination
+    gets as they came, each with CRLF, and how many bytes the head has.
+
+    Plain is an origin-form target with a path that needs no decoding and has neither `//` nor `/.`; a method of at most 32
+    bytes, but not CONNECT; HTTP/1.1; one Host that is not empty; at most one Content-Length, or one Transfer-Encoding that
+    is `chunked`; at most one Connection, which is `close` or `keep-alive`; no Expect and no Upgrade; at most `max_head`
+    bytes, `max_line` bytes in the request line, and `max_headers` lines after it.
+    """
+    found = _REQUEST.match(data, 0, max_head)
+    if found is None:
+        return None
+    method, target, path, query = found.group(1, 2, 3, 4)
+    start, end = found.span(5)
+    if b"/." in path or b"//" in path or start - 2 > max_line or data.count(b"\n", start, end) > max_headers:
+        return None
+    facts = _survey(_IN_REQUESTS, data, start, end, start)
+    if facts is None:
+        return None
+    host, framing, keep_alive, _, kept = facts
+    if host is None:
+        return None
+    return (
+        _METHODS.get(method) or method.decode("ascii"),
+        target,
+        path.decode("ascii"),
+        query,
+        host,
+        0 if framing == _NO_LENGTH else framing,
+        keep_alive,
+        kept,
+        end + 2,
+    )
+
+
+def read_response(
+    data: bytes, max_head: int, max_headers: int, /
+) -> tuple[int, int, bool, bytes, bool, int] | None:
+    """Read the response head at the front of `data`, to a request that was not HEAD; what follows it is not looked at.
+
+    Returns the status, the body's framing (its length, or CHUNKED), whether the connection stays open, the status line and
+    the lines that a client gets as they came, each with CRLF, whether Date is among them, and how many bytes the head has.
+
+    Plain is HTTP/1.1; a status from 200 to 599 with which a body can come; a reason of at most 128 bytes; one
+    Content-Length, or one Transfer-Encoding that is `chunked`; at most one Connection, which is `close` or `keep-alive`;
+    at most `max_head` bytes, and `max_headers` lines after the status line.
+    """
+    found = _RESPONSE.match(data, 0, max_head)
+    if found is None or found[1] in _BODILESS:
+        return None
+    start, end = found.span(2)
+    if data.count(b"\n", start, end) > max_headers:
+        return None
+    facts = _survey(_IN_RESPONSES, data, start, end, 0)
+    if facts is None:
+        return None
+    _, framing, keep_alive, has_date, block = facts
+    if framing == _NO_LENGTH:
+        return None
+    return int(found[1]), framing, keep_alive, block, has_date, end + 2
+
+
+def _survey(
+    telling: re.Pattern[bytes], data: bytes, start: int, end: int, first: int
+) -> tuple[bytes | None, int, bool, bool, bytes] | None:
+    """Survey the well-formed header lines from `start` to `end`; None when they are not plain.
+
+    Returns Host, the framing, whether the connection stays open, whether there is a Date, and what is passed on of the
+    bytes from `first` to `end`.
+    """
+    before = start - 1
+    lowered = data[before:end].lower()
+    kept = []
+    host = keep_alive = None
+    framing, has_date = _NO_LENGTH, False
+    for field in telling.finditer(lowered):
+        name, begin = field[1], field.end()
+        line_end = lowered.find(b"\r", begin)
+        if name == b"date":
+            has_date = True
+            continue
+        value = data[before + begin : before + line_end].strip(b" \t")
+        if name == b"content-length":
+            if framing != _NO_LENGTH or not value.isdigit() or len(value) > _MOST_DIGITS:
+                return None
+            framing = int(value)
+            continue
+        if name == b"host":
+            if host is not None or not value:
+                return None
+            host = value
+        elif name == b"transfer-encoding":
+            if framing != _NO_LENGTH or value != b"chunked":
+                return None
+            framing = CHUNKED
+        elif name == b"connection":
+            if keep_alive is not None or (keep_alive := _KEEP_ALIVE.get(value.lower())) is None:
+                return None
+        elif name in _UNUSUAL and telling is _IN_REQUESTS:
+            return None
+        kept.append(data[first : before + field.start() + 1])
+        first = before + line_end + 2
+    kept.append(data[first:end])
+    return host, framing, keep_alive is not False, has_date, b"".join(kept)
+
+
+_PLAIN, _DATE, _LENGTH, _UNFIT = range(1, 5)
+_names: Final[dict[bytes, int]] = {}
+"""What header names that have been seen mean to `write_lines`: looking one up is cheaper than looking at its letters."""
+
+_MAX_NAMES: Final = 4096
+_NAME: Final = re.compile(rb"%b+" % _TOKEN)
+_LEGAL: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_MEANINGS: Final = {
+    b"date": _DATE,
+    b"content-length": _LENGTH,
+    b"connection": _UNFIT,
+    b"transfer-encoding": _UNFIT,
+}
+
+
+def split_lines(block: bytes, lower: bool, /) -> RawHeaders:
+    """Cut well-formed header lines, each ended by CRLF, into names and values; names in lower case if `lower`.
+
+    What follows the last CRLF is left out; a line without a colon is all name.
+    """
+    lines = [line.partition(b":") for line in block.split(b"\r\n")[:-1]]
+    if lower:
+        return [(name.lower(), value.strip(b" \t")) for name, _, value in lines]
+    return [(name, value.strip(b" \t")) for name, _, value in lines]
+
+
+def write_lines(raw: RawHeaders, /) -> tuple[bytes, int, bool] | None:
+    """Write headers as lines, each ended by CRLF; None when one is not plain, or `raw` is no list.
+
+    Returns the lines, what Content-Length says (-1 without one), and whether there is a Date.
+
+    Plain is a tuple of two bytes objects: a token, and a value without control characters; not Connection or
+    Transfer-Encoding; at most one Content-Length, which is a number.
+    """
+    if type(raw) is not list:
+        return None
+    length, has_date = -1, False
+    pair: Any  # whatever an application made of the list
+    for pair in raw:
+        if (
+            type(pair) is not tuple
+            or len(pair) != 2
+            or type(pair[0]) is not bytes
+            or type(pair[1]) is not bytes
+        ):
+            return None
+        name, value = pair
+        meaning = _names.get(name) or _meaning(name)
+        if meaning == _PLAIN:
+            continue
+        if meaning == _DATE:
+            has_date = True
+        elif meaning == _LENGTH and length < 0 and value.isdigit() and len(value) <= _MOST_DIGITS:
+            length = int(value)
+        else:
+            return None
+    block = b"".join([b"%b: %b\r\n" % pair for pair in raw])
+    if block.translate(None, _LEGAL) != b"\r\n" * len(raw):
+        return None
+    return block, length, has_date
+
+
+def _meaning(name: bytes) -> int:
+    meaning = _MEANINGS.get(name.lower(), _PLAIN) if _NAME.fullmatch(name) else _UNFIT
+    if len(_names) < _MAX_NAMES:
+        _names[name] = meaning
+    return meaning
