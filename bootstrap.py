@@ -6,7 +6,7 @@
     python3 bootstrap.py nox [OPTIONS]      install nox, run it (lint, types, docs, examples, benchmarks)
 
 Needs Python 3.11 or later with venv or pip, and a package index. It needs no root, no compiler and no git, and
-installs nothing outside .venv.
+installs nothing outside .venv. Where there is a C compiler, hostler gets its compiled part; `hostler --version` tells.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ VENV = HERE / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
+INSTALLED_FROM = ["pyproject.toml", "hatch_build.py", "src/hostler/http/_heads.c"]
+"""What an editable install depends on; the other files are used where they lie."""
 COMMANDS = {
     "demo": (["-e", "."], ["-m", "hostler", "demo"]),
     "test": (["-e", ".", "--group", "test"], ["-m", "pytest"]),
@@ -87,10 +89,9 @@ def works(arguments: list[str]) -> bool:
 
 
 def install(name: str, wanted: list[str]) -> None:
-    """Install what a command needs, unless that was done for this very pyproject.toml."""
-    key = hashlib.sha256(
-        (HERE / "pyproject.toml").read_bytes() + repr((sys.version, HERE)).encode()
-    ).hexdigest()
+    """Install what a command needs, unless that was done for these very files."""
+    contents = [(HERE / path).read_bytes() for path in INSTALLED_FROM]
+    key = hashlib.sha256(repr((sys.version, HERE, contents)).encode()).hexdigest()
     mark = VENV / f".bootstrap-{name}"
     if mark.exists() and mark.read_text() == key:
         return

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import platform
 import socket
 import subprocess
 import sys
@@ -315,8 +317,22 @@ def test_the_server_has_a_default_which_help_names(hostler, command):
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
-def test_the_version(hostler):
-    assert hostler("--version") == (0, f"hostler {version('hostler')}\n", "")
+@pytest.mark.parametrize(("compiled", "build"), [(True, "compiled"), (False, "pure")])
+def test_the_version(hostler, monkeypatch, compiled, build):
+    monkeypatch.setattr("hostler.http.heads.COMPILED", compiled)
+    python = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
+    assert hostler("--version") == (0, f"hostler {version('hostler')} ({build}) with {python}\n", "")
+
+
+def test_the_compiled_part_can_be_turned_off():
+    done = subprocess.run(
+        [sys.executable, "-m", "hostler", "--version"],
+        env={**os.environ, "HOSTLER_PURE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"hostler {version('hostler')} (pure) with ")
 
 
 def test_a_copy_that_is_not_installed(hostler, monkeypatch):
@@ -333,7 +349,7 @@ def test_python_m():
     done = subprocess.run(
         [sys.executable, "-m", "hostler", "--version"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"hostler {version('hostler')}\n"
+    assert done.stdout.startswith(f"hostler {version('hostler')} (")
 
 
 @pytest.mark.parametrize("args", [[], ["run"], ["check"], ["serve"], ["demo"]])

@@ -77,14 +77,19 @@ class _CommandParser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Looks up only when it is asked for what this hostler is, and what it runs on."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print it."""
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - for this alone
+        import platform  # noqa: PLC0415 - for this alone, as the others
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
+        from hostler.http.heads import COMPILED  # noqa: PLC0415
+
+        build = "compiled" if COMPILED else "pure"
+        python = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
         try:
-            sys.stdout.write(f"hostler {version('hostler')}\n")
+            sys.stdout.write(f"hostler {version('hostler')} ({build}) with {python}\n")
         except PackageNotFoundError:
             parser.exit(1, "hostler: this copy is not installed, so it has no version; pip install hostler\n")
         parser.exit()
