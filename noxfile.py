@@ -11,9 +11,14 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "typing", "docs", "examples", "tests"]
+nox.options.sessions = ["lint", "typing", "docs", "examples", "tests", "pure"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+HEADS_MATTER = [
+    "tests/http", "tests/client", "tests/server/usermode", "tests/server/contract",
+    "tests/stages", "tests/asgi", "tests/wire",
+]  # fmt: skip
+"""The tests of what reads, writes and carries heads."""
 UNAVAILABLE = 75
 """How tools/wine-python.sh ends when the registries do not give what it needs (EX_TEMPFAIL)."""
 
@@ -29,6 +34,13 @@ def tests(session: nox.Session) -> None:
     """All tests, on every Python that is there."""
     install(session, "test", "bench")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def pure(session: nox.Session) -> None:
+    """What reads, writes and carries heads, tested without the compiled part."""
+    install(session, "test")
+    session.run("pytest", *(session.posargs or HEADS_MATTER), env={"HOSTLER_PURE": "1"})
 
 
 @nox.session
@@ -74,6 +86,15 @@ def soak(session: nox.Session) -> None:
     """Load while everything is killed, stopped and replaced; pass options after --."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks.soak", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """What a release has for this platform, into dist/: the sdist, the pure wheel, the compiled ones."""
+    session.install("abi3audit", "build", "cibuildwheel")
+    session.run("python", "-m", "build", env={"HOSTLER_PURE": "1"})
+    session.run("cibuildwheel", "--output-dir", "dist")
+    session.run("abi3audit", "--strict", *map(str, Path("dist").glob("*-abi3-*.whl")))
 
 
 @nox.session
