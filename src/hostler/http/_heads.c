@@ -623,7 +623,7 @@ static Py_ssize_t measure(const State *state, PyObject *raw, Py_ssize_t at, Fact
     if (name.start == name.end || skip(state, name, TOKEN) != name.end || skip_text(state, value) != value.end)
         return -1;
     Meaning meaning = meaning_of(state, name, RESPONSE);
-    if (meaning == CONNECTION || meaning == CODING || !note(state, facts, meaning, value))
+    if (meaning == CONNECTION || meaning == CODING || meaning == DROPPED || !note(state, facts, meaning, value))
         return -1;
     return (Py_ssize_t)(size_of(name) + size_of(value) + 4);
 }

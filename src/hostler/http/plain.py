@@ -194,12 +194,7 @@ _names: Final[dict[bytes, int]] = {}
 _MAX_NAMES: Final = 4096
 _NAME: Final = re.compile(rb"%b+" % _TOKEN)
 _LEGAL: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-_MEANINGS: Final = {
-    b"date": _DATE,
-    b"content-length": _LENGTH,
-    b"connection": _UNFIT,
-    b"transfer-encoding": _UNFIT,
-}
+_MEANINGS: Final = dict.fromkeys(HOP_BY_HOP, _UNFIT) | {b"date": _DATE, b"content-length": _LENGTH}
 
 
 def split_lines(block: bytes, lower: bool, /) -> RawHeaders:
@@ -218,8 +213,8 @@ def write_lines(raw: RawHeaders, /) -> tuple[bytes, int, bool] | None:
 
     Returns the lines, what Content-Length says (-1 without one), and whether there is a Date.
 
-    Plain is a tuple of two bytes objects: a token, and a value without control characters; not Connection or
-    Transfer-Encoding; at most one Content-Length, which is a number.
+    Plain is a tuple of two bytes objects: a token, and a value without control characters; nothing that concerns one
+    connection only (`fields.HOP_BY_HOP`); at most one Content-Length, which is a number.
     """
     if type(raw) is not list:
         return None
