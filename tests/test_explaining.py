@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hostler.asgi import LifespanError, load
-from hostler.errors import ConfigError, ListenError, NoSuchQueueError, Problem
+from hostler.asgi import load
+from hostler.errors import ConfigError, LifespanError, ListenError, NoSuchQueueError, Problem
 from hostler.explaining import explain
 
 

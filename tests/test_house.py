@@ -11,7 +11,7 @@ ALLOWED = {
     "errors": set(),
     "importing": {"errors"},
     "output": set(),
-    "explaining": {"errors", "asgi"},
+    "explaining": {"errors"},
     "windows": {"errors"},
     "deadline": set(),
     "reading": set(),

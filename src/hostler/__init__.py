@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         DelegationError,
         Failure,
         HostlerError,
+        LifespanError,
         ListenError,
         NoSuchQueueError,
         PrefixError,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
     "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HeaderMatch", "HealthCheck", "HostlerError",
-    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
+    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
     "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
@@ -72,8 +73,8 @@ _MODULES: Final = {
         "SessionAffinity", "queue",
     ],
     "hostler.errors": [
-        "ConfigError", "DelegationError", "Failure", "HostlerError", "ListenError", "NoSuchQueueError",
-        "PrefixError", "ProtocolError", "QueueAccessError", "QueueError", "QueueExistsError",
+        "ConfigError", "DelegationError", "Failure", "HostlerError", "LifespanError", "ListenError",
+        "NoSuchQueueError", "PrefixError", "ProtocolError", "QueueAccessError", "QueueError", "QueueExistsError",
         "QueueNameError", "Reason", "Side", "UnsupportedError", "WorkerError",
     ],
     "hostler.exchange": ["Exchange", "Kind", "Outcome"],

@@ -10,6 +10,7 @@ Exceptions are for whoever calls hostler::
      +-- ProtocolError          a peer broke HTTP
      +-- DelegationError        an exchange cannot be delegated any more
      +-- WorkerError            a worker process cannot start
+     +-- LifespanError          an ASGI application refused to start
      +-- QueueError             a request queue cannot be used
           +-- QueueNameError    not a legal queue name
           +-- NoSuchQueueError  no process holds a queue of that name
@@ -36,6 +37,7 @@ __all__ = [
     "DelegationError",
     "Failure",
     "HostlerError",
+    "LifespanError",
     "ListenError",
     "NoSuchQueueError",
     "PrefixError",
@@ -142,6 +144,10 @@ class DelegationError(HostlerError, RuntimeError):
 
 class WorkerError(HostlerError, RuntimeError):
     """A worker process that cannot start: its application cannot be imported, or refuses to."""
+
+
+class LifespanError(HostlerError, RuntimeError):
+    """An ASGI application refused to start; the message is its own."""
 
 
 class QueueError(HostlerError):

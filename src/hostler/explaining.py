@@ -7,8 +7,7 @@ import os
 import traceback
 from typing import Final
 
-from hostler.asgi import LifespanError
-from hostler.errors import HostlerError
+from hostler.errors import HostlerError, LifespanError
 
 __all__ = ["explain"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hostler.asgi import Application, load
 from hostler.errors import ConfigError, Problem
 from hostler.importing import import_object, name_of
 from hostler.proxy import Proxy
@@ -16,6 +15,7 @@ from hostler.proxy import Proxy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hostler.asgi import Application
     from hostler.pipeline import Handler
 
 __all__ = ["ApplicationLoader", "DocumentLoader", "HandlerLoader"]
@@ -36,6 +36,8 @@ class ApplicationLoader:
     def load(self) -> Application:
         """Import the application; raises ConfigError, and what its module raises."""
         if self._loaded is None:
+            from hostler.asgi import Application, load  # noqa: PLC0415 - a proxy does without
+
             app = import_object(self._app, "an application") if isinstance(self._app, str) else self._app
             if isinstance(app, Proxy):
                 raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from typing import TYPE_CHECKING, Any
 
 from hostler.errors import WorkerError
@@ -78,7 +77,9 @@ def serve(
     Raises ListenError, PrefixError, QueueError, UnsupportedError; ConfigError for what is no application, or one that
     workers cannot import; WorkerError when a worker cannot start; LifespanError when the application refuses to.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    from multiprocessing import current_process  # noqa: PLC0415 - `run` has no workers
+
+    if getattr(current_process(), "_inheriting", False):
         raise WorkerError(
             "a worker process imports the program, and the program calls hostler.serve again: "
             'put the call under `if __name__ == "__main__":`'

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from hostler.asgi import Application, LifespanError, load
-from hostler.errors import ConfigError, HostlerError
+from hostler.asgi import Application, load
+from hostler.errors import ConfigError, HostlerError, LifespanError
 from tests.asgi.peers import get
 
 

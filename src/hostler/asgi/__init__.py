@@ -8,8 +8,7 @@ package, and is imported when the first WebSocket handshake arrives.
 from __future__ import annotations
 
 from hostler.asgi.application import Application, load
-from hostler.asgi.lifespan import LifespanError
 from hostler.asgi.messages import DisconnectedError
 from hostler.asgi.options import WebSocketOptions
 
-__all__ = ["Application", "DisconnectedError", "LifespanError", "WebSocketOptions", "load"]
+__all__ = ["Application", "DisconnectedError", "WebSocketOptions", "load"]

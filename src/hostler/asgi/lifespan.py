@@ -7,18 +7,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hostler.asgi.messages import logger
-from hostler.errors import HostlerError
+from hostler.errors import LifespanError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hostler.asgi.messages import ASGIApplication, Message
 
-__all__ = ["LifespanError", "lifespan"]
-
-
-class LifespanError(HostlerError, RuntimeError):
-    """The application refused to start; the message is its own."""
+__all__ = ["lifespan"]
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 Each module imports only what stands above it:
 
 - `signals`         how a program is asked to stop, on each platform
+- `terminal`        what a terminal sends to the supervisor's workers, and they do not hear
 - `loop`            the event loop that a program runs on
 - `serving`         serving in this process: a server, its prefixes and queues, the handler's lifespan
 - `pipe`            what a supervisor and a worker say to each other
@@ -11,5 +12,6 @@ Each module imports only what stands above it:
 - `supervisor`      keeps workers alive, and replaces them
 - `foreground`      runs a service until a signal, with workers or without
 
-What is served comes as a `hostler.service.Service`: nothing here knows which kind of handler it is. Above this are only the public functions and the command.
+What is served comes as a `hostler.service.Service`: nothing here knows which kind of handler it is. Above this are only
+the public functions and the command.
 """

@@ -12,7 +12,6 @@ from hostler.output import write_out
 from hostler.processes.loop import run_loop
 from hostler.processes.serving import serving_here
 from hostler.processes.signals import on_signals, stop_signals
-from hostler.processes.supervisor import supervising
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,6 +53,8 @@ async def run_until_stopped(service: Service) -> int:
 
 async def _supervise(service: Service, workers: int) -> int:
     """Run workers until SIGINT or SIGTERM, restart them on SIGHUP; returns the exit status."""
+    from hostler.processes.supervisor import supervising  # noqa: PLC0415 - multiprocessing is for workers only
+
     running: Supervisor | None = None
 
     def restart() -> bool:

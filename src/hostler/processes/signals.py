@@ -1,7 +1,6 @@
 """How a program is asked to stop: signals, on Windows Ctrl-C, Ctrl-Break and the end of the console too.
 
-What the platforms differ in is here, and in `hostler.windows.console`. Signals that a terminal sends to every process in it are
-the supervisor's to understand: its workers are started deaf to them, and stay so.
+What the platforms differ in is here, and in `hostler.windows.console`.
 """
 
 from __future__ import annotations
@@ -18,22 +17,18 @@ if sys.platform == "win32":
     from functools import cache
 
     from hostler.errors import UnsupportedError
-else:
-    from multiprocessing import resource_tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from hostler.windows.console import Console
 
-__all__ = ["Stop", "leave_to_supervisor", "on_signals", "starting_worker", "stop_signals"]
+__all__ = ["Stop", "on_signals", "stop_signals"]
 
 if sys.platform == "win32":
     _STOP: Final = (signal.SIGINT, signal.SIGBREAK, signal.SIGTERM)
-    _TERMINALS: Final = (signal.SIGINT, signal.SIGBREAK)
 else:
     _STOP: Final = (signal.SIGINT, signal.SIGTERM)
-    _TERMINALS: Final = (signal.SIGINT, signal.SIGHUP)
 
 
 class Stop:
@@ -133,32 +128,3 @@ else:
     def _on_console_end(callback: Callable[[], object]) -> Iterator[None]:
         """Do nothing: the end of a terminal is SIGHUP, and that of the system SIGTERM."""
         yield
-
-
-# -- workers ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def starting_worker() -> Iterator[None]:
-    """Have a process that is started here not be interrupted by the terminal until `leave_to_supervisor`.
-
-    Windows has no such thing for Ctrl-C alone that would not lose one for this process.
-    """
-    if sys.platform == "win32":
-        yield
-    else:
-        resource_tracker.ensure_running()  # it unblocks signals when it starts
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINALS)
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def leave_to_supervisor() -> None:
-    """Be deaf to what a terminal sends to every process in it."""
-    for number in _TERMINALS:
-        # not SIG_IGN, which programs that the application starts inherit
-        signal.signal(number, lambda *_: None)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINALS)

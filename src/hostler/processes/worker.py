@@ -17,7 +17,8 @@ from hostler.output import log_to_stderr
 from hostler.processes.loop import run_loop
 from hostler.processes.pipe import Command, SupervisorPipe
 from hostler.processes.serving import serving_here
-from hostler.processes.signals import leave_to_supervisor, stop_signals
+from hostler.processes.signals import stop_signals
+from hostler.processes.terminal import leave_to_supervisor
 
 if TYPE_CHECKING:
     import socket

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hostler.errors import WorkerError
 from hostler.processes.pipe import Command
-from hostler.processes.signals import starting_worker
+from hostler.processes.terminal import starting_worker
 from hostler.processes.worker import main
 
 if TYPE_CHECKING:
