@@ -53,18 +53,21 @@ def _any_of(names: Iterable[bytes]) -> bytes:
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _TEXT: Final = rb"[\t -~\x80-\xff]"
-_LINES: Final = rb"\r\n((?:%b+:%b*\r\n)*)\r\n" % (_TOKEN, _TEXT)
+_LINES: Final = rb"((?:%b+:%b*\r\n)*)\r\n" % (_TOKEN, _TEXT)
+_HOST_FIRST: Final = rb"(?:[Hh]ost: ([!-~]+)\r\n)?"
+"""Where nearly every client writes Host, and how: it need not be looked for then."""
+
 _REQUEST: Final = re.compile(
-    rb"(?!CONNECT )(%b{1,32}) ((/[!$&'()*+,./0-9:;=@A-Z_a-z~-]*)(?:\?([!\"$-~]*))?) HTTP/1\.1" % _TOKEN
+    rb"(?!CONNECT )(%b{1,32}) ((/[!$&'()*+,./0-9:;=@A-Z_a-z~-]*)(?:\?([!\"$-~]*))?) HTTP/1\.1\r\n" % _TOKEN
+    + _HOST_FIRST
     + _LINES
 )
-_RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) %b{1,128}" % _TEXT + _LINES)
+_RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) %b{1,128}\r\n" % _TEXT + _LINES)
 
-_TELLING: Final = frozenset({b"content-length", b"date"})
 _IN_REQUESTS: Final = re.compile(
     rb"\n(%b):" % _any_of(DROPPED_FROM_REQUESTS | _UNUSUAL | {b"content-length"})
 )
-_IN_RESPONSES: Final = re.compile(rb"\n(%b):" % _any_of(DROPPED_FROM_RESPONSES | _TELLING))
+_IN_RESPONSES: Final = re.compile(rb"\n(%b):" % _any_of(DROPPED_FROM_RESPONSES | {b"content-length"}))
 """Which lines of a head in lower case are more to a proxy than bytes."""
 
 _KEEP_ALIVE: Final = {b"keep-alive": True, b"close": False}
@@ -93,11 +96,13 @@ def read_request(
     found = _REQUEST.match(data, 0, max_head)
     if found is None:
         return None
-    method, target, path, query = found.group(1, 2, 3, 4)
-    start, end = found.span(5)
-    if b"/." in path or b"//" in path or start - 2 > max_line or data.count(b"\n", start, end) > max_headers:
+    method, target, path, query, host = found.group(1, 2, 3, 4, 5)
+    start, end = found.span(6)
+    if b"/." in path or b"//" in path or found.end(2) + 9 > max_line:
         return None
-    facts = _survey(_IN_REQUESTS, data, start, end, start)
+    if _has_more_lines(data, start, end, max_headers - (host is not None)):
+        return None
+    facts = _survey(_IN_REQUESTS, data, start, end, start, host)
     if facts is None:
         return None
     host, framing, keep_alive, _, kept = facts
@@ -132,7 +137,7 @@ def read_response(
     if found is None or found[1] in _BODILESS:
         return None
     start, end = found.span(2)
-    if data.count(b"\n", start, end) > max_headers:
+    if _has_more_lines(data, start, end, max_headers):
         return None
     facts = _survey(_IN_RESPONSES, data, start, end, 0)
     if facts is None:
@@ -143,25 +148,26 @@ def read_response(
     return int(found[1]), framing, keep_alive, block, has_date, end + 2
 
 
+def _has_more_lines(data: bytes, start: int, end: int, most: int) -> bool:
+    # no line is shorter than `A:` and its CRLF, so that they need not be counted in most heads
+    return end - start > 4 * most and data.count(b"\n", start, end) > most
+
+
 def _survey(
-    telling: re.Pattern[bytes], data: bytes, start: int, end: int, first: int
+    telling: re.Pattern[bytes], data: bytes, start: int, end: int, first: int, host: bytes | None = None
 ) -> tuple[bytes | None, int, bool, bool, bytes] | None:
     """Survey the well-formed header lines from `start` to `end`; None when they are not plain.
 
-    Returns Host, the framing, whether the connection stays open, whether there is a Date, and what is passed on of the
-    bytes from `first` to `end`.
+    Returns Host, which may have been read before; the framing; whether the connection stays open; whether there is a
+    Date; and what is passed on of the bytes from `first` to `end`.
     """
     before = start - 1
     lowered = data[before:end].lower()
     kept = []
-    host = keep_alive = None
-    framing, has_date = _NO_LENGTH, False
+    framing, keep_alive = _NO_LENGTH, None
     for field in telling.finditer(lowered):
         name, begin = field[1], field.end()
         line_end = lowered.find(b"\r", begin)
-        if name == b"date":
-            has_date = True
-            continue
         value = data[before + begin : before + line_end].strip(b" \t")
         if name == b"content-length":
             if framing != _NO_LENGTH or not value.isdigit() or len(value) > _MOST_DIGITS:
@@ -184,7 +190,7 @@ def _survey(
         kept.append(data[first : before + field.start() + 1])
         first = before + line_end + 2
     kept.append(data[first:end])
-    return host, framing, keep_alive is not False, has_date, b"".join(kept)
+    return host, framing, keep_alive is not False, b"\ndate:" in lowered, b"".join(kept)
 
 
 _PLAIN, _DATE, _LENGTH, _UNFIT = range(1, 5)
