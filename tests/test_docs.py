@@ -21,7 +21,7 @@ from hostler.documents import find_problems
 from hostler.errors import ConfigError
 from hostler.server.httpsys.api import HttpApi
 from hostler.server.httpsys.constants import ServerProperty
-from hostler.server.options import HttpSysOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.windows.constants import ErrorCode
 from tests.documentation import (
     LANGUAGES,

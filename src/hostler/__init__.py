@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from hostler.proxy import DEFAULT_PIPELINE, Proxy
     from hostler.running import run, serve
     from hostler.server.base import QueueMode, ServerKind
-    from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts
+    from hostler.server.options import ServerOptions, Timeouts
+    from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
@@ -84,7 +85,8 @@ _MODULES: Final = {
     "hostler.proxy": ["DEFAULT_PIPELINE", "Proxy"],
     "hostler.running": ["run", "serve"],
     "hostler.server.base": ["QueueMode", "ServerKind"],
-    "hostler.server.options": ["HttpSysOptions", "ServerOptions", "Timeouts"],
+    "hostler.server.options": ["ServerOptions", "Timeouts"],
+    "hostler.server.options.httpsys": ["HttpSysOptions"],
 }  # fmt: skip
 """Where the public names stand: what type checkers see above."""
 

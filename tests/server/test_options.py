@@ -7,24 +7,11 @@ from attrs import evolve, fields
 
 from hostler import ServerOptions, Timeouts, UnsupportedError
 from hostler.http.limits import Limits
-from hostler.server.options import (
-    Authentication,
-    AuthScheme,
-    ChannelBinding,
-    Completion,
-    Hardening,
-    HttpSysOptions,
-    LogField,
-    LogFormat,
-    Logging,
-    LogOnly,
-    Rollover,
-    Verbosity,
-    refuse_unsupported,
-    unsupported_by_httpsys,
-    unsupported_by_usermode,
-)
+from hostler.server.options import refuse_unsupported, unsupported_by_httpsys, unsupported_by_usermode
+from hostler.server.options.authentication import Authentication, AuthScheme, ChannelBinding, Hardening
 from hostler.server.options.differences import _ONLY_HTTPSYS
+from hostler.server.options.httpsys import Completion, HttpSysOptions, Verbosity
+from hostler.server.options.log import LogField, LogFormat, Logging, LogOnly, Rollover
 from hostler.server.usermode.server import UserModeServer
 
 LOGS = r"C:\logs\hostler"

@@ -122,7 +122,8 @@ def usermode():
 def wine():
     """Return what makes the HTTP.sys server for a handler, on Wine, with more receives than a test has clients."""
     from hostler.server.httpsys.server import HttpSysServer  # noqa: PLC0415 - one of several
-    from hostler.server.options import HttpSysOptions, ServerOptions  # noqa: PLC0415 - as above
+    from hostler.server.options import ServerOptions  # noqa: PLC0415 - as above
+    from hostler.server.options.httpsys import HttpSysOptions  # noqa: PLC0415 - as above
     from tests.wine.programs import wine_api  # noqa: PLC0415 - Windows only
 
     windows, options = wine_api.load(), ServerOptions(httpsys=HttpSysOptions(receives=64))

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.server import HttpSysServer
-from hostler.server.options import HttpSysOptions, ServerOptions
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.prefix import UrlPrefix
 
 URL = "http://localhost:8080/"

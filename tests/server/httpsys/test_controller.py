@@ -10,7 +10,8 @@ from hostler.server.base import QueueMode
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.controller import Controller
 from hostler.server.httpsys.queue import create_queue
-from hostler.server.options import HttpSysOptions, ServerOptions, Verbosity
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions, Verbosity
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error

@@ -10,7 +10,8 @@ from hostler.errors import Reason
 from hostler.exchange import Kind
 from hostler.server.httpsys import sending
 from hostler.server.httpsys.server import HttpSysServer
-from hostler.server.options import HttpSysOptions, ServerOptions
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.prefix import UrlPrefix
 from tests.server.httpsys.model import memory
 from tests.server.httpsys.model.machine import Pace

@@ -7,15 +7,10 @@ import pytest
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import ServerProperty
 from hostler.server.httpsys.server import HttpSysServer
-from hostler.server.options import (
-    Authentication,
-    AuthScheme,
-    ChannelBinding,
-    HttpSysOptions,
-    Logging,
-    ServerOptions,
-    Timeouts,
-)
+from hostler.server.options import ServerOptions, Timeouts
+from hostler.server.options.authentication import Authentication, AuthScheme, ChannelBinding
+from hostler.server.options.httpsys import HttpSysOptions
+from hostler.server.options.log import Logging
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.errors import Win32Error
 from tests.server.httpsys.served import URL

@@ -19,7 +19,8 @@ from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import ServerProperty
 from hostler.server.httpsys.queue import create_queue, open_queue, open_queue_as, open_target
 from hostler.server.httpsys.server import HttpSysServer
-from hostler.server.options import HttpSysOptions, ServerOptions, Verbosity
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions, Verbosity
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error

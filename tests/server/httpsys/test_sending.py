@@ -11,7 +11,7 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import SendFlag
-from hostler.server.options import Logging
+from hostler.server.options.log import Logging
 from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL, served

@@ -12,7 +12,7 @@ from hostler.errors import ProtocolError
 from hostler.exchange import Kind
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.marshal.request import read_request
-from hostler.server.options import Authentication, AuthScheme
+from hostler.server.options.authentication import Authentication, AuthScheme
 from tests.server.httpsys.served import URL, served
 from tests.server.httpsys.ways import every_way, serving, turns
 

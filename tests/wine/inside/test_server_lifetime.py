@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from hostler.server.httpsys.server import HttpSysServer
-from hostler.server.options import HttpSysOptions, ServerOptions
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.prefix import UrlPrefix
 from tests.wine.inside.native_queue import free_port
 from tests.wine.inside.windows_process import handles

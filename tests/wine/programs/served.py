@@ -12,7 +12,8 @@ import socket
 
 import hostler.server.httpsys.server as server_module
 from hostler import serving
-from hostler.server.options import HttpSysOptions, ServerOptions
+from hostler.server.options import ServerOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from tests.wine.programs import served_handlers, wine_api
 from tests.wine.programs.channel import Channel
 

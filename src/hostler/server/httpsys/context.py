@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.api import HttpApi, Windows
     from hostler.server.httpsys.features import Features
     from hostler.server.httpsys.marshal.request import Arrival
-    from hostler.server.options import HttpSysOptions
+    from hostler.server.options.httpsys import HttpSysOptions
     from hostler.windows.libraries import CData
     from hostler.windows.port import IoHandle, Operation
 

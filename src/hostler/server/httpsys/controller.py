@@ -16,12 +16,8 @@ from hostler.server.httpsys.api import load
 from hostler.server.httpsys.marshal.properties import request_queue_properties
 from hostler.server.httpsys.queue import open_queue_as
 from hostler.server.httpsys.session import ServerSession
-from hostler.server.options import (
-    HttpSysOptions,
-    ServerOptions,
-    refuse_unsupported,
-    unsupported_by_httpsys,
-)
+from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_httpsys
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error
 from hostler.windows.proactor import open_io

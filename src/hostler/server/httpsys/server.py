@@ -30,13 +30,8 @@ from hostler.server.httpsys.receiver import Receiver
 from hostler.server.httpsys.rule import Delegator, Rule, delegation_rules
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.httpsys.stream import HttpSysStream
-from hostler.server.options import (
-    Completion,
-    HttpSysOptions,
-    ServerOptions,
-    refuse_unsupported,
-    unsupported_by_httpsys,
-)
+from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_httpsys
+from hostler.server.options.httpsys import Completion, HttpSysOptions
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.proactor import open_io

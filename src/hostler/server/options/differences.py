@@ -9,7 +9,6 @@ from attrs import fields
 
 from hostler.errors import UnsupportedError
 from hostler.http.limits import Limits
-from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.options.server import ServerOptions, Timeouts
 
 if TYPE_CHECKING:
@@ -64,11 +63,12 @@ def unsupported_by_usermode(options: ServerOptions) -> list[str]:
     own = options.httpsys
     if own is None:
         return []
+    defaults = type(own)()
     return [
         f"httpsys.{name} = {getattr(own, name)!r} is for HTTP.sys, and this is the user-mode server: "
         f"{instead}; leave it out"
         for name, instead in _ONLY_HTTPSYS.items()
-        if getattr(own, name) != getattr(_DEFAULT_HTTPSYS, name)
+        if getattr(own, name) != getattr(defaults, name)
     ]
 
 
@@ -104,7 +104,6 @@ def _usermode_values(options: ServerOptions) -> Iterator[tuple[str, object, obje
             yield name, getattr(options, name), getattr(fields(ServerOptions), name).default
 
 
-_DEFAULT_HTTPSYS: Final = HttpSysOptions()
 _DEFAULTS: Final = {"limits": Limits(), "timeouts": Timeouts()}
 
 

@@ -9,10 +9,11 @@ from attrs import field, frozen, validators
 
 from hostler.http.limits import Limits
 from hostler.server.options.check import yes_or_no
-from hostler.server.options.httpsys import HttpSysOptions
 
 if TYPE_CHECKING:
     from attrs import Attribute
+
+    from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = ["ServerOptions", "Timeouts"]
 
@@ -26,6 +27,13 @@ def _rate(instance: object, attribute: Attribute[Any], value: object) -> None:
         raise ValueError(
             f"{attribute.name}: {value!r} is not a number of bytes a second; give one above 0, or None for any rate"
         )
+
+
+def _httpsys_options(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
+        from hostler.server.options.httpsys import HttpSysOptions  # noqa: PLC0415 - whoever has some has imported it
+
+        validators.instance_of(HttpSysOptions)(instance, attribute, value)
 
 
 @frozen(kw_only=True)
@@ -100,7 +108,5 @@ class ServerOptions:
     backlog: int = field(default=2048, validator=validators.gt(0))
     """Connections that the system accepts ahead of us (listen(2)). HTTP.sys listens by itself and has no such limit."""
 
-    httpsys: HttpSysOptions | None = field(
-        default=None, validator=validators.optional(validators.instance_of(HttpSysOptions))
-    )
+    httpsys: HttpSysOptions | None = field(default=None, validator=_httpsys_options)
     """What HTTP.sys has and no other server; None leaves it all as Windows has it."""

@@ -29,19 +29,10 @@ from hostler.server.httpsys.marshal.properties import (
     request_queue_properties,
     url_group_properties,
 )
-from hostler.server.options import (
-    Authentication,
-    AuthScheme,
-    ChannelBinding,
-    Completion,
-    HttpSysOptions,
-    LogFormat,
-    Logging,
-    LogOnly,
-    Rollover,
-    Verbosity,
-)
-from hostler.server.options import LogField as Column
+from hostler.server.options.authentication import Authentication, AuthScheme, ChannelBinding
+from hostler.server.options.httpsys import Completion, HttpSysOptions, Verbosity
+from hostler.server.options.log import LogField as Column
+from hostler.server.options.log import LogFormat, Logging, LogOnly, Rollover
 
 QUEUE = ffi.cast("HANDLE", 0x1234)
 LOGS = r"C:\logs\hostler"

@@ -17,12 +17,12 @@ from hostler.server.httpsys.constants import (
     Verb,
 )
 from hostler.server.httpsys.marshal.memory import location, wide
-from hostler.server.options import LogFormat, LogOnly
+from hostler.server.options.log import LogFormat, LogOnly
 
 if TYPE_CHECKING:
     from hostler.http.message import Request
     from hostler.server.httpsys.marshal.request import Arrival
-    from hostler.server.options import Logging
+    from hostler.server.options.log import Logging
     from hostler.windows.libraries import CData
 
 __all__ = ["log_fields", "logging_info"]

@@ -16,10 +16,10 @@ from hostler.server.httpsys.constants import (
     ServiceBindingType,
 )
 from hostler.server.httpsys.marshal.memory import wide
-from hostler.server.options import AuthScheme
+from hostler.server.options.authentication import AuthScheme
 
 if TYPE_CHECKING:
-    from hostler.server.options import Authentication, ChannelBinding
+    from hostler.server.options.authentication import Authentication, ChannelBinding
     from hostler.windows.libraries import CData
 
 __all__ = ["authentication_info", "channel_bind_info", "is_extended"]

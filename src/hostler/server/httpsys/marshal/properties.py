@@ -20,7 +20,8 @@ from hostler.server.httpsys.constants import (
 )
 from hostler.server.httpsys.marshal.log import logging_info
 from hostler.server.httpsys.marshal.logins import authentication_info, channel_bind_info, is_extended
-from hostler.server.options import HttpSysOptions, ServerOptions, Timeouts, Verbosity
+from hostler.server.options import ServerOptions, Timeouts
+from hostler.server.options.httpsys import HttpSysOptions, Verbosity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
