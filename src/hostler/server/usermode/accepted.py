@@ -10,7 +10,7 @@ from hostler.http.encode import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.loan import LentConnection, Loan
 from hostler.server.usermode.queues.rule import Rule
-from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
+from hostler.server.usermode.queues.tcp_info import bytes_read
 
 if TYPE_CHECKING:
     from hostler.contract import RequestSource
@@ -61,6 +61,8 @@ class AcceptedConnection:
 
     def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
         """Let a reusable connection go on, and end another."""
+        if self._lent is not None:
+            self._lent.exchange_over()
         if not reusable:
             self.connection.end()
             self.socket.when_flushed(self._finished)
@@ -87,6 +89,11 @@ class AcceptedConnection:
     def _finished(self) -> None:
         self._context.unfinished.discard(self)
 
+    def informed(self) -> None:
+        """Have what is written counted anew before the next loan."""
+        if self._lent is not None:
+            self._lent.written = None
+
     def body_complete(self) -> None:
         """Read on: what follows is ours too."""
 
@@ -103,7 +110,7 @@ class AcceptedConnection:
         raw = socket.raw()
         if self._lent is None:
             self._lent = LentConnection(raw, *socket.addresses(), https=connection.scheme == "https")
-        loan = Loan(self._lent, head + body, added, bytes_written(raw), None if whole else bytes_read(raw))
+        loan = Loan(self._lent, head + body, added, None if whole else bytes_read(raw))
         socket.lend()
         result = await rule.lend(
             loan

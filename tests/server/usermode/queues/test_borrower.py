@@ -8,6 +8,7 @@ import errno
 import socket
 
 import pytest
+from attrs import evolve
 
 from hostler.answering import begin_response
 from hostler.http.headers import Headers
@@ -17,6 +18,7 @@ from hostler.server.usermode.queues import link as link_module
 from hostler.server.usermode.queues.directory import QueueDirectory, connect
 from hostler.server.usermode.queues.link import KIND
 from hostler.server.usermode.queues.packets import Begun, Close, Data, Done, GiveBack, Leaving, Lend, Open
+from hostler.server.usermode.queues.tcp_info import bytes_written
 from tests.server.usermode.peers import Peer, eventually, lendable, request, working
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -33,6 +35,13 @@ def opening(number=1):
 
 def lend(loan=1, path="/", *lines, connection=1, prefix="http://*:80/"):
     return Lend(loan, connection, prefix, b"", request("GET", path, *lines))
+
+
+async def returned(lender):
+    """Return the next packet, a DONE, but for the bytes that were written, which stand in no test."""
+    packet = await lender.next()
+    assert packet.bytes_written > packet.bytes_sent
+    return evolve(packet, bytes_written=0)
 
 
 class Handler:
@@ -70,8 +79,28 @@ async def test_a_connection_is_opened_once_and_lent_as_often_as_need_be():
             for number in range(1, 5):
                 lender.link.send(lend(number))
                 assert (await client.answer()).body == b"/"
-                assert await lender.next() == Done(number, 200, 0, 1)
+                assert await returned(lender) == Done(number, 200, 0, 1)
             assert lender.packets == []
+
+
+async def test_all_that_is_written_is_counted():
+    async def handler(exchange):
+        exchange.stream.inform(103, [])
+        await exchange.start(200)
+        for _ in range(20):
+            await exchange.write(bytes(100_000))
+        return await exchange.end()
+
+    async with working(handler), lendable() as (client, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            before = 0
+            for number in (1, 2):
+                lender.link.send(lend(number))
+                assert len((await client.answer()).body) == 2_000_000
+                await eventually(lambda: lender.packets)
+                before += lender.packets.pop().bytes_written
+                assert bytes_written(sock) in {before, None}
 
 
 async def test_connections_are_told_apart_by_their_numbers():
@@ -105,7 +134,7 @@ async def test_an_answer_that_takes_a_while_is_announced_with_its_status():
                 assert lender.begun.pop() == Begun(number, 206)
                 go_on.set()
                 assert (await client.answer()).body == b"half"
-                assert await lender.next() == Done(number, 206, 0, 4)
+                assert await returned(lender) == Done(number, 206, 0, 4)
                 go_on.clear()
 
 
@@ -123,7 +152,7 @@ async def test_an_interim_response_is_no_answer():
             lender.link.send(lend(1))
             await client.until(b"103")
             go_on.set()
-            assert await lender.next() == Done(1, 200, 0, 2)
+            assert await returned(lender) == Done(1, 200, 0, 2)
             assert lender.begun == []
 
 
@@ -160,7 +189,7 @@ async def test_a_body_of_known_length_is_read_to_its_last_byte_and_no_further(re
                 await asked.wait()
                 await client.send(body[len(early) :] + behind)
                 assert (await client.answer()).body == (b"%d" % size if read else b"unread")
-                assert await lender.next() == Done(
+                assert await returned(lender) == Done(
                     number, 200, size if read else 0, len(str(size)) if read else 6
                 )
                 left = b""
@@ -250,6 +279,32 @@ async def test_a_leaving_member_gives_back_what_comes_too_late():
             assert await ends(client, sock)
             handler.go_on.set()
             assert (await busy.answer()).body == b"/slow"
+
+
+@pytest.mark.parametrize("lenders", ["stopped", "gone"])
+async def test_a_member_that_waits_notices_itself_that_the_client_is_gone(monkeypatch, lenders):
+    if lenders == "stopped":
+        monkeypatch.setattr(borrower_module, "WATCH_INTERVAL", 0.01)
+    started, told = asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        await exchange.channel().disconnected()
+        told.set()
+        return await exchange.respond(200, "too late")
+
+    async with working(handler) as worker, lendable() as (client, sock):
+        with lender_of() as lender:
+            lender.link.open(opening(), sock.fileno())
+            lender.link.send(Lend(1, 1, "http://*:80/", b"", request("GET", "/"), whole=True))
+            await started.wait()
+            if lenders == "gone":
+                lender.link.close()
+                await eventually(lambda: not worker.queue._links)
+            client.reset()
+            async with asyncio.timeout(5):
+                await told.wait()
+            await eventually(lambda: not worker.queue.answering)
 
 
 # -- lenders that break the rules -------------------------------------------------------------------------------------

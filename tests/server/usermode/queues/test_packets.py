@@ -26,7 +26,7 @@ from hostler.server.usermode.queues.packets import (
 # -- playbook: what stands on the wire --------------------------------------------------------------------------------
 
 WIRE = [
-    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\2" b"\0\0\0\7")),
+    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\3" b"\0\0\0\7")),
     (
         Open(6, ("1.2.3.4", 80), ("::1", 443), https=True),
         (b"\2\1\0\0" b"\0\0\0\6" b"\0\7\0\3\0\x50\1\xbb" b"1.2.3.4" b"::1"),
@@ -39,12 +39,13 @@ WIRE = [
     ),
     (Data(5, b"abc"), (b"\4\0\0\0" b"\0\0\0\5" b"abc")),
     (
-        Done(5, 200, 1, 2, keep_alive=True, unread=b"GET"),
-        (b"\5\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2" b"GET"),
+        Done(5, 200, 1, 2, keep_alive=True, unread=b"GET", bytes_written=3),
+        (b"\5\1\0\0" b"\0\0\0\5" b"\0\xc8\0\0" b"\0\0\0\0\0\0\0\1" b"\0\0\0\0\0\0\0\2"
+        b"\0\0\0\0\0\0\0\3" b"GET"),
     ),
     (
         Done(5, 0, keep_alive=False, reason=Reason.REQUEST),
-        (b"\5\2\0\0" b"\0\0\0\5" b"\0\0\1\0") + bytes(16),
+        (b"\5\2\0\0" b"\0\0\0\5" b"\0\0\1\0") + bytes(24),
     ),
     (GiveBack(5), (b"\6\0\0\0" b"\0\0\0\5")),
     (Close(6), (b"\7\0\0\0" b"\0\0\0\6")),
@@ -97,11 +98,11 @@ def test_a_packet_looks_like_this_on_the_wire(packet, block):
         b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\0\0\0\0\2" + b"x",
         b"\3\0\0\0\0\0\0\5" + bytes(4) + b"\0\1" + bytes(4) + b"\xff",  # not text
         b"\5\0\0\0\0\0\0\5",
-        b"\5\4\0\0\0\0\0\5" + bytes(20),  # a flag that DONE has not
-        b"\5\2\0\0\0\0\0\5" + bytes(20),  # failed, and not why
-        b"\5\0\0\0\0\0\0\5\0\0\1\0" + bytes(16),  # why, and not that
-        b"\5\2\0\0\0\0\0\5\0\0\xff\0" + bytes(16),  # no such reason
-        b"\5\1\0\0\0\0\0\5\0\xc8\0\1" + bytes(16),  # not zero
+        b"\5\4\0\0\0\0\0\5" + bytes(28),  # a flag that DONE has not
+        b"\5\2\0\0\0\0\0\5" + bytes(28),  # failed, and not why
+        b"\5\0\0\0\0\0\0\5\0\0\1\0" + bytes(24),  # why, and not that
+        b"\5\2\0\0\0\0\0\5\0\0\xff\0" + bytes(24),  # no such reason
+        b"\5\1\0\0\0\0\0\5\0\xc8\0\1" + bytes(24),  # not zero
         b"\4\0\0\0\0\0\0\5" + bytes(MAX_PACKET),
     ],
 )
@@ -162,6 +163,7 @@ packets = st.one_of(
         st.booleans(),
         st.none() | st.sampled_from(Reason),
         payloads,
+        counts,
     ),
     st.builds(GiveBack, loans),
     st.builds(Close, loans),

@@ -24,7 +24,6 @@ from hostler.server.usermode.queues.packets import (
     Open,
 )
 from hostler.server.usermode.queues.rule import Rule, delegation_rules
-from hostler.server.usermode.queues.tcp_info import bytes_written
 from tests.server.usermode.peers import Peer, eventually, lendable, options
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("runtime")
 @pytest.fixture
 def loan():
     with socket.socket() as sock:
-        yield Loan(LentConnection(sock, ("", 0), ("", 0), False), b"", b"", None)
+        yield Loan(LentConnection(sock, ("", 0), ("", 0), False), b"", b"")
 
 
 @pytest.fixture
@@ -212,12 +211,12 @@ def accepted(listener, peers):
 
 def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
     connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
-    return Loan(connection, data, headers, bytes_written(sock))
+    return Loan(connection, data, headers)
 
 
 def again(loan):
     """Return the next loan on the same connection."""
-    return Loan(loan.connection, loan.data, loan.headers, bytes_written(loan.connection.socket))
+    return Loan(loan.connection, loan.data, loan.headers)
 
 
 @pytest.fixture

@@ -73,6 +73,9 @@ class RequestLender(Protocol):
     can_lend: bool
     """Whether it may."""
 
+    def informed(self) -> None:
+        """Note that an interim response was written."""
+
     def lend(
         self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Awaitable[Returned | Failure]:
@@ -215,6 +218,7 @@ class Http1Stream:
         """Send an interim response; HTTP/1.0 clients get none."""
         if not self.closed and not self.started and self.request.version >= 11:
             self._socket.write(encode_response(status, headers))
+            self._lender.informed()
             if status == 100:
                 self._waits_for_100 = False
 

@@ -8,7 +8,7 @@ end of the lender's link, and leaving make it orphaned: it is closed as soon as 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve
@@ -18,9 +18,11 @@ from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
-from hostler.server.usermode.queues.packets import Begun, Data, Done, Lend, Open, PacketError, split
+from hostler.server.usermode.queues.packets import MAX_DATA, Begun, Done, Lend, Open, PacketError, split
 
 if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
     from hostler.contract import Address, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.limits import Limits
@@ -44,6 +46,10 @@ class BorrowingQueue(Protocol):
     """The connections whose request we answer."""
 
     leaving: bool
+    watch_timer: TimerHandle | None
+
+    def watch_later(self) -> None:
+        """Watch the clients of requests that last."""
 
     def returned(self, connection: BorrowedConnection, /) -> None:
         """Note that a connection went back."""
@@ -55,6 +61,9 @@ class ConnectionLender(Protocol):
     link: Link
     borrowed: dict[int, BorrowedConnection]
 
+    def answer_begun(self, connection: BorrowedConnection, /) -> None:
+        """Have the connection asked at the end of this turn of the event loop whether its answer is still under way."""
+
     @property
     def queue(self) -> BorrowingQueue:
         """The queue that it lends them for."""
@@ -65,7 +74,7 @@ class BorrowedConnection:
 
     __slots__ = (
         "_context", "_lender", "_number", "_orphaned", "_returning", "_transport", "added_headers", "can_lend",
-        "connection", "loan", "placing", "reads_ahead", "socket",
+        "connection", "lasts", "loan", "placing", "reads_ahead", "socket",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +85,8 @@ class BorrowedConnection:
         self._number = packet.connection
         self.loan = 0
         """The number of the loan that we answer; 0 between loans."""
+        self.lasts = False
+        """The loan has gone on for a while, and its client is watched here too."""
         self._returning = False
         self._orphaned = False
         self.placing: Placing = _NOWHERE
@@ -97,32 +108,41 @@ class BorrowedConnection:
         self.added_headers = _header_lines(packet.headers) if packet.headers else []
         self.loan = packet.loan
         self.reads_ahead = not packet.whole
+        self.lasts = False
         self._lender.queue.answering.add(self)
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
-        # a handler that starts at once may want the body, or be over and its connection let go, before this returns
         connection, transport = self.connection, self._transport
-        transport.on_first_write = self._answering
         transport.readable = None
-        connection.received(data)
+        transport.bytes_written = 0
+        connection.received(data)  # a handler that starts at once may be over before this returns
+        if not self.loan:
+            return
         transport.readable = connection.body_missing
-        if self.loan:
-            self._context.loop.call_soon(self._watch)
+        if connection.answer_status:
+            self._answering()
+        else:
+            transport.on_first_write = self._answering
+        queue = self._lender.queue
+        if not packet.whole:
+            self._context.loop.call_soon(self.watch)
+        elif queue.watch_timer is None:
+            queue.watch_later()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Notice when the client goes away, while we answer and read nothing."""
         if self.loan:
             self._transport.watch()
 
     def _answering(self) -> None:
-        self._context.loop.call_soon(self._tell_begun, self.loan)
+        self._lender.answer_begun(self)
 
-    def _tell_begun(self, loan: int) -> None:
-        """Say with which status an answer has begun that is not over at once: should we end in it, nobody else knows."""
-        if loan != self.loan or self._returning:
+    def tell_begun(self) -> None:
+        """Say with which status an answer has begun that was not over at once: should we end in it, nobody else knows."""
+        if not self.loan or self._returning:
             return
         if status := self.connection.answer_status:
-            self._lender.link.send(Begun(loan, status))
+            self._lender.link.send(Begun(self.loan, status))
         else:  # it was an interim response
             self._transport.on_first_write = self._answering
 
@@ -149,10 +169,13 @@ class BorrowedConnection:
     def departed(self) -> None:
         """Do nothing: what was borrowed is not lent."""
 
+    def informed(self) -> None:
+        """Do nothing: what is written is counted."""
+
     def body_complete(self) -> None:
         """Read no further: what follows is the lender's."""
         self.socket.pause_reading()
-        self._watch()
+        self.watch()
 
     async def lend(
         self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
@@ -165,34 +188,43 @@ class BorrowedConnection:
     def _return(
         self, stream: Http1Stream | None, unread: bytes, *, reusable: bool, reason: Reason | None
     ) -> None:
-        self._returning = True
-        status, received, sent = 400, 0, 0
+        done = Done(self.loan, 400, 0, 0, reusable, reason, unread)
         if stream is not None:
-            status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
-        ahead, unread = split(self.loan, unread)
-        last = Done(self.loan, status, received, sent, reusable, reason, unread)
-        self.socket.when_flushed(lambda: self._flushed(ahead, last))
+            done.status = stream.status
+            done.bytes_received, done.bytes_sent = stream.bytes_received, stream.bytes_sent
+        if self._transport.get_write_buffer_size():
+            self._returning = True
+            self.socket.when_flushed(partial(self._flushed, done))
+        else:
+            self._flushed(done)
 
-    def _flushed(self, ahead: list[Data], last: Done) -> None:
-        if self._transport.is_closing() and last.reason is None and last.status != _UPGRADED:
+    def _flushed(self, done: Done) -> None:
+        transport, lender = self._transport, self._lender
+        if transport.is_closing() and done.reason is None and done.status != _UPGRADED:
             # the client went away before it had all of it; one of an upgraded connection need not wait for our end
-            ahead, last = [], evolve(last, keep_alive=False, reason=Reason.RESPONSE_BODY_CLIENT, unread=b"")
+            done.keep_alive, done.reason, done.unread = False, Reason.RESPONSE_BODY_CLIENT, b""
+        done.bytes_written = transport.bytes_written
         self.loan, self._returning = 0, False
         self._context.connections.discard(self)
-        if last.keep_alive and not self._orphaned and not self._lender.queue.leaving:
+        if done.keep_alive and not self._orphaned and not lender.queue.leaving:
+            transport.on_first_write = None
             self.socket.pause_reading()
-            self._transport.pause_reading()  # nor watch
+            transport.pause_reading()  # nor watch
         else:
             self._drop()
-        for packet in ahead:
-            self._lender.link.send(packet)
-        self._lender.link.send(last)
-        self._lender.queue.returned(self)
+        if len(done.unread) > MAX_DATA:
+            ahead, done.unread = split(done.loan, done.unread)
+            for packet in ahead:
+                lender.link.send(packet)
+        lender.link.send(done)
+        lender.queue.returned(self)
 
     def orphaned(self) -> None:
         """Let go of a connection that nobody will lend again; the request that we answer is finished first."""
         self._orphaned = True
-        if not self.loan:
+        if self.loan:
+            self.watch()  # nobody else does any more
+        else:
             self._drop()
 
     def break_off(self) -> None:

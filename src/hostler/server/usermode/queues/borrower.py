@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["ServedQueue"]
 
 _log = logging.getLogger("hostler.queues")
+WATCH_INTERVAL: Final = 1.0
+"""Seconds, at most twice, after which the client of a request that has all come is watched here too."""
+
 ACCEPT_RETRY_INTERVAL: Final = 1.0
 """Seconds until a member that has no room for a lender looks again."""
 
@@ -62,6 +65,8 @@ class ServedQueue:
         self._idle = asyncio.Event()
         self._short = False
         self._again: asyncio.TimerHandle | None = None
+        self.watch_timer: asyncio.TimerHandle | None = None
+        """Runs while requests are under way that have all come, and that their lenders therefore watch the clients of."""
         self._listen()
 
     def _listen(self) -> None:
@@ -102,7 +107,21 @@ class ServedQueue:
     def returned(self, connection: BorrowedConnection) -> None:
         """Note that a lent connection went back."""
         self.answering.discard(connection)
-        self._settle()
+        if self.leaving:
+            self._settle()
+
+    def watch_later(self) -> None:
+        """Watch the clients of requests that last: their lenders may be stopped, or have no room to read more."""
+        self.watch_timer = self._context.loop.call_later(WATCH_INTERVAL, self._watch)
+
+    def _watch(self) -> None:
+        self.watch_timer = None
+        for connection in self.answering:
+            if connection.lasts:
+                connection.watch()
+            connection.lasts = True
+        if self.answering:
+            self.watch_later()
 
     def _settle(self) -> None:
         if self.leaving and not self.answering and not self._links:
@@ -140,6 +159,8 @@ class ServedQueue:
         self.leave()
         for lender in list(self._links):
             lender.link.close()
+        if self.watch_timer is not None:
+            self.watch_timer.cancel()
         self._handle.release()
 
 
@@ -153,6 +174,8 @@ class Lender:
         self._refused: set[int] = set()
         """Connections whose descriptor we had no room for."""
         self.borrowed: dict[int, BorrowedConnection] = {}
+        self._begun: list[BorrowedConnection] = []
+        """Connections on which an answer was begun in this turn of the event loop."""
         self.link = Link(context.loop, sock, self._on_packet, self._on_lost)
 
     def _on_lost(self) -> None:
@@ -168,6 +191,17 @@ class Lender:
             if self.link.broken:
                 borrowed.break_off()
             borrowed.orphaned()
+
+    def answer_begun(self, connection: BorrowedConnection) -> None:
+        """Have the connection asked at the end of this turn of the event loop whether its answer is still under way."""
+        if not self._begun:
+            self._context.loop.call_soon(self._tell_begun)
+        self._begun.append(connection)
+
+    def _tell_begun(self) -> None:
+        begun, self._begun = self._begun, []
+        for connection in begun:
+            connection.tell_begun()
 
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
         if isinstance(packet, Lend):

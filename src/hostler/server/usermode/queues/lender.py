@@ -152,6 +152,7 @@ class TargetQueue:
 
     async def lend(self, loan: Loan, prefix: str) -> Returned | Failure:
         """Have a member answer the request; a Failure means that the connection is as it was."""
+        loan.connection.count_written()
         try:
             return await self._lend(loan, prefix)
         except (PacketError, OSError) as error:
@@ -175,6 +176,7 @@ class TargetQueue:
             packet = await member.lend(loan, prefix)
             member.keep(loan.connection, packet)
             if isinstance(packet, Done):
+                loan.connection.answered(packet.bytes_written)
                 failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
                 return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
                                 member.all_unread(packet), failure)  # fmt: skip

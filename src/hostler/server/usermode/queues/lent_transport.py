@@ -42,6 +42,8 @@ class LentTransport(asyncio.Transport):
         """Bytes that may still be taken from the client; None where nobody knows. Behind them is the lender's."""
         self.on_first_write: Callable[[], None] | None = None
         """Called once, before the next bytes are written."""
+        self.bytes_written = 0
+        """Bytes that the system took since whoever is interested set this to 0."""
         self._reading = False
         self._watching = False
         self._look_timer: asyncio.TimerHandle | None = None
@@ -154,6 +156,7 @@ class LentTransport(asyncio.Transport):
             except OSError as error:
                 self._fatal(error)
                 return
+            self.bytes_written += sent
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
@@ -173,6 +176,7 @@ class LentTransport(asyncio.Transport):
         except OSError as error:
             self._fatal(error)
             return
+        self.bytes_written += sent
         del self._buffer[:sent]
         if not self._buffer:
             self._loop.remove_writer(self._socket)

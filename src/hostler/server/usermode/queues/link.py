@@ -19,7 +19,9 @@ from hostler.errors import QueueAccessError, UnsupportedError
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     VERSION,
+    Done,
     Hello,
+    Lend,
     Open,
     Packet,
     PacketError,
@@ -41,6 +43,7 @@ KIND: Final[socket.SocketKind] = (
 """The kind of socket that members listen on."""
 
 _LENGTH: Final = struct.Struct("!I")
+_LENGTH_SIZE: Final = _LENGTH.size
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -66,7 +69,7 @@ class Link:
     `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; an OPEN's descriptor belongs to
     whoever is called, and is -1 when this process had no room for it; other packets come with -1. `on_packet` may
     raise PacketError: the link is closed then. Packets that are sent while the event loop handles one batch of events
-    leave together.
+    leave together, and those that are sent in `on_packet` with the others for the same message.
     """
 
     def __init__(
@@ -87,12 +90,14 @@ class Link:
         self._batch: list[bytes] = []
         self._batched = 0
         self._outgoing: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._incoming = bytearray(MAX_PACKET + _LENGTH.size)
+        self._incoming = bytearray(MAX_PACKET + _LENGTH_SIZE)
         self._partial = b""
         self._descriptors: list[int] = []
         self._no_room = False
         self._later: asyncio.TimerHandle | None = None
         self._greeted = False
+        self._taking = False
+        """Packets are being taken; what is sent for them leaves as soon as the last of them was."""
         self._cut_off = False
         """The peer takes nothing more; what it had sent is still to be taken."""
         self.peer = 0
@@ -111,13 +116,15 @@ class Link:
         if self.closed or self._cut_off:
             return
         block = encode(packet)
-        size = len(block) + _LENGTH.size
-        if self._batched + size > MAX_PACKET + _LENGTH.size:
+        size = len(block)
+        if self._batched + size > MAX_PACKET:
             self.flush()
-        if not self._batch:
+        batch = self._batch
+        if not batch and not self._taking:
             self._loop.call_soon(self.flush)
-        self._batch += (_LENGTH.pack(len(block)), block)
-        self._batched += size
+        batch.append(_LENGTH.pack(size))
+        batch.append(block)
+        self._batched += size + _LENGTH_SIZE
 
     def open(self, packet: Open, descriptor: int) -> None:
         """Send an OPEN with a copy of a descriptor, now; raises OSError when it must wait and there is no room for it."""
@@ -219,11 +226,15 @@ class Link:
                 if descriptors:
                     raise PacketError("too many descriptors came at once")  # noqa: TRY301
                 self._no_room = True
+            self._taking = True
             self._take(bytes(memoryview(self._incoming)[:size]))
         except PacketError as error:
             _log.error("the link with process %d is closed: %s", self.peer, error)
             self.broken = True
             self.close()
+        finally:
+            self._taking = False
+        self.flush()
 
     def _take(self, block: bytes) -> None:
         """Take the packets in what was received; a stream may cut one in two."""
@@ -231,17 +242,22 @@ class Link:
             block, self._partial = self._partial + block, b""
         at, size = 0, len(block)
         while at < size and not self.closed:
-            start = at + _LENGTH.size
+            start = at + _LENGTH_SIZE
             length = int.from_bytes(block[at:start], "big")
-            if start <= size and length > MAX_PACKET:
-                raise PacketError(f"a packet of {length} bytes")
-            at, end = start + length, at
-            if start > size or at > size:
+            end = start + length
+            if end > size or length > MAX_PACKET:
+                if start <= size and length > MAX_PACKET:
+                    raise PacketError(f"a packet of {length} bytes")
                 if self._keeps_apart:
                     raise PacketError("a packet is cut off")
-                self._partial = block[end:]
+                self._partial = block[at:]
                 break
-            self._take_packet(decode(block[start:at]))
+            packet = decode(block[start:end])
+            if self._greeted and (type(packet) is Done or type(packet) is Lend):
+                self._on_packet(packet, -1)
+            else:
+                self._take_packet(packet)
+            at = end
         # where a packet is cut in two, its descriptor came with the first half
         if len(self._descriptors) > bool(self._partial):
             raise PacketError("a descriptor came without OPEN")

@@ -44,6 +44,12 @@ class LentConnection:
     holders: set[Holder] = field(factory=set)
     """The members that have a copy."""
 
+    written: int | None = None
+    """What the kernel counts as written on the connection; None when it does not say, or nobody has looked."""
+
+    written_by_member: int | None = None
+    """The same behind an answer that a member has just given."""
+
     waiting: asyncio.Future[None] | None = None
     """Resolved when the connection is lost while its request waits for a member."""
 
@@ -51,6 +57,20 @@ class LentConnection:
     def lost(self) -> bool:
         """Whether the connection is gone."""
         return self.socket.fileno() < 0
+
+    def count_written(self) -> None:
+        """Have what is written counted before a loan."""
+        if self.written is None:
+            self.written = bytes_written(self.socket)
+
+    def answered(self, written: int) -> None:
+        """Note that a member has answered, and how much it wrote."""
+        if self.written is not None:
+            self.written_by_member = self.written + written
+
+    def exchange_over(self) -> None:
+        """Note that an exchange is over: what is written is known when a member answered, and said how much that was."""
+        self.written, self.written_by_member = self.written_by_member, None
 
     def departed(self) -> None:
         """Have whoever answers told that the client is gone."""
@@ -75,9 +95,6 @@ class Loan:
     """The request's head, and what was read of its body."""
 
     headers: bytes
-    written: int | None
-    """What the kernel counts as written on the connection before the loan; None when it does not say."""
-
     read: int | None = None
     """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
 
@@ -86,9 +103,10 @@ class Loan:
 
     def untouched(self) -> bool:
         """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
-        if self.written is None or bytes_written(self.connection.socket) != self.written:
+        connection = self.connection
+        if connection.written is None or bytes_written(connection.socket) != connection.written:
             return False
-        return self.read is None or bytes_read(self.connection.socket) == self.read
+        return self.read is None or bytes_read(connection.socket) == self.read
 
 
 @frozen

@@ -19,8 +19,8 @@ machine: big-endian, this header in front:
                                                       the URL prefix, the headers, and the data
     DATA 4       both      loan        0              bytes that belong in front of the next LEND's or DONE's data
     DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
-                                       2 failed       zero: uint8; bytes received, bytes sent: uint64; then the
-                                                      unread: bytes of the next request
+                                       2 failed       zero: uint8; bytes received, bytes sent, bytes written: uint64;
+                                                      then the unread: bytes of the next request
     GIVE_BACK 6  borrower  loan        0              empty: the borrower has not begun and will not, because it leaves
                                                       or has no room for the connection's descriptor
     CLOSE 7      lender    connection  0              empty: the borrower closes its copy
@@ -38,6 +38,9 @@ body that were read with it.
 A connection is opened once and lent as often as its requests come by. The borrower keeps its copy until CLOSE, until
 it gives back, until it reports DONE without keep alive, or until it leaves.
 
+Received and sent are bytes of the two bodies. Written is all that the borrower wrote to the client for this loan, heads
+and chunks among it, so that the lender knows what the kernel will have counted.
+
 A packet is at most MAX_PACKET bytes: a socket's default send buffer must hold it. Longer data goes ahead in DATA.
 """
 
@@ -47,11 +50,12 @@ import enum
 import struct
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from hostler.errors import HostlerError, Reason
 
 __all__ = [
+    "MAX_DATA",
     "MAX_PACKET",
     "VERSION",
     "Begun",
@@ -71,16 +75,17 @@ __all__ = [
     "split",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAX_PACKET: Final = 128 * 1024
-_MAX_DATA: Final = 96 * 1024
+MAX_DATA: Final = 96 * 1024
+"""Bytes of data that a packet has room for; `split` has what is longer go ahead."""
 
 _HEADER: Final = struct.Struct("!BBHI")
 _HELLO: Final = struct.Struct("!HI")
 _BEGUN: Final = struct.Struct("!H")
 _OPEN: Final = struct.Struct("!HHHH")
 _LEND: Final = struct.Struct("!BBHIIHI")
-_DONE: Final = struct.Struct("!BBHIHBBQQ")
+_DONE: Final = struct.Struct("!BBHIHBBQQQ")
 _REASONS: Final = tuple(Reason)
 
 
@@ -123,7 +128,7 @@ class Open:
     https: bool = False
 
 
-@frozen
+@define  # as Done: one is made for every request, and a frozen one costs three times as much
 class Lend:
     """A request for the borrower to answer on a connection that was opened before."""
 
@@ -144,7 +149,7 @@ class Data:
     data: bytes
 
 
-@frozen
+@define
 class Done:
     """What became of a loan; the lender has its connection back."""
 
@@ -155,6 +160,7 @@ class Done:
     keep_alive: bool = True
     reason: Reason | None = None
     unread: bytes = b""
+    bytes_written: int = 0
 
 
 @frozen
@@ -197,7 +203,12 @@ Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Depart
 def encode(packet: Packet) -> bytes:
     """Write one packet; raises PacketError when it would be larger than MAX_PACKET, or a number is out of range."""
     try:
-        block = _encode(packet)
+        if type(packet) is Done:
+            block = _encode_done(packet)
+        elif type(packet) is Lend:
+            block = _encode_lend(packet)
+        else:
+            block = _encode(packet)
     except struct.error as error:
         raise PacketError(f"{type(packet).__name__} does not fit a packet: {error}") from error
     if len(block) > MAX_PACKET:
@@ -205,28 +216,23 @@ def encode(packet: Packet) -> bytes:
     return block
 
 
+def _encode_done(packet: Done) -> bytes:
+    reason = packet.reason
+    numbers = _DONE.pack(
+        _DONE_KIND, packet.keep_alive if reason is None else packet.keep_alive | 2, 0, packet.loan, packet.status,
+        0 if reason is None else 1 + _REASONS.index(reason), 0,
+        packet.bytes_received, packet.bytes_sent, packet.bytes_written,
+    )  # fmt: skip
+    return numbers + packet.unread if packet.unread else numbers
+
+
+def _encode_lend(packet: Lend) -> bytes:
+    prefix, headers = packet.prefix.encode(), packet.headers
+    head = _LEND.pack(_LEND_KIND, packet.whole, 0, packet.loan, packet.connection, len(prefix), len(headers))
+    return b"".join((head, prefix, headers, packet.data))
+
+
 def _encode(packet: Packet) -> bytes:
-    if isinstance(packet, Lend):
-        prefix = packet.prefix.encode()
-        head = _LEND.pack(
-            _LEND_KIND, packet.whole, 0, packet.loan, packet.connection, len(prefix), len(packet.headers)
-        )
-        return b"".join((head, prefix, packet.headers, packet.data))
-    if isinstance(packet, Done):
-        flags = packet.keep_alive | (packet.reason is not None) << 1
-        reason = 0 if packet.reason is None else 1 + _REASONS.index(packet.reason)
-        numbers = _DONE.pack(
-            _DONE_KIND,
-            flags,
-            0,
-            packet.loan,
-            packet.status,
-            reason,
-            0,
-            packet.bytes_received,
-            packet.bytes_sent,
-        )
-        return numbers + packet.unread
     match packet:
         case Open():
             client, server = packet.client[0].encode(), packet.server[0].encode()
@@ -244,35 +250,54 @@ def _encode(packet: Packet) -> bytes:
             return _HEADER.pack(_Kind.DEPARTED, 0, 0, packet.connection)
         case Hello():
             return _HEADER.pack(_Kind.HELLO, 0, 0, 0) + _HELLO.pack(packet.version, packet.pid)
-        case Leaving():
+        case _:
             return _HEADER.pack(_Kind.LEAVING, 0, 0, 0)
 
 
 def split(loan: int, data: bytes) -> tuple[list[Data], bytes]:
     """Cut data that is too long for one packet: what goes ahead, and what is left for the packet itself."""
-    if len(data) <= _MAX_DATA:
+    if len(data) <= MAX_DATA:
         return [], data
-    cuts = range(0, len(data) - _MAX_DATA, _MAX_DATA)
-    ahead = [Data(loan, data[cut : cut + _MAX_DATA]) for cut in cuts]
-    return ahead, data[len(ahead) * _MAX_DATA :]
+    cuts = range(0, len(data) - MAX_DATA, MAX_DATA)
+    ahead = [Data(loan, data[cut : cut + MAX_DATA]) for cut in cuts]
+    return ahead, data[len(ahead) * MAX_DATA :]
 
 
 def decode(block: bytes) -> Packet:
     """Read one packet; raises PacketError for anything that `encode` does not write."""
     try:
+        if len(block) > MAX_PACKET or block[2] or block[3]:
+            raise PacketError("not a packet of this format")
+        kind = block[0]
+        if kind == _DONE_KIND:
+            return _decode_done(block)
+        if kind == _LEND_KIND:
+            return _decode_lend(block)
         return _decode(block)
     except (struct.error, UnicodeDecodeError, IndexError) as error:
         raise PacketError(f"a broken packet: {error}") from error
 
 
+def _decode_done(block: bytes) -> Done:
+    _, flags, _, loan, status, reason, zero, received, sent, written = _DONE.unpack_from(block)
+    if flags > 3 or bool(flags & 2) != bool(reason) or zero:
+        raise PacketError("DONE says that it failed, and not why")
+    why = _REASONS[reason - 1] if reason else None
+    return Done(loan, status, received, sent, bool(flags & 1), why, block[_DONE.size :], written)
+
+
+def _decode_lend(block: bytes) -> Lend:
+    _, flags, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    at = _LEND.size
+    middle = at + prefix
+    end = middle + headers
+    if flags > 1 or end > len(block):
+        raise PacketError("the lengths in LEND do not add up")
+    return Lend(loan, connection, block[at:middle].decode(), block[middle:end], block[end:], bool(flags))
+
+
 def _decode(block: bytes) -> Packet:
-    kind, flags, zero, number = _HEADER.unpack_from(block)
-    if zero or len(block) > MAX_PACKET:
-        raise PacketError("not a packet of this format")
-    if kind == _LEND_KIND and flags <= 1:
-        return _decode_lend(block)
-    if kind == _DONE_KIND and flags <= 3:
-        return _decode_done(block)
+    kind, flags, _, number = _HEADER.unpack_from(block)
     if kind == _Kind.OPEN and flags <= 1:
         return _decode_open(block, number, https=bool(flags))
     if flags:
@@ -294,25 +319,6 @@ def _decode(block: bytes) -> Packet:
         version, pid = _HELLO.unpack_from(block, _HEADER.size)
         return Hello(pid, version)
     raise PacketError(f"no packet of kind {kind} looks like this")
-
-
-def _decode_lend(block: bytes) -> Lend:
-    _, flags, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
-    at = _LEND.size
-    middle, end = at + prefix, at + prefix + headers
-    if end > len(block):
-        raise PacketError("the lengths in LEND do not add up")
-    return Lend(
-        loan, connection, block[at:middle].decode(), block[middle:end], block[end:], whole=bool(flags)
-    )
-
-
-def _decode_done(block: bytes) -> Done:
-    _, flags, _, loan, status, reason, zero, received, sent = _DONE.unpack_from(block)
-    if bool(flags & 2) != bool(reason) or zero:
-        raise PacketError("DONE says that it failed, and not why")
-    why = _REASONS[reason - 1] if reason else None
-    return Done(loan, status, received, sent, bool(flags & 1), why, block[_DONE.size :])
 
 
 def _decode_open(block: bytes, connection: int, *, https: bool) -> Open:
