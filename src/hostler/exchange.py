@@ -10,7 +10,6 @@ import enum
 import itertools
 import os
 import re
-import secrets
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -68,7 +67,7 @@ class Outcome:
 
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
-_PROCESS_ID: Final = secrets.token_hex(8)
+_PROCESS_ID: Final = os.urandom(8).hex()
 """What the ids of this process's requests begin with."""
 
 _numbers: Final = itertools.count(1)

@@ -7,13 +7,13 @@ and nothing has to be remembered.
 from __future__ import annotations
 
 import time
-from email.utils import formatdate
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeGuard
 
 from hostler.config.model import Cluster, SameSite, SecurePolicy
 from hostler.fleet.equipment import PolicyKind
+from hostler.http.date import http_date
 from hostler.stages.xxhash import xxh64
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class HashCookie:
         )
         pieces = [self._name, b"=", _key(destination)]
         if cookie.expiration is not None:
-            expires = formatdate(self._now() + cookie.expiration, usegmt=True)
+            expires = http_date(self._now() + cookie.expiration)
             pieces.append(b"; expires=" + expires.encode("ascii"))
         pieces.append(self._secure if secure else self._plain)
         return [(b"set-cookie", b"".join(pieces))]

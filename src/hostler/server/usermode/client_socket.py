@@ -17,12 +17,10 @@ whatever the peer has done by then, and a second one changes nothing, except tha
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import enum
 import logging
 import socket
 import struct
-import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from hostler.deadline import Deadline
@@ -303,7 +301,9 @@ class ClientSocket(asyncio.Protocol):
         try:
             self.raw().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             if lent:
-                _cut_off(self.raw())
+                from hostler.server.usermode.cutting import cut_off  # noqa: PLC0415 - what is never lent does without
+
+                cut_off(self.raw())
         except OSError as error:
             _log.debug("no reset: %s", error)
         self._transport.abort()
@@ -349,23 +349,6 @@ _CAN_CLOSE: Final = {_OPEN, _LENT, _LINGERING}
 
 def _discard(data: object) -> None:
     """Take what nobody wants any more."""
-
-
-if sys.platform.startswith("linux"):
-    _connect = ctypes.CDLL(None, use_errno=True).connect
-    _NOWHERE: Final = bytes(16)
-    """A socket address of the family AF_UNSPEC, which Python cannot write."""
-
-    def _cut_off(sock: socket.socket) -> None:
-        """Reset a connection at once, whoever has copies of its descriptor (connect(2): AF_UNSPEC dissolves it)."""
-        if _connect(sock.fileno(), _NOWHERE, len(_NOWHERE)):
-            raise OSError(ctypes.get_errno(), "the connection cannot be dissolved")
-
-else:
-
-    def _cut_off(sock: socket.socket) -> None:
-        """End a connection at once, whoever has copies of its descriptor: in order, since a reset needs the last one."""
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def borrow_socket(descriptor: int, address: str) -> socket.socket:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from email.utils import formatdate
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import encode_chunk, encode_last_chunk
+from hostler.http.date import http_date
 from hostler.http.encode import encode_response
 from hostler.http.framing import check_response_framing, outgoing_framing
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
@@ -47,7 +47,7 @@ def _today() -> bytes:
     global _date  # noqa: PLW0603 - a second's Date header is the same for every response
     now = int(time.time())
     if _date[0] != now:
-        _date = (now, formatdate(now, usegmt=True).encode("ascii"))
+        _date = (now, http_date(now).encode("ascii"))
     return _date[1]
 
 
