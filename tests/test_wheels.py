@@ -18,6 +18,8 @@ NAME = f"hostler-{version('hostler')}"
 ROOT = Path(__file__).parents[1]
 REQUIRED = os.environ.get("HOSTLER_REQUIRE_COMPILED") == "1"
 NO_COMPILER = {"CC": "/nonexistent/cc"}
+PYPY = "import sys; sys.implementation.name = 'pypy'"
+FREE_THREADED = "import sysconfig; sysconfig.get_config_vars()['Py_GIL_DISABLED'] = 1"
 WHICH = "import hostler; from hostler.http import heads; print(hostler.__file__, heads.COMPILED)"
 
 pytestmark = [
@@ -29,11 +31,12 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def build(what, tree, into, **environment):
-    """Build a wheel or an sdist in the environment that the tests run in; return what the process ended with."""
+def build(what, tree, into, before="pass", **environment):
+    """Build a wheel or an sdist with what the tests have installed; return what the process ended with."""
     into.mkdir(exist_ok=True)
+    program = f"{before}; from hatchling.build import build_{what}; build_{what}({str(into)!r})"
     return subprocess.run(
-        [sys.executable, "-c", f"from hatchling.build import build_{what}; build_{what}({str(into)!r})"],
+        [sys.executable, "-c", program],
         cwd=tree,
         env={**os.environ, "HOSTLER_PURE": "0", "HOSTLER_REQUIRE_COMPILED": "0", **environment},
         capture_output=True,
@@ -101,11 +104,16 @@ def test_a_wheel_has_the_compiled_part_where_there_is_a_compiler(tree, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("environment", "reason"),
-    [(NO_COMPILER, "/nonexistent/cc"), ({"HOSTLER_PURE": "1"}, "HOSTLER_PURE is set")],
+    ("before", "environment", "reason"),
+    [
+        ("pass", NO_COMPILER, "/nonexistent/cc"),
+        ("pass", {"HOSTLER_PURE": "1"}, "HOSTLER_PURE is set"),
+        (PYPY, {}, "pypy has no stable ABI"),
+        (FREE_THREADED, {}, "a free-threaded Python loads no modules of the stable ABI"),
+    ],
 )
-def test_a_wheel_is_pure_where_nothing_can_be_compiled(tree, tmp_path, environment, reason):
-    done = build("wheel", tree, tmp_path / "dist", **environment)
+def test_a_wheel_is_pure_where_nothing_can_be_compiled(tree, tmp_path, before, environment, reason):
+    done = build("wheel", tree, tmp_path / "dist", before, **environment)
     assert done.returncode == 0, done.stderr
     assert "hostler is built without its compiled part: " in done.stderr
     assert reason in done.stderr
