@@ -246,7 +246,7 @@ def _piped(titles: list[str], rows: list[list[str]]) -> list[str]:
 def machine(load: str) -> list[str]:
     """Describe the machine and the versions of what runs on it."""
     versions = [f"Python {platform.python_version()}"]
-    for package in ("uvloop", "httptools", "aiohttp"):
+    for package in ("uvloop", "aiohttp"):
         try:
             versions.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:

@@ -29,7 +29,6 @@ attrs>=24.2
 cattrs>=24.1
 cffi>=1.17
 colorama>=0.4.6
-httptools>=0.6.4
 httpx>=0.27
 pytest>=8.3
 pytest-asyncio>=1.0

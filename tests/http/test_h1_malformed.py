@@ -59,21 +59,18 @@ MALFORMED = {
     "control in the target": get(first=b"GET /a\x01 HTTP/1.1"),
     "byte over 7F in the target": get(first=b"GET /\xe9 HTTP/1.1"),
     "no target": get(first=b"GET HTTP/1.1"),
-    "target of no form": get(first=b"GET a HTTP/1.1"),
     "no version (HTTP/0.9)": b"GET /\r\n",
     "broken version": get(first=b"GET / HTTP/11"),
     "long version": get(first=b"GET / HTTP/1.10"),
     "version in lower case": get(first=b"GET / http/1.1"),
     "another protocol": get(first=b"GET / RTSP/1.0"),
     "a third protocol": get(first=b"SOURCE / ICE/1.0"),
-    "method in lower case": get(first=b"get / HTTP/1.1"),
-    "method in mixed case": get(first=b"Get / HTTP/1.1"),
-    "unknown method in lower case": get(first=b"foo / HTTP/1.1"),
     "method with a separator": get(first=b"G(T / HTTP/1.1"),
+    "method with a byte over 7F": get(first=b"G\xc9T / HTTP/1.1"),
+    "method in quotes": get(first=b'"GET" / HTTP/1.1'),
     "no method": get(first=b" / HTTP/1.1"),
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "preface of HTTP/2 as HTTP/1.1": get(first=b"PRI * HTTP/1.1"),
 }
 
 
@@ -93,12 +90,6 @@ class TestMalformedRequest:
     def test_the_preface_of_http_2_is_505(self):
         assert refusal(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == 505
 
-    @pytest.mark.parametrize(
-        "method", [b"FOO", b"FOO-BAR", b"GETS", b"F", b"X_1", b"DESCRIBE", b"A" * 500], ids=repr
-    )
-    def test_an_unknown_method_is_501(self, method):
-        assert refusal(get(first=method + b" / HTTP/1.1")) == 501
-
     @pytest.mark.parametrize("lines", [(b"Transfer-Encoding: gzip, chunked",),
                                        (b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked")], ids=repr)  # fmt: skip
     def test_a_coding_that_could_be_understood_is_501(self, lines):
@@ -107,8 +98,8 @@ class TestMalformedRequest:
     @pytest.mark.parametrize(
         "data",
         [b"\n", b"\rG", b"G\n", b"GET /\n", b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nX: y\n", b"GET / HTTP/1.1\r\n\n",
-         b"GET /\r\n", b"GET  ", b"g", b"\x16", b"\x00", b"GET / X", b"GET / HTTP/1.1\r\nHost: a\r\n b",
-         b"GET / HTTP/1.1\r\nHost ", b"GET / HTTP/1.1\r\nHost: \0", b"GET / HTTP/2.0\r\n", b"FOO / HTTP/1.1\r\n"],
+         b"GET /\r\n", b"GET  ", b"(", b"\x16", b"\x00", b"GET / X", b"GET / HTTP/1.1\r\nHost: a\r\n b",
+         b"GET / HTTP/1.1\r\nHost ", b"GET / HTTP/1.1\r\nHost: \0", b"GET / HTTP/2.0\r\n"],
         ids=repr,
     )  # fmt: skip
     def test_is_refused_at_once_and_not_when_more_comes(self, data):

@@ -28,9 +28,12 @@ class TestRequestHead:
         assert reader.begun
 
     @pytest.mark.parametrize(
-        "method", [b"GET", b"HEAD", b"POST", b"PATCH", b"M-SEARCH", b"PROPFIND", b"QUERY"]
-    )
-    def test_methods(self, method):
+        "method",
+        [b"GET", b"HEAD", b"POST", b"PATCH", b"M-SEARCH", b"PROPFIND", b"QUERY", b"FOO", b"GETS", b"F", b"X_1", b"DESCRIBE",
+         b"UNKNOWN", b"PRI", b"get", b"Get", b"foo", b"!#$%&'*+-.^_`|~09azAZ", b"A" * 500],
+        ids=repr,
+    )  # fmt: skip
+    def test_any_token_is_a_method(self, method):
         assert read(get(first=method + b" / HTTP/1.1"))[0].method == method.decode()
 
     @pytest.mark.parametrize(
@@ -171,6 +174,10 @@ class TestLimits:
         data = get(first=b"GET /%s HTTP/1.1" % (b"a" * 26))
         assert read(data, self.LIMITS)[0] is not None
         assert read_by_the_byte(RequestReader(self.LIMITS), data)[0] is not None
+
+    def test_a_long_method_is_414(self):
+        assert refusal(get(first=b"M" * 30 + b" / HTTP/1.1"), self.LIMITS) == 414
+        assert read(get(first=b"M" * 29 + b" / HTTP/1.1"), self.LIMITS)[0].method == "M" * 29
 
     def test_a_longer_line_is_414(self):
         assert refusal(get(first=b"GET /%s HTTP/1.1" % (b"a" * 27)), self.LIMITS) == 414

@@ -264,7 +264,7 @@ class ChunkedBody:
             return
         if end > self._limits.trailers:
             raise ProtocolError("the trailer section is too long", 431)
-        # llhttp reads the lines: a trailer section has the grammar of a head's
+        # a trailer section has the grammar of a head's lines
         lines = read_lines(data[: end + 4])
         if len(lines) > self._limits.headers:
             raise ProtocolError(f"more than {self._limits.headers} trailer lines", 431)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import ProtocolError
+from hostler.http.fields import TOKEN
 from hostler.http.message import CHUNKED, Request, reason_phrase
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = [
     "rejection_body",
 ]
 
-_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
 _KNOWN: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _PLAIN_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -42,7 +42,7 @@ def check_name(name: bytes) -> None:
     """Refuse a header name that is not a token (RFC 9110 5.1): raises ProtocolError; remember one that is."""
     if name in _names:
         return
-    if not name or name.translate(None, _TOKEN):
+    if not name or name.translate(None, TOKEN):
         raise ProtocolError(f"{name!r} is not a header name")
     if len(_names) < _MAX_NAMES:
         _names.add(name)
@@ -89,7 +89,7 @@ def encode_request(request: Request) -> bytes:
     """
     method, target, headers = request.method, request.target, request.headers
     if method not in _KNOWN and (
-        not method or not method.isascii() or method.encode("ascii").translate(None, _TOKEN)
+        not method or not method.isascii() or method.encode("ascii").translate(None, TOKEN)
     ):
         raise ProtocolError(f"{method!r} is not a method")
     if not target or target.translate(None, _VISIBLE):

@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["HOP_BY_HOP", "IDENTITY", "NOT_TRAILERS", "connection_options", "has_token"]
+__all__ = ["HOP_BY_HOP", "IDENTITY", "NOT_TRAILERS", "TEXT", "TOKEN", "connection_options", "has_token"]
+
+TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""The characters of a token, such as a method or a field's name (RFC 9110 5.6.2)."""
+
+TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+"""The characters of a field's value, and of a reason phrase (RFC 9110 5.5, RFC 9112 4)."""
 
 HOP_BY_HOP: Final = frozenset({
     b"connection", b"transfer-encoding", b"keep-alive", b"upgrade", b"proxy-connection", b"proxy-authenticate",

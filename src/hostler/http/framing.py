@@ -1,9 +1,7 @@
 """How messages are framed: where a body ends, whether the connection lasts, and what Host says (RFC 9112 3.2, 6, 9.3).
 
-llhttp (under httptools) is strict about the grammar, and rejects a request's Content-Length beside Transfer-Encoding,
-repeated Content-Length and Transfer-Encoding that does not end in `chunked`. It has no opinion about Host, about
-HTTP/1.0 with Transfer-Encoding, or about codings other than `chunked`. Those rules are here; and those on which framing
-hangs are here a second time, so that they hold whatever read the head.
+Whatever read a head has seen to it that each line is well-formed; what the lines say together is judged here, and only
+here: Host, Content-Length, Transfer-Encoding, and both of them side by side.
 """
 
 from __future__ import annotations
@@ -97,25 +95,27 @@ def frame_response(response: Response, request_method: str) -> None:
     """
     headers, version, status = response.headers, response.version, response.status
     get: Callable[[bytes], bytes | None]
-    repeated = _NONE
     if headers.lines is not None:
-        get = headers.get_raw
+        get, repeated = headers.get_raw, _NONE
     else:
         values, repeated = headers.index()
         get = values.get
-    named: Collection[bytes] = headers.lines if headers.lines is not None else values
-    coding = get(b"transfer-encoding") if b"transfer-encoding" in named else None
-    size = _response_size(get(b"content-length"), repeated) if b"content-length" in named else None
-    connection = get(b"connection") if b"connection" in named else None
+    connection = get(b"connection")
     if connection is None:
         response.keep_alive = version >= 11
     else:
         response.keep_alive = _keep_alive(version, connection_options(connection))
+    size, length = UNTIL_CLOSE, get(b"content-length")
+    if length is not None:
+        if b"content-length" in repeated:
+            raise ProtocolError("the response's Content-Length is repeated")
+        size = _content_length(length)
+    coding = get(b"transfer-encoding")
     if coding is not None:
         if coding.lower() != b"chunked":
             raise ProtocolError("the response's Transfer-Encoding is not chunked")
-        if size is not None:
-            response.headers.remove(b"content-length")
+        if length is not None:
+            headers.remove(b"content-length")
             response.keep_alive = False
     if request_method == "HEAD" or status < 200 or status in {204, 304}:
         response.framing = 0
@@ -123,11 +123,10 @@ def frame_response(response: Response, request_method: str) -> None:
         if version < 11:
             raise ProtocolError("Transfer-Encoding in an HTTP/1.0 response")
         response.framing = CHUNKED
-    elif size is not None:
-        response.framing = size
     else:
-        response.framing = UNTIL_CLOSE
-        response.keep_alive = False
+        response.framing = size
+        if length is None:
+            response.keep_alive = False
 
 
 def check_response_framing(response: Response, request_method: str) -> None:
@@ -144,12 +143,6 @@ def check_response_framing(response: Response, request_method: str) -> None:
     if len(lengths) != 1 or not lengths[0].isdigit() or not (bare or int(lengths[0]) == response.framing):
         known = f"{response.framing} bytes long" if response.framing >= 0 else "of no known length"
         raise ProtocolError(f"Content-Length is {b', '.join(lengths)!r}, and the body is {known}", 500)
-
-
-def _response_size(length: bytes | None, repeated: frozenset[bytes]) -> int | None:
-    if b"content-length" in repeated:
-        raise ProtocolError("the response's Content-Length is repeated")
-    return None if length is None else _content_length(length)
 
 
 def _content_length(value: bytes) -> int:

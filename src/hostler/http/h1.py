@@ -1,15 +1,25 @@
-"""HTTP/1.1 heads, read, on httptools (RFC 9112); `hostler.http.encode` writes them.
+"""HTTP/1.1 heads, read (RFC 9112); `hostler.http.encode` writes them.
 
-Theory of operation. `RequestReader` and `ResponseReader` read heads. They look for the empty line themselves and give
-llhttp exactly the head, because httptools does not say where in its input a message ended, and a connection that may
-be lent to another process must know that to the byte. What follows the head stays untouched in `unread`; bodies are
-read by `hostler.http.body`. So nothing is ever parsed ahead: a pipelined request waits as bytes until the one before
-it has been answered.
+Theory of operation. `RequestReader` and `ResponseReader` read heads. They look for the empty line, and judge what they
+have up to there: the first line by a regular expression, the header lines all at once, in a fixed number of passes
+over the bytes. What follows the head stays untouched in `unread`; bodies are read by `hostler.http.body`. So nothing is
+ever parsed ahead: a pipelined request waits as bytes until the one before it has been answered.
 
-llhttp is the judge of the grammar; what it lets through and HTTP does not is refused here and in `rules`.
+A head that comes in pieces is looked at as it comes, and refused as soon as it can no longer become one. Each byte is
+looked at once then, because how far it has come is remembered: `_passed` lines are whole, `_line` is where the one
+after them begins, `_seen` how far that has been looked at, and `_rest` the pattern of what may follow. There is a
+pattern for the start of a request line, of a status line and of a header line, and one for the middle of each part of a
+line that may be long (`_REST`). A line that has become whole is looked at again, and so is the head.
+
+The grammar is that of RFC 9112 and 9110 without what they call obsolete. Of what they let a recipient put up with, only
+empty lines in front of a request are: lines end in CRLF, one space is between the parts of a first line, none is before
+a colon, no line is folded. What the lines say together, such as where the body ends, is judged by
+`hostler.http.framing`, and what a target may be by `hostler.http.target`.
 
 Rules for whoever changes this file: no I/O, no time; a reader raises ProtocolError and nothing else, whatever it is
-fed; how bytes are cut into chunks never changes the result (tests/http/test_h1_properties.py holds both with hypothesis).
+fed; how bytes are cut into chunks never changes the result (tests/http/test_h1_properties.py holds both with
+hypothesis); no pattern may take more than linear time, and none has possessive repeats or atomic groups, which match
+wrongly before Python 3.11.5.
 """
 
 from __future__ import annotations
@@ -18,105 +28,183 @@ import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
-import httptools  # type: ignore[import-untyped, unused-ignore]
-
 from hostler.errors import ProtocolError
+from hostler.http.fields import TEXT, TOKEN
 from hostler.http.framing import frame_request, frame_response
 from hostler.http.headers import Headers, RawHeaders, split_line
 from hostler.http.limits import Limits
-from hostler.http.message import Request, Response, reason_phrase
+from hostler.http.malformed import header_error, request_line_error, status_line_error
+from hostler.http.message import Request, Response
 
 __all__ = ["RequestReader", "ResponseReader", "read_lines"]
 
 _END: Final = b"\r\n\r\n"
 _DEFAULT_LIMITS: Final = Limits()
-_VISIBLE: Final = bytes(range(0x21, 0x7F))
-_TEXT: Final = b"\t " + _VISIBLE + bytes(range(0x80, 0x100))
+
+_NAMES: Final = re.compile(rb"\r\n([%b]+):" % re.escape(TOKEN))
+"""The name of a header line, behind the end of the line before."""
+
+
+def _lower_names(section: bytes, lines: list[bytes]) -> list[bytes] | None:
+    """Return the names on `lines`, in lower case; None unless each of them is a well-formed header line.
+
+    `section` has more in front, and each line between two CRLF, and one more at its end. Three counts prove all of it:
+    what is left of the section without the characters of values is as many CRLF as there are, so that no other control
+    is in it and no CR or LF alone; and as many of them as there are lines have a token and a colon behind them.
+    """
+    names = _NAMES.findall(section.lower())
+    count = len(lines)
+    if len(names) == count and section.translate(None, TEXT) == b"\r\n" * (count + 2):
+        return names
+    return None
+
+
+_T: Final = rb"[%b]" % re.escape(TOKEN)
+_V: Final = rb"[^\0-\x08\x0a-\x1f\x7f]"
+_AFTER_TARGET: Final = rb"(?: [HTP/0-9.]{0,8}\r?)?"
+_AFTER_METHOD: Final = rb"(?: (?:(?P<target>[!-~]+)" + _AFTER_TARGET + rb")?)?"
+_AFTER_NAME: Final = rb"(?::(?P<value>" + _V + rb"*)\r?)?"
+
+_HEADER_LINE: Final = re.compile(rb"(?:(?P<name>" + _T + rb"+)" + _AFTER_NAME + rb"|\r)?")
+"""As much as has come of a header line, or of the empty line."""
+
+_HEADER_LINES: Final = re.compile(rb"(?:" + _T + rb"+:" + _V + rb"*\r\n)*")
+
+_REST: Final = {
+    "method": re.compile(rb"(?P<method>" + _T + rb"*)" + _AFTER_METHOD),
+    "target": re.compile(rb"(?P<target>[!-~]*)" + _AFTER_TARGET),
+    "reason": re.compile(rb"(?P<reason>" + _V + rb"*)\r?"),
+    "name": re.compile(rb"(?P<name>" + _T + rb"*)" + _AFTER_NAME),
+    "value": re.compile(rb"(?P<value>" + _V + rb"*)\r?"),
+}
+"""What may follow in a line that has come as far as the middle of a part, by the part's name."""
 
 
 class _Head(ABC):
-    """What both readers share: collecting bytes up to the empty line, and having llhttp check them.
+    """What both readers share: collecting bytes up to the empty line, and judging the header lines."""
 
-    llhttp gets nothing before the first line is complete, so that what a broken one is refused for does not depend on
-    where it was cut; `_line_so_far` refuses at once what can no longer become one. Of llhttp's callbacks only one is
-    used, and it is a dictionary's own method: it collects the names, without a Python call for each.
-    """
+    _first_line: ClassVar[re.Pattern[bytes]]
+    """A whole first line, with CRLF."""
 
-    _line_so_far: ClassVar[re.Pattern[bytes]]
+    _first_line_so_far: ClassVar[re.Pattern[bytes]]
 
-    __slots__ = ("_buffer", "_fed", "_limits", "_names", "_parser", "head", "on_header", "unread")
+    __slots__ = ("_buffer", "_limits", "_line", "_passed", "_rest", "_seen", "head", "unread")
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._buffer = b""
-        self._fed = 0
-        self._names: dict[bytes, bytes] = {}
-        self.on_header = self._names.__setitem__
         self.head = b""
         """The head's own bytes, once complete."""
         self.unread = b""
         """What followed the head in the same bytes."""
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._buffer = bytearray()
+        self._line = self._seen = self._passed = 0
+        self._rest = self._first_line_so_far
 
     @property
     def begun(self) -> bool:
         """Whether any byte of the head has arrived."""
         return bool(self._buffer)
 
-    def _advance(self, data: bytes) -> list[bytes] | None:
-        """Take `data`; return the head's lines once it is complete, then in `head`, with `unread` after it."""
-        searched = len(self._buffer)
-        buffer = self._buffer + data if searched else data
-        if buffer[:1] == b"\r":
-            buffer = self._skip_empty_lines(buffer)
-            searched = 0
-        end = buffer.find(_END, searched - 3 if searched > 3 else 0)
-        if end < 0:
+    def _advance(self, data: bytes) -> tuple[re.Match[bytes], Headers] | None:
+        """Take `data`; once the head is complete return its first line and headers, with `unread` after it."""
+        if self._buffer:
+            return self._go_on(data)
+        if data[:1] == b"\r":
+            data = self._skip_empty_lines(data)
+        end = data.find(_END) + 4
+        if end < 4:
+            self._collect(bytearray(data))
+            return None
+        if end == len(data):
+            head, self.unread = data, b""
+        else:
+            head, self.unread = data[:end], data[end:]
+        self.head = head
+        return self._judge(head)
+
+    def _go_on(self, data: bytes) -> tuple[re.Match[bytes], Headers] | None:
+        """Take more of a head of which a part has arrived."""
+        buffer = self._buffer
+        if buffer == b"\r":  # and perhaps an empty line in front
+            self._start_over()
+            return self._advance(b"\r" + data)
+        searched = max(len(buffer) - 3, 0)
+        buffer += data
+        end = buffer.find(_END, searched) + 4
+        if end < 4:
             self._collect(buffer)
             return None
-        end += 4
-        if end == len(buffer):
-            head, self.unread = buffer, b""
-        else:
-            head, self.unread = buffer[:end], buffer[end:]
-        self.head = head
-        limits = self._limits
+        self.head, self.unread = bytes(buffer[:end]), bytes(buffer[end:])
+        self._start_over()
+        return self._judge(self.head)
+
+    def _judge(self, head: bytes) -> tuple[re.Match[bytes], Headers]:
+        """Take a whole head apart."""
         lines = head[:-4].split(b"\r\n")
-        if end > limits.head or len(lines[0]) > limits.request_line:
-            raise self._too_long(len(lines[0]))
-        self._parse(head[self._fed :] if self._fed else head)
-        self._buffer, self._fed = b"", 0
-        if len(lines) > limits.headers + 1:
+        first, limits = lines.pop(0), self._limits
+        if len(head) > limits.head or len(first) > limits.request_line:
+            raise self._too_long(len(first))
+        match = self._first_line.match(head)
+        if match is None:
+            raise self._first_line_error(first)
+        names = _lower_names(head, lines)
+        if names is None:
+            raise header_error(lines)
+        if len(lines) > limits.headers:
             raise self._too_many()
-        return lines
-
-    def _headers(self, lines: list[bytes]) -> Headers:
-        """Make headers of a head's lines, the first line among them; llhttp has found them well-formed."""
-        del lines[0]
-        by_name = dict(zip(map(bytes.lower, self._names), lines))  # noqa: B905 - the lengths are compared below
-        self._names.clear()
+        by_name = dict(zip(names, lines))  # noqa: B905 - the lengths are equal
         if len(by_name) == len(lines):
-            return Headers(None, by_name)
-        return Headers([split_line(line) for line in lines])
+            return match, Headers(None, by_name)
+        return match, Headers([split_line(line) for line in lines])
 
-    def _collect(self, buffer: bytes) -> None:
+    def _collect(self, buffer: bytearray) -> None:
         """Keep the part of a head that has arrived; refuse it as soon as it is wrong."""
         self._buffer, self.head = buffer, b""
         limits = self._limits
-        newline = buffer.find(b"\n")
-        first = buffer if newline < 0 else buffer[:newline]
-        line = len(first.removesuffix(b"\r"))
-        if len(buffer) > limits.head or line > limits.request_line:
-            raise self._too_long(line)
-        if buffer and not self._fed and not self._line_so_far.fullmatch(first):
-            raise ProtocolError("this is not HTTP")
-        if newline < 0:
-            return
-        self._parse(buffer[self._fed :])
-        self._fed = len(buffer)
-        if buffer.count(b"\n") > limits.headers + 1:
+        newline = buffer.find(b"\n", self._seen)
+        first = 0
+        if not self._line:
+            first = newline if newline >= 0 else len(buffer)
+            if first and buffer[first - 1] == 0x0D:
+                first -= 1
+        if len(buffer) > limits.head or first > limits.request_line:
+            raise self._too_long(first)
+        if newline >= 0:
+            self._pass_lines(buffer)
+        match = self._rest.fullmatch(buffer, self._seen)
+        if match is None:
+            raise self._error_so_far(buffer)
+        if match.lastgroup is not None:
+            self._rest, self._seen = _REST[match.lastgroup], match.end(match.lastgroup)
+
+    def _pass_lines(self, buffer: bytearray) -> None:
+        """Look at the lines that are whole now."""
+        position = self._line
+        if not position:
+            first = self._first_line.match(buffer)
+            if first is None:
+                raise self._error_so_far(buffer)
+            position = first.end()
+        lines = _HEADER_LINES.match(buffer, position)
+        assert lines is not None
+        self._passed += buffer.count(b"\n", self._line, lines.end())
+        self._line = self._seen = lines.end()
+        self._rest = _HEADER_LINE
+        if self._passed > self._limits.headers + 1:
             raise self._too_many()
 
+    def _error_so_far(self, buffer: bytearray) -> ProtocolError:
+        """Return what is wrong with a head of which a part has arrived."""
+        line = bytes(buffer[self._line :]).partition(b"\r\n")[0]
+        if not self._line:
+            return self._first_line_error(line)
+        return header_error([line], self._passed)
+
     def _too_long(self, line: int) -> ProtocolError:
+        """Return what is wrong with a head that is over a limit, by the length of its first line."""
         if line > self._limits.request_line:
             return ProtocolError(f"the first line is longer than {self._limits.request_line} bytes", 414)
         return ProtocolError(f"the head is longer than {self._limits.head} bytes", 431)
@@ -128,37 +216,31 @@ class _Head(ABC):
         """Return what follows the empty lines in front of a head; only a request may have them."""
         raise ProtocolError("an empty line in front of a response")
 
+    @staticmethod
     @abstractmethod
-    def _parse(self, data: bytes) -> None:
-        """Give bytes of the head to llhttp."""
+    def _first_line_error(line: bytes) -> ProtocolError:
+        """Return what is wrong with a first line."""
 
 
-_METHOD: Final = rb"[!#$%&'*+.^_`|~0-9A-Z-]+"
-_GOOD_LINE: Final = re.compile(_METHOD + rb" [!-~]+ HTTP/1\.[01]")
-_OTHER_VERSION: Final = re.compile(_METHOD + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
-_VERSIONS: Final = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
 _METHODS: Final = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 }
 
 
-def _line_error(line: bytes) -> ProtocolError:
-    """Return what is wrong with a request line that is not a good one."""
-    if _OTHER_VERSION.fullmatch(line):
-        return ProtocolError("the version is not HTTP/1.1 or HTTP/1.0", 505)
-    return ProtocolError("the request line is not `METHOD target HTTP/1.1`")
-
-
 class RequestReader(_Head):
-    """Reads one request head after another: `feed` until it returns the Request; the bytes after it are in `unread`."""
+    """Reads one request head after another: `feed` until it returns the Request; the bytes after it are in `unread`.
+
+    Any token is a method (RFC 9110 9.1).
+    """
+
+    _first_line = re.compile(rb"(" + _T + rb"+) ([!-~]+) HTTP/1\.([01])\r\n")
+    _first_line_so_far = re.compile(rb"(?:(?P<method>" + _T + rb"+)" + _AFTER_METHOD + rb"|\r)?")
+    _first_line_error = staticmethod(request_line_error)
 
     __slots__ = ("_skipped",)
 
-    _line_so_far = re.compile(rb"(?:" + _METHOD + rb"(?: (?:[!-~]+(?: [HTP/0-9.]{0,8})?)?)?)?\r?")
-
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         super().__init__(limits)
-        self._parser = httptools.HttpRequestParser(self)
         self._skipped = 0
 
     def _skip_empty_lines(self, buffer: bytes) -> bytes:
@@ -171,108 +253,57 @@ class RequestReader(_Head):
             raise ProtocolError(f"more than {most} bytes of empty lines before a request", 431)
         return buffer[end:]
 
-    def _collect(self, buffer: bytes) -> None:
-        super()._collect(buffer)
-        if self._fed:
-            self._check_line(buffer)
-
-    @staticmethod
-    def _check_line(head: bytes) -> None:
-        line = head.partition(b"\r\n")[0]
-        if not _GOOD_LINE.fullmatch(line):
-            raise _line_error(line)
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # CONNECT, or an offer to upgrade: only the head was fed, so nothing was left over
-        except httptools.HttpParserError as error:
-            self._check_line(self.head or self._buffer)
-            # llhttp refuses a method in three places, with two classes: unknown (FOO), longer than a known one (GETS),
-            # known from RTSP (DESCRIBE)
-            raise ProtocolError(str(error), 501 if "method" in str(error) else 400) from error
-
     def feed(self, data: bytes) -> Request | None:
         """Take bytes from the client; return the head once it is complete, and be ready for the next.
 
-        Raises ProtocolError: 400 malformed, 414 or 431 over a limit, 501 an unknown method or coding, 505 a version.
+        Raises ProtocolError: 400 malformed, 414 or 431 over a limit, 501 an unknown coding, 505 a version.
         """
-        lines = self._advance(data)
-        if lines is None:
+        found = self._advance(data)
+        if found is None:
             return None
-        name, _, rest = lines[0].partition(b" ")
-        target, _, version = rest.rpartition(b" ")
-        number = _VERSIONS.get(version)
-        if number is None or not target or b" " in target:
-            # llhttp lets through more than one space, HTTP/0.9 and 2.0, RTSP, ICE
-            raise _line_error(lines[0])
-        method = _METHODS.get(name)
-        if method is None:
-            self._check_line(lines[0])  # llhttp skips a bare LF in front
-            method = name.decode("ascii")
-        request = Request(method, target, self._headers(lines), number)
+        line, headers = found
+        name, target, minor = line.groups()
+        request = Request(
+            _METHODS.get(name) or name.decode("ascii"), target, headers, 11 if minor == b"1" else 10
+        )
         frame_request(request)
-        # llhttp waits for the body that this head announces; another one reads the next head
-        self._parser = httptools.HttpRequestParser(self)
         self._skipped = 0
         return request
-
-
-_PHRASES: Final = frozenset(map(reason_phrase, range(100, 600)))
 
 
 class ResponseReader(_Head):
     """Reads response heads to requests of `method`; interim (1xx) heads are read like any other."""
 
-    __slots__ = ("method",)
+    _first_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (" + _V + rb"*))?\r\n")
+    _first_line_so_far = re.compile(
+        rb"(?:H[TP/1.0]{0,7}(?: (?:[1-9][0-9]{0,2}(?: (?P<reason>" + _V + rb"*))?)?)?\r?)?"
+    )
+    _first_line_error = staticmethod(status_line_error)
 
-    _line_so_far = re.compile(rb"H[TP/1.0]{0,7}(?: (?:[0-9]{1,3}(?: [^\0-\x08\x0a-\x1f\x7f]*)?)?)?\r?")
+    __slots__ = ("method",)
 
     def __init__(self, method: str, limits: Limits = _DEFAULT_LIMITS) -> None:
         super().__init__(limits)
         self.method = method
-        self._parser: httptools.HttpResponseParser | None = None
-
-    def _parse(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:
-            parser = self._parser = httptools.HttpResponseParser(self)
-            # Content-Length beside Transfer-Encoding: `frame_response` decides
-            parser.set_dangerous_leniencies(lenient_chunked_length=True)
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # 101: only the head was fed
-        except httptools.HttpParserError as error:
-            raise ProtocolError(str(error)) from error
 
     def feed(self, data: bytes) -> Response | None:
         """Take bytes from the destination; return the head once it is complete, and be ready for the next.
 
         Raises ProtocolError when it is not HTTP/1.x, or its framing cannot be trusted.
         """
-        lines = self._advance(data)
-        if lines is None or self._parser is None:
+        found = self._advance(data)
+        if found is None:
             return None
-        version = _VERSIONS.get(lines[0][:8])
-        if version is None:
-            raise ProtocolError("the destination does not answer in HTTP/1.1")
-        status, reason = self._parser.get_status_code(), lines[0][13:]
-        if status < 100:
-            raise ProtocolError(f"the destination's status {status} is not a status")
-        if reason not in _PHRASES and reason.translate(None, _TEXT):
-            raise ProtocolError("the destination's reason phrase holds a control character")
-        response = Response(status, self._headers(lines), 0, reason or None, version)
+        line, headers = found
+        minor, status, reason = line.groups()
+        response = Response(int(status), headers, 0, reason or None, 11 if minor == b"1" else 10)
         frame_response(response, self.method)
-        self._parser = None
         return response
 
 
 def read_lines(block: bytes) -> RawHeaders:
     """Read header lines, the last one ended by CRLF CRLF, as in a trailer section; raises ProtocolError."""
-    size = len(block)
-    lines = ResponseReader("HEAD", Limits(head=size + 64, headers=size))._advance(
-        b"HTTP/1.1 204 \r\n" + block
-    )
-    return [] if lines is None else [split_line(line) for line in lines[1:]]
+    lines = block[:-4].split(b"\r\n")
+    if _lower_names(b"\r\n" + block, lines) is None:
+        raise header_error(lines, section="trailer")
+    return [split_line(line) for line in lines]

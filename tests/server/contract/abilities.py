@@ -12,7 +12,6 @@ ABILITIES = MappingProxyType(
         "address check": "An address of another machine cannot be listened on.",
         "another process": "Servers run in several processes, which can be killed.",
         "answer headers": "Headers travel with a delegated request, to be added to its answer.",
-        "any verb": "A request may have any token for its method.",
         "asterisk": "OPTIONS * is a request like others.",
         "broken bodies": "A body that breaks off is an error for whoever reads it, at once.",
         "broken responses": "A response that is given up is torn down, so that it cannot be taken for complete.",

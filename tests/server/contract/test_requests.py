@@ -39,7 +39,6 @@ async def test_verbs_of_other_protocols_reach_the_handler(machine, method):
     assert (await seen(machine, method, "/"))["method"] == method
 
 
-@needs("any verb")
 @pytest.mark.parametrize("method", ["VERSION-CONTROL", "BREW", "x"])
 async def test_verbs_that_nobody_knows_arrive_as_they_are(machine, method):
     assert (await seen(machine, method, "/"))["method"] == method

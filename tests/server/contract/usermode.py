@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from types import MappingProxyType
 
 import pytest
 
@@ -16,7 +15,6 @@ class UserMode(Backend):
     """The portable server, which is the reference."""
 
     name = "usermode"
-    cannot = MappingProxyType({"any verb": "llhttp has a list of methods, and others are 501"})
 
     def machine(self, directory):
         return _UserModeMachine(directory)

@@ -430,6 +430,8 @@ async def test_a_timeout_of_infinity_never_comes():
         (b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
         (b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
+        (b"GET a HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+        (b"PRI * HTTP/1.1\r\n" + HOST + b"\r\n", 400),
         (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", 505),
         (b"GET /" + b"x" * 500 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
         (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"x" * 2000 + b"\r\n\r\n", 431),
