@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from hostler.errors import Failure, ProtocolError
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
+    from hostler.http.plain_request import PlainRequest
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
 
-__all__ = ["Address", "Delegated", "Pump", "Rejection", "Stream"]
+__all__ = ["Address", "Delegated", "PlainStream", "Pump", "Rejection", "Stream"]
 
 Address = tuple[str, int]
 """(host, port); the host is an IP address in text, an IPv4 one as 192.0.2.1 also where it came as ::ffff:192.0.2.1."""
@@ -52,8 +53,21 @@ class Pump(Protocol):
 class RequestSource(Protocol):
     """What an outgoing request is made of, forwarded or delegated; `hostler.exchange.Exchange`."""
 
-    request: Request
-    target: Target
+    @property
+    def request(self) -> Request:
+        """The request's head."""
+        ...
+
+    @property
+    def target(self) -> Target:
+        """Its target, taken apart."""
+        ...
+
+    @property
+    def plain(self) -> PlainRequest | None:
+        """The plain head that it came with, while nobody has changed anything of it."""
+        ...
+
     client: Address
     scheme: str
     path_base: str
@@ -76,6 +90,11 @@ class Stream(Protocol):
 
     bytes_sent: int
     """Payload bytes of the response's body so far."""
+
+    @property
+    def takes_plain(self) -> bool:
+        """Whether it is a `PlainStream` whose answer has a body: `start_plain` may be used in place of `start`."""
+        ...
 
     @property
     def can_delegate(self) -> bool:
@@ -133,6 +152,19 @@ class Stream(Protocol):
         Returns when the answer is complete. Raises DelegationError for what this server cannot hand over.
         """
         ...
+
+
+class PlainStream(Stream, Protocol):
+    """A stream of HTTP/1.1, which takes a response's head as bytes."""
+
+    def start_plain(
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool
+    ) -> None:
+        """Send a response's head and the first of its body, or all of it with `complete`, in as few writes as can be.
+
+        `block` is the status line and well-formed end-to-end header lines, each with CRLF, without the empty line.
+        Content-Length is among them where `framing` is a length; elsewhere `framing` is CHUNKED.
+        """
 
 
 @frozen

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from hostler.contract import Address, Stream
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
+    from hostler.http.plain_request import PlainRequest
     from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
@@ -111,11 +112,16 @@ class Exchange:
     _items: dict[str, Any] | None = None
     _id: str | None = None
 
+    _request: Request | None = None
+    _target: Target | None = None
+    _plain: PlainRequest | None = None
+    """The head that it came with, where that is a plain one."""
+
     def __init__(
         self,
-        request: Request,
+        head: Request | PlainRequest,
         stream: Stream,
-        target: Target,
+        target: Target | None,
         client: Address,
         server: Address,
         host: str,
@@ -124,9 +130,12 @@ class Exchange:
         path: str = "/",
         scheme: str = "http",
     ) -> None:
-        self.request = request
+        """Make the exchange of a request's head with its target, or of a plain head, whose target is in it."""
+        if target is None:
+            self._plain = head  # type: ignore[assignment]
+        else:
+            self._request, self._target = head, target  # type: ignore[assignment]
         self.stream = stream
-        self.target = target
         self.client = client
         """Where the request came from."""
         self.server = server
@@ -139,6 +148,47 @@ class Exchange:
         self.path = path
         """The rest of the path, decoded (%2F stays); what routes match."""
         self.scheme = scheme
+
+    @property
+    def request(self) -> Request:
+        """The request's head; of a plain one it is made when it is first asked for."""
+        request = self._request
+        if request is None:
+            assert self._plain is not None
+            request = self._request = self._plain.request()
+        return request
+
+    @request.setter
+    def request(self, request: Request) -> None:
+        self._request = request
+
+    @property
+    def target(self) -> Target:
+        """The request's target, taken apart; of a plain head it is made when it is first asked for."""
+        target = self._target
+        if target is None:
+            assert self._plain is not None
+            target = self._target = self._plain.parsed_target()
+        return target
+
+    @target.setter
+    def target(self, target: Target) -> None:
+        self._target = target
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return (
+            self._plain.method if self._plain is not None and self._request is None else self.request.method
+        )
+
+    @property
+    def plain(self) -> PlainRequest | None:
+        """The plain head that the request came with, while nobody has changed anything of it; else None."""
+        plain = self._plain
+        if plain is None or (self._request is None and self._target is None):
+            return plain
+        return plain if plain.stands_for(self._request, self._target) else None
 
     @property
     def id(self) -> str:

@@ -168,11 +168,11 @@ class Proxy:
     def __call__(self, exchange: Exchange) -> Awaitable[Outcome]:
         """Route an exchange and run it through the pipeline."""
         table = self._fleet.snapshot.table
-        if exchange.target.is_ambiguous and not self._allow_ambiguous_paths:
+        if exchange.place_reading is not None and not self._allow_ambiguous_paths:
             conflict = find_conflict(exchange, table)
             if conflict is not None:
                 return self._refuse_ambiguous(exchange, conflict)
-        found = table.find(exchange.request.method, exchange.host, exchange.port, exchange.path or "/")
+        found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/")
         if not isinstance(found, Match):
             return self._missed(exchange, found)
         exchange.route = route = found.route

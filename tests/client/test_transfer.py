@@ -37,8 +37,7 @@ class Case:
             self.pipe.written = b""
         self.exchange = given or exchange()
         self.stream = self.exchange.stream
-        self.result = loop.create_future()
-        self.transfer = Transfer(self.exchange, timeout, self.result)
+        self.result = self.transfer = Transfer(self.exchange, timeout)
         self.transfer.begin(connection, outgoing_request(self.exchange, ADDRESS))
 
     def receive(self, data):

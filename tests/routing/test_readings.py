@@ -125,8 +125,8 @@ class Under:
         for prefix in prefixes:
             self.table.add(UrlPrefix.parse(prefix))
 
-    def place(self, scheme, host, server, target):
-        match = self.table.match(scheme, host, server[1], server[0], target.path)
+    def place(self, scheme, host, server, path):
+        match = self.table.match(scheme, host, server[1], server[0], path)
         if match is None:
             raise ProtocolError("no prefix", 404)
         return match.path_base, match.path

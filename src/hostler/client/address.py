@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["DestinationAddress"]
 
@@ -30,6 +30,13 @@ class DestinationAddress:
 
     server_name: str
     """The name that a certificate must carry, and that SNI asks for."""
+
+    line_end: bytes = field(init=False)
+    """How the first line of a plain request ends, and its Host line."""
+
+    @line_end.default
+    def _line_end(self) -> bytes:
+        return b" HTTP/1.1\r\nHost: %s\r\n" % self.authority
 
     @classmethod
     def parse(cls, address: str, host: str | None = None) -> DestinationAddress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hostler.answering import answer_failure
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import CONNECT_TIMEOUT, Connector, tls_context
-from hostler.client.outgoing import outgoing_request
+from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.transfer import RETRY, Transfer
 from hostler.config.model import HttpClient, HttpRequest
@@ -66,18 +66,20 @@ class Forwarder:
             )
         key = name, host
         request: Request | None = None
+        plain = exchange.plain
         timeout = self._request.activity_timeout
-        loop = asyncio.get_running_loop()
         failure: Failure | None = RETRY
         while failure is RETRY:
             # each time anew: an empty pool is not kept
             address, pool = self._pools.get(key) or self._add_pool(key)
-            if request is None:
-                try:
+            try:
+                if plain is not None:
+                    head = plain_request_head(exchange, plain, address)
+                elif request is None:
                     request = outgoing_request(exchange, address)
-                except ProtocolError as error:  # for what a stage made of it
-                    failure = Failure(Reason.REQUEST_CREATION, str(error), error)
-                    break
+            except ProtocolError as error:  # for what a stage made of it
+                failure = Failure(Reason.REQUEST_CREATION, str(error), error)
+                break
             connection = pool.take() or await self._acquire(pool, exchange.stream)
             if isinstance(connection, Failure):
                 failure = connection
@@ -85,17 +87,18 @@ class Forwarder:
                 pool.put_back(connection)
                 failure = Failure(Reason.REQUEST_CANCELED)
             else:
-                result: asyncio.Future[Failure | None] = loop.create_future()
-                transfer = Transfer(exchange, timeout, result)
+                transfer = Transfer(exchange, timeout)
                 try:
-                    transfer.begin(connection, request)
-                    failure = await result
+                    if plain is not None:
+                        transfer.begin_plain(connection, head, plain)
+                    elif request is not None:
+                        transfer.begin(connection, request)
                 except ProtocolError as error:  # the request cannot be written
                     pool.put_back(connection)
                     failure = Failure(Reason.REQUEST_CREATION, str(error), error)
-                except asyncio.CancelledError:
-                    transfer.cancel()
-                    raise
+                else:
+                    await transfer
+                    failure = transfer.result()
         if failure is None:
             return exchange.outcome(Kind.FORWARDED, None, name)
         return self._failed(exchange, name, failure)

@@ -22,7 +22,8 @@ from hostler.errors import ProtocolError
 from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
 from hostler.http.encode import encode_request
 from hostler.http.h1 import ResponseReader
-from hostler.http.message import CHUNKED
+from hostler.http.heads import read_response
+from hostler.http.limits import Limits
 from hostler.reading import LARGE_READ, Reading
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from hostler.http.message import Request, Response
 
 __all__ = ["Http1UpstreamConnection"]
+
+
+_LIMITS = Limits()
+_HEAD_LIMITS = _LIMITS.head, _LIMITS.headers
 
 
 class _State(enum.Enum):
@@ -95,17 +100,27 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def begin(self, request: Request, sink: ExchangeSink, timeout: float) -> Http1UpstreamConnection:
         """Send a request's head; raises ProtocolError when it cannot be written."""
-        head = encode_request(request)
+        self._begin(encode_request(request), request.method, request.framing, sink, timeout)
+        self._switchable = request.upgrade is not None
+        return self
+
+    def begin_plain(
+        self, head: bytes, method: str, framing: int, sink: ExchangeSink, timeout: float
+    ) -> Http1UpstreamConnection:
+        """Send a request's head that is written already."""
+        self._begin(head, method, framing, sink, timeout)
+        self._switchable = False
+        return self
+
+    def _begin(self, head: bytes, method: str, framing: int, sink: ExchangeSink, timeout: float) -> None:
         self._state = _HEAD
         self._sink = sink
-        self._switchable = request.upgrade is not None
         self._timeout = timeout
-        self._chunked = request.framing == CHUNKED
+        self._chunked = framing < 0
         self._ended = self._informed = self._reusable = False
-        self._reader.method = request.method
+        self._reader.method = method
         self._deadline.set(timeout)
         self._transport.write(head)
-        return self
 
     def close(self) -> None:
         """Close when what was written is sent; a destination that does not take it is not waited for."""
@@ -164,7 +179,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
             return
         try:
             if self._state is _HEAD:
-                self._read_head(sink, data)
+                if self._reader.begun or not sink.takes_plain or not self._read_plain(sink, data):
+                    self._read_head(sink, data)
             elif self._state is _BODY:
                 self._pass_on(sink, self._body.feed(data))
             else:
@@ -192,6 +208,32 @@ class Http1UpstreamConnection(asyncio.Protocol):
                 return
             self._informed = True
             sink.informed(response)
+
+    def _read_plain(self, sink: ExchangeSink, data: bytes) -> bool:
+        """Pass on a plain head, and what of its body came with it; False where the ordinary reader is to judge."""
+        facts = read_response(data, *_HEAD_LIMITS)
+        if facts is None:
+            return False
+        status, framing, keep_alive, block, has_date, end = facts
+        self._reusable = keep_alive
+        self._state = _BODY
+        size = len(data) - end
+        if 0 <= framing <= size:
+            self._reusable = keep_alive and size == framing
+            self._release(sink)
+            sink.answered_plain(status, block, has_date, framing, data[end : end + framing], complete=True)
+            return True
+        body = self._body = body_reader(framing)
+        payload = body.feed(data[end:])
+        if body.complete and not body.trailers:
+            self._reusable = keep_alive and not body.unread
+            self._release(sink)
+            sink.answered_plain(status, block, has_date, framing, payload, complete=True)
+            return True
+        sink.answered_plain(status, block, has_date, framing, payload, complete=False)
+        if self._sink is sink:
+            self._pass_on(sink, b"")
+        return True
 
     def _answer(self, sink: ExchangeSink, response: Response, data: bytes) -> None:
         """Pass on a final head, and what of its body came with it."""
@@ -274,8 +316,14 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def _complete(self, trailers: RawHeaders) -> None:
         """Be done with an exchange: wait for the next one if there can be one, else close."""
-        sink, self._sink = self._sink, None
+        sink = self._sink
         assert sink is not None
+        self._release(sink)
+        sink.complete(trailers)
+
+    def _release(self, sink: ExchangeSink) -> None:
+        """Wait for the next exchange, or close."""
+        self._sink = None
         if self._reusable and self._ended and not self._writing_paused and not self._transport.is_closing():
             self._state = _IDLE
             self._served = True
@@ -285,7 +333,6 @@ class Http1UpstreamConnection(asyncio.Protocol):
             self._owner.released(self)
         else:
             self.close()
-        sink.complete(trailers)
 
     def _end(self, *, abort: bool) -> None:
         if self._state is not _CLOSED:

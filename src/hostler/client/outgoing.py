@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hostler.client.address import DestinationAddress
     from hostler.contract import RequestSource
     from hostler.http.headers import RawHeaders
+    from hostler.http.plain_request import PlainRequest
 
 __all__ = [
     "REPLACED",
@@ -40,6 +41,7 @@ __all__ = [
     "outgoing_request_trailers",
     "outgoing_response",
     "outgoing_response_trailers",
+    "plain_request_head",
     "request_headers",
 ]
 
@@ -78,6 +80,21 @@ def outgoing_request(source: RequestSource, address: DestinationAddress) -> Requ
         host=address.authority,
         upgrade=upgrade,
     )
+
+
+def plain_request_head(source: RequestSource, plain: PlainRequest, address: DestinationAddress) -> bytes:
+    """Return the head that a destination gets of a request that is as it came, with a plain head.
+
+    It is what `outgoing_request` has written, to the byte.
+    """
+    said = _said_of_client(source, source.path_base).block
+    target = plain.raw_target
+    if source.path_base or address.base_path:
+        path = source.target.forward_after(source.path_base)
+        target = join(address.base_path, path, plain.query)
+    if plain.framing < 0:
+        said += b"Transfer-Encoding: chunked\r\n"
+    return b"%s %s%s%s%s\r\n" % (plain.method.encode("ascii"), target, address.line_end, plain.kept, said)
 
 
 def delegated_head(source: RequestSource, head: bytes) -> bytes:
@@ -171,7 +188,9 @@ class _Said:
 
 def _said_of_client(source: RequestSource, path_base: str) -> _Said:
     """Return the fields that say who the client is; raises ProtocolError when a stage set something else."""
-    return _said(source.client[0], source.request.host, source.scheme == "https", path_base)
+    plain = source.plain
+    host = source.request.host if plain is None else plain.host
+    return _said(source.client[0], host, source.scheme == "https", path_base)
 
 
 @lru_cache(maxsize=1024)

@@ -2,20 +2,20 @@
 
 Theory of operation. It is the exchange's `Pump`: what the client sends goes straight to the `UpstreamStream`. And it
 is that stream's `ExchangeSink`: heads and pieces of the response go straight to the exchange's `Stream`. Nobody awaits
-anything but `result`. Back-pressure is each side pausing the other's reading.
+anything but its end. Back-pressure is each side pausing the other's reading.
 
 States and transitions. From `begin` on it is ASKED: the request goes out (`_sent` once it is complete). `answered`
 makes it ANSWERED, or a TUNNEL if it was a 101; in a tunnel `ended` notes that the destination has closed its
-direction. A transfer is over exactly once, through `_finish`, with None, a Failure, or RETRY: the connection was a
-stale one and the request may be sent again. Which failure it is follows from the state and from who caused it. When
-the destination caused the end, its stream is over already; when the client's side did, the stream is cancelled first.
-What comes after the end finds nobody: the connection may be carrying another exchange.
+direction. A transfer is a `Completion`, over exactly once, with None, a Failure, or RETRY: the connection was a stale
+one and the request may be sent again. Which failure it is follows from the state and from who caused it. When the
+destination caused the end, its stream is over already; when the client's side or `cancel` did, the stream is cancelled
+first. What comes after the end finds nobody: the connection may be carrying another exchange.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from hostler.answering import begin_response
 from hostler.client.outgoing import (
@@ -23,15 +23,17 @@ from hostler.client.outgoing import (
     outgoing_response,
     outgoing_response_trailers,
 )
+from hostler.completion import Completion
 from hostler.errors import Failure, ProtocolError, Reason, Side
+from hostler.http.message import Response
 
 if TYPE_CHECKING:
-    import asyncio
-
     from hostler.client.upstream import UpstreamConnection, UpstreamStream
+    from hostler.contract import PlainStream
     from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
-    from hostler.http.message import Request, Response
+    from hostler.http.message import Request
+    from hostler.http.plain_request import PlainRequest
 
 __all__ = ["RETRY", "Transfer"]
 
@@ -40,37 +42,46 @@ _log: Final = logging.getLogger("hostler.forwarder")
 RETRY: Final = Failure(Reason.REQUEST, "the connection was closed before it answered")
 """How a transfer ends that may be tried on another connection."""
 
+_PLAIN: Final = Response(200)
+"""Stands for a plain head that has been passed on, of which nothing more is asked than that it names no trailer."""
+
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
-class Transfer:
+class Transfer(Completion[Failure | None]):
     """One exchange on one upstream stream; `hostler.contract.Pump` and `ExchangeSink`."""
 
-    __slots__ = (
-        "_client_paused", "_destination_ended", "_destination_paused", "_exchange", "_fed", "_method", "_response",
-        "_result", "_sent", "_stream", "_timeout", "_tunnel", "_upstream", "received",
-    )  # fmt: skip
+    _upstream: UpstreamStream
+    _fed = False
+    """Some of the request's body has left."""
+    _sent = False
+    """The request is complete."""
+    _response: Response | None = None
+    _tunnel = False
+    _destination_ended = False
+    _client_paused = False
+    _destination_paused = False
 
-    def __init__(self, exchange: Exchange, timeout: float, result: asyncio.Future[Failure | None]) -> None:
-        """`timeout` is how many seconds nothing may move; `result` gets None, a Failure, or RETRY."""
+    def __init__(self, exchange: Exchange, timeout: float) -> None:
+        """`timeout` is how many seconds nothing may move."""
         self._exchange = exchange
-        self._stream = exchange.stream
+        self._stream = stream = exchange.stream
         self._timeout = timeout
-        self._upstream: UpstreamStream
-        self._method = exchange.request.method
-        self.received = self._stream.write
+        self._method = exchange.method
+        self.received = stream.write
         """Sends a piece of the response on: nothing of ours is between."""
-        self._result: asyncio.Future[Failure | None] | None = result
-        """None when the transfer is over, so that no exception in it leads back here."""
-        self._fed = False
-        """Some of the request's body has left."""
-        self._sent = False
-        """The request is complete."""
-        self._response: Response | None = None
-        self._tunnel = False
-        self._destination_ended = False
-        self._client_paused = False
-        self._destination_paused = False
+
+    @property
+    def takes_plain(self) -> bool:
+        """Whether nobody here wants to see the response's head."""
+        return self._exchange._response_callbacks is None and self._stream.takes_plain
+
+    def begin_plain(self, connection: UpstreamConnection, head: bytes, plain: PlainRequest) -> None:
+        """Send a request whose head is written already."""
+        self._upstream = connection.begin_plain(head, plain.method, plain.framing, self, self._timeout)
+        self._stream.attach(self)
+        if self._destination_paused:
+            self._stream.pause()
 
     def begin(self, connection: UpstreamConnection, request: Request) -> None:
         """Send the request; raises ProtocolError when it cannot be written."""
@@ -79,23 +90,24 @@ class Transfer:
         if self._destination_paused:
             self._stream.pause()
 
-    def cancel(self) -> None:
-        """Give up: nobody waits for the result any more."""
-        if self._result is not None:
-            self._result = None
-            self._upstream.cancel()
+    def cancel(self, msg: object = None) -> bool:
+        """Give up: whoever waited for the end is cancelled."""
+        if self._over:
+            return False
+        self._upstream.cancel()
+        return super().cancel(msg)
 
     # -- Pump: what the client does -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Send a piece of the request's body on."""
-        if self._result is not None:
+        if not self._over:
             self._fed = True
             self._upstream.send(data)
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Finish the request's body, or pass on the end of a tunnel's one direction."""
-        if self._result is not None:
+        if not self._over:
             self._sent = True
             if trailers:
                 trailers = outgoing_request_trailers(self._exchange.request, trailers)
@@ -103,7 +115,7 @@ class Transfer:
 
     def lost(self, failure: Failure) -> None:
         """Give up: nobody is there to answer."""
-        if self._result is None:
+        if self._over:
             return
         if self._destination_ended:
             self._upstream.end([])
@@ -112,13 +124,13 @@ class Transfer:
 
     def pause(self) -> None:
         """Read no more of the response for now."""
-        if self._result is not None:
+        if not self._over:
             self._client_paused = True
             self._upstream.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if self._result is not None:
+        if not self._over:
             self._client_paused = False
             self._upstream.resume_reading()
 
@@ -143,26 +155,39 @@ class Transfer:
             _log.exception("%s %s: %s", self._method, self._exchange.path, detail)
             self._fail(Failure(Reason.RESPONSE_HEADERS, detail, error, 500, Side.PROXY))
 
+    def answered_plain(
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
+    ) -> None:
+        """Send a plain head on, with the first of its body, or all of it."""
+        stream = cast("PlainStream", self._stream)
+        self._response = _PLAIN
+        if complete:
+            self._over = True
+            stream.start_plain(status, block, has_date, framing, data, complete)
+            self._tell()
+        else:
+            stream.start_plain(status, block, has_date, framing, data, complete)
+
     def ended(self) -> None:
         """Pass on the end of a tunnel's one direction."""
         self._destination_ended = True
         self._stream.end()
-        if self._stream.closed and self._result is not None:
+        if self._stream.closed and not self._over:
             self._upstream.end([])
 
     def complete(self, trailers: RawHeaders) -> None:
-        """Finish the response."""
-        self._finish(None)
-        if self._destination_ended:
-            return
-        if trailers and self._response is not None:
-            trailers = outgoing_response_trailers(self._response, trailers)
-        self._stream.end(trailers)
+        """Finish the response, and only then let whoever awaits it go on."""
+        self._over = True
+        if not self._destination_ended:
+            if trailers and self._response is not None:
+                trailers = outgoing_response_trailers(self._response, trailers)
+            self._stream.end(trailers)
+        self._tell()
 
     def broken(self, error: ProtocolError) -> None:
         """Give up on a destination that does not speak HTTP."""
         reason = Reason.RESPONSE_BODY_DESTINATION if self._response is not None else Reason.REQUEST
-        self._finish(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
+        self.resolve_soon(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
 
     def disconnected(self, error: Exception | None, *, stale: bool) -> None:
         """Give up on a destination that is gone, or try again."""
@@ -173,13 +198,13 @@ class Transfer:
             reason = Reason.RESPONSE_BODY_DESTINATION
         elif stale and self._may_repeat():
             self._stream.detach()
-            self._finish(RETRY)
+            self.resolve_soon(RETRY)
             return
         elif self._fed and not self._sent:
             reason = Reason.REQUEST_BODY_DESTINATION
         else:
             reason = Reason.REQUEST
-        self._finish(Failure(reason, detail, error))
+        self.resolve_soon(Failure(reason, detail, error))
 
     def _may_repeat(self) -> bool:
         """Whether sending the request again is safe: none of its body is gone, and it is idempotent.
@@ -200,7 +225,7 @@ class Transfer:
             failure = Failure(Reason.REQUEST_TIMED_OUT, detail)
         else:
             failure = Failure(Reason.REQUEST_BODY_CLIENT, detail, status=408)
-        self._finish(failure)
+        self.resolve_soon(failure)
 
     def pause_writing(self) -> None:
         """Stop the request's body."""
@@ -217,9 +242,4 @@ class Transfer:
     def _fail(self, failure: Failure) -> None:
         """Be over because of the client's side."""
         self._upstream.cancel()
-        self._finish(failure)
-
-    def _finish(self, result: Failure | None) -> None:
-        future, self._result = self._result, None
-        if future is not None and not future.done():
-            future.set_result(result)
+        self.resolve_soon(failure)

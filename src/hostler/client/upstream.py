@@ -30,6 +30,18 @@ class ExchangeSink(Protocol):
     def received(self) -> Callable[[bytes], object]:
         """Takes a piece of the response's body, or of an upgraded connection; called once for each piece."""
 
+    @property
+    def takes_plain(self) -> bool:
+        """Whether the response may come by `answered_plain`."""
+
+    def answered_plain(
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
+    ) -> None:
+        """Called with a plain response head and the first of its body; with all of it the stream is over (`complete`).
+
+        `block` is what the client gets of it, as `hostler.http.heads.read_response` returns it.
+        """
+
     def informed(self, response: Response) -> None:
         """Called with an interim response (1xx, not 101)."""
 
@@ -99,6 +111,11 @@ class UpstreamConnection(Protocol):
 
         Raises ProtocolError when the request cannot be written; nothing was sent then, and the slot was not used.
         """
+
+    def begin_plain(
+        self, head: bytes, method: str, framing: int, sink: ExchangeSink, timeout: float
+    ) -> UpstreamStream:
+        """Send a request's head that is written already, as HTTP/1.1 has it, and offers no upgrade."""
 
     def close(self) -> None:
         """Close it when what was written is sent."""

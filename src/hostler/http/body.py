@@ -15,7 +15,7 @@ from hostler.http.message import CHUNKED
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
-    from hostler.http.message import Request
+    from hostler.http.message import RequestHead
 
 __all__ = [
     "NO_BODY",
@@ -279,7 +279,7 @@ def body_reader(framing: int, limits: Limits = _DEFAULT_LIMITS) -> Body:
     return ChunkedBody(limits) if framing == CHUNKED else ClosingBody()
 
 
-def measure_body(data: bytes, request: Request, limits: Limits = _DEFAULT_LIMITS) -> tuple[int, bool]:
+def measure_body(data: bytes, request: RequestHead, limits: Limits = _DEFAULT_LIMITS) -> tuple[int, bool]:
     """Return how many bytes of `data`, which follow a request's head, are its body, and whether they are all of it.
 
     What follows an offer to upgrade is for whoever answers, and so is a body that breaks its framing.

@@ -6,13 +6,13 @@ How long a body is, is one integer everywhere (`Framing`): its length in bytes, 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, field
 
 from hostler.http.headers import Headers
 
-__all__ = ["BODILESS", "CHUNKED", "UNTIL_CLOSE", "Request", "Response", "reason_phrase"]
+__all__ = ["BODILESS", "CHUNKED", "UNTIL_CLOSE", "Request", "RequestHead", "Response", "reason_phrase"]
 
 CHUNKED: Final = -1
 """The body is in chunks (RFC 9112 7.1)."""
@@ -29,6 +29,40 @@ _PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTT
 def reason_phrase(status: int) -> bytes:
     """Return the registered phrase of a status, or b"" when there is none."""
     return _PHRASES.get(status, b"")
+
+
+class RequestHead(Protocol):
+    """What framing depends on in a request's head: a `Request` or a `PlainRequest`."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """10 or 11."""
+        ...
+
+    @property
+    def framing(self) -> int:
+        """The body's length in bytes, or CHUNKED."""
+        ...
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client may keep the connection."""
+        ...
+
+    @property
+    def expect_continue(self) -> bool:
+        """Whether it waits for 100 Continue."""
+        ...
+
+    @property
+    def upgrade(self) -> bytes | None:
+        """The protocols that it offers."""
+        ...
 
 
 @define(eq=False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import sys
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
 
@@ -16,18 +15,18 @@ from hostler.errors import Failure, Reason
 from hostler.exchange import Outcome
 from hostler.pipeline import not_an_outcome
 from hostler.server.pending import Pending
+from hostler.task import DirectTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hostler.contract import Rejection
     from hostler.exchange import Exchange
     from hostler.pipeline import Handler
 
-__all__ = ["Handling", "Served"]
+__all__ = ["ExchangeTask", "Handling", "Served"]
 
 _log: Final = logging.getLogger("hostler.server")
-_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 CANCEL_TIMEOUT: Final = 5.0
 """Seconds that a cancelled handler has to end."""
 
@@ -37,9 +36,6 @@ class Served(Stream, Protocol):
 
     failure: Failure | None
     """Why the client is gone, or its body no use, once that is so."""
-
-    task: asyncio.Task[None] | None
-    """The handler's task, while it runs and is not the current one."""
 
     @property
     def is_tunnel(self) -> bool:
@@ -52,6 +48,64 @@ class Served(Stream, Protocol):
         """Called when the handler has returned, or raised."""
 
 
+class ExchangeTask(DirectTask):
+    """A handler that answers one exchange."""
+
+    def __init__(self, handling: Handling, exchange: Exchange, stream: Served) -> None:
+        super().__init__(handling.loop, handling.context.copy())
+        self._handling = handling
+        self._exchange = exchange
+        self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<ExchangeTask {self._exchange.request.method} {self._exchange.path}>"
+
+    def begin(self) -> Awaitable[object]:
+        """Call the handler."""
+        return self._handling.handler(self._exchange)
+
+    def returned(self, value: object) -> None:
+        """See to it that the client has an answer."""
+        stream = self._stream
+        if stream.is_tunnel:
+            stream.hang_up()
+        elif not stream.closed:
+            if stream.failure is None:
+                exchange = self._exchange
+                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
+            self._give_up(stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+        elif not isinstance(value, Outcome):
+            exchange, error = self._exchange, not_an_outcome(self._handling.handler, value)
+            _log.error("%s %s: %s", exchange.request.method, exchange.path, error)
+        self._handled()
+
+    def raised(self, error: BaseException) -> None:
+        """Answer 500 for what a handler raised, unless its client is gone."""
+        stream, exchange = self._stream, self._exchange
+        if not isinstance(error, Exception):
+            stream.abort()
+        elif stream.failure is not None and isinstance(error, ConnectionError):
+            _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
+            self._give_up(stream.failure)
+        else:
+            _log.error("%s %s failed in the handler", exchange.request.method, exchange.path, exc_info=error)
+            self._give_up(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+        self._handled()
+
+    def _handled(self) -> None:
+        self._stream.handled()
+        self._handling.tasks.discard(self)
+
+    def _give_up(self, failure: Failure) -> None:
+        """Answer an exchange that its handler did not answer."""
+        exchange = self._exchange
+        try:
+            answer_failure(exchange, failure)
+        except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
+            _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
+            exchange.stream.abort()
+
+
 @define(eq=False)
 class Handling:
     """The handler of one server, and its exchanges under way."""
@@ -61,58 +115,21 @@ class Handling:
     """Called with what the server answers itself, and the handler never sees."""
 
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
-    tasks: Pending[asyncio.Task[None]] = field(factory=Pending, init=False)
-    _context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
+    tasks: Pending[ExchangeTask] = field(factory=Pending, init=False)
+    context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
     """What every handler starts from; not what another handler left."""
 
     def begin(self, exchange: Exchange, stream: Served) -> None:
-        """Run the handler on an exchange; it starts at once where Python can do that."""
-        task: asyncio.Task[None] = asyncio.Task(
-            self._serve(exchange, stream), loop=self.loop, context=self._context.copy(), **_EAGER
-        )
-        if not task.done():
-            self.tasks.add(task)
-        stream.task = task
+        """Run the handler on an exchange; it starts at once, unless a task is running."""
+        task = ExchangeTask(self, exchange, stream)
+        self.tasks.add(task)
+        task.start()
 
     def rejected(self, rejection: Rejection) -> None:
         """Note that the server has answered what is no request, or not for it."""
         _log.info("%s:%d: %d: %s", *rejection.client, rejection.error.status, rejection.error)
         if self.on_reject is not None:
             self.on_reject(rejection)
-
-    async def _serve(self, exchange: Exchange, stream: Served) -> None:
-        try:
-            outcome: object = await self.handler(exchange)
-        except asyncio.CancelledError:
-            stream.abort()
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its 500
-            if stream.failure is not None and isinstance(error, ConnectionError):
-                _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
-                _give_up(exchange, stream.failure)
-            else:
-                _log.exception("%s %s failed in the handler", exchange.request.method, exchange.path)
-                _give_up(exchange, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
-        else:
-            if stream.is_tunnel:
-                stream.hang_up()
-            elif not stream.closed:
-                if stream.failure is None:
-                    _log.error(
-                        "%s %s: the handler left it unanswered", exchange.request.method, exchange.path
-                    )
-                _give_up(
-                    exchange, stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500)
-                )
-            elif not isinstance(outcome, Outcome):
-                _log.error(
-                    "%s %s: %s", exchange.request.method, exchange.path, not_an_outcome(self.handler, outcome)
-                )
-        finally:
-            stream.handled()
-            if stream.task is not None:
-                self.tasks.discard(stream.task)
-                stream.task = None
 
     def cancel(self) -> None:
         """Cancel what is under way."""
@@ -125,13 +142,8 @@ class Handling:
             return
         _log.warning("%d exchanges were not over after %g s and are aborted", len(self.tasks), grace)
         self.cancel()
-        await asyncio.wait(list(self.tasks), timeout=CANCEL_TIMEOUT)
-
-
-def _give_up(exchange: Exchange, failure: Failure) -> None:
-    """Answer an exchange that its handler did not answer."""
-    try:
-        answer_failure(exchange, failure)
-    except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
-        _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
-        exchange.stream.abort()
+        try:
+            async with asyncio.timeout(CANCEL_TIMEOUT):
+                await self.tasks.emptied()
+        except TimeoutError:
+            _log.warning("%d exchanges do not let themselves be cancelled", len(self.tasks))

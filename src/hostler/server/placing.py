@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import evolve
-
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
 from hostler.http.target import parse_host, parse_target
@@ -14,17 +12,28 @@ from hostler.http.target import parse_host, parse_target
 if TYPE_CHECKING:
     from hostler.contract import Address, Stream
     from hostler.http.message import Request
-    from hostler.http.target import Target
+    from hostler.http.plain_request import PlainRequest
 
-__all__ = ["Placing", "make_exchange"]
+__all__ = ["Placing", "make_exchange", "make_plain_exchange"]
 
 
 class Placing(Protocol):
     """Says under which URL prefix a request falls."""
 
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
-        """Return (path base, path); raises ProtocolError when no prefix matches."""
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
+        """Return (path base, path) of a decoded path, "" for no path; raises ProtocolError when no prefix matches."""
         ...
+
+
+def make_plain_exchange(
+    head: PlainRequest, stream: Stream, placing: Placing, client: Address, server: Address, scheme: str
+) -> Exchange:
+    """Make the exchange of a plain head and its stream: as `make_exchange`, which has the rest to judge."""
+    host, port = parse_host(head.host)
+    base, path = placing.place(scheme, host, server, head.path)
+    if port is None:
+        port = 443 if scheme == "https" else 80
+    return Exchange(head, stream, None, client, server, host, port, base, path, scheme)
 
 
 def make_exchange(
@@ -45,20 +54,20 @@ def make_exchange(
         request.headers.set(b"Host", target.authority)
         request.headers.changed = False  # by no stage
     host, port = parse_host(request.host) if request.host else ("", None)
-    base, path = placing.place(scheme, host, server, target)
+    base, path = placing.place(scheme, host, server, target.path)
     if port is None:
         port = 443 if scheme == "https" else 80
     exchange = Exchange(request, stream, target, client, server, host, port, base, path, scheme)
     if target.is_ambiguous:
-        exchange.place_reading = partial(_place_reading, placing, scheme, host, server, target)
+        exchange.place_reading = partial(_place_reading, placing, scheme, host, server)
     return exchange
 
 
 def _place_reading(
-    placing: Placing, scheme: str, host: str, server: Address, target: Target, path: str
+    placing: Placing, scheme: str, host: str, server: Address, path: str
 ) -> tuple[str, str] | None:
     """Place another reading of a target's path; None when no URL prefix takes it."""
     try:
-        return placing.place(scheme, host, server, evolve(target, path=path))
+        return placing.place(scheme, host, server, path)
     except ProtocolError:
         return None

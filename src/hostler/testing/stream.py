@@ -64,6 +64,8 @@ class FakeStream:
     the stream cannot be delegated. What came of it is in `response`, `delegated` and the attributes of `Stream`.
     """
 
+    takes_plain = False
+
     def __init__(
         self,
         body: bytes | Iterable[bytes] | None = b"",

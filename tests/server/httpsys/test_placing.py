@@ -19,7 +19,7 @@ def prefix(path, host="localhost", port=80):
 def place(prefixes, path, context=0):
     """Place a request for `path` that carries `context`."""
     target = parse_target("GET", path.encode())
-    return prefixes.placing(context).place("http", "localhost", SERVER, target)
+    return prefixes.placing(context).place("http", "localhost", SERVER, target.path)
 
 
 def own(path):
@@ -108,7 +108,7 @@ def test_the_last_list_of_our_own_counts():
 
 def test_a_target_without_a_path_is_the_root():
     prefixes = own("/")
-    assert prefixes.placing(7).place("http", "", SERVER, parse_target("OPTIONS", b"*")) == ("", "/")
+    assert prefixes.placing(7).place("http", "", SERVER, parse_target("OPTIONS", b"*").path) == ("", "/")
 
 
 # -- on the machine ---------------------------------------------------------------------------------------------------

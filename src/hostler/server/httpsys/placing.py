@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hostler.contract import Address
-    from hostler.http.target import Target
     from hostler.server.placing import Placing
     from hostler.server.prefix import UrlPrefix
 
@@ -36,12 +35,12 @@ class _Under:
             return None
         return path[:end], path[end:]
 
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path).
 
         HTTP.sys has matched the prefix, or whoever delegated has named it: then the path need not be under it.
         """
-        path = target.path or "/"
+        path = path or "/"
         return self.split(path) or ("", path)
 
 
@@ -56,9 +55,9 @@ class _Longest:
             self.prefixes.append(prefix)
             self.prefixes.sort(key=lambda item: -len(item.key))
 
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path)."""
-        path = target.path or "/"
+        path = path or "/"
         return next((split for prefix in self.prefixes if (split := prefix.split(path))), ("", path))
 
 

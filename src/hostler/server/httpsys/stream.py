@@ -75,8 +75,9 @@ class HttpSysStream:
         "failure",
         "started",
         "status",
-        "task",
     )  # fmt: skip
+
+    takes_plain = False
 
     def __init__(self, context: ServerContext, arrival: Arrival) -> None:
         self._context = context
@@ -95,8 +96,6 @@ class HttpSysStream:
         self._handled = False
         self._departed: Callable[[], object] | None = None
         self._forgotten = False
-        self.task: asyncio.Task[None] | None = None
-        """The handler's task, while it runs and is not the current one."""
         self.failure: Failure | None = None
         """Why the client is gone, once it is."""
         self.started = False

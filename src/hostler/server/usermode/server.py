@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hostler.contract import Address, Rejection
-    from hostler.http.target import Target
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
     from hostler.server.usermode.accepting import Listener
@@ -97,15 +96,16 @@ class UserModeServer:
     def _accept(self, socket: ClientSocket) -> SocketReader:
         return AcceptedConnection(self._context, self, socket).connection
 
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Find the URL prefix of a request; 400 when none of them has its host, 404 when none has its path."""
-        match = self.prefixes.match(scheme, host, server[1], server[0], target.path or "/")
+        path = path or "/"
+        match = self.prefixes.match(scheme, host, server[1], server[0], path)
         if match is not None:
             return match.path_base, match.path
         everywhere = "[::]" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - compared, not bound
         hosts = {host, "+", "*", server[0], f"[{server[0]}]", everywhere}
         if any(prefix.port == server[1] and prefix.host in hosts for prefix in self.prefixes):
-            raise ProtocolError(f"no URL prefix takes {target.path}", 404)
+            raise ProtocolError(f"no URL prefix takes {path}", 404)
         raise ProtocolError(f"no URL prefix takes the host {host!r}")
 
     # -- queues ---------------------------------------------------------------------------------------------------

@@ -377,8 +377,8 @@ async def test_the_member_sees_that_the_client_came_by_https():
 
 
 class Anywhere:
-    def place(self, scheme, host, server, target):
-        return "", target.path
+    def place(self, scheme, host, server, path):
+        return "", path
 
 
 @pytest.mark.parametrize("line", ["Connection: close", "X: y"])

@@ -29,15 +29,18 @@ from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
 from hostler.http.encode import encode_rejection
 from hostler.http.h1 import RequestReader
-from hostler.server.placing import make_exchange
+from hostler.http.heads import read_request
+from hostler.http.plain_request import PlainRequest
+from hostler.server.placing import make_exchange, make_plain_exchange
 from hostler.server.usermode.http1.pace import BodyPace
 from hostler.server.usermode.http1.stream import Http1Stream
 
 if TYPE_CHECKING:
     from hostler.contract import Address
+    from hostler.exchange import Exchange
     from hostler.http.body import Body
     from hostler.http.limits import Limits
-    from hostler.http.message import Request
+    from hostler.http.message import Request, RequestHead
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.owner import ConnectionOwner
@@ -61,8 +64,22 @@ class Http1Connection:
     """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
 
     __slots__ = (
-        "_addresses", "_advancing", "_behind_end", "_body", "_context", "_full", "_is_last", "_owner", "_pace", "_reader", "_socket",
-        "_stream", "_unread", "phase", "scheme",
+        "_addresses",
+        "_advancing",
+        "_behind_end",
+        "_body",
+        "_context",
+        "_full",
+        "_head_limits",
+        "_is_last",
+        "_owner",
+        "_pace",
+        "_reader",
+        "_socket",
+        "_stream",
+        "_unread",
+        "phase",
+        "scheme",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +97,9 @@ class Http1Connection:
         self._socket = socket
         self._addresses = addresses
         self.scheme = scheme
-        self._reader = RequestReader(limits or context.options.limits)
+        limits = limits or context.options.limits
+        self._reader = RequestReader(limits)
+        self._head_limits = limits.head, limits.request_line, limits.headers
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
         """Reads the body of the request under way."""
@@ -99,8 +118,13 @@ class Http1Connection:
 
     def received(self, data: bytes) -> None:
         """Take bytes, and read on as the phase says."""
-        self._unread = self._unread + data if self._unread else data
-        phase = self.phase
+        phase, unread = self.phase, self._unread
+        if phase is _IDLE and not unread and not self._socket.write_paused and self._read_plain(data):
+            if not self._unread:
+                return
+            phase = self.phase
+        else:
+            self._unread = unread + data if unread else data
         if phase is _BODY:
             self._read_body()
         elif phase is _IDLE or phase is _HEAD:
@@ -189,8 +213,27 @@ class Http1Connection:
         self._full = False
         self._socket.resume_reading()
 
+    def _read_plain(self, data: bytes) -> bool:
+        """Take a plain head off the front of `data`; returns False where the ordinary reader is to judge."""
+        facts = read_request(data, *self._head_limits)
+        if facts is None:
+            return False
+        head = PlainRequest(data, facts)
+        self._unread = data[head.size :]
+        owner, socket = self._owner, self._socket
+        stream = Http1Stream(self, owner, socket, head, keep_alive=not self._is_last)
+        try:
+            exchange = make_plain_exchange(head, stream, owner.placing, *self._addresses, self.scheme)
+        except ProtocolError as error:
+            self._reject(error, head.request())
+        else:
+            self._begin(exchange, stream)
+        return True
+
     def _read_head(self) -> None:
         data, self._unread = self._unread, b""
+        if self.phase is _IDLE and self._read_plain(data):
+            return
         reader, owner = self._reader, self._owner
         request = None
         try:
@@ -202,22 +245,28 @@ class Http1Connection:
                 return
             self._unread = reader.unread
             stream = Http1Stream(self, owner, self._socket, request, keep_alive=not self._is_last)
-            stream.is_going_away = self._is_last
             exchange = make_exchange(request, stream, owner.placing, *self._addresses, self.scheme)
         except ProtocolError as error:
             self._reject(error, request)
-            return
+        else:
+            self._begin(exchange, stream)
+
+    def _begin(self, exchange: Exchange, stream: Http1Stream) -> None:
+        """Have a request answered."""
         self.phase = _WAITING
         self._stream = stream
-        if request.framing:
-            self._expect_body(request)
+        head, socket = stream.head, self._socket
+        if head.framing:
+            self._expect_body(head)
         else:
             self._body = NO_BODY
-        self._socket.deadline.clear()
-        self._behind_end = self._socket.ended
+        socket.deadline.clear()
+        if self._is_last:
+            stream.is_going_away = True
+        self._behind_end = socket.ended
         if self._behind_end:
             self._request_ended()
-        if added := owner.added_headers:
+        if added := self._owner.added_headers:
             exchange.on_response(lambda headers: headers.extend(added))
         self._context.handling.begin(exchange, stream)
 
@@ -230,14 +279,14 @@ class Http1Connection:
 
     # -- bodies ---------------------------------------------------------------------------------------------------
 
-    def _expect_body(self, request: Request) -> None:
+    def _expect_body(self, head: RequestHead) -> None:
         options, clock = self._context.options, self._context.loop.time
-        self._body = body_reader(request.framing, options.limits)
+        self._body = body_reader(head.framing, options.limits)
         self._pace = BodyPace(
             options.timeouts.entity_body,
             options.min_body_rate,
             clock,
-            awaits_continue=request.expect_continue,
+            awaits_continue=head.expect_continue,
         )
 
     def read_body(self) -> None:
@@ -310,7 +359,7 @@ class Http1Connection:
         """
         if self._context.options.half_closing_clients or self._behind_end or self._stream is None:
             return False
-        if self._stream.request.upgrade is not None or not self._owner.reads_ahead:
+        if self._stream.head.upgrade is not None or not self._owner.reads_ahead:
             return False
         return not self._has_request_in(self._unread + self._owner.peek())
 
@@ -385,7 +434,7 @@ class Http1Connection:
     def body_missing(self) -> int | None:
         """Bytes that the request under way still lacks; None when its head does not say: chunks, an offer to upgrade."""
         body, stream = self._body, self._stream
-        if stream is None or stream.request.upgrade is not None or not isinstance(body, LengthBody):
+        if stream is None or stream.head.upgrade is not None or not isinstance(body, LengthBody):
             return None
         return max(0, body.remaining - len(self._unread))
 
@@ -399,13 +448,14 @@ class Http1Connection:
     @property
     def head(self) -> bytes:
         """The head of the request under way, as it came."""
-        return self._reader.head
+        head = None if self._stream is None else self._stream.head
+        return head.head if isinstance(head, PlainRequest) else self._reader.head
 
     def suspend(self) -> tuple[Http1Stream, bytes, bool]:
         """Take the request under way for another process: its stream, its body so far, whether that is all."""
         stream, unread = self._stream, self._unread
         assert stream is not None
-        size, whole = measure_body(unread, stream.request, self._context.options.limits)
+        size, whole = measure_body(unread, stream.head, self._context.options.limits)
         self._unread = unread[size:]
         self.phase = _LENT
         self._socket.deadline.clear()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hostler.contract import Pump, RequestSource
     from hostler.http.headers import RawHeaders
-    from hostler.http.message import Request, Response
+    from hostler.http.message import RequestHead, Response
     from hostler.server.base import DelegationRule
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.queues.loan import Returned
@@ -40,15 +40,21 @@ _LINES_ARE_HELD_BACK: Final = not (
 )
 """Whether asyncio's `writelines` ever says that it is too much (CVE-2024-12254)."""
 
-_date: tuple[int, bytes] = (0, b"")
+_date: tuple[int, bytes, bytes] = (0, b"", b"")
 
 
 def _today() -> bytes:
+    _date_line()
+    return _date[1]
+
+
+def _date_line() -> bytes:
     global _date  # noqa: PLW0603 - a second's Date header is the same for every response
     now = int(time.time())
     if _date[0] != now:
-        _date = (now, http_date(now).encode("ascii"))
-    return _date[1]
+        text = http_date(now).encode("ascii")
+        _date = (now, text, b"date: %s\r\n" % text)
+    return _date[2]
 
 
 class StreamConnection(Protocol):
@@ -89,51 +95,45 @@ class RequestLender(Protocol):
 class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
-    __slots__ = (
-        "_body_complete", "_chunked", "_connection", "_departed", "_lender", "_pump", "_remaining", "_silent", "_socket", "_waits_for_100",
-        "aborted", "bytes_received", "bytes_sent", "closed", "failure", "half_ended", "is_going_away", "is_tunnel", "keep_alive", "request", "started",
-        "status", "task",
-    )  # fmt: skip
+    # what most streams never change is the class's: one is made for every request
+    _pump: Pump | None = None
+    _departed: Callable[[], object] | None = None
+    _silent = False
+    _chunked = False
+    _remaining: int | None = None
+    failure: Failure | None = None
+    """Why the client is gone, or its body no use, once that is so."""
+    started = False
+    closed = False
+    aborted = False
+    """The handler gave up on the response."""
+    is_tunnel = False
+    """The connection was upgraded and is still open."""
+    is_going_away = False
+    """The server stops."""
+    half_ended = False
+    """The handler has ended its direction of an upgraded connection."""
+    status = 0
+    bytes_received = 0
+    bytes_sent = 0
 
     def __init__(
         self,
         connection: StreamConnection,
         lender: RequestLender,
         socket: ClientSocket,
-        request: Request,
+        head: RequestHead,
         *,
         keep_alive: bool,
     ) -> None:
         self._connection = connection
         self._lender = lender
         self._socket = socket
-        self.request = request
-        self._pump: Pump | None = None
-        self._departed: Callable[[], object] | None = None
-        self._body_complete = not request.framing
-        self._waits_for_100 = request.expect_continue
-        self._silent = False
-        self._chunked = False
-        self._remaining: int | None = None
-        self.keep_alive = keep_alive and request.keep_alive
+        self.head = head
+        self._body_complete = not head.framing
+        self._waits_for_100 = head.expect_continue
+        self.keep_alive = keep_alive and head.keep_alive
         """Whether the connection may carry another request after this one."""
-        self.task: asyncio.Task[None] | None = None
-        """The handler's task, while it runs and is not the current one."""
-        self.failure: Failure | None = None
-        """Why the client is gone, or its body no use, once that is so."""
-        self.started = False
-        self.closed = False
-        self.aborted = False
-        """The handler gave up on the response."""
-        self.is_tunnel = False
-        """The connection was upgraded and is still open."""
-        self.is_going_away = False
-        """The server stops."""
-        self.half_ended = False
-        """The handler has ended its direction of an upgraded connection."""
-        self.status = 0
-        self.bytes_received = 0
-        self.bytes_sent = 0
 
     # -- the request's body, for the pump -------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Http1Stream:
 
     def inform(self, status: int, headers: RawHeaders) -> None:
         """Send an interim response; HTTP/1.0 clients get none."""
-        if not self.closed and not self.started and self.request.version >= 11:
+        if not self.closed and not self.started and self.head.version >= 11:
             self._socket.write(encode_response(status, headers))
             self._lender.informed()
             if status == 100:
@@ -234,7 +234,7 @@ class Http1Stream:
             added = list(headers.pairs())
             named = {name.lower() for name, _ in added}
             if b"content-length" in named or b"transfer-encoding" in named:
-                check_response_framing(response, self.request.method)
+                check_response_framing(response, self.head.method)
         if status != 101:
             self._frame(response, named, added)
         elif self._pump is None and not self.closed:
@@ -252,7 +252,7 @@ class Http1Stream:
 
     def _frame(self, response: Response, named: Collection[bytes], added: RawHeaders) -> None:
         """Decide how the body is framed and whether the connection lasts; add the headers that say so, and Date."""
-        request = self.request
+        request = self.head
         framing = outgoing_framing(response, request.method, request.version)
         if b"date" not in named:
             added.append((b"date", _today()))
@@ -272,6 +272,45 @@ class Http1Stream:
         self._silent = framing == BODILESS
         self._chunked = framing == CHUNKED
         self._remaining = framing if framing >= 0 else None
+
+    @property
+    def takes_plain(self) -> bool:
+        """Whether the head of an answer needs nothing but Date, framing and Connection to be added."""
+        head = self.head
+        return head.version == 11 and head.method != "HEAD"
+
+    def start_plain(
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool
+    ) -> None:
+        """Send a response's head as lines, and the first of its body with it, or all of it."""
+        if self.closed:
+            return
+        if not has_date:
+            block += _date_line()
+        if framing < 0:
+            self._chunked = True
+            block += b"transfer-encoding: chunked\r\n"
+            body = encode_chunk(data) if data else b""
+            if complete:
+                body += b"0\r\n\r\n"
+        else:
+            body = data
+            self._remaining = framing - len(data)
+        if self._waits_for_100 and not self._body_complete:
+            self.keep_alive = False
+        if not self.keep_alive:
+            block += b"connection: close\r\n"
+        self.started, self.status, self.bytes_sent = True, status, len(data)
+        socket = self._socket
+        if len(body) > _COPY:
+            socket.write(block + b"\r\n")
+            socket.write(body)
+        else:
+            socket.write(b"%s\r\n%s" % (block, body))
+        if complete:
+            self.closed = True
+            self._pump = None
+            self._connection.response_over(reusable=self.keep_alive)
 
     def _begin_tunnel(self, block: bytes) -> None:
         self.is_tunnel, self.keep_alive = True, False

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hostler.contract import Address, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.limits import Limits
-    from hostler.http.target import Target
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
     from hostler.server.usermode.context import ServerContext
@@ -286,10 +285,10 @@ class _UnderPrefix:
         self._path = UrlPrefix.parse(f"{prefix.scheme}://+:{prefix.port or 80}{prefix.path}")
         self._table.add(self._path)
 
-    def place(self, scheme: str, host: str, server: Address, target: Target) -> tuple[str, str]:
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path); a path outside the prefix is all path."""
-        match = self._table.match(self._path.scheme, host, self._path.port, server[0], target.path)
-        return ("", target.path) if match is None else (match.path_base, match.path)
+        match = self._table.match(self._path.scheme, host, self._path.port, server[0], path)
+        return ("", path) if match is None else (match.path_base, match.path)
 
 
 _NOWHERE: Final = _UnderPrefix("http://+:80/")

@@ -1,0 +1,141 @@
+"""What an exchange waits for, and how it goes on: in the very turn of the event loop in which that is over.
+
+A future wakes whoever awaits it with a callback of the event loop, on a later turn. Between two connections that is the
+dearest part of an exchange. A `Completion` resumes the task of an exchange (`hostler.server.handling`) directly, from
+the callback in which it was completed. Any other task may await it too: to asyncio it is a future like any other
+(`asyncio.isfuture`), and wakes those on a later turn.
+
+States and transitions. A completion is pending until `resolve`, `resolve_soon` or `cancel`, whichever comes first; what
+comes after is ignored. Its waiters are told once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    import contextvars
+    from collections.abc import Callable, Generator
+
+__all__ = ["Completion", "Resumable"]
+
+T = TypeVar("T")
+
+
+class Resumable(Protocol):
+    """A task that a completion resumes without the event loop."""
+
+    def resume(self) -> None:
+        """Go on now, or as soon as no other task runs."""
+
+    def resume_soon(self) -> None:
+        """Go on in the next turn of the event loop."""
+
+
+class Completion(Generic[T]):
+    """Something that will be over once, with a result or by being cancelled.
+
+    `await` it, then look at `result()`. Most of its attributes are the class's until they change: one is made for every
+    exchange.
+    """
+
+    _asyncio_future_blocking = True
+    """Says that it is a future, and that it is awaited (asyncio: "Extending", future lifetime)."""
+
+    _over = False
+    _result: T | None = None
+    _cancelled: asyncio.CancelledError | None = None
+    _callbacks: list[tuple[Callable[[Any], object], contextvars.Context | None]] | None = None
+    waiter: Resumable | None = None
+    """The task of an exchange that awaits it."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until it is over; the result is `result()`."""
+        self._asyncio_future_blocking = True
+        return iter(() if self._over else (self,))  # type: ignore[return-value] # cheaper than a generator
+
+    def resolve(self, result: T) -> None:
+        """Be over; what waits goes on before this returns, unless a task is running."""
+        if not self._over:
+            self._over, self._result = True, result
+            self._tell()
+
+    def resolve_soon(self, result: T) -> None:
+        """Be over; what waits goes on in the next turn of the event loop."""
+        if not self._over:
+            self._over, self._result = True, result
+            waiter, self.waiter = self.waiter, None
+            if waiter is not None:
+                waiter.resume_soon()
+            if self._callbacks is not None:
+                self._call_back()
+
+    def _tell(self) -> None:
+        """Tell whoever waits that it is over."""
+        waiter = self.waiter
+        if waiter is not None:
+            self.waiter = None
+            waiter.resume()
+        if self._callbacks is not None:
+            self._call_back()
+
+    def cancel(self, msg: object = None) -> bool:
+        """Be over without a result: `result` raises CancelledError; returns False when it was over already."""
+        if self._over:
+            return False
+        self._over, self._cancelled = True, asyncio.CancelledError(*(() if msg is None else (msg,)))
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None:
+            waiter.resume_soon()
+        if self._callbacks is not None:
+            self._call_back()
+        return True
+
+    # -- what asyncio asks of a future ----------------------------------------------------------------------------
+
+    def done(self) -> bool:
+        """Whether it is over."""
+        return self._over
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._cancelled is not None
+
+    def result(self) -> T:
+        """Return the result; raises CancelledError, or InvalidStateError while there is none."""
+        if self._cancelled is not None:
+            raise self._cancelled
+        if not self._over:
+            raise asyncio.InvalidStateError("there is no result yet")
+        return cast("T", self._result)
+
+    def exception(self) -> None:
+        """Return None: there is none but CancelledError, which it raises."""
+        self.result()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop, to which it belongs."""
+        return asyncio.get_running_loop()
+
+    def add_done_callback(
+        self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
+    ) -> None:
+        """Call `callback(self)` on the turn of the event loop after it is over."""
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append((callback, context))
+        if self._over:
+            self._call_back()
+
+    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
+        """Call it no more; returns how often it was registered."""
+        before = self._callbacks or []
+        self._callbacks = [item for item in before if item[0] != callback]
+        return len(before) - len(self._callbacks)
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, None
+        loop = self.get_loop()
+        for callback, context in callbacks or ():
+            loop.call_soon(callback, self, context=context)

@@ -1,0 +1,80 @@
+"""A request whose head is plain, as one value: what is known of it, and the bytes that it came in."""
+
+from __future__ import annotations
+
+from hostler.http.headers import Headers
+from hostler.http.heads import split_lines
+from hostler.http.message import Request
+from hostler.http.target import Target
+
+__all__ = ["PlainRequest"]
+
+
+class PlainRequest:
+    """A request's plain head (`hostler.http.heads.read_request`), passed on as bytes.
+
+    It takes the place of a `Request` and a `Target` until somebody asks for those.
+    """
+
+    __slots__ = (
+        "framing",
+        "head",
+        "host",
+        "keep_alive",
+        "kept",
+        "method",
+        "path",
+        "query",
+        "raw_target",
+        "size",
+    )
+
+    version = 11
+    expect_continue = False
+    upgrade = None
+
+    def __init__(
+        self,
+        data: bytes,
+        facts: tuple[str, bytes, str, bytes | None, bytes, int, bool, bytes, int],
+    ) -> None:
+        """Keep what `read_request` returned of the head at the front of `data`."""
+        (
+            self.method, self.raw_target, self.path, self.query, self.host, self.framing, self.keep_alive, self.kept,
+            self.size,
+        ) = facts  # fmt: skip
+        self.head = data if self.size == len(data) else data[: self.size]
+        """The bytes that it came in."""
+
+    def request(self) -> Request:
+        """Return it as a request like any other."""
+        head = self.head
+        return Request(
+            self.method,
+            self.raw_target,
+            Headers(split_lines(head[head.index(b"\n") + 1 : -2], False)),
+            framing=self.framing,
+            host=self.host,
+            keep_alive=self.keep_alive,
+        )
+
+    def parsed_target(self) -> Target:
+        """Return its target, as `parse_target` would."""
+        query = self.query
+        raw_path = self.raw_target if query is None else self.raw_target[: -1 - len(query)]
+        return Target(self.path, query, None, raw_path, raw_path)
+
+    def stands_for(self, request: Request | None, target: Target | None) -> bool:
+        """Whether a request and a target that were made of it, and may have been changed since, still say the same."""
+        if request is not None and (
+            request.headers.changed
+            or request.method != self.method
+            or request.target != self.raw_target
+            or request.host != self.host
+            or request.framing != self.framing
+            or request.upgrade is not None
+        ):
+            return False
+        return target is None or (
+            target.query == self.query and target.forward_path == self.parsed_target().forward_path
+        )
