@@ -76,7 +76,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Our numbers beside nginx's, HAProxy's and aiohttp's; pass options after --."""
+    """Our numbers beside those of nginx, uvicorn and others; pass options after --."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
 

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from benchmarks.cases import CASES
-from benchmarks.load import LOADS, NOTHING, LoadError, choose
-from benchmarks.peers import ROSTER, Field
-from benchmarks.processes import Crew, interruptible
-from benchmarks.report import Report, Row, Visit, machine
+from benchmarks.builds import find_builds
+from benchmarks.cases import CASES, Builds
+from benchmarks.contenders.roster import ROSTER
+from benchmarks.install import install
+from benchmarks.machine import describe
+from benchmarks.processes import StartError, find, interruptible
+from benchmarks.report.chart import svg
+from benchmarks.report.markdown import page
+from benchmarks.report.text import against_text, aims_text, case_text
+from benchmarks.results import Results
+from benchmarks.revisions import against
+from benchmarks.rounds import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from benchmarks.cases import Case
-    from benchmarks.load import Load
-    from benchmarks.peers import Contender
-    from benchmarks.processes import Process
-
-_SETTLE: Final = 0.1
-"""Seconds for a contender to finish what the load broke off, before its processor time is read."""
-
-_NAMES: Final = tuple(entry.name for entry in ROSTER)
+    from benchmarks.builds import Lineup
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with interruptible(), tempfile.TemporaryDirectory(prefix="hostler-bench-") as directory:
             return _run(options, Path(directory))
+    except StartError as error:
+        print(f"python -m benchmarks: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; every process is stopped", file=sys.stderr)
         return 130
@@ -44,24 +43,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition(": ")[2])
-    parser.add_argument("--seconds", type=_within(0.1, 60), help="per case and visit (3)")
-    parser.add_argument("--rounds", type=_within(1, 50), help="visits to each contender (3)")
-    parser.add_argument("--quick", action="store_true", help="1 round of 1 s, where nothing else is said")
-    parser.add_argument("--only", metavar="NAMES", help=f"with commas, some of: {', '.join(_NAMES)}")
-    parser.add_argument(
-        "--load", choices=list(LOADS), help="the load generator (the first that is installed)"
+    add = parser.add_argument
+    add(
+        "--cases",
+        metavar="NAMES",
+        type=_some_of(CASES, "case"),
+        default=tuple(CASES),
+        help=f"with commas, some of: {', '.join(CASES)}",
     )
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the ratios there")
+    add(
+        "--only",
+        metavar="NAMES",
+        type=_some_of(ROSTER, "contender"),
+        default=tuple(ROSTER),
+        help=f"with commas, some of: {', '.join(ROSTER)}",
+    )
+    add("--rounds", type=_within(1, 50), help="visits to each contender (5)")
+    add("--seconds", type=_within(0.1, 60), help="of each visit (2)")
+    add("--quick", action="store_true", help="1 round of 0.5 s, where nothing else is said")
+    add(
+        "--load",
+        choices=["h2load", "own"],
+        help="the load generator (h2load where it is installed and can do it)",
+    )
+    add(
+        "--python",
+        metavar="PATHS",
+        type=lambda text: text.split(","),
+        default=[],
+        help="with commas, interpreters that hostler runs on too; those without its dependencies are left out",
+    )
+    add("--against", metavar="REV", help="compare with that revision, which is built aside")
+    add(
+        "--install",
+        action="store_true",
+        help="install the peers that are missing and that Debian has, as root",
+    )
+    add("--markdown", type=Path, metavar="FILE", help="write the page for the documentation there")
+    add("--svg", type=Path, metavar="FILE", help="write the chart there; the page then shows it")
+    add("--json", type=Path, metavar="FILE", help="write what was found there")
+    add("--from", type=Path, metavar="FILE", dest="found", help="report what `--json` wrote, and run nothing")  # fmt: skip
     options = parser.parse_args(arguments)
-    options.only = set(options.only.split(",")) if options.only else set(_NAMES)
-    if unknown := options.only - set(_NAMES):
-        parser.error(f"--only: no contender {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
-    options.seconds = options.seconds or (1.0 if options.quick else 3.0)
-    options.rounds = int(options.rounds or (1 if options.quick else 3))
+    options.seconds = options.seconds or (0.5 if options.quick else 2.0)
+    options.rounds = int(options.rounds or (1 if options.quick else 5))
     return options
 
 
-def _within(least: float, most: float) -> object:
+def _within(least: float, most: float) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = float(text)
         if not least <= value <= most:
@@ -71,66 +99,69 @@ def _within(least: float, most: float) -> object:
     return number
 
 
+def _some_of(known: Collection[str], kind: str) -> Callable[[str], tuple[str, ...]]:
+    def names(text: str) -> tuple[str, ...]:
+        found = tuple(text.split(","))
+        if unknown := sorted(set(found) - set(known)):
+            raise argparse.ArgumentTypeError(f"no {kind} {', '.join(unknown)}; there are {', '.join(known)}")
+        return found
+
+    return names
+
+
 def _run(options: argparse.Namespace, directory: Path) -> int:
-    try:
-        load, missing = choose(options.load, directory)
-    except LoadError as error:
-        print(f"--load: {error}", file=sys.stderr)
-        return 2
-    description = machine(load.name)
-    print("\n".join([*description, f"load average before: {os.getloadavg()[0]:.2f}"]), flush=True)
-    with Crew(directory) as crew:
-        field = Field(crew)
-        contenders = field.contenders(options.only)
-        left_out = [*field.missing, *(f"{name}: {name} is not installed" for name in missing)]
-        for item in left_out:
-            print(f"left out: {item}", flush=True)
-        visits = _rounds(contenders, load, options.rounds, options.seconds)
-    rounds = "1 round" if options.rounds == 1 else f"the median of {options.rounds} rounds"
-    conditions = f"{load.name}, {rounds} of {options.seconds:g} s"
-    report = Report(conditions)
-    for (case, contender), found in visits.items():
-        report.tables.setdefault(case, []).append(Row.of(contender, found))
-    print("", report.text(), sep="\n", end="", flush=True)
-    if options.markdown is not None:
-        options.markdown.write_text(report.markdown(description, left_out))
-    return 0 if report.tables else 1
+    if options.found is not None:
+        results = Results.from_json(options.found.read_text())
+        for name in results.cases:
+            print(case_text(results, CASES[name]))
+    else:
+        results = _measure(options, directory)
+    print(against_text(results) if results.reference else aims_text(results), flush=True)
+    _write(options, results)
+    return 0 if any(results.cases.values()) else 1
 
 
-def _rounds(
-    contenders: list[Contender], load: Load, rounds: int, seconds: float
-) -> dict[tuple[Case, Contender], list[Visit]]:
-    """Visit each contender once a round, in each case; a first round, short, warms up and does not count."""
-    visits: dict[tuple[Case, Contender], list[Visit]] = {
-        (case, contender): [] for case in CASES for contender in contenders
+def _measure(options: argparse.Namespace, directory: Path) -> Results:
+    if options.install and (trouble := install()):
+        raise StartError(trouble)
+    if options.load == "h2load" and find("h2load") is None:
+        raise StartError("--load: h2load is not installed")
+    lineup = against(options.against, directory) if options.against else find_builds(options.python)
+    runner = Runner(directory, lineup, frozenset(options.only), options.rounds, options.seconds, options.load)
+    results = Results(describe(), _conditions(options), _builds(lineup), list(lineup.left_out))
+    results.reference = lineup.reference.label if lineup.reference else ""
+    print("\n".join([*results.machine, results.conditions, *results.builds.values(), ""]), flush=True)
+    for name in options.cases:
+        results.cases[name] = runner.run(CASES[name])
+        print(case_text(results, CASES[name]), flush=True)
+    results.left_out += runner.left_out
+    print("\n".join(f"left out: {item}" for item in results.left_out))
+    return results
+
+
+def _conditions(options: argparse.Namespace) -> str:
+    rounds = "1 round" if options.rounds == 1 else f"the median of {options.rounds} interleaved rounds"
+    return f"{rounds} of {options.seconds:g} s"
+
+
+def _builds(lineup: Lineup) -> dict[str, str]:
+    every = lineup.of(Builds.ALL)
+    return {
+        build.label: build.about.replace(
+            "hostler compiled", "hostler compiled" if build.compiled else "hostler pure"
+        )
+        for build in every
     }
-    for number in range(rounds + 1):
-        print(f"round {number} of {rounds}" if number else "warming up", file=sys.stderr, flush=True)
-        for (case, contender), found in visits.items():
-            try:
-                visit = _visit(contender, case, load, seconds if number else min(seconds, 0.5))
-            except LoadError as error:
-                print(f"{case.name}, {contender.name}: {error}", file=sys.stderr, flush=True)
-                visit = Visit(NOTHING, math.nan, math.nan)
-            if number:
-                found.append(visit)
-    return visits
 
 
-def _visit(contender: Contender, case: Case, load: Load, seconds: float) -> Visit:
-    before = _used(contender.proxy), _used(contender.worker)
-    result = load.run(contender.url, case, seconds)
-    time.sleep(_SETTLE)
-    after = _used(contender.proxy), _used(contender.worker)
-    requests = result.requests or math.nan
-    proxy, worker = ((now - then) * 1e6 / requests for now, then in zip(after, before, strict=True))
-    return Visit(result, proxy, worker)
-
-
-def _used(process: Process | None) -> float:
-    """Return the processor seconds of a process; NaN when there is none, or they are not known."""
-    seconds = None if process is None else process.processor_seconds()
-    return math.nan if seconds is None else seconds
+def _write(options: argparse.Namespace, results: Results) -> None:
+    if options.json is not None:
+        options.json.write_text(results.to_json())
+    if options.svg is not None:
+        options.svg.write_text(svg(results))
+    if options.markdown is not None:
+        chart = None if options.svg is None else options.svg.name
+        options.markdown.write_text(page(results, chart))
 
 
 if __name__ == "__main__":

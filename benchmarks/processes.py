@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -15,14 +18,24 @@ from typing import TYPE_CHECKING, Final, Self
 from attrs import define
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["Crew", "Process", "StartError", "find", "free_port", "interruptible", "run"]
+__all__ = [
+    "Crew",
+    "Process",
+    "StartError",
+    "find",
+    "free_port",
+    "interruptible",
+    "raise_descriptor_limit",
+    "run",
+]
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end a run."""
 
+_MOST_DESCRIPTORS: Final = 1 << 16
 _START: Final = 15.0
 _STOP: Final = 5.0
 _PROC: Final = Path("/proc")
@@ -36,6 +49,18 @@ def find(program: str) -> str | None:
     """Return where a program is, also where only root has it on the path; None when it is not installed."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return shutil.which(program, path=path)
+
+
+def raise_descriptor_limit() -> int:
+    """Let this process and those that it starts have as many descriptors as the system lets them; returns how many."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource  # noqa: PLC0415 - not on Windows
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def free_port() -> int:
@@ -77,7 +102,14 @@ def interruptible() -> Iterator[None]:
             signal.signal(item, handler)
 
 
-def run(command: list[str], timeout: float) -> tuple[int, str, str]:
+def _inherited() -> dict[str, str]:
+    """Return the environment without what would change Python or hostler."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "HOSTLER_"))}
+
+
+def run(
+    command: Sequence[str], timeout: float, environment: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """Run a program to its end; returns its status, output and errors. Raises subprocess.TimeoutExpired."""
     popen: subprocess.Popen[str] | None = None
     try:
@@ -88,6 +120,7 @@ def run(command: list[str], timeout: float) -> tuple[int, str, str]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                env={**_inherited(), **(environment or {})},
                 start_new_session=True,
             )
         output, errors = popen.communicate(timeout=timeout)
@@ -112,8 +145,8 @@ class Process:
         """Where it listens, without the last slash."""
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_until_listening(self) -> None:
-        """Return once connections are taken; raises StartError."""
+    def wait_until_listening(self, step: float = 0.02) -> None:
+        """Return once connections are taken, tried every `step` seconds; raises StartError."""
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline:
             if self.popen.poll() is not None:
@@ -121,7 +154,7 @@ class Process:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
-                time.sleep(0.02)
+                time.sleep(step)
                 continue
             return
         raise StartError(f"{self.name} did not listen within {_START:g} s: {self.last_words()}")
@@ -137,6 +170,13 @@ class Process:
         known = [item for item in seconds if item is not None]
         return sum(known) if known else None
 
+    def memory(self) -> float:
+        """Return the KiB of memory that are its own, with those of its children; NaN where it is not known.
+
+        What several of them share counts in part for each (Pss in proc_pid_smaps_rollup(5)).
+        """
+        return math.fsum(_own_memory(pid) for pid in _family(self.popen.pid)) or math.nan
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its children."""
         with contextlib.suppress(ProcessLookupError):
@@ -150,17 +190,24 @@ class Crew:
         self.directory = directory
         self._processes: list[Process] = []
         root = str(Path(__file__).parents[1])
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         self._environment = {
-            **inherited,
+            **_inherited(),
             "HOSTLER_RUNTIME_DIR": str(directory / "run"),
             "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
         }
 
-    def start(self, name: str, command: list[str], port: int, *, discard_output: bool = False) -> Process:
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        port: int,
+        *,
+        environment: Mapping[str, str] | None = None,
+        discard_output: bool = False,
+    ) -> Process:
         """Start a process that will listen on `port`; `wait_until_listening` before it is used.
 
-        Its standard output goes to its log, or to /dev/null.
+        `environment` is added to what every process gets. Its standard output goes to its log, or to /dev/null.
         """
         log = self.directory / f"{name}.log"
         with log.open("wb") as stderr, _unbroken():
@@ -169,7 +216,7 @@ class Crew:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if discard_output else stderr,
                 stderr=stderr,
-                env=self._environment,
+                env={**self._environment, **(environment or {})},
                 cwd=self.directory,
                 start_new_session=True,
             )
@@ -216,6 +263,15 @@ def _family(pid: int) -> tuple[int, ...]:
 def _processor_seconds(pid: int) -> float | None:
     fields = _stat(pid)
     return None if fields is None else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_memory(pid: int) -> float:
+    try:
+        text = (_PROC / str(pid) / "smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"^Pss: +(\d+) kB$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def _stat(pid: int) -> list[str] | None:
