@@ -38,9 +38,6 @@ ADDRESS = DestinationAddress.parse("http://destination:8080")
 
 SAID = b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Proto: http\r\n"
 
-LLHTTP_METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PURGE"}
-"""Which methods of those that are tried the ordinary reader takes."""
-
 
 @st.composite
 def cases(draw, make):
@@ -111,8 +108,6 @@ class TestOrdinaryWay:
         if facts is None:
             return
         method, raw_target, path, query, host, framing, keep_alive, kept, end = facts
-        if method not in LLHTTP_METHODS:
-            return
         reader = RequestReader(Limits(request_line=max_line, head=max_head, headers=max_headers))
         request = reader.feed(data)
         assert (reader.head, reader.unread) == (data[:end], data[end:])
