@@ -89,6 +89,27 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize(session: nox.Session) -> None:
+    """The compiled heads under AddressSanitizer and UBSan: their tests, and fuzzing; options for it after --."""
+    sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    session.install("--upgrade", "pip>=25.1")
+    session.install(".", "--group", "test")
+    # into the environment, not beside the source: what is built so runs under the sanitizers only
+    session.install(
+        "--no-cache-dir", "--force-reinstall", "--no-deps", ".",
+        env={"CFLAGS": f"-O1 -g {sanitizers}", "LDFLAGS": sanitizers, "HOSTLER_REQUIRE_COMPILED": "1"},
+    )  # fmt: skip
+    library = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
+    env = {
+        "LD_PRELOAD": str(library).strip(),
+        "PYTHONMALLOC": "malloc",  # each object in memory of its own, so that what is behind it is out of bounds
+        "ASAN_OPTIONS": "detect_leaks=0",  # CPython keeps much until the end
+    }
+    session.run("pytest", "--timeout", "300", *map(str, Path("tests/http").glob("test_heads*.py")), env=env)
+    session.run("python", "-m", "tests.http.fuzz_heads", *session.posargs, env=env)
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """What a release has for this platform, into dist/: the sdist, the pure wheel, the compiled ones."""
     session.install("abi3audit", "build", "cibuildwheel")
