@@ -6,19 +6,21 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
+from attrs import fields_dict
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hostler.client.address import DestinationAddress
-from hostler.client.outgoing import outgoing_request, outgoing_response
+from hostler.client.outgoing import outgoing_request, outgoing_response, plain_request_head
 from hostler.errors import ProtocolError
 from hostler.http import plain
 from hostler.http.encode import encode_request, encode_response
 from hostler.http.h1 import RequestReader, ResponseReader
 from hostler.http.headers import split_line
 from hostler.http.limits import Limits
-from hostler.http.message import CHUNKED
-from hostler.http.target import parse_host, parse_target
+from hostler.http.plain_request import PlainRequest
+from hostler.http.target import Target, parse_target
+from tests.http.heads import meaning
 from tests.http.plain_heads import (
     any_block,
     any_limits,
@@ -33,10 +35,8 @@ needs_compiled = pytest.mark.skipif(compiled is None, reason="hostler was built 
 many = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 randoms = st.randoms(use_true_random=False)
-ADDRESS = DestinationAddress.parse("http://destination:8080")
+ADDRESSES = [DestinationAddress.parse(url) for url in ("http://destination:8080", "http://destination/base")]
 """Where requests are forwarded to."""
-
-SAID = b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Proto: http\r\n"
 
 
 @st.composite
@@ -45,6 +45,11 @@ def cases(draw, make):
     random = draw(randoms)
     data = mutated(random, make(random))
     return data, any_limits(random, data)
+
+
+def parts(target: Target) -> list[object]:
+    """Return all that is known of a target: two of them are never equal."""
+    return [getattr(target, name) for name in fields_dict(Target)]
 
 
 def normalised(head: bytes) -> bytes:
@@ -102,39 +107,46 @@ class TestOrdinaryWay:
 
     @many
     @given(cases(any_request))
-    def test_requests(self, case):
+    def test_requests_are_read_alike(self, case):
         data, (max_head, max_line, max_headers) = case
         facts = plain.read_request(data, max_head, max_line, max_headers)
         if facts is None:
             return
-        method, raw_target, path, query, host, framing, keep_alive, kept, end = facts
         reader = RequestReader(Limits(request_line=max_line, head=max_head, headers=max_headers))
-        request = reader.feed(data)
-        assert (reader.head, reader.unread) == (data[:end], data[end:])
-        said = (request.method, request.target, request.host, request.framing, request.keep_alive)
-        assert said == (method, raw_target, host, framing, keep_alive)
-        assert (request.version, request.expect_continue, request.upgrade) == (11, False, None)
-        target = parse_target(method, raw_target)
-        assert (target.path, target.query, target.raw_path, target.forward_path) == (
-            path,
-            query,
-            path.encode(),
-            path.encode(),
-        )
-        assert (target.authority, target.is_ambiguous) == (None, False)
+        request, one = reader.feed(data), PlainRequest(data, facts)
+        assert (reader.head, reader.unread) == (one.head, data[one.size :])
+        assert meaning(one.request()) == meaning(request)
+        assert (one.method, one.raw_target, one.host) == (request.method, request.target, request.host)
+        assert (one.framing, one.keep_alive) == (request.framing, request.keep_alive)
+        target = parse_target(request.method, request.target)
+        assert parts(one.parsed_target()) == parts(target)
+        assert (one.path, one.query) == (target.path, target.query)
+
+    @many
+    @given(cases(any_request), st.sampled_from(ADDRESSES), st.booleans())
+    def test_requests_are_forwarded_alike(self, case, address, below_its_first_segment):
+        data, limits = case
+        facts = plain.read_request(data, *limits)
+        if facts is None:
+            return
+        one = PlainRequest(data, facts)
         source = SimpleNamespace(
-            request=request, target=target, client=("192.0.2.1", 1), scheme="http", path_base=""
+            request=RequestReader().feed(data),
+            target=parse_target(one.method, one.raw_target),
+            client=("192.0.2.1", 1),
+            scheme="http",
+            path_base=one.path[: one.path.find("/", 1)]
+            if below_its_first_segment and "/" in one.path[1:]
+            else "",
+            plain=None,
         )
         try:
-            parse_host(host)
-        except ProtocolError:  # whoever takes the fast lane has to ask this too
+            written = encode_request(outgoing_request(source, address))
+        except ProtocolError:  # Host is not one, which no reader of heads judges
             with pytest.raises(ProtocolError):
-                outgoing_request(source, ADDRESS)
-            return
-        first = b"%b %b HTTP/1.1\r\nHost: destination:8080\r\n" % (method.encode(), raw_target)
-        coding = b"Transfer-Encoding: chunked\r\n" if framing == CHUNKED else b""
-        written = first + kept + SAID % host + coding + b"\r\n"
-        assert_same(written, encode_request(outgoing_request(source, ADDRESS)), data[:end])
+                plain_request_head(source, one, address)
+        else:
+            assert_same(plain_request_head(source, one, address), written, one.head)
 
     @many
     @given(cases(any_response))
