@@ -13,13 +13,22 @@ from hostler.errors import Failure, Reason
 from hostler.exchange import Exchange
 from hostler.http.encode import encode_response
 from hostler.http.h1 import RequestReader
+from hostler.http.headers import Headers
+from hostler.http.heads import read_request, split_lines
+from hostler.http.limits import Limits
+from hostler.http.message import Response
+from hostler.http.plain_request import PlainRequest
 from hostler.http.target import parse_target
+
+plain = True
+"""Whether heads are plain where they can be, as between hostler's own server and an application."""
 
 
 class RecordingStream:
-    """A Stream that keeps what it is given; the request's body is `pieces`, complete unless `ends` is false."""
+    """A PlainStream that keeps what it is given; the request's body is `pieces`, complete unless `ends` is false."""
 
     can_delegate = True
+    takes_plain = False
 
     def __init__(self, pieces=(), *, ends=True):
         self.pieces, self.ends = list(pieces), ends
@@ -68,6 +77,16 @@ class RecordingStream:
         self.body += data
         self._did("start")
 
+    def start_plain(self, status, block, has_date, framing, data, complete):
+        assert self.takes_plain
+        line, _, lines = block.partition(b"\r\n")
+        assert line.startswith(b"HTTP/1.1 %d " % status)
+        raw = split_lines(lines, False)
+        assert has_date == any(name.lower() == b"date" for name, _ in raw)
+        self.start(Response(status, Headers(raw), framing), data)
+        if complete:
+            self.end()
+
     def write(self, data):
         if not self.closed:
             self.body += data
@@ -95,11 +114,17 @@ class RecordingStream:
 
 def exchange_for(head, stream=None, *, body=None, **more):
     """Make the exchange of a request head, which a server would have read."""
-    request = RequestReader().feed(head)
-    assert request is not None
+    limits = Limits()
+    facts = read_request(head, limits.head, limits.request_line, limits.headers) if plain else None
+    if facts is not None:
+        request, target = PlainRequest(head, facts), None
+    else:
+        request = RequestReader().feed(head)
+        assert request is not None
+        target = parse_target(request.method, request.target)
     pieces = [body] if isinstance(body, bytes) else body or ()
     stream = stream or RecordingStream(pieces)
-    target = parse_target(request.method, request.target)
+    stream.takes_plain = plain and request.method != "HEAD"
     return Exchange(
         request,
         stream,
@@ -108,7 +133,7 @@ def exchange_for(head, stream=None, *, body=None, **more):
         ("192.0.2.1", 80),
         "example.org",
         80,
-        path=target.path,
+        path=request.path if target is None else target.path,
         **more,
     )
 

@@ -11,7 +11,14 @@ from hostler.asgi import Application, DisconnectedError
 from hostler.errors import Reason
 from hostler.exchange import Kind
 from hostler.http.message import CHUNKED
+from tests.asgi import peers
 from tests.asgi.peers import RecordingStream, get
+
+
+@pytest.fixture(params=[True, False], ids=["plain", "ordinary"], autouse=True)
+def _heads(request, monkeypatch):
+    """Heads are plain where they can be, or never."""
+    monkeypatch.setattr(peers, "plain", request.param)
 
 
 def sending(*messages):
@@ -148,6 +155,20 @@ async def test_callbacks_add_to_the_settled_head():
     exchange.on_response(lambda headers: headers.append((b"set-cookie", b"a=b")))
     await sending(start(), body(b"x"))(exchange)
     assert exchange.stream.header("set-cookie") == "a=b"
+
+
+async def test_callbacks_see_a_head_that_was_sent_before_they_were_registered():
+    exchange = get()
+    seen = []
+
+    async def app(scope, receive, send):
+        await send(start(200, [(b"x-a", b"1"), (b"content-length", b"1")]))
+        exchange.on_response(seen.extend)
+        await send(body(b"x"))
+
+    await Application(app)(exchange)
+    assert seen == [(b"x-a", b"1"), (b"content-length", b"1")]
+    assert (exchange.stream.body, exchange.stream.calls) == (b"x", ["start", "end"])
 
 
 async def test_trailers_end_a_chunked_body():
@@ -353,6 +374,22 @@ async def test_a_wrong_content_length_is_500_while_nothing_was_sent(messages, wh
     await sending(start(200, [(b"content-length", b"2")]), *messages)(exchange)
     assert exchange.stream.status == 500
     assert why in caplog.text
+
+
+@pytest.mark.parametrize(
+    "refused", [[(b"content-length", b"1"), (b"content-length", b"1")], [(b"content-length", b"1"), (b"x",)]]
+)
+async def test_a_start_that_was_refused_leaves_nothing_behind(refused):
+    exchange = get()
+
+    async def app(scope, receive, send):
+        with pytest.raises(ValueError, match=r"content-length|unpack"):
+            await send(start(200, refused))
+        await send(start(200))
+        await send(body(b"abc"))
+
+    await Application(app)(exchange)
+    assert (exchange.stream.status, exchange.stream.header("content-length")) == (200, "3")
 
 
 @pytest.mark.parametrize("last", [b"bcd", b""])

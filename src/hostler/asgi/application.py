@@ -50,7 +50,7 @@ class Application:
 
     async def __call__(self, exchange: Exchange) -> Outcome:
         """Answer one exchange."""
-        if exchange.request.upgrade is not None and _is_websocket(exchange.request):
+        if exchange.plain is None and _is_websocket(exchange.request):
             return await self._websocket(exchange)
         cycle = HttpCycle(exchange)
         try:

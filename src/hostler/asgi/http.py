@@ -1,6 +1,7 @@
 """One HTTP request served by an application (ASGI HTTP spec).
 
-The head waits for the first body message, as the specification asks, so that a small response leaves in one write.
+The head waits for the first body message, as the specification asks, so that a small response leaves in one write. Where
+its headers are plain they become lines when the application sends them, and reach the client as those bytes.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from hostler.answering import begin_response, finish_response
 from hostler.asgi.messages import DisconnectedError, logger
 from hostler.errors import Failure, Reason
 from hostler.exchange import Kind
+from hostler.http.encode import STATUS_LINES
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.headers import Headers, RawHeaders
+from hostler.http.heads import split_lines, write_lines
 from hostler.http.message import CHUNKED, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hostler.asgi.messages import Message
+    from hostler.contract import PlainStream
     from hostler.exchange import Exchange, Outcome
 
 __all__ = ["BROKEN", "COMPLETE", "DENIAL", "RESPONSE", "HttpCycle", "MessageTypes"]
@@ -40,6 +46,8 @@ DENIAL: Final = MessageTypes(
 )
 """Those of the response that denies a WebSocket handshake."""
 
+_WITH_BODY: Final = frozenset(STATUS_LINES) - {*range(200), 204, 304}
+
 COMPLETE: Final = "no more messages: the response is complete"
 BROKEN: Final = "no more messages: the response is broken"
 
@@ -60,8 +68,14 @@ class HttpCycle:
     _unread = True
     """Not all of the request's body has been received."""
 
+    _status = 0
+    """The response's status, where its head is plain."""
+
+    _lines: tuple[bytes, int, bool] | None = None
+    """What `write_lines` made of a plain head, until the first piece of the response's body."""
+
     _head: Response | None = None
-    """The response's head, until the first piece of its body."""
+    """Any other head, until then."""
 
     _left: int | None = None
     """Bytes that the response's body still lacks, where the application said how many they are."""
@@ -84,7 +98,7 @@ class HttpCycle:
         if self._unread and self.expects is not COMPLETE:
             if self._untouched:
                 self._untouched = False
-                if not self._exchange.request.framing:
+                if not self._framing():
                     self._unread = False
                     return {"type": "http.request", "body": b"", "more_body": False}
                 self._exchange.channel()
@@ -97,6 +111,10 @@ class HttpCycle:
             await self._exchange.channel().disconnected()
             self.told = self.expects is not COMPLETE
         return {"type": "http.disconnect"}
+
+    def _framing(self) -> int:
+        plain = self._exchange.plain
+        return self._exchange.request.framing if plain is None else plain.framing
 
     async def _piece(self) -> Message:
         channel = self._exchange.channel()
@@ -135,11 +153,26 @@ class HttpCycle:
         return self.expects if self.expects in {COMPLETE, BROKEN} else repr(self.expects)
 
     def _start(self, message: Message) -> None:
-        status = message["status"]
+        """Take the head; as lines where nothing is to be seen or changed of it, and it is plain."""
+        status, headers = message["status"], message.get("headers", [])
+        exchange = self._exchange
+        if status in _WITH_BODY and exchange._response_callbacks is None and exchange.stream.takes_plain:
+            self._lines = write_lines(headers)
+        if self._lines is None:
+            self._take_head(status, headers)
+        else:
+            self._status, length = status, self._lines[1]
+            self._left = None if length < 0 else length
+        if message.get("trailers", False):
+            self._trailers = []
+        self.expects = self._types.body
+
+    def _take_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         if not 200 <= status <= 999:
             raise ValueError(f"{status} is not the status of a final response")
+        self._left = None  # of a start that was refused
         raw: RawHeaders = []
-        for name, value in message.get("headers", ()):
+        for name, value in headers:
             key = name.lower()
             if key in HOP_BY_HOP:
                 continue
@@ -148,11 +181,8 @@ class HttpCycle:
                     continue  # RFC 9110 8.6: a server must not send it there
                 self._left = self._length(value)
             raw.append((name, value))
-        if message.get("trailers", False):
-            self._trailers = []
-        self._bodiless = status in {204, 304} or self._exchange.request.method == "HEAD"
+        self._bodiless = status in {204, 304} or self._exchange.method == "HEAD"
         self._head = Response(status, Headers(raw))
-        self.expects = self._types.body
 
     def _length(self, value: bytes) -> int:
         if not value.isdigit() or self._left is not None:
@@ -168,29 +198,50 @@ class HttpCycle:
         if self._left is not None and not self._bodiless:
             self._count(len(data), more=more)
         ends = not more and self._trailers is None
-        if self._head is not None:
+        if self._lines is not None:
+            self._begin_lines(self._lines, data, ends=ends)
+        elif self._head is not None:
             self._begin(self._head, data, ends=ends)
         elif data and not self._bodiless:
             self._exchange.stream.write(data)
         if more:
             return self._exchange.channel().wrote(len(data))
-        if ends:
-            self._finish(None)
-        else:
+        if not ends:
             self.expects = self._types.trailers
+        elif self.expects is not COMPLETE:
+            self._finish(None)
         return False
 
     def _count(self, size: int, *, more: bool) -> None:
         assert self._left is not None
-        self._left -= size
-        if self._left < 0:
-            self._break(f"its body is {-self._left} bytes or more longer than its content-length")
-        if self._left and not more:
-            self._break(f"its body is {self._left} bytes shorter than its content-length")
+        self._left = left = self._left - size
+        if left < 0:
+            self._break(f"its body is {-left} bytes or more longer than its content-length")
+        if left and not more:
+            self._break(f"its body is {left} bytes shorter than its content-length")
 
     def _break(self, why: str) -> NoReturn:
         self.expects = BROKEN
         raise RuntimeError(f"the application's response cannot be sent: {why}")
+
+    def _begin_lines(self, lines: tuple[bytes, int, bool], data: bytes, *, ends: bool) -> None:
+        exchange, status = self._exchange, self._status
+        stream: PlainStream = exchange.stream  # type: ignore[assignment]  # it has said that it takes plain heads
+        block, framing, has_date = lines
+        self._lines = None
+        if exchange._response_callbacks is not None or stream.started:  # since the application sent the head
+            self._begin(Response(status, Headers(split_lines(block, False))), data, ends=ends)
+            return
+        if not ends:
+            exchange.channel()
+        elif framing < 0:
+            framing = len(data)
+            block += b"content-length: %d\r\n" % framing
+        stream.start_plain(status, b"%b\r\n%b" % (STATUS_LINES[status], block), has_date, framing, data, ends)
+        if ends:
+            self.expects = COMPLETE
+            if exchange._channel is not None:
+                exchange._channel.over()
 
     def _begin(self, head: Response, data: bytes, *, ends: bool) -> None:
         if not ends:
@@ -231,7 +282,7 @@ class HttpCycle:
         if lost is None and channel is not None:
             lost = channel.failure
         complete = self.expects is COMPLETE
-        request = f"{exchange.request.method} {exchange.path}"
+        request = f"{exchange.method} {exchange.path}"
         if error is not None:
             level = logger.debug if self.told and not complete else logger.error
             level("%s: the application raised an exception", request, exc_info=error)

@@ -6,6 +6,8 @@ import ssl
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from hostler.http.heads import split_lines
+
 if TYPE_CHECKING:
     from hostler.exchange import Exchange
     from hostler.http.security import Tls
@@ -25,22 +27,32 @@ _TLS_VERSIONS: Final = {
 
 def http_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
     """Return the scope of an HTTP request, with its own copy of the lifespan's state."""
-    request, target = exchange.request, exchange.target
+    plain = exchange.plain
+    if plain is None:
+        request, target = exchange.request, exchange.target
+        version, method, query, raw_path = request.version, request.method, target.query, target.raw_path
+        path, headers = _decoded(target.forward_path), request.headers.lower_pairs()
+    else:
+        version, method, query, raw_path = 11, plain.method, plain.query, plain.raw_path
+        path, headers = plain.path, split_lines(plain.lines, True)
+    extensions: dict[str, Any] = {"http.response.trailers": {}}
+    if exchange.tls is not None:
+        extensions["tls"] = _tls(exchange.tls)
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": _SPEC_VERSION},
-        "http_version": _HTTP_VERSIONS[request.version],
-        "method": request.method,
+        "http_version": _HTTP_VERSIONS[version],
+        "method": method,
         "scheme": exchange.scheme,
-        "path": _decoded(target.forward_path),
-        "raw_path": target.raw_path,
-        "query_string": target.query or b"",
+        "path": path,
+        "raw_path": raw_path,
+        "query_string": query or b"",
         "root_path": exchange.path_base,
-        "headers": request.headers.lower_pairs(),
+        "headers": headers,
         "client": exchange.client,
         "server": exchange.server,
         "state": state.copy(),
-        "extensions": _extensions(exchange, "http.response.trailers"),
+        "extensions": extensions,
     }
 
 
@@ -56,12 +68,9 @@ def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]
         for part in value.split(",")
         if (name := part.strip())
     ]
-    scope["extensions"] = _extensions(exchange, "websocket.http.response")
+    del scope["extensions"]["http.response.trailers"]
+    scope["extensions"]["websocket.http.response"] = {}
     return scope
-
-
-def _extensions(exchange: Exchange, own: str) -> dict[str, Any]:
-    return {own: {}} if exchange.tls is None else {own: {}, "tls": _tls(exchange.tls)}
 
 
 def _tls(tls: Tls) -> dict[str, Any]:

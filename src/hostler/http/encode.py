@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
 
 __all__ = [
+    "STATUS_LINES",
     "check_lines",
     "check_name",
     "encode_header_lines",
@@ -108,9 +109,10 @@ def encode_request(request: Request) -> bytes:
     return b"\r\n".join([first, *lines.values(), b"\r\n"])
 
 
-_STATUS_LINES: Final = {
+STATUS_LINES: Final = {
     status: b"HTTP/1.1 %d %s" % (status, reason_phrase(status)) for status in range(100, 600)
 }
+"""The first lines of responses, without CRLF."""
 
 
 def encode_response(
@@ -120,7 +122,7 @@ def encode_response(
 
     Raises ProtocolError when the status, the reason or a header would break it.
     """
-    first = _STATUS_LINES.get(status)
+    first = STATUS_LINES.get(status)
     if first is None or (reason is not None and first[13:] != reason):
         if not 100 <= status <= 999:
             raise ProtocolError(f"{status} is not a status")

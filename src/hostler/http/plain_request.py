@@ -46,13 +46,24 @@ class PlainRequest:
         self.head = data if self.size == len(data) else data[: self.size]
         """The bytes that it came in."""
 
+    @property
+    def lines(self) -> bytes:
+        """Its header lines, as they came."""
+        head = self.head
+        return head[head.index(b"\n") + 1 : -2]
+
+    @property
+    def raw_path(self) -> bytes:
+        """Its target without the query."""
+        query = self.query
+        return self.raw_target if query is None else self.raw_target[: -1 - len(query)]
+
     def request(self) -> Request:
         """Return it as a request like any other."""
-        head = self.head
         return Request(
             self.method,
             self.raw_target,
-            Headers(split_lines(head[head.index(b"\n") + 1 : -2], False)),
+            Headers(split_lines(self.lines, False)),
             framing=self.framing,
             host=self.host,
             keep_alive=self.keep_alive,
@@ -60,9 +71,7 @@ class PlainRequest:
 
     def parsed_target(self) -> Target:
         """Return its target, as `parse_target` would."""
-        query = self.query
-        raw_path = self.raw_target if query is None else self.raw_target[: -1 - len(query)]
-        return Target(self.path, query, None, raw_path, raw_path)
+        return Target(self.path, self.query, None, self.raw_path, self.raw_path)
 
     def stands_for(self, request: Request | None, target: Target | None) -> bool:
         """Whether a request and a target that were made of it, and may have been changed since, still say the same."""
