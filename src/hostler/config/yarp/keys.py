@@ -1,15 +1,20 @@
-"""How the document's keys are spelt for the attributes of the model."""
+"""The attributes of the model in the document: how their keys are spelt, and of which kind their values are."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import frozen
 
 from hostler.config.model import Cluster, Route, SessionAffinity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["key_of"]
+__all__ = ["Key", "keys_of"]
 
 # A colon is .NET's way to write a key within a key: a route's `Match` object is read, and written, as such keys.
 _MATCH = ("path", "hosts", "methods", "headers", "query_parameters")
@@ -20,6 +25,40 @@ _KEYS: Mapping[type, Mapping[str, str]] = {
 }
 
 
-def key_of(cls: type, name: str) -> str:
-    """Name the document's key of an attribute."""
-    return _KEYS.get(cls, {}).get(name) or name.title().replace("_", "")
+@frozen(eq=False)
+class Key:
+    """The document's key of an attribute."""
+
+    label: str
+    name: str
+    """The attribute's."""
+
+    kind: Any
+    """What the attribute holds when it is not None: a class, or `Mapping[...]`, `tuple[...]`."""
+
+    default: Any
+    """`attrs.NOTHING` where there is none."""
+
+
+@cache
+def keys_of(cls: type) -> tuple[Key, ...]:
+    """List the keys of a class of the model; not `id`, which is the key of the object itself."""
+    hints, labels = get_type_hints(cls), _KEYS.get(cls, {})
+    return tuple(
+        Key(
+            labels.get(attribute.name) or attribute.name.title().replace("_", ""),
+            attribute.name,
+            _without_none(hints[attribute.name]),
+            attribute.default,
+        )
+        for attribute in attrs.fields(cls)
+        if attribute.name != "id"
+    )
+
+
+def _without_none(kind: Any) -> Any:
+    kinds = get_args(kind)
+    if get_origin(kind) is None or NoneType not in kinds:
+        return kind
+    (held,) = (one for one in kinds if one is not NoneType)
+    return held

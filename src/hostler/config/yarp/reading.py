@@ -1,6 +1,7 @@
-"""Reading a section into the model: cattrs builds the classes, with hooks that read as .NET's binder does.
+"""Reading a section into the model, as .NET's binder does.
 
 Keys and enums have no case, null and empty count as absent, and a list may be an object with the keys "0", "1", ...
+What cannot be read is left out, and reported with its place; whatever is around it is read.
 """
 
 from __future__ import annotations
@@ -10,17 +11,14 @@ import enum
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args, get_origin
 
 import attrs
-from cattrs import BaseValidationError, ClassValidationError, Converter, IterableValidationError
-from cattrs.gen import make_dict_structure_fn, override
 
 from hostler.config.model import METADATA_KEYS, Cluster, Destination, HttpRequest, Route
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.failures import label_of, noted, problems_of
-from hostler.config.yarp.keys import key_of
+from hostler.config.yarp.keys import keys_of
 from hostler.config.yarp.scalars import (
     read_boolean,
     read_choice,
@@ -30,15 +28,23 @@ from hostler.config.yarp.scalars import (
     read_version,
     shown,
 )
+from hostler.errors import Problem
 
 if TYPE_CHECKING:
-    from hostler.errors import Problem
     from hostler.steps import Steps
 
 __all__ = ["ABSENT", "Section", "read_section"]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
+
+Faults: TypeAlias = list[tuple[str, str]]
+"""What cannot be read: where that is, from here (`.Match.Path`, `[1].Name`), and why."""
+
+Reader: TypeAlias = Callable[[Any, Faults], Any]
+"""Reads a value as far as possible, and adds its faults; without the rest it is `_NOTHING`. Raises ValueError."""
+
+_NOTHING: Final = object()
 
 
 @attrs.frozen
@@ -57,13 +63,12 @@ def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
         section, problems = unfold(section)
     for part in _parts(section):
         yield
-        try:
-            read = _READER.structure(part, Section)
-        except (ValueError, BaseValidationError) as error:
-            read = _what_can_be_read(part)
-            problems += problems_of(error, "")
-        made.routes.update(read.routes)
-        made.clusters.update(read.clusters)
+        faults: Faults = []
+        read = _attempt(_reader(Section), part, "", faults)
+        if read is not _NOTHING:
+            made.routes.update(read.routes)
+            made.clusters.update(read.clusters)
+        problems += [Problem(place[1:] or "ReverseProxy", why) for place, why in faults]
     return made, problems
 
 
@@ -84,63 +89,91 @@ _PART: Final = 10
 """How many routes, or clusters, are read in one step."""
 
 
-_lenient: ContextVar[bool] = ContextVar("lenient", default=False)
-"""Whether to leave out what cannot be read, rather than to fail."""
-
-
-def _what_can_be_read(section: object) -> Section:
-    """Read a section that has mistakes, without the members that they are in."""
-    reset = _lenient.set(True)
+def _attempt(read: Reader, value: object, step: str, faults: Faults) -> Any:
+    """Read what is one step further in; returns `_NOTHING` when it cannot be read at all."""
+    inner: Faults = []
     try:
-        return _READER.structure(section, Section)
-    except (ValueError, BaseValidationError):
-        return Section()
-    finally:
-        _lenient.reset(reset)
+        made = read(value, inner)
+    except ValueError as error:
+        made = _NOTHING
+        inner.append(("", str(error)))
+    if inner:
+        faults += [(step + place, why) for place, why in inner]
+    return made
 
 
-def _class_hook(cls: type) -> Callable[[Any, Any], Any]:
-    """Structure an attrs class: sort out the keys, then let cattrs' own function do the rest."""
-    keys = {attribute.name: key_of(cls, attribute.name) for attribute in attrs.fields(cls)}
-    renamed = {name: override(rename=key, struct_hook=_READ.get((cls, name))) for name, key in keys.items()}
-    generated: Callable[..., Any] = make_dict_structure_fn(cls, _READER, **renamed)  # type: ignore[arg-type]
-    defaults = {key: value for key, value in (("Enabled", False), ("Id", "")) if key in keys.values()}
-    accepted = {key.lower(): key for name, key in keys.items() if name != "id"}
+@cache
+def _reader(kind: Any) -> Reader:
+    """Return what reads a kind of value."""
+    origin = get_origin(kind)
+    if origin is tuple:
+        return _list_reader(get_args(kind)[0])
+    if origin is not None:
+        return _mapping_reader(get_args(kind)[1])
+    if attrs.has(kind):
+        return _class_reader(kind)
+    if issubclass(kind, enum.Enum):
+        return lambda value, _: read_choice(value, kind)
+    return _scalar(_SCALARS[kind])
 
-    def structure(value: Any, _: Any) -> Any:
-        known: dict[str, Any] = {}
-        failures: list[Exception] = []
+
+def _scalar(read: Callable[[Any], Any]) -> Reader:
+    return lambda value, _: read(value)
+
+
+_SCALARS: Mapping[type, Callable[[Any], Any]] = {
+    str: read_text,
+    bool: read_boolean,
+    int: read_integer,
+    float: read_time,  # a float of the model is always a time
+}
+
+# What an attribute's type does not say about how it is read.
+_READ: Mapping[tuple[type, str], Reader] = {(HttpRequest, "version"): _scalar(read_version)}
+
+
+def _class_reader(cls: type) -> Reader:
+    """Read an object with the keys of a class."""
+    keys = {key.label: key for key in keys_of(cls)}
+    readers = {key.label: _READ.get((cls, key.name)) or _reader(key.kind) for key in keys.values()}
+    required = [key.label for key in keys.values() if key.default is attrs.NOTHING]
+    defaults = {name: value for name, value in (("enabled", False), ("id", "")) if hasattr(cls, name)}
+    accepted = {label.lower(): label for label in keys}
+
+    def read(value: Any, faults: Faults) -> Any:
+        refused: list[tuple[str, str, str]] = []  # a label, where from there, and why
+        broken: list[tuple[str, str, str]] = []
         order: dict[str, int] = {}
-        for key, item in _members(cls, value, failures):
+        said: set[str] = set()
+        made = defaults.copy()
+        for key, item in _members(cls, value, refused):
             label = accepted.get(key.lower(), key)
-            if label in known or label not in accepted.values():
-                failures.append(_refused(cls, label, accepted, guess=len(failures) < _MAX_GUESSES))
-            elif item not in ABSENT:
-                known[label] = item
             order.setdefault(label, len(order))
-        made = None
-        try:
-            made = generated(defaults | known, cls)
-        except ClassValidationError as error:
-            failures.extend(error.exceptions)
-            if _lenient.get():
-                broken = {label_of(cls, failure) for failure in error.exceptions}
-                kept = {key: item for key, item in known.items() if key not in broken}
-                made = generated(defaults | kept, cls)  # which fails again when one of them is required
-        if failures and not (_lenient.get() and made is not None):
-            failures.sort(key=lambda failure: order.get(label_of(cls, failure), len(order)))
-            raise ClassValidationError(cls.__name__, failures, cls)
-        return made
+            if label in said or label not in keys:
+                refused.append((label, "", _refusal(cls, label, accepted, guess=len(refused) < _MAX_GUESSES)))
+            elif item not in ABSENT:
+                said.add(label)
+                inner: Faults = []
+                found = _attempt(readers[label], item, "", inner)
+                if found is not _NOTHING:
+                    made[keys[label].name] = found
+                broken += [(label, place, why) for place, why in inner]
+        missing = [(label, "", "is missing and required; add it") for label in required if label not in said]
+        for label, place, why in sorted(
+            [*refused, *broken, *missing], key=lambda fault: order.get(fault[0], len(order))
+        ):
+            faults.append((f".{label.replace(':', '.')}{place}", why))
+        return cls(**made) if all(keys[label].name in made for label in required) else _NOTHING
 
-    return structure
+    return read
 
 
-def _members(cls: type, value: object, failures: list[Exception]) -> Iterator[tuple[str, object]]:
-    """List what an object says, and add what it says twice to `failures`; a route's `Match` is opened."""
+def _members(cls: type, value: object, refused: list[tuple[str, str, str]]) -> Iterator[tuple[str, object]]:
+    """List what an object says, and add what it says twice to `refused`; a route's `Match` is opened."""
     if not isinstance(value, dict):
         raise ValueError(f"{shown(value)} is not an object; write {{...}}")  # noqa: TRY004 - one kind for all
     value, twice = unfold(value)
-    failures += [noted(ValueError(problem.message), problem.path) for problem in twice]
+    refused += [(problem.path, "", problem.message) for problem in twice]
     for key, item in value.items():
         if cls is not Route or key.lower() != "match":
             yield key, item
@@ -154,8 +187,8 @@ _MAX_GUESSES: Final = 100
 """For how many unknown keys of an object it is guessed what was meant."""
 
 
-def _refused(cls: type, key: str, accepted: Mapping[str, str], *, guess: bool) -> Exception:
-    """Say why a key is none of a class's, noted with where it stands."""
+def _refusal(cls: type, key: str, accepted: Mapping[str, str], *, guess: bool) -> str:
+    """Say why a key is none of a class's."""
     within, _, name = key.rpartition(":")
     siblings = {known.rpartition(":")[2] for known in accepted.values() if known.rpartition(":")[0] == within}
     siblings |= {"Match"} if cls is Route and not within else set()
@@ -163,80 +196,56 @@ def _refused(cls: type, key: str, accepted: Mapping[str, str], *, guess: bool) -
         name[:100].lower() if guess else "", lower := {known.lower(): known for known in siblings}, n=1
     )
     if key in accepted.values():
-        message = "appears more than once (keys are case-insensitive); keep one"
-    elif cls is Route and key.lower() == "routeid":
-        message = "a route is named by its key in Routes (the list format is gone); remove RouteId"
-    elif cls is Route and key.lower() == "match":
-        message = 'is not an object; write {"Path": "/..."}'
-    elif cls is Route and f"match:{key.lower()}" in accepted:
-        message = f'"{key}" belongs under Match; move it there'
-    elif close:
-        message = f'unknown key "{name}"; did you mean {lower[close[0]]}?'
-    else:
-        message = f'unknown key "{name}"; remove it, or use one of {", ".join(sorted(siblings))}'
-    return noted(ValueError(message), key)
+        return "appears more than once (keys are case-insensitive); keep one"
+    if cls is Route and key.lower() == "routeid":
+        return "a route is named by its key in Routes (the list format is gone); remove RouteId"
+    if cls is Route and key.lower() == "match":
+        return 'is not an object; write {"Path": "/..."}'
+    if cls is Route and f"match:{key.lower()}" in accepted:
+        return f'"{key}" belongs under Match; move it there'
+    if close:
+        return f'unknown key "{name}"; did you mean {lower[close[0]]}?'
+    return f'unknown key "{name}"; remove it, or use one of {", ".join(sorted(siblings))}'
 
 
-def _mapping_hook(kind: Any) -> Callable[[Any, Any], Any]:
-    """Structure an object whose keys are the user's: ids, metadata."""
-    element = get_args(kind)[1]
+def _mapping_reader(element: Any) -> Reader:
+    """Read an object whose keys are the user's: ids, metadata."""
     spelling = {key.lower(): key for key in METADATA_KEYS} if element is str else {}
 
-    def structure(value: Any, _: Any) -> Any:
+    def read(value: Any, faults: Faults) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValueError(f'{shown(value)} is not an object; write {{"name": ...}}')  # noqa: TRY004
-        items = ((spelling.get(key.lower(), key), item) for key, item in value.items() if item is not None)
-        return _collect(items, element, kind)
+        items = (
+            (spelling.get(key.lower(), key), f".{spelling.get(key.lower(), key)}", item)
+            for key, item in value.items()
+            if item is not None
+        )
+        return _collect(items, _reader(element), faults)
 
-    return structure
+    return read
 
 
-def _list_hook(kind: Any) -> Callable[[Any, Any], Any]:
-    """Structure a list, which ASP.NET may have flattened into {"0": ..., "1": ...}."""
-    element = get_args(kind)[0]
+def _list_reader(element: Any) -> Reader:
+    """Read a list, which ASP.NET may have flattened into {"0": ..., "1": ...}."""
     if element is Destination:
-        return _mapping_hook(dict[str, Destination])  # the cluster makes the ids of the keys
+        return _mapping_reader(element)  # the cluster makes the ids of the keys
 
-    def structure(value: Any, _: Any) -> Any:
+    def read(value: Any, faults: Faults) -> tuple[Any, ...]:
         if isinstance(value, dict) and all(re.fullmatch(r"[0-9]{1,9}", key) for key in value):
             value = [item for _, item in sorted(value.items(), key=lambda pair: int(pair[0]))]
         if not isinstance(value, list | tuple):
             raise ValueError(f"{shown(value)} is not a list; write [...]")  # noqa: TRY004 - one kind for all
-        return tuple(_collect(enumerate(value), element, kind).values())
+        items = ((index, f"[{index}]", item) for index, item in enumerate(value))
+        return tuple(_collect(items, _reader(element), faults).values())
 
-    return structure
+    return read
 
 
-def _collect(items: Iterable[tuple[Any, Any]], element: Any, kind: Any) -> dict[Any, Any]:
+def _collect(items: Iterable[tuple[Any, str, object]], read: Reader, faults: Faults) -> dict[Any, Any]:
+    """Read the members of an object or a list, given as key, step and value; without those that cannot be read."""
     made: dict[Any, Any] = {}
-    failures: list[Exception] = []
-    for key, item in items:
-        try:
-            made[key] = _READER.structure(item, element)
-        except (ValueError, BaseValidationError) as failure:
-            failures.append(noted(failure, key))
-    if failures and not _lenient.get():
-        raise IterableValidationError(str(kind), failures, kind)
+    for key, step, item in items:
+        found = _attempt(read, item, step, faults)
+        if found is not _NOTHING:
+            made[key] = found
     return made
-
-
-# What an attribute's type does not say about how it is read.
-_READ: Mapping[tuple[type, str], Callable[[Any, Any], Any]] = {(HttpRequest, "version"): read_version}
-
-
-def _converter() -> Converter:
-    made = Converter()
-    made.register_structure_hook_factory(attrs.has, _class_hook)
-    made.register_structure_hook_factory(_made_of(dict, Mapping), _mapping_hook)
-    made.register_structure_hook_factory(_made_of(tuple), _list_hook)
-    made.register_structure_hook(enum.Enum, read_choice)
-    for kind, hook in ((str, read_text), (bool, read_boolean), (int, read_integer), (float, read_time)):
-        made.register_structure_hook(kind, hook)
-    return made
-
-
-def _made_of(*origins: Any) -> Callable[[Any], bool]:
-    return lambda kind: get_origin(kind) in origins
-
-
-_READER = _converter()

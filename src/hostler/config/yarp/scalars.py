@@ -32,7 +32,7 @@ _TICKS = 10_000_000
 _VERSIONS = {"": "2", "1": "1.0", "1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
 
 
-def read_text(value: Any, _: Any = None) -> str:
+def read_text(value: Any) -> str:
     """Read text; a number or a boolean is text too."""
     if isinstance(value, str):
         return value
@@ -41,7 +41,7 @@ def read_text(value: Any, _: Any = None) -> str:
     raise ValueError(f'{shown(value)} is not text; write "..."')
 
 
-def read_boolean(value: Any, _: Any) -> bool:
+def read_boolean(value: Any) -> bool:
     """Read true or false, in any case."""
     made = {"true": True, "false": False}.get(str(value).strip().lower())
     if made is None:
@@ -49,14 +49,14 @@ def read_boolean(value: Any, _: Any) -> bool:
     return made
 
 
-def read_integer(value: Any, _: Any) -> int:
+def read_integer(value: Any) -> int:
     """Read a whole number."""
     if isinstance(value, bool) or not re.fullmatch(r"\s*[+-]?[0-9]{1,19}\s*", str(value)):
         raise ValueError(f"{shown(value)} is not an integer; write it without a fraction or an exponent")
     return int(value)
 
 
-def read_time(value: Any, _: Any) -> float:
+def read_time(value: Any) -> float:
     """Read a TimeSpan: `[-][d.]hh:mm[:ss[.fffffff]]`, or whole days."""
     found = None if isinstance(value, bool | float) else _TIME.fullmatch(str(value))
     part = (
@@ -93,7 +93,7 @@ def read_choice(value: Any, kind: type[enum.Enum]) -> enum.Enum:
     )
 
 
-def read_version(value: Any, _: Any) -> str:
+def read_version(value: Any) -> str:
     """Read a version of HTTP; none, "", is YARP's default."""
     made = _VERSIONS.get(read_text(value).strip())
     if made is None:
