@@ -40,6 +40,7 @@ ALLOWED = {
     "client.outgoing": {"errors", "http"},
     "client": {"client.outgoing", "answering", "completion", "errors", "http", "config", "deadline", "reading", "exchange"},
     "stages": {"answering", "errors", "http", "config", "exchange", "fleet", "pipeline"},
+    "chains": {"config", "exchange", "fleet", "pipeline"},
     "policies": {"errors", "importing", "fleet", "stages"},
     "documents": {"errors", "config", "policies", "server.check", "steps"},
     "steps": set(),
@@ -48,7 +49,7 @@ ALLOWED = {
     "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
-    "proxy": {"errors", "config", "routing", "fleet", "pipeline", "stages", "policies", "documents", "client", "steps"},
+    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "documents", "client", "steps"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from hostler.errors import Failure, Reason
 from hostler.exchange import Exchange, Outcome
@@ -18,6 +18,7 @@ from hostler.exchange import Exchange, Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hostler.config.model import Cluster
     from hostler.server.base import Server
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "StageWithLifespan",
     "compose",
     "fold",
+    "for_clusters",
+    "is_ours",
     "lifespan_of",
     "lifespans",
     "not_an_outcome",
@@ -74,6 +77,22 @@ class StageWithLifespan(Protocol):
         ...
 
 
+StageT = TypeVar("StageT", bound=Stage)
+
+
+def for_clusters(concerns: Callable[[Cluster], bool]) -> Callable[[StageT], StageT]:
+    """Say which clusters a stage concerns, by their configuration: it is left out of the pipeline of the others.
+
+    That is for stages which would do nothing there but go onward. A decorator.
+    """
+
+    def mark(stage: StageT) -> StageT:
+        stage.concerns = concerns  # type: ignore[attr-defined]
+        return stage
+
+    return mark
+
+
 def unanswered(exchange: Exchange) -> Awaitable[Outcome]:
     """Answer 503: no stage of the pipeline answered."""
     return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))
@@ -85,10 +104,10 @@ def fold(stages: Iterable[Stage], last: Next = unanswered) -> Next:
     A stage or handler that is not hostler's own, and returns something else than an Outcome, has that raised as a
     TypeError with its name.
     """
-    handler = last if _is_ours(last) else _checked(last, last)
+    handler = last if is_ours(last) else _checked(last, last)
     for stage in reversed(tuple(stages)):
         run = _before(stage, handler)
-        handler = run if _is_ours(stage) else _checked(run, stage)
+        handler = run if is_ours(stage) else _checked(run, stage)
     return handler
 
 
@@ -99,7 +118,8 @@ def _before(stage: Stage, onward: Next) -> Next:
     return run
 
 
-def _is_ours(part: object) -> bool:
+def is_ours(part: object) -> bool:
+    """Whether a stage or handler is hostler's own."""
     module: str = part.__module__
     return module.startswith("hostler.")
 

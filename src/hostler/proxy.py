@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hostler.chains import CHAINS, Chains
 from hostler.client.forwarder import Forwarder
 from hostler.config.model import Cluster, Config
 from hostler.config.source import FileSource
@@ -16,7 +17,7 @@ from hostler.errors import ConfigError, Failure, Reason, Side
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
-from hostler.pipeline import fold, lifespans
+from hostler.pipeline import lifespans
 from hostler.policies import Policies
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
@@ -72,9 +73,9 @@ class Proxy:
         dangerous_allow_ambiguous_paths: bool = False,
     ) -> None:
         self._stages = tuple(pipeline)
-        self._run = fold(self._stages)
+        chains = Chains(self._stages)
         self._policies = policies or Policies()
-        self._fleet = Fleet((*self._policies.recipes, _SENDERS))
+        self._fleet = Fleet((*self._policies.recipes, _SENDERS, chains.recipe))
         self._rules: DestinationRules | None = None
         self._source: FileSource | None = None
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
@@ -182,7 +183,7 @@ class Proxy:
             return self._without_cluster(exchange, route)
         exchange.cluster = cluster
         exchange.candidates = cluster.available
-        return self._run(exchange)
+        return cluster.equipment[CHAINS][0](exchange)
 
     @staticmethod
     def _refuse_ambiguous(exchange: Exchange, conflict: str) -> Awaitable[Outcome]:

@@ -24,13 +24,13 @@ from hostler.completion import Completion
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
 __all__ = ["DirectTask"]
 
 
 class DirectTask(Completion[None], ABC):
-    """A task of our own; whoever makes one says what it runs, and is told how that ended."""
+    """A task of our own; a subclass is told how what it runs has ended."""
 
     _coroutine: Coroutine[Any, Any, Any] | None = None
     _fut_waiter: Any = None
@@ -42,14 +42,18 @@ class DirectTask(Completion[None], ABC):
     _registered = False
     _name = ""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
-        """`context` is what its coroutine runs in: its own, and nobody else's."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+        function: Callable[[Any], Awaitable[object]],
+        argument: object,
+    ) -> None:
+        """Run `function(argument)`, once `step` is called, in a `context` of its own."""
         self._loop = loop
         self._context = context
-
-    @abstractmethod
-    def begin(self) -> Awaitable[object]:
-        """Return what it is to run; called once, in the task."""
+        self._function = function
+        self._argument = argument
 
     @abstractmethod
     def returned(self, value: object) -> None:
@@ -59,15 +63,11 @@ class DirectTask(Completion[None], ABC):
     def raised(self, error: BaseException) -> None:
         """Called when the coroutine has raised; whatever is no Exception is raised in the event loop afterwards."""
 
-    def start(self) -> None:
-        """Run it as far as it goes now."""
-        self._context.run(self._step, None)
-
     # -- Resumable ------------------------------------------------------------------------------------------------
 
     def resume(self) -> None:
         """Go on now, or as soon as no other task runs."""
-        self._context.run(self._step, None)
+        self._context.run(self.step, None)
 
     def resume_soon(self) -> None:
         """Go on in the next turn of the event loop."""
@@ -78,24 +78,29 @@ class DirectTask(Completion[None], ABC):
         try:
             future.result()
         except BaseException as error:  # noqa: BLE001 - of a future, so the coroutine's
-            self._step(error)
+            self.step(error)
         else:
-            self._step(None)
+            self.step(None)
 
-    def _step(self, error: BaseException | None) -> None:
+    def step(self, error: BaseException | None) -> None:
         """Run the coroutine up to the next thing that it waits for."""
         loop = self._loop
         try:
             _enter_task(loop, self)  # type: ignore[arg-type]
         except RuntimeError:  # another task is running
-            loop.call_soon(self._step, error, context=self._context)
+            loop.call_soon(self.step, error, context=self._context)
             return
         self._fut_waiter = None
         if self._must_cancel:
             self._must_cancel = False
             error = asyncio.CancelledError(*(() if self._cancel_message is None else (self._cancel_message,)))
         try:
-            coroutine = self._coroutine or self._begin(error)
+            coroutine = self._coroutine
+            if coroutine is None:
+                if error is not None:  # it was cancelled before it began
+                    raise error  # noqa: TRY301 - as if the coroutine had not caught it
+                begun: Any = self._function(self._argument)
+                coroutine = self._coroutine = begun if hasattr(begun, "send") else _awaiting(begun)
             yielded = coroutine.send(None) if error is None else coroutine.throw(error)
         except StopIteration as end:
             value = end.value
@@ -108,41 +113,33 @@ class DirectTask(Completion[None], ABC):
             return
         else:
             _leave_task(loop, self)  # type: ignore[arg-type]
-            self._wait_for(yielded)
+            if (
+                isinstance(yielded, Completion)
+                and yielded.waiter is None
+                and not (yielded._over or self._must_cancel)
+            ):
+                self._fut_waiter = yielded
+                yielded.waiter = self
+            else:
+                self._wait_for(yielded)
             return
         _leave_task(loop, self)  # type: ignore[arg-type]
         self._be_over()
         self.returned(value)
 
-    def _begin(self, error: BaseException | None) -> Coroutine[Any, Any, Any]:
-        if error is not None:  # it was cancelled before it began
-            raise error
-        begun: Any = self.begin()
-        coroutine: Coroutine[Any, Any, Any] = begun if hasattr(begun, "send") else _awaiting(begun)
-        self._coroutine = coroutine
-        return coroutine
-
     def _wait_for(self, yielded: Any) -> None:
-        if isinstance(yielded, Completion):
-            self._fut_waiter = yielded
-            if yielded._over:
-                self.resume_soon()
-            elif yielded.waiter is None:
-                yielded.waiter = self
-            else:
-                yielded.add_done_callback(self._wake, context=self._context)
-        elif yielded is None:  # a bare yield, as in asyncio.sleep(0)
+        if yielded is None:  # a bare yield, as in asyncio.sleep(0)
             self._register()
-            self._loop.call_soon(self._step, None, context=self._context)
+            self._loop.call_soon(self.step, None, context=self._context)
             return
-        elif getattr(yielded, "_asyncio_future_blocking", None):
+        if getattr(yielded, "_asyncio_future_blocking", None):
             yielded._asyncio_future_blocking = False
             self._register()
             self._fut_waiter = yielded
             yielded.add_done_callback(self._wake, context=self._context)
         else:
             error = RuntimeError(f"{yielded!r} was yielded, which no task can wait for")
-            self._loop.call_soon(self._step, error, context=self._context)
+            self._loop.call_soon(self.step, error, context=self._context)
             return
         if self._must_cancel and self._fut_waiter.cancel(self._cancel_message):
             self._must_cancel = False
@@ -156,9 +153,11 @@ class DirectTask(Completion[None], ABC):
     def _be_over(self) -> None:
         """Let go of the coroutine, whose frames know the task, and tell whoever waits for it."""
         self._coroutine = None
+        self._over = True
         if self._registered:
             _unregister_task(self)  # type: ignore[arg-type]
-        self.resolve(None)
+        if self._callbacks is not None or self.waiter is not None:
+            self._tell()
 
     # -- what asyncio asks of a task ------------------------------------------------------------------------------
 

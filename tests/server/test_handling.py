@@ -7,12 +7,9 @@ from hostler.testing import FakeStream, exchange
 
 
 class Stream(FakeStream):
-    task = None
     failure = None
     is_tunnel = False
-
-    def handled(self):
-        pass
+    handled = None
 
 
 async def forgetful(exchange):

@@ -195,9 +195,11 @@ class Destination:
     def _id(self) -> str:
         return self.address
 
-    @property
-    def queue(self) -> str | None:
-        """The request queue that takes this destination's requests, or None when they are forwarded."""
+    queue: str | None = field(init=False, eq=False, repr=False)
+    """The request queue that takes this destination's requests, or None when they are forwarded."""
+
+    @queue.default
+    def _queue(self) -> str | None:
         return self.metadata.get(QUEUE_METADATA)
 
 

@@ -18,7 +18,7 @@ from hostler.server.pending import Pending
 from hostler.task import DirectTask
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from hostler.contract import Rejection
     from hostler.exchange import Exchange
@@ -44,25 +44,25 @@ class Served(Stream, Protocol):
     def hang_up(self) -> None:
         """End an upgraded connection that its handler is done with."""
 
-    def handled(self) -> None:
-        """Called when the handler has returned, or raised."""
+    @property
+    def handled(self) -> Callable[[], None] | None:
+        """Called when the handler has returned, or raised; None where nobody wants to know."""
 
 
 class ExchangeTask(DirectTask):
     """A handler that answers one exchange."""
 
     def __init__(self, handling: Handling, exchange: Exchange, stream: Served) -> None:
-        super().__init__(handling.loop, handling.context.copy())
+        # what DirectTask's own __init__ does, without a call more for each exchange
+        self._loop = handling.loop
+        self._context = handling.context.copy()
+        self._function = handling.handler
+        self._argument = self._exchange = exchange
         self._handling = handling
-        self._exchange = exchange
         self._stream = stream
 
     def __repr__(self) -> str:
         return f"<ExchangeTask {self._exchange.request.method} {self._exchange.path}>"
-
-    def begin(self) -> Awaitable[object]:
-        """Call the handler."""
-        return self._handling.handler(self._exchange)
 
     def returned(self, value: object) -> None:
         """See to it that the client has an answer."""
@@ -93,8 +93,12 @@ class ExchangeTask(DirectTask):
         self._handled()
 
     def _handled(self) -> None:
-        self._stream.handled()
-        self._handling.tasks.discard(self)
+        if self._stream.handled is not None:
+            self._stream.handled()
+        tasks = self._handling.tasks
+        set.discard(tasks, self)
+        if tasks.waiters:
+            tasks.wake()
 
     def _give_up(self, failure: Failure) -> None:
         """Answer an exchange that its handler did not answer."""
@@ -123,7 +127,7 @@ class Handling:
         """Run the handler on an exchange; it starts at once, unless a task is running."""
         task = ExchangeTask(self, exchange, stream)
         self.tasks.add(task)
-        task.start()
+        task.resume()
 
     def rejected(self, rejection: Rejection) -> None:
         """Note that the server has answered what is no request, or not for it."""

@@ -13,17 +13,23 @@ T = TypeVar("T")
 class Pending(set[T]):
     """A set of which one can wait until it is empty; items leave it by `discard` only."""
 
-    __slots__ = ("_waiters",)
+    __slots__ = ("waiters",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiters: list[asyncio.Future[None]] = []
+        self.waiters: list[asyncio.Future[None]] = []
+        """Who waits; whoever removes an item by `set.discard`, which is cheaper, calls `wake` when there are any."""
 
     def discard(self, item: object, /) -> None:
         """Remove an item if it is there; the last one wakes whoever waits."""
         super().discard(item)
-        if self._waiters and not self:
-            waiters, self._waiters = self._waiters, []
+        if self.waiters:
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake whoever waits, if nothing is in it."""
+        if not self:
+            waiters, self.waiters = self.waiters, []
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -32,5 +38,5 @@ class Pending(set[T]):
         """Wait until nothing is in it."""
         while self:
             waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
+            self.waiters.append(waiter)
             await waiter

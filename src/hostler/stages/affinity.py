@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeGuard
 from hostler.config.model import Cluster, SameSite, SecurePolicy
 from hostler.fleet.equipment import PolicyKind
 from hostler.http.date import http_date
+from hostler.pipeline import for_clusters
 from hostler.stages.xxhash import xxh64
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ AFFINITY_FAILURE: Final[PolicyKind[Cluster, AffinityFailurePolicy]] = PolicyKind
 """The kind of policy that decides when a key names no candidate."""
 
 
+@for_clusters(lambda cluster: _is_on(cluster.affinity))
 def affinity(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the request's key names; a stage (YARP: UseSessionAffinity).
 

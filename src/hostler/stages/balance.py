@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.config.model import Cluster
 from hostler.fleet.equipment import PolicyKind
+from hostler.pipeline import for_clusters
 
 if TYPE_CHECKING:
     import logging
@@ -132,6 +133,7 @@ BALANCE: Final[PolicyKind[Cluster, BalancePolicy]] = PolicyKind(
 """The kind of policy that chooses; each cluster has a policy object of its own."""
 
 
+@for_clusters(lambda cluster: len(cluster.destinations) > 1)
 def balance(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to the one that the cluster's policy chooses; a stage (YARP: UseLoadBalancing)."""
     candidates = exchange.candidates

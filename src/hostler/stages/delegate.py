@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Side
+from hostler.pipeline import for_clusters
 from hostler.stages.balance import place, settle_for_one
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = ["delegate"]
 _log: Final = logging.getLogger("hostler.stages.delegate")
 
 
+@for_clusters(lambda cluster: any(item.queue is not None for item in cluster.destinations))
 def delegate(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
     """Delegate to the candidate that is left when it has a delegation rule; a stage (HttpDelegateRequestEx).
 

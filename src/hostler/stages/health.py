@@ -171,6 +171,10 @@ class PassiveHealth:
     def __init__(self, call_later: Callable[..., Timer] = _call_later) -> None:
         self._call_later = call_later
 
+    def concerns(self, cluster: Cluster) -> bool:
+        """Whether a cluster has passive checks (`hostler.pipeline.for_clusters`)."""
+        return cluster.health_check.passive.enabled
+
     def __call__(self, exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
         """Wait for the exchange to end, then judge where it went; delegated exchanges count too."""
         cluster = exchange.cluster

@@ -95,6 +95,7 @@ class RequestLender(Protocol):
 class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
+    handled = None
     # what most streams never change is the class's: one is made for every request
     _pump: Pump | None = None
     _departed: Callable[[], object] | None = None
@@ -383,9 +384,6 @@ class Http1Stream:
         self.is_tunnel = False
         self._pump = None
         self._connection.response_over(reusable=False)
-
-    def handled(self) -> None:
-        """Do nothing more when the handler is over."""
 
     # -- the client -----------------------------------------------------------------------------------------------
 
