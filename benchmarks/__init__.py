@@ -13,6 +13,6 @@ results.py      what a run found, as a value
 report/         tables, the page of the documentation, its chart
 machine.py      what a run ran on; install.py: peers that Debian has
 processes.py    starting, stopping and metering processes
-__main__.py     the command
+__main__.py     the command; options.py: its options
 soak/           another command: load while everything is killed, stopped and replaced
 """

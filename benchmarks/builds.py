@@ -56,9 +56,12 @@ class Build:
     @property
     def pure(self) -> Build:
         """The same without its compiled part."""
-        label = f"{self.label}-pure" if self.label else "pure"
         return evolve(
-            self, label=label, compiled=False, environment={**self.environment, "HOSTLER_PURE": "1"}
+            self,
+            label=f"{self.label}-pure" if self.label else "pure",
+            about=self.about.removesuffix("compiled") + "pure",
+            compiled=False,
+            environment={**self.environment, "HOSTLER_PURE": "1"},
         )
 
 

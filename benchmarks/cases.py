@@ -156,6 +156,8 @@ class Case:
         """What is done, in a sentence."""
         if self.measure is Measure.START:
             return "A new process; each round counts the fastest of several."
+        if self.measure is Measure.MEMORY:
+            return "Connections that were answered once, beyond what the process has with one."
         kept = "a new connection for each request" if self.new_connections else "kept-alive connections"
         parts = [
             f"{self.connections:,} {kept}"

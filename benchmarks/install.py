@@ -23,8 +23,7 @@ def install() -> str:
     apt = processes.find("apt-get")
     if apt is None or os.geteuid() != 0:
         return f"--install takes apt-get and root; missing are {', '.join(missing)}"
-    # no services: what is measured is started here, with a configuration of its own
-    environment = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *missing]):
         print("apt-get", *command, file=sys.stderr)
         status, output, errors = processes.run([apt, *command], 600, environment)

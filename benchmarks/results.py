@@ -58,6 +58,9 @@ class Results:
 
     left_out: list[str] = field(factory=list)
     cases: dict[str, list[Finding]] = field(factory=dict)
+    loads: dict[str, str] = field(factory=dict)
+    """The load generator of each case."""
+
     reference: str = ""
     """With another revision: its label, which our contenders of that name are compared with."""
 

@@ -64,6 +64,12 @@ class Runner:
             finally:
                 self.left_out.update(dict.fromkeys(visits.field.left_out))
 
+    def load_of(self, case: Case) -> str:
+        """Return the name of the load generator of a case; empty where there is none."""
+        if case.measure in {Measure.START, Measure.MEMORY}:
+            return ""
+        return self._loads(case, self.directory)[0].name
+
     def _loads(self, case: Case, directory: Path) -> tuple[Load, Load]:
         """Return the load generator of a case, and the one for whom h2load does not understand."""
         own = Own()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import CASES
-from benchmarks.report.tables import aims, lost, ratio_table
+from benchmarks.report.tables import aims, describe, lost, ratio_table
 
 if TYPE_CHECKING:
     from benchmarks.report.tables import Table
@@ -20,7 +20,8 @@ Written by `python -m benchmarks --markdown FILE`, from one run. Every number is
 measured in the same rounds; only the last column is what this machine did. Processor time is user and system time per
 request, of all processes and threads of the proxy, and of the worker where there is one; the load's and the
 destination's are nobody's. A contender is one process, or one thread where it has threads, and runs with its defaults
-but for what it needs to keep connections alive and to write no log. hostler runs with its default stages.
+but for what it needs to keep connections alive and to write no log. hostler runs with its default stages. Where the
+load is our own, which is Python, throughput may be the load's; processor time is not.
 """
 
 
@@ -46,7 +47,14 @@ def page(results: Results, chart: str | None) -> str:
         lines += ["", "## Ours to lose", "", *_ours_to_lose(results)]
     for name in results.cases:
         case = CASES[name]
-        lines += ["", f"## {case.title}", "", case.description, "", *_piped(ratio_table(results, case))]
+        lines += [
+            "",
+            f"## {case.title}",
+            "",
+            describe(results, case),
+            "",
+            *_piped(ratio_table(results, case)),
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Figure, Spread
     from benchmarks.results import Finding, Results
 
-__all__ = ["aims", "case_table", "lost", "ratio_table", "ratio_text"]
+__all__ = ["aims", "case_table", "describe", "lost", "ratio_table", "ratio_text"]
 
 Table = list[list[str]]
 """The first row has the titles."""
@@ -47,6 +47,12 @@ def ratio_table(results: Results, case: Case) -> Table:
             measured = f"failed: {finding.trouble}"
         rows.append([finding.about, *cells, _range(spread), measured])
     return rows
+
+
+def describe(results: Results, case: Case) -> str:
+    """Return what is done in a case, and by which load generator."""
+    load = results.loads.get(case.name)
+    return f"{case.description} Load: {load}." if load else case.description
 
 
 def aims(results: Results) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import CASES
-from benchmarks.report.tables import aims, case_table, ratio_text
+from benchmarks.report.tables import aims, case_table, describe, ratio_text
 
 if TYPE_CHECKING:
     from benchmarks.cases import Case
@@ -17,7 +17,11 @@ __all__ = ["against_text", "aims_text", "case_text"]
 
 def case_text(results: Results, case: Case) -> str:
     """Return a case's table."""
-    lines = [f"{case.title} ({case.name}). {case.description}", "", *_aligned(case_table(results, case))]
+    lines = [
+        f"{case.title} ({case.name}). {describe(results, case)}",
+        "",
+        *_aligned(case_table(results, case)),
+    ]
     lines += [f"{item.about} FAILED: {item.trouble}" for item in results.cases[case.name] if item.trouble]
     return "\n".join([*lines, ""])
 

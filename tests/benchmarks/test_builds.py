@@ -33,6 +33,7 @@ def test_against_a_revision_those_two_take_part_and_no_others():
 def test_a_pure_build_is_told_so_in_its_environment():
     assert HERE.pure.environment == {"HOSTLER_PURE": "1"}
     assert HERE.pure.named("hostler") == "hostler-pure"
+    assert HERE.pure.about == "Python 3.13.0 (GCC, x), hostler pure"
 
 
 def test_what_is_installed_here_names_its_build():
