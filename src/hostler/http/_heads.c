@@ -470,8 +470,10 @@ static PyObject *read_request(PyObject *module, PyObject *const *args, Py_ssize_
 /* Read a status line; returns where its CRLF ends, or NULL when it is not plain or not whole. */
 static const Byte *read_status_line(const State *state, Span data, long *status)
 {
+    if (!starts_with(data, "HTTP/1.1 ") || size_of(data) < sizeof "HTTP/1.1 200 ")
+        return NULL;
     Span digits = {data.start + 9, data.start + 12};
-    if (!starts_with(data, "HTTP/1.1 ") || size_of(data) < 15 || skip(state, digits, DIGIT) != digits.end)
+    if (skip(state, digits, DIGIT) != digits.end)
         return NULL;
     *status = (long)content_length(state, digits);
     if (*status < 200 || *status > 599 || *status == 204 || *status == 205 || *status == 304 || *digits.end != ' ')
