@@ -6,8 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import cattrs
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from benchmarks.cases import CASES
 from benchmarks.figures import Figure, Sample, Spread
@@ -90,12 +89,22 @@ class Results:
 
     def to_json(self) -> str:
         """Return the results as JSON; what is not known is null."""
-        return json.dumps(_without_nan(cattrs.unstructure(self)), indent=1, allow_nan=False) + "\n"
+        return json.dumps(_without_nan(asdict(self)), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Results:
         """Return the results that `to_json` wrote."""
-        return cattrs.structure(_with_nan(json.loads(text)), cls)
+        found = _with_nan(json.loads(text))
+        cases = {
+            case: [
+                Finding(
+                    **{**item, "figures": {name: Spread(**value) for name, value in item["figures"].items()}}
+                )
+                for item in items
+            ]
+            for case, items in found.pop("cases").items()
+        }
+        return cls(cases=cases, **found)
 
 
 def _without_nan(value: Any) -> Any:
