@@ -65,9 +65,11 @@ _REQUEST: Final = re.compile(
 _RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) %b{1,128}\r\n" % _TEXT + _LINES)
 
 _IN_REQUESTS: Final = re.compile(
-    rb"\n(%b):" % _any_of(DROPPED_FROM_REQUESTS | _UNUSUAL | {b"content-length"})
+    rb"\n(%b):[ \t]*([^\r]*)" % _any_of(DROPPED_FROM_REQUESTS | _UNUSUAL | {b"content-length"})
 )
-_IN_RESPONSES: Final = re.compile(rb"\n(%b):" % _any_of(DROPPED_FROM_RESPONSES | {b"content-length"}))
+_IN_RESPONSES: Final = re.compile(
+    rb"\n(%b):[ \t]*([^\r]*)" % _any_of(DROPPED_FROM_RESPONSES | {b"content-length"})
+)
 """Which lines of a head in lower case are more to a proxy than bytes."""
 
 _KEEP_ALIVE: Final = {b"keep-alive": True, b"close": False}
@@ -166,29 +168,31 @@ def _survey(
     kept = []
     framing, keep_alive = _NO_LENGTH, None
     for field in telling.finditer(lowered):
-        name, begin = field[1], field.end()
-        line_end = lowered.find(b"\r", begin)
-        value = data[before + begin : before + line_end].strip(b" \t")
+        name, value = field.groups()
         if name == b"content-length":
+            value = value.rstrip(b" \t")
             if framing != _NO_LENGTH or not value.isdigit() or len(value) > _MOST_DIGITS:
                 return None
             framing = int(value)
             continue
-        if name == b"host":
+        if name == b"connection":
+            if keep_alive is not None or (keep_alive := _KEEP_ALIVE.get(value.rstrip(b" \t"))) is None:
+                return None
+        elif name == b"host":
+            value = data[before + field.start(2) : before + field.end()].rstrip(b" \t")
             if host is not None or not value:
                 return None
             host = value
         elif name == b"transfer-encoding":
+            value = data[before + field.start(2) : before + field.end()].rstrip(b" \t")
             if framing != _NO_LENGTH or value != b"chunked":
                 return None
             framing = CHUNKED
-        elif name == b"connection":
-            if keep_alive is not None or (keep_alive := _KEEP_ALIVE.get(value.lower())) is None:
-                return None
         elif name in _UNUSUAL and telling is _IN_REQUESTS:
             return None
-        kept.append(data[first : before + field.start() + 1])
-        first = before + line_end + 2
+        line, line_end = field.span()
+        kept.append(data[first : start + line])
+        first = start + line_end + 1
     kept.append(data[first:end])
     return host, framing, keep_alive is not False, b"\ndate:" in lowered, b"".join(kept)
 
