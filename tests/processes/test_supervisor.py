@@ -14,7 +14,7 @@ import pytest
 from hostler.errors import UnsupportedError, WorkerError
 from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
 from hostler.processes.serving import serving
-from hostler.processes.supervisor import Backoff, Supervisor, supervising
+from hostler.processes.supervisor import Backoff, Supervisor, _to_its_end, supervising
 from hostler.server.base import ServerKind
 from hostler.service import Service, parse_prefixes, prefixes_for
 from hostler.testing import FakeClock
@@ -337,3 +337,23 @@ async def test_workers_serve_a_proxy_on_the_urls_of_its_document(tmp_path):
         service = Service(loader=loader, prefixes=prefixes_for(loader))
         async with supervising(service, 2) as supervisor:
             assert [await ask(supervisor) for _ in range(4)] == ["from the destination"] * 4
+
+
+async def test_workers_are_ended_whoever_cancels_that():
+    ended = []
+    begun = asyncio.Event()
+
+    async def end():
+        begun.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ended.append("worker")
+
+    task = asyncio.create_task(_to_its_end(end()))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert ended == ["worker"]

@@ -82,7 +82,7 @@ def test_windows_waits_until_the_process_has_ended(event, ended):
 async def test_a_program_is_asked_to_stop(event, ended):
     kernel, loop = Kernel(), asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
-        stop = Stop(scope)
+        stop = Stop(scope.cancel)
         with Console(kernel, ended.wait).on_end(lambda: loop.call_soon_threadsafe(stop.request_once)):
             kernel.send(event)
             with anyio.fail_after(5):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
-
-from anyio import to_thread
 
 from hostler.asgi import Application
 from hostler.config.model import Cluster, Config, Route, queue
@@ -99,9 +98,7 @@ async def _main(url: str, kind: ServerKind, *, once: bool) -> int:
             _introduce(served, supervisor, destinations, name)
             if once:
                 expected = Expected({os.getpid()}, supervisor.pids)
-                right = await to_thread.run_sync(
-                    visit, served.url, expected, write_out, abandon_on_cancel=True
-                )
+                right = await asyncio.to_thread(visit, served.url, expected, write_out)
                 return 0 if right else 1
             _suggest(served.url, supervisor.pids[0])
             await stop.wait()

@@ -9,9 +9,7 @@ import asyncio
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
-
-import anyio
+from typing import TYPE_CHECKING, Final, Self
 
 if sys.platform == "win32":
     from functools import cache
@@ -20,6 +18,7 @@ if sys.platform == "win32":
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
 
     from hostler.windows.console import Console
 
@@ -31,11 +30,15 @@ else:
     _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+_CANCEL_INTERVAL: Final = 0.05
+"""Seconds that what is awaited on the way out of a cancelled program has, before it is cancelled as well."""
+
+
 class Stop:
     """The wish to stop. The first one ends `wait`; the second, or one that nobody waits for, cancels the program."""
 
-    def __init__(self, scope: anyio.CancelScope) -> None:
-        self._scope = scope
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        self._cancel = cancel
         self._asked = asyncio.Event()
         self._waited = False
         self.status = 0
@@ -53,12 +56,49 @@ class Stop:
         if again:
             self.status = 128 + number
         if again or not self._waited:
-            self._scope.cancel()
+            self._cancel()
 
     def request_once(self, number: int = signal.SIGTERM) -> None:
         """Ask to stop; nothing new when it was asked for already."""
         if not self._asked.is_set():
             self.request(number)
+
+
+class _Cancellation:
+    """Cancels its body, in the task that entered it, and everything that the body awaits on its way out."""
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._cancelled_before = task.cancelling()
+        self._count = 0
+        self._next: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def begin(self) -> None:
+        """Cancel the body, once and for all."""
+        if self._next is None:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        self._count += 1
+        self._task.cancel()
+        self._next = self._loop.call_later(_CANCEL_INTERVAL, self._cancel)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """End here the cancellation that began here."""
+        if self._next is None:
+            return False
+        self._next.cancel()
+        for _ in range(self._count):
+            self._task.uncancel()
+        return kind is asyncio.CancelledError and self._task.cancelling() == self._cancelled_before
 
 
 @contextmanager
@@ -68,8 +108,8 @@ def stop_signals(*numbers: signal.Signals, once: bool = False) -> Iterator[Stop]
     They are SIGINT and SIGTERM unless others are named; on Windows Ctrl-Break too. The end of the console, or of
     Windows, asks as well.
     """
-    with anyio.CancelScope() as scope:
-        stop = Stop(scope)
+    with _Cancellation() as cancellation:
+        stop = Stop(cancellation.begin)
         with (
             on_signals(numbers or _STOP, stop.request_once if once else stop.request),
             _on_console_end(stop.request_once),

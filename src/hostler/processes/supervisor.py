@@ -7,13 +7,13 @@ while one worker is replaced by another.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import anyio
 from attrs import define, evolve, field
 
 from hostler.errors import WorkerError
@@ -23,7 +23,7 @@ from hostler.server.choose import controlling
 from hostler.service import GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 
     from hostler.server.prefix import UrlPrefix
     from hostler.service import Service
@@ -107,7 +107,7 @@ class Supervisor:
         grace: float = GRACE,
         prefixes: tuple[UrlPrefix, ...] = (),
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.prefixes = prefixes
         """What the workers listen on."""
@@ -117,7 +117,7 @@ class Supervisor:
         self._sleep = sleep
         self._slots = [_Slot(number) for number in range(1, workers + 1)]
         self._alive: dict[Worker, int] = {}
-        self._restart_wanted = anyio.Event()
+        self._restart_wanted = asyncio.Event()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -141,10 +141,10 @@ class Supervisor:
 
     async def keep(self) -> None:
         """Start again what ends, and replace workers when `request_restart` says so, until cancelled."""
-        async with anyio.create_task_group() as group:
+        async with asyncio.TaskGroup() as group:
             for slot in self._slots:
-                group.start_soon(self._keep, slot)
-            group.start_soon(self._restart_on_request)
+                group.create_task(self._keep(slot))
+            group.create_task(self._restart_on_request())
 
     async def _keep(self, slot: _Slot) -> None:
         backoff = Backoff()
@@ -198,7 +198,7 @@ class Supervisor:
     async def _restart_on_request(self) -> None:
         while True:
             await self._restart_wanted.wait()
-            self._restart_wanted = anyio.Event()
+            self._restart_wanted = asyncio.Event()
             await self.restart()
 
     async def restart(self) -> None:
@@ -244,9 +244,10 @@ class Supervisor:
         alive = [worker for worker in workers if worker in self._alive]
         for worker in alive:
             worker.terminate()
-        with anyio.move_on_after(patience):
-            for worker in alive:
-                await self._ended(worker)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                for worker in alive:
+                    await self._ended(worker)
         for worker in alive:
             if worker in self._alive:
                 _log.warning(
@@ -282,12 +283,25 @@ async def supervising(service: Service, workers: int) -> AsyncIterator[Superviso
         )
         try:
             await supervisor.start()
-            async with anyio.create_task_group() as group:
-                group.start_soon(supervisor.keep)
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(supervisor.keep())
                 yield supervisor
-                group.cancel_scope.cancel()
+                keeping.cancel()
             controlled.withdraw()  # the workers close their sockets: nobody can connect any more
             await supervisor.stop()
         finally:
-            with anyio.CancelScope(shield=True):
-                await supervisor.stop_at_once()
+            await _to_its_end(supervisor.stop_at_once())
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do what must be done, however often it is cancelled meanwhile; it is cancelled afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
