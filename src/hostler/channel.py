@@ -23,61 +23,58 @@ _TURN: Final = 1 << 18
 class Channel:
     """A Pump that buffers the request's body up to 64 KiB and turns back-pressure into an await."""
 
-    __slots__ = (
-        "_drains",
-        "_pieces",
-        "_size",
-        "_stream",
-        "_turn",
-        "_waiters",
-        "ended",
-        "failure",
-        "paused",
-        "trailers",
-    )
+    # what most channels never change is the class's
+    ended = False
+    """The request's body is complete."""
+
+    failure: Failure | None = None
+    """Why the client is gone, once it is."""
+
+    paused = False
+    """The client does not keep up with the response."""
+
+    _size = 0
+    _turn = 0
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
-        self._turn = 0
+        self.pieces: deque[bytes] = deque()
+        """What has come of the request's body, and nobody has taken yet."""
+        self.trailers: RawHeaders = []
         self._waiters: list[asyncio.Future[None]] = []
         """Of those who wait for the client: each has its own, so that one can be cancelled."""
         self._drains: list[asyncio.Future[None]] = []
         """Of those who wait until the client keeps up."""
-        self.ended = False
-        """The request's body is complete."""
-        self.failure: Failure | None = None
-        """Why the client is gone, once it is."""
-        self.paused = False
-        """The client does not keep up with the response."""
-        self.trailers: RawHeaders = []
 
     # -- Pump -----------------------------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Take a piece of the request's body."""
-        self._pieces.append(data)
+        self.pieces.append(data)
         self._size += len(data)
         if self._size > _HIGH_WATER:
             self._stream.pause()
-        _wake(self._waiters)
+        if self._waiters:
+            _wake(self._waiters)
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Called when the request's body is complete."""
         self.ended, self.trailers = True, trailers
-        _wake(self._waiters)
+        if self._waiters:
+            _wake(self._waiters)
 
     def lost(self, failure: Failure) -> None:
         """Called when the client disconnected."""
         self.failure = failure
-        _wake(self._waiters)
-        self.resume()
+        self.over()
 
     def over(self) -> None:
         """Called when the response is complete or aborted: nobody waits for the client any more."""
-        _wake(self._waiters)
-        self.resume()
+        self.paused = False
+        if self._waiters:
+            _wake(self._waiters)
+        if self._drains:
+            _wake(self._drains)
 
     def pause(self) -> None:
         """Make writers wait."""
@@ -86,7 +83,8 @@ class Channel:
     def resume(self) -> None:
         """Let writers go on."""
         self.paused = False
-        _wake(self._drains)
+        if self._drains:
+            _wake(self._drains)
 
     def going_away(self) -> None:
         """Let the coroutine finish what it does."""
@@ -95,13 +93,19 @@ class Channel:
 
     async def receive(self) -> bytes:
         """Return the next piece of the body, b"" at its end; raises ConnectionError when the client is gone."""
-        while not self._pieces:
+        while (piece := self.take()) is None:
+            await _wait(self._waiters)
+        return piece
+
+    def take(self) -> bytes | None:
+        """Return what `receive` would, or None where that would wait."""
+        if not self.pieces:
             if self.ended:
                 return b""
             if self.failure is not None:
                 raise ConnectionError(str(self.failure))
-            await _wait(self._waiters)
-        piece = self._pieces.popleft()
+            return None
+        piece = self.pieces.popleft()
         was, self._size = self._size, self._size - len(piece)
         if was > _HIGH_WATER >= self._size:
             self._stream.resume()

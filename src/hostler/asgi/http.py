@@ -96,31 +96,33 @@ class HttpCycle:
     async def receive(self) -> Message:
         """Return the next piece of the body, then wait for the client to go (the application's `receive`)."""
         if self._unread and self.expects is not COMPLETE:
-            if self._untouched:
-                self._untouched = False
-                if not self._framing():
-                    self._unread = False
-                    return {"type": "http.request", "body": b"", "more_body": False}
-                self._exchange.channel()
-                self._exchange.stream.proceed()
+            if self._untouched and not self._ask_for_body():
+                self._unread = False
+                return {"type": "http.request", "body": b"", "more_body": False}
+            channel = self._exchange.channel()
             try:
-                return await self._piece()
+                body = channel.take()
+                if body is None:
+                    body = await channel.receive()
             except ConnectionError:
                 self._unread = False
+            else:
+                self._unread = not channel.ended or bool(channel.pieces)
+                return {"type": "http.request", "body": body, "more_body": self._unread}
         if self.expects is not COMPLETE:
             await self._exchange.channel().disconnected()
             self.told = self.expects is not COMPLETE
         return {"type": "http.disconnect"}
 
-    def _framing(self) -> int:
-        plain = self._exchange.plain
-        return self._exchange.request.framing if plain is None else plain.framing
-
-    async def _piece(self) -> Message:
-        channel = self._exchange.channel()
-        body = await channel.receive()
-        self._unread = not channel.ended or bool(channel._pieces)
-        return {"type": "http.request", "body": body, "more_body": self._unread}
+    def _ask_for_body(self) -> bool:
+        """Have the request's body sent; returns False when it has none."""
+        exchange = self._exchange
+        self._untouched = False
+        if not (exchange.plain or exchange.request).framing:
+            return False
+        exchange.channel()
+        exchange.stream.proceed()
+        return True
 
     # -- send -----------------------------------------------------------------------------------------------------
 
@@ -205,7 +207,8 @@ class HttpCycle:
         elif data and not self._bodiless:
             self._exchange.stream.write(data)
         if more:
-            return self._exchange.channel().wrote(len(data))
+            channel = self._exchange._channel or self._exchange.channel()
+            return channel.wrote(len(data))
         if not ends:
             self.expects = self._types.trailers
         elif self.expects is not COMPLETE:
