@@ -169,7 +169,10 @@ class Case:
         if self.body:
             parts.append(f"{_size(self.body)} in the request")
         parts += [f"{len(self.headers) + 1} request headers", f"{_size(ANSWERS[self.target])} in the answer"]
-        return ", ".join(parts)[:1].upper() + ", ".join(parts)[1:] + "."
+        text = f"{', '.join(parts)}."
+        if self.behind is Behind.WORKER:
+            text += " The proxies are in front of the same worker, whose processor time counts too."
+        return text
 
     @property
     def target(self) -> str:

@@ -58,6 +58,9 @@ class Tally:
     answers: int = 0
     """How many there were before it counted."""
 
+    waiting: int = 0
+    """How many requests have begun and are not over."""
+
     counting: bool = False
     to_ask: int = sys.maxsize
     """How many requests may yet begin."""
@@ -82,7 +85,7 @@ class Client:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._opening, self._head = True, b""
         self._left = 0
-        self._waiting = True
+        self._wait(True)
         self._closes = self._script.once
         self._began = time.perf_counter()
         connection.connect_ex(self._address)
@@ -115,10 +118,15 @@ class Client:
             if not self._tally.to_ask:
                 return
             self._tally.to_ask -= 1
-        self._waiting, self._head = True, b""
+        self._wait(True)
+        self._head = b""
         self._began = time.perf_counter()
         self._unsent = memoryview(self._script.request)
         self._send()
+
+    def _wait(self, waiting: bool) -> None:
+        self._waiting = waiting
+        self._tally.waiting += 1 if waiting else -1
 
     def _send(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -172,12 +180,15 @@ class Client:
             self._tally.times.append(time.perf_counter() - self._began)
         else:
             self._tally.answers += 1
-        self._waiting = self._opening = False
+        self._wait(False)
+        self._opening = False
         if self._tally.counting and not self._closes:
             self.ask()
 
     def _again(self, *, failed: bool) -> None:
         self._tally.failures += failed
+        if self._waiting:
+            self._wait(False)
         self.close()
         if self._tally.counting:
             if not self._tally.to_ask:

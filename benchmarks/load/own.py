@@ -21,7 +21,8 @@ _AT_ONCE: Final = 256
 
 _OPENING: Final = 30.0
 _COUNTED: Final = 60.0
-"""Seconds that opening every connection, and a counted number of requests, may take."""
+_LAST: Final = 10.0
+"""Seconds that opening every connection, a counted number of requests, and the last answers may take."""
 
 
 class Own:
@@ -40,7 +41,8 @@ class Own:
         """Run for `seconds`, until `stop()`, or for the case's count of requests.
 
         Before that, what does not count: connections are opened, a batch at a time, and each asks once; then all ask
-        together, so that what is behind a proxy has as many connections as it will need.
+        together, so that what is behind a proxy has as many connections as it will need. What has begun when the time
+        is over is waited for: it has cost something.
         """
         host = url.removeprefix("http://")
         name, _, port = host.partition(":")
@@ -58,6 +60,9 @@ class Own:
                 while time.perf_counter() < end and not stop():
                     if case.count and len(tally.times) + tally.failures >= case.count:
                         break
+                    _turn(selector)
+                tally.to_ask = 0
+                while tally.waiting and time.perf_counter() < end + _LAST:
                     _turn(selector)
                 took = time.perf_counter() - began
                 mark()

@@ -19,7 +19,8 @@ _HEAD = """\
 Written by `python -m benchmarks --markdown FILE`, from one run. Every number is relative to the reference of its table,
 measured in the same rounds; only the last column is what this machine did. Processor time is user and system time per
 request, of all processes and threads of the proxy, and of the worker where there is one; the load's and the
-destination's are nobody's. A contender is one process, or one thread where it has threads, and runs with its defaults
+destination's are nobody's. The destination is nginx, or, where request bodies are read, answers chunked and messages
+echoed, a small server of our own. A contender is one process, or one thread where it has threads, and runs with its defaults
 but for what it needs to keep connections alive and to write no log. hostler runs with its default stages. Where the
 load is our own, which is Python, throughput may be the load's; processor time is not.
 """

@@ -55,6 +55,12 @@ def test_a_count_of_requests_is_what_is_asked(tmp_path):
         assert load(url, "down-1m", count=7).requests == 7
 
 
+def test_what_has_begun_when_the_time_is_over_is_waited_for(tmp_path):
+    with origin(tmp_path) as url:
+        result = Own().run(url, evolve(CASES["down-1m"], connections=8), 0.0001, lambda: None)
+    assert result.requests >= 8
+
+
 def test_a_server_that_refuses_is_an_error(tmp_path):
     with pytest.raises(LoadError, match=r"0 of 4 requests were answered, \d+ failed"):
         load(f"http://127.0.0.1:{free_port()}", "small")

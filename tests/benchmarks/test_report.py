@@ -84,6 +84,14 @@ def test_the_chart_has_a_bar_for_each_ratio_with_its_spread():
     assert "throughput, nginx = 1; more is better" in texts
 
 
+def test_the_chart_has_the_cases_that_are_judged_or_all_where_none_is():
+    titles = [">Small GET<", ">Forty headers<"]
+    values = {"nginx": 10, "hostler": 14}
+    both = svg(results(small=values, headers=values))
+    assert [title in both for title in titles] == [True, False]
+    assert titles[1] in svg(results(headers=values))
+
+
 def test_the_chart_leaves_a_case_out_in_which_nothing_can_be_compared():
     assert "<rect" not in svg(results(small={"hostler": 9}))
 
