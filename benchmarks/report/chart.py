@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["svg"]
 
-_WIDTH: Final = 860
-_NAMES: Final = 250
+_WIDTH: Final = 920
+_NAMES: Final = 310
 """Where the bars begin."""
 
 _VALUES: Final = 76

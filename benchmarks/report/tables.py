@@ -42,7 +42,8 @@ def ratio_table(results: Results, case: Case) -> Table:
     for finding in results.cases.get(case.name, ()):
         spread = results.ratio(case, finding, compared)
         cells = [ratio_text(results.ratio(case, finding, figure).median) for figure in figures]
-        measured = f"{compared.text(finding.spread(compared).median)} {compared.unit}".strip()
+        median = finding.spread(compared).median
+        measured = "-" if math.isnan(median) else f"{compared.text(median)} {compared.unit}"
         if finding.trouble:
             measured = f"failed: {finding.trouble}"
         rows.append([finding.about, *cells, _range(spread), measured])
