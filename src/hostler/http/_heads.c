@@ -1,15 +1,16 @@
 /* Plain heads of HTTP/1.1, compiled: the twin of plain.py, which says what the four functions take and return.
 
-   What this file takes must mean the same as what plain.py takes, byte for byte; tests/http/test_heads.py and
-   tests/http/fuzz_heads.py hold them together. Whatever is unusual is declined with None, never refused: that is for the
+   What this file takes must mean the same as what plain.py takes, byte for byte; tests/http/test_heads_properties.py
+   and fuzz_heads.py hold them together. Whatever is unusual is declined with None, never refused: that is for the
    ordinary readers in Python. So a doubt is settled here by declining, in both twins.
 
    Rules for whoever changes this file:
    - The bytes that come in end where their length says; nothing relies on the NUL that CPython puts behind them.
-   - What lasts longer than a call is in the module's state, and does not change once the module is loaded. What belongs
-     to a call is on the stack, or freed on every way out. There are no other variables.
-   - The Limited API of Python 3.11, so that one library serves every later Python. Nothing runs Python code between the
-     look at an argument and its copy: only bytes are allocated there, which the garbage collector does not track. */
+   - What lasts longer than a call is in the module's state, and does not change once the module is loaded. What
+     belongs to a call is on the stack, or freed on every way out. There are no other variables.
+   - The Limited API of Python 3.11, so that one library serves every later Python. Nothing runs Python code between
+     the look at a list and the copy of it: only bytes are allocated there, which the garbage collector does not
+     track. */
 
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
@@ -139,9 +140,10 @@ static const Byte *skip(const State *state, Span span, int class)
 
 #define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* `skip` for TEXT, the one class of which there is much: eight bytes at a time, until a control character is among them.
-   The expressions have the top bit of a byte set if it is below 0x20, or is 0x7F; a byte behind such a one may have it
-   set too, so that they tell whether there is one and not where. HTAB is among them, and is skipped one by one. */
+/* `skip` for TEXT, the one class of which there is much: eight bytes at a time, until a control character is among
+   them. The expressions have the top bit of a byte set if it is below 0x20, or is 0x7F; a byte behind such a one may
+   have it set too, so that they tell whether there is one and not where. From there on it is byte by byte, since HTAB
+   is one of those. */
 static const Byte *skip_text(const State *state, Span span)
 {
     while (span.end - span.start >= 8) {
@@ -192,8 +194,8 @@ static PyObject *bytes_of(Span span)
 
 enum { FEW = 8 };
 
-/* Pieces of a head, in order, which become one bytes object. Neighbours are joined, so that there are as many as there
-   are gaps; more than a few are rare, and go to memory of their own. */
+/* Pieces of a head, in order, which become one bytes object. Neighbours are joined, so that there is one more than
+   there are gaps; more than a few are rare, and go to memory of their own. */
 typedef struct {
     Span few[FEW];
     Span *spans; /* `few`, or memory to be freed */
@@ -306,8 +308,8 @@ static int note(const State *state, Facts *facts, Meaning meaning, Span value)
     return 0;
 }
 
-/* Read header lines up to the empty one, into `facts` and `kept`. Returns where the head ends; NULL when it is not plain
-   or not whole, or with an exception set. */
+/* Read header lines up to the empty one, into `facts` and `kept`. Returns where the head ends; NULL when it is not
+   plain or not whole, or with an exception set. */
 static const Byte *read_section(
     const State *state, Span rest, Py_ssize_t max_headers, Kind kind, Facts *facts, Kept *kept)
 {
@@ -420,7 +422,8 @@ static const Byte *read_request_line(const State *state, Span data, Py_ssize_t m
     return rest.start + 11;
 }
 
-static PyObject *request_facts(const State *state, const RequestLine *line, const Facts *facts, const Kept *kept, Py_ssize_t end)
+static PyObject *request_facts(
+    const State *state, const RequestLine *line, const Facts *facts, const Kept *kept, Py_ssize_t end)
 {
     Span path = line->path;
     long long framing = facts->chunked ? FRAMING_CHUNKED : facts->length < 0 ? 0 : facts->length;

@@ -1,15 +1,17 @@
 """Plain heads of HTTP/1.1 in Python: the twin of _heads.c, and what says what both do.
 
-A plain head has nothing unusual in it, so that it is taken in and passed on as bytes, without being cut into names and
-values. `read_request` and `read_response` take the head at the front of some bytes, and return what has to be known of it
-and the lines that are passed on. `split_lines` and `write_lines` are for whoever wants headers as pairs after all.
+A plain head has nothing unusual in it, so that it is taken in and passed on as bytes, without being cut into names
+and values. `read_request` and `read_response` take the head at the front of some bytes, and return what has to be known
+of it and the lines that are passed on. `split_lines` and `write_lines` are for whoever has headers as pairs, or wants
+them.
 
-None is no error. It says that a head is not plain, or not whole yet, and that the ordinary readers of `h1` are to judge
-it, so that there is one place where heads are refused. What is plain here means the same there, to the byte.
+None is no error. It says that a head is not plain, or not whole yet, and that the ordinary readers of `h1` are to
+judge it, so that there is one place where heads are refused. What is plain here means the same there, to the byte.
 
-Rules for whoever changes this file: both twins return the same for any input (tests/http/test_heads.py, fuzz_heads.py);
-no pattern goes back over what it has read more than once, so that time is linear in the bytes (test_heads_cost.py), and
-none takes more lines than the limit, or has possessive repeats or atomic groups, which match wrongly before Python 3.11.5.
+Rules for whoever changes this file: both twins return the same for any input (tests/http/test_heads_properties.py and
+fuzz_heads.py). No pattern goes back over what it has read more than once, so that time is linear in the bytes
+(test_heads_cost.py); none takes more lines than the limit, or has possessive repeats or atomic groups, which match
+wrongly before Python 3.11.5.
 """
 
 from __future__ import annotations
@@ -106,10 +108,10 @@ def read_request(
     framing (its length, 0 without a body, or CHUNKED), whether the connection stays open, the lines that a destination
     gets as they came, each with CRLF, and how many bytes the head has.
 
-    Plain is an origin-form target with a path that needs no decoding and has neither `//` nor `/.`; a method of at most 32
-    bytes, but not CONNECT; HTTP/1.1; one Host that is not empty; at most one Content-Length, or one Transfer-Encoding that
-    is `chunked`; at most one Connection, which is `close` or `keep-alive`; no Expect and no Upgrade; at most `max_head`
-    bytes, `max_line` bytes in the request line, and `max_headers` lines after it.
+    Plain is an origin-form target with a path that needs no decoding and has neither `//` nor `/.`; a method of at most
+    32 bytes, but not CONNECT; HTTP/1.1; one Host that is not empty; at most one Content-Length, or one
+    Transfer-Encoding that is `chunked`; at most one Connection, which is `close` or `keep-alive`; no Expect and no
+    Upgrade; at most `max_head` bytes, `max_line` bytes in the request line, and `max_headers` lines after it.
     """
     found = _requests(max_headers).match(data, 0, max_head)
     if found is None or found.end(2) + 9 > max_line:
@@ -147,12 +149,13 @@ def read_response(
 ) -> tuple[int, int, bool, bytes, bool, int] | None:
     """Read the response head at the front of `data`, to a request that was not HEAD; what follows it is not looked at.
 
-    Returns the status, the body's framing (its length, or CHUNKED), whether the connection stays open, the status line and
-    the lines that a client gets as they came, each with CRLF, whether Date is among them, and how many bytes the head has.
+    Returns the status, the body's framing (its length, or CHUNKED), whether the connection stays open, the status line
+    and the lines that a client gets as they came, each with CRLF, whether Date is among them, and how many bytes the
+    head has.
 
-    Plain is HTTP/1.1; a status from 200 to 599 with which a body can come; a reason of at most 128 bytes; one
-    Content-Length, or one Transfer-Encoding that is `chunked`; at most one Connection, which is `close` or `keep-alive`;
-    at most `max_head` bytes, and `max_headers` lines after the status line.
+    Plain is HTTP/1.1; a status from 200 to 599 with which a body can come; a reason of 1 to 128 bytes; one
+    Content-Length, or one Transfer-Encoding that is `chunked`; at most one Connection, which is `close` or
+    `keep-alive`; at most `max_head` bytes, and `max_headers` lines after the status line.
     """
     found = _responses(max_headers).match(data, 0, max_head)
     if found is None or found[1] in _BODILESS:
@@ -216,7 +219,7 @@ def _survey(
 
 _PLAIN, _DATE, _LENGTH, _UNFIT = range(1, 5)
 _names: Final[dict[bytes, int]] = {}
-"""What header names that have been seen mean to `write_lines`: looking one up is cheaper than looking at its letters."""
+"""What names that have been seen mean to `write_lines`: looking one up is cheaper than looking at its letters."""
 
 _MAX_NAMES: Final = 4096
 _NAME: Final = re.compile(rb"%b+" % _TOKEN)
