@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hostler.errors import Failure, ProtocolError
     from hostler.http.headers import RawHeaders
@@ -144,9 +144,9 @@ class Stream(Protocol):
     def abort(self) -> None:
         """Tear the response down so that the client cannot take it for complete."""
 
-    async def delegate(
+    def delegate(
         self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
-    ) -> Delegated | Failure:
+    ) -> Awaitable[Delegated | Failure]:
         """Hand the request over, as stages left it in `source`; `headers` are to be added to the answer.
 
         Returns when the answer is complete. Raises DelegationError for what this server cannot hand over.
@@ -167,7 +167,7 @@ class PlainStream(Stream, Protocol):
         """
 
 
-@frozen
+@define
 class Delegated:
     """What the process that answered reports of a delegated exchange."""
 

@@ -19,7 +19,9 @@ from hostler.http.encode import encode_request
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.h1 import RequestReader, ResponseReader
 from hostler.http.headers import Headers
+from hostler.http.heads import read_request
 from hostler.http.message import CHUNKED, Request, Response
+from hostler.http.plain_request import PlainRequest
 from hostler.http.target import parse_target
 
 ADDRESS = DestinationAddress.parse("http://there:81/base")
@@ -31,6 +33,16 @@ def arrived(head, **more):
     target = parse_target(request.method, request.target)
     more.setdefault("path", target.path)
     return Exchange(request, None, target, ("192.0.2.7", 50000), ("192.0.2.1", 80), "here", 80, **more)
+
+
+def arrived_plain(head, **more):
+    """Make the exchange of a head that is plain; None for another."""
+    facts = read_request(head, 1 << 16, 1 << 14, 100)
+    if facts is None:
+        return None
+    plain = PlainRequest(head, facts)
+    more.setdefault("path", plain.path)
+    return Exchange(plain, None, None, ("192.0.2.7", 50000), ("192.0.2.1", 80), "here", 80, **more)
 
 
 def passed(*lines, first="GET / HTTP/1.1", host="here", address=ADDRESS, **more):
@@ -313,6 +325,9 @@ def delegated(*lines, change=None, first="GET / HTTP/1.1", host="here", **more):
     made = delegated_head(given, head)
     assert made.endswith(b"\r\n\r\n")
     assert RequestReader().feed(made) is not None
+    plain = arrived_plain(head, **more)
+    if plain is not None and change is None:
+        assert delegated_head(plain, head) == made
     return made.decode("latin-1")[:-4].split("\r\n")
 
 
@@ -322,6 +337,30 @@ def test_a_head_with_nothing_to_drop_is_delegated_as_it_came(monkeypatch):
              "Expect: 100-continue"]  # fmt: skip
     assert delegated(*lines) == ["GET / HTTP/1.1", "Host: here", *lines, *ADDED]
     assert delegated(first="POST /x?y HTTP/1.1") == ["POST /x?y HTTP/1.1", "Host: here", *ADDED]
+
+
+@pytest.mark.parametrize("host", ["Host: here", "host:here", "HOST: here ", "Host:\there"])
+@pytest.mark.parametrize(
+    ("line", "is_made_anew"),
+    [
+        ("a: 1", False),
+        ("Connection: keep-alive", False),
+        ("CONNECTION: Close", False),
+        ("TE: trailers", False),
+        ("Transfer-Encoding: chunked", False),
+        ("Keep-Alive: timeout=5", True),
+        ("Proxy-Connection: keep-alive", True),
+        ('Forwarded: for="_x; y"', True),
+    ],
+)
+def test_a_plain_head_is_delegated_as_any_other(host, line, is_made_anew):
+    head = f"GET /x?y HTTP/1.1\r\nA: 1\r\n{host}\r\n{line}\r\nB: 2\r\n\r\n".encode()
+    plain = arrived_plain(head)
+    made = delegated_head(plain, head)
+    assert made == delegated_head(arrived(head), head)
+    assert made.startswith(head[:-2]) is not is_made_anew
+    if host == "Host: here" and line in {"a: 1", "Connection: keep-alive", "CONNECTION: Close"}:
+        assert plain._request is None  # nobody had to look at its lines
 
 
 @pytest.mark.parametrize("name", sorted(HOP_BY_HOP - KEPT))

@@ -59,6 +59,10 @@ _SWITCHING: Final = HOP_BY_HOP - {b"connection", b"upgrade"}
 _HARMLESS_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te", b"http2-settings"})
 """Options of Connection that name no field which would otherwise be passed on."""
 
+_EMPTY_HEAD: Final = len(b"  HTTP/1.1\r\nHost: \r\n\r\n")
+_CONNECTION_CLOSE: Final = b"\r\nconnection: close\r\n"
+_CONNECTION_KEEP_ALIVE: Final = b"\r\nconnection: keep-alive\r\n"
+
 _NEVER_NOMINATED: Final = frozenset({
     b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"te",
 })  # fmt: skip
@@ -107,6 +111,10 @@ def delegated_head(source: RequestSource, head: bytes) -> bytes:
 
     Raises ProtocolError when what a stage made of the request cannot be sent.
     """
+    plain = source.plain
+    if plain is not None and _is_passed_whole(plain):
+        said = _said(source.client[0], plain.host, source.scheme == "https", "")
+        return b"%s%s\r\n" % (head[:-2], said.block)
     request, headers = source.request, source.request.headers
     target = join(b"/", source.target.forward_path, source.target.query)
     if (
@@ -128,6 +136,19 @@ def delegated_head(source: RequestSource, head: bytes) -> bytes:
             upgrade=request.upgrade,
         )
     )
+
+
+def _is_passed_whole(plain: PlainRequest) -> bool:
+    """Whether a plain head has nothing that is dropped in delegating; False where only its header lines can tell.
+
+    What it holds beside its request line, Host and the lines that are kept is nothing, or is Connection.
+    """
+    kept = len(plain.method) + len(plain.raw_target) + len(plain.host) + len(plain.kept) + _EMPTY_HEAD
+    rest = plain.size - kept
+    if not rest:
+        return True
+    line = _CONNECTION_KEEP_ALIVE if plain.keep_alive else _CONNECTION_CLOSE
+    return rest == len(line) - 2 and line in plain.head.lower()
 
 
 def changed_parts(source: RequestSource, method: str, target: bytes) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from hostler.client.outgoing import delegated_head
-from hostler.errors import Failure, Reason
+from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.encode import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.loan import LentConnection, Loan
@@ -13,7 +14,7 @@ from hostler.server.usermode.queues.rule import Rule
 from hostler.server.usermode.queues.tcp_info import bytes_read
 
 if TYPE_CHECKING:
-    from hostler.contract import RequestSource
+    from hostler.contract import Delegated, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
@@ -98,33 +99,37 @@ class AcceptedConnection:
         """Read on: what follows is ours too."""
 
     async def lend(
-        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
-    ) -> Returned | Failure:
+        self, stream: Http1Stream, rule: DelegationRule, source: RequestSource, headers: RawHeaders
+    ) -> Delegated | Failure:
         """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
         assert isinstance(rule, Rule)
+        if stream.failure is not None:
+            return stream.failure
         connection, socket = self.connection, self.socket
-        head, added = delegated_head(source, connection.head), encode_header_lines(headers)
-        stream, body, whole = connection.suspend()
-        if not await socket.flushed():
-            return Failure(Reason.REQUEST_CANCELED, "the client went away")
-        raw = socket.raw()
+        try:
+            head = delegated_head(source, connection.head)
+            added = encode_header_lines(headers) if headers else b""
+        except ProtocolError as error:
+            return Failure(Reason.REQUEST_CREATION, str(error), error)
+        body, whole = connection.suspend()
+        try:
+            if (socket.unsent or socket.is_closing()) and not await socket.flushed():
+                return Failure(Reason.REQUEST_CANCELED, "the client went away")
+            loan = _RequestLoan(self, stream, head, body, added, whole=whole)
+            await rule.lend(loan)
+        except asyncio.CancelledError:
+            stream.abort()  # while the socket is lent: the reset is for every copy
+            raise
+        return loan.result()
+
+    def lend_socket(self) -> LentConnection:
+        """Lend the socket; from now on another process may write."""
+        socket = self.socket
         if self._lent is None:
-            self._lent = LentConnection(raw, *socket.addresses(), https=connection.scheme == "https")
-        loan = Loan(self._lent, head + body, added, None if whole else bytes_read(raw))
+            https = self.connection.scheme == "https"
+            self._lent = LentConnection(socket.raw(), *socket.addresses(), https=https)
         socket.lend()
-        result = await rule.lend(
-            loan
-        )  # cancelled, it leaves the socket lent, and the reset is for every copy
-        socket.regain()
-        if isinstance(result, Failure):
-            connection.restore(body)
-            return result
-        stream.answered_elsewhere(result)
-        if result.failure is None:
-            connection.resume(result.unread, reusable=result.keep_alive)
-        else:
-            socket.reset()
-        return result
+        return self._lent
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -135,3 +140,38 @@ class AcceptedConnection:
     def stop(self) -> None:
         """End now."""
         self.connection.stop()
+
+
+class _RequestLoan(Loan):
+    """A loan of a request on an accepted connection."""
+
+    def __init__(
+        self,
+        owner: AcceptedConnection,
+        stream: Http1Stream,
+        head: bytes,
+        body: bytes,
+        headers: bytes,
+        *,
+        whole: bool,
+    ) -> None:
+        self._http, self._socket, self._stream, self._body = owner.connection, owner.socket, stream, body
+        lent = owner.lend_socket()
+        super().__init__(
+            lent, head + body if body else head, headers, None if whole else bytes_read(lent.socket)
+        )
+
+    def settle(self, result: Returned | Failure) -> None:
+        """Take the connection back, have whoever awaits the loan go on, and then the connection."""
+        self._socket.regain()
+        if isinstance(result, Failure):
+            self._http.restore(self._body)
+            self.resolve(result)
+            return
+        self._stream.answered_elsewhere(result)
+        self.resolve(result)
+        # its next request may have come already: within the task that awaits this loan, that could not begin
+        if result.failure is None:
+            self._http.resume(result.unread, reusable=result.keep_alive)
+        else:
+            self._socket.reset()

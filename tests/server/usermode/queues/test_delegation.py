@@ -840,7 +840,13 @@ async def test_an_answer_does_not_survive_its_process(path, version):
         await client.send(request("GET", f"/d{path}", version=version))
         begun = await client.until(b"first half")
         assert b"200 OK" in begun
-        await eventually(lambda: any(member._statuses for member in proxy.rule.target._members.values()))
+        await eventually(
+            lambda: any(
+                loan.status
+                for member in proxy.rule.target._members.values()
+                for loan in member.loans.values()
+            )
+        )
         for worker in workers:
             await worker.kill()
         # not an end: what came was not all of it

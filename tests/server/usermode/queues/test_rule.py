@@ -42,6 +42,17 @@ async def rules():
     made.close_all()
 
 
+async def lent(rule, loan):
+    """Lend, and return what became of it."""
+    await rule.lend(loan)
+    return loan.result()
+
+
+def again(loan):
+    """Return the next loan on the same connection."""
+    return Loan(loan.connection, loan.data, loan.headers)
+
+
 async def test_a_rule_is_shared_without_regard_to_case(rules):
     rule = rules.open("Reports", "http://*:80/A/")
     assert isinstance(rule, Rule)
@@ -71,7 +82,7 @@ async def test_a_rule_lives_until_it_was_given_back_as_often_as_it_was_opened(ru
 async def test_a_handle_lives_as_long_as_the_last_of_its_rules(rules, runtime, loan):
     one, other = (rules.open("q", f"http://*:80/{path}/") for path in "ab")
     handle = QueueDirectory("q").open(QueueMode.CREATE)
-    assert (await one.lend(loan)).status == 503  # it waited for a member, in vain
+    assert (await lent(one, again(loan))).status == 503  # it waited for a member, in vain
     assert len(list(runtime.glob("q/watch-*"))) == 1
     rules.close(one)
     assert len(list(runtime.glob("q/watch-*"))) == 1
@@ -85,7 +96,7 @@ async def test_a_reset_lets_go_and_the_next_request_opens_anew(rules, runtime, l
     handle = QueueDirectory("q").open(QueueMode.CREATE)
     rule.reset()
     for _ in range(2):
-        assert "took the request" in (await rule.lend(loan)).detail
+        assert "took the request" in (await lent(rule, again(loan))).detail
         assert list(runtime.glob("q/watch-*"))
         rule.reset()
         assert not list(runtime.glob("q/watch-*"))
@@ -94,11 +105,11 @@ async def test_a_reset_lets_go_and_the_next_request_opens_anew(rules, runtime, l
 
 async def test_a_queue_that_nobody_holds_is_looked_for_with_each_request(rules, loan):
     rule = rules.open("q", "http://*:80/")
-    assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
+    assert "no process holds queue 'q'" in (await lent(rule, again(loan))).detail
     handle = QueueDirectory("q").open(QueueMode.CREATE)
-    assert "took the request" in (await rule.lend(loan)).detail
+    assert "took the request" in (await lent(rule, again(loan))).detail
     handle.release()
-    assert "no process holds queue 'q'" in (await rule.lend(loan)).detail
+    assert "no process holds queue 'q'" in (await lent(rule, again(loan))).detail
 
 
 @contextlib.asynccontextmanager
@@ -121,7 +132,7 @@ async def test_requests_wait_for_a_queue_that_is_restarted(killed):
             if killed:
                 peer.link.close()
         await eventually(lambda: not rule.target._members)
-        lending = asyncio.ensure_future(rule.lend(again(loan)))
+        lending = asyncio.ensure_future(lent(rule, again(loan)))
         await eventually(lambda: rule.target._waiting)
         with member() as connected:
             assert len(await answered(await connected(), lending)) == 1
@@ -129,7 +140,7 @@ async def test_requests_wait_for_a_queue_that_is_restarted(killed):
 
 async def connected_by(connected, rule, loan):
     """Have a member answer once; returns the lender that it has then."""
-    lending = asyncio.ensure_future(rule.lend(loan))
+    lending = asyncio.ensure_future(lent(rule, loan))
     peer = await connected()
     await answered(peer, lending)
     return peer
@@ -140,37 +151,37 @@ async def test_requests_wait_for_a_queue_that_is_gone_within_its_limits_and_no_l
         loan = loan_on(sock)
         with member() as connected:
             await connected_by(connected, rule, loan)
-        waiting = asyncio.ensure_future(rule.lend(again(loan)))
+        waiting = asyncio.ensure_future(lent(rule, again(loan)))
         await eventually(lambda: rule.target._waiting)
-        assert "is full" in (await rule.lend(loan_on(other))).detail
+        assert "is full" in (await lent(rule, loan_on(other))).detail
         assert "no process holds queue 'q'" in (await waiting).detail
         # and from then on it is a queue that is not there
         assert (
-            "no process holds queue 'q'" in (await asyncio.wait_for(rule.lend(loan_on(other)), 0.09)).detail
+            "no process holds queue 'q'" in (await asyncio.wait_for(lent(rule, loan_on(other)), 0.09)).detail
         )
 
 
 async def test_a_queue_that_never_was_there_is_not_waited_for(loan):
     async with forgiving(20) as rule:
-        assert "no process holds queue 'q'" in (await asyncio.wait_for(rule.lend(loan), 5)).detail
+        assert "no process holds queue 'q'" in (await asyncio.wait_for(lent(rule, loan), 5)).detail
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "x" * 300])
 async def test_a_name_that_no_queue_can_have_is_a_failure_of_each_request(rules, name, loan):
-    assert (await rules.open(name, "http://*:80/").lend(loan)).status == 503
+    assert (await lent(rules.open(name, "http://*:80/"), loan)).status == 503
 
 
 async def test_a_runtime_directory_that_is_not_ours_is_a_failure_of_each_request(rules, runtime, loan):
     runtime.mkdir(mode=0o755)
     runtime.chmod(0o755)
-    assert (await rules.open("q", "http://*:80/").lend(loan)).status == 503
+    assert (await lent(rules.open("q", "http://*:80/"), loan)).status == 503
 
 
 async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(rules, runtime, loan):
     opened = [rules.open(queue, "http://*:80/") for queue in "qr"]
     holds = [QueueDirectory(queue).open(QueueMode.CREATE) for queue in "qr"]
     for rule in opened:
-        await rule.lend(loan)
+        await lent(rule, again(loan))
     rules.close_all()
     assert not list(runtime.glob("*/watch-*"))
     for rule, handle in zip(opened, holds, strict=True):
@@ -214,11 +225,6 @@ def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
     return Loan(connection, data, headers)
 
 
-def again(loan):
-    """Return the next loan on the same connection."""
-    return Loan(loan.connection, loan.data, loan.headers)
-
-
 @pytest.fixture
 async def rule(rules):
     return rules.open("q", "http://*:80/")
@@ -246,13 +252,13 @@ async def test_the_second_request_on_a_connection_travels_without_its_descriptor
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             assert await answered(peer, lending) == [
                 Open(loan.connection.number, ("127.0.0.1", 1), ("127.0.0.1", 2))
             ]
             for _ in range(3):
-                assert await answered(peer, asyncio.ensure_future(rule.lend(again(loan)))) == []
+                assert await answered(peer, asyncio.ensure_future(lent(rule, again(loan)))) == []
             assert len(peer.descriptors) == 1
             loan.connection.close()
             assert await peer.next() == Close(loan.connection.number)
@@ -263,10 +269,10 @@ async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             assert len(await answered(peer, lending, **done)) == 1
-            assert len(await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))) == 1
+            assert len(await answered(peer, asyncio.ensure_future(lent(rule, again(loan))))) == 1
             assert len(peer.descriptors) == 2
 
 
@@ -276,33 +282,33 @@ async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
         async with contextlib.AsyncExitStack() as stack:
             socks = [(await stack.enter_async_context(lendable()))[1] for _ in range(4)]
             loans = [loan_on(sock) for sock in socks]
-            lending = asyncio.ensure_future(rule.lend(loans[0]))
+            lending = asyncio.ensure_future(lent(rule, loans[0]))
             peer = await connected()
             await answered(peer, lending)
             for loan in loans[1:]:
-                await answered(peer, asyncio.ensure_future(rule.lend(loan)))
+                await answered(peer, asyncio.ensure_future(lent(rule, loan)))
             opened = []
             for loan in loans:
-                before = await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))
+                before = await answered(peer, asyncio.ensure_future(lent(rule, again(loan))))
                 opened.append(any(isinstance(packet, Open) for packet in before))
             assert opened == [False, False, True, True]
             # where there is room again, the next one stays
             loans[0].connection.close()
-            await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
-            assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loans[3]))))
+            await answered(peer, asyncio.ensure_future(lent(rule, again(loans[3]))))
+            assert not await answered(peer, asyncio.ensure_future(lent(rule, again(loans[3]))))
 
 
 async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(rule):
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             await peer.next()
-            lent = await peer.next()
+            packet = await peer.next()
             loan.connection.close()
             assert await peer.next() == Close(loan.connection.number)
-            peer.link.send(Done(lent.loan, 200, keep_alive=False))
+            peer.link.send(Done(packet.loan, 200, keep_alive=False))
             await lending
             (known,) = rule.target._members.values()
             assert not known._copies
@@ -312,7 +318,7 @@ async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_mo
     monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
-            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await connected()
             assert isinstance(await peer.next(), Open)
             peer.link.send(GiveBack((await peer.next()).loan))
@@ -323,14 +329,14 @@ async def test_a_member_that_gave_back_is_lent_what_it_has_a_copy_of(patient):
     with member() as connected:
         async with lendable() as (_, sock), lendable() as (_, other):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(patient.lend(loan))
+            lending = asyncio.ensure_future(lent(patient, loan))
             peer = await connected()
             await answered(peer, lending)
-            refused = asyncio.ensure_future(patient.lend(loan_on(other)))
+            refused = asyncio.ensure_future(lent(patient, loan_on(other)))
             await peer.next()
             peer.link.send(GiveBack((await peer.next()).loan))
             await eventually(lambda: patient.target._waiting)
-            assert not await answered(peer, asyncio.ensure_future(patient.lend(again(loan))))
+            assert not await answered(peer, asyncio.ensure_future(lent(patient, again(loan))))
             refused.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await refused
@@ -339,7 +345,7 @@ async def test_a_member_that_gave_back_is_lent_what_it_has_a_copy_of(patient):
 async def test_a_request_that_was_given_back_goes_to_another_member(patient):
     with member() as first, member() as second:
         async with lendable() as (_, sock):
-            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peers = [await first(), await second()]
             await eventually(lambda: any(len(peer.packets) == 2 for peer in peers))
             peers.sort(key=lambda peer: not peer.packets)
@@ -353,7 +359,7 @@ async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkey
     monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
     with member() as connected:
         async with lendable() as (_, sock):
-            lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(rule, loan_on(sock)))
             peer = await connected()
             await peer.next()
             withdraw()
@@ -371,7 +377,7 @@ async def test_a_member_that_leaves_is_hung_up_on_at_once_when_it_has_nothing_le
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             await answered(peer, lending)
             (holder,) = loan.connection.holders
@@ -391,7 +397,7 @@ def withdraw():
 async def test_a_member_that_hangs_up_before_it_answered_is_replaced(patient):
     async with lendable() as (_, sock):
         with member() as first:
-            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await first()
             await peer.next()
             with member() as second:
@@ -403,13 +409,13 @@ async def test_of_equals_the_member_that_has_the_connection_is_asked(patient):
     with member() as first, member() as second:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(patient.lend(loan))
+            lending = asyncio.ensure_future(lent(patient, loan))
             peers = [await first(), await second()]
             await eventually(lambda: any(len(peer.packets) == 2 for peer in peers))
             peers.sort(key=lambda peer: not peer.packets)
             await answered(peers[0], lending)
             for _ in range(5):
-                assert not await answered(peers[0], asyncio.ensure_future(patient.lend(again(loan))))
+                assert not await answered(peers[0], asyncio.ensure_future(lent(patient, again(loan))))
 
 
 @pytest.mark.logs_errors("the link with process .* is closed")
@@ -417,7 +423,7 @@ async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
     near, far = socket.socketpair()
     with near, member() as connected:
         async with lendable() as (_, sock):
-            lending = asyncio.ensure_future(rule.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(rule, loan_on(sock)))
             peer = await connected()
             await peer.next()
             peer.link.open(Open(1, ("", 0), ("", 0)), far.fileno())
@@ -433,7 +439,7 @@ async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
 async def test_the_numbers_of_loans_begin_anew_and_leave_out_those_under_way(patient):
     with member() as connected:
         async with lendable() as (_, sock), lendable() as (_, other):
-            lending = asyncio.ensure_future(patient.lend(loan_on(sock)))
+            lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await connected()
             await peer.next()
             first = await peer.next()
@@ -442,7 +448,7 @@ async def test_the_numbers_of_loans_begin_anew_and_leave_out_those_under_way(pat
             numbers = []
             loan = loan_on(other)
             for _ in range(3):
-                following = asyncio.ensure_future(patient.lend(loan))
+                following = asyncio.ensure_future(lent(patient, again(loan)))
                 while not isinstance(packet := await peer.next(), Lend):
                     pass
                 numbers.append(packet.loan)
@@ -458,12 +464,12 @@ async def test_of_a_request_that_is_too_large_nothing_is_sent(rule):
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             await answered(peer, lending)
             large = loan_on(sock, bytes(300_000), bytes(MAX_PACKET))
-            assert "larger than" in (await rule.lend(large)).detail
-            await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))
+            assert "larger than" in (await lent(rule, large)).detail
+            await answered(peer, asyncio.ensure_future(lent(rule, again(loan))))
             assert not any(isinstance(packet, Data) for packet in peer.packets)
 
 
@@ -472,13 +478,13 @@ async def test_a_request_whose_client_goes_away_while_it_waits_ends_at_once_and_
     try:
         async with lendable() as (_, sock), lendable() as (_, other):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(patient.lend(loan))
+            lending = asyncio.ensure_future(lent(patient, loan))
             await eventually(lambda: patient.target._waiting)
-            assert "is full" in (await patient.lend(loan_on(other))).detail
+            assert "is full" in (await lent(patient, loan_on(other))).detail
             sock.close()
             loan.connection.close()
             assert (await lending).reason is Reason.REQUEST_CANCELED
-            following = asyncio.ensure_future(patient.lend(loan_on(other)))
+            following = asyncio.ensure_future(lent(patient, loan_on(other)))
             with member() as connected:
                 assert len(await answered(await connected(), following)) == 1
     finally:
@@ -489,7 +495,7 @@ async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_mor
     with member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
-            lending = asyncio.ensure_future(rule.lend(loan))
+            lending = asyncio.ensure_future(lent(rule, loan))
             peer = await connected()
             await answered(peer, lending)
 
@@ -499,6 +505,6 @@ async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_mor
             other = loan_on(sock)
             with monkeypatch.context() as patch:
                 patch.setattr(member_module.Link, "open", full)
-                assert "too many" in (await rule.lend(other)).detail
+                assert "too many" in (await lent(rule, other)).detail
             assert not other.connection.holders
-            assert not await answered(peer, asyncio.ensure_future(rule.lend(again(loan))))
+            assert not await answered(peer, asyncio.ensure_future(lent(rule, again(loan))))

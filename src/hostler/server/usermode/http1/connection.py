@@ -451,8 +451,8 @@ class Http1Connection:
         head = None if self._stream is None else self._stream.head
         return head.head if isinstance(head, PlainRequest) else self._reader.head
 
-    def suspend(self) -> tuple[Http1Stream, bytes, bool]:
-        """Take the request under way for another process: its stream, its body so far, whether that is all."""
+    def suspend(self) -> tuple[bytes, bool]:
+        """Take the request under way for another process: its body so far, and whether that is all."""
         stream, unread = self._stream, self._unread
         assert stream is not None
         size, whole = measure_body(unread, stream.head, self._context.options.limits)
@@ -462,7 +462,7 @@ class Http1Connection:
         if not whole:  # the other process reads on
             self._full = False
             self._socket.pause_reading()
-        return stream, unread[:size], whole
+        return unread[:size], whole
 
     def restore(self, body: bytes) -> None:
         """Go on with a request that was suspended and nobody took."""

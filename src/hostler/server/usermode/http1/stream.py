@@ -7,12 +7,10 @@ the `RequestLender`.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from hostler.contract import Delegated
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.body import encode_chunk, encode_last_chunk
 from hostler.http.date import http_date
@@ -23,12 +21,11 @@ from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from hostler.contract import Pump, RequestSource
+    from hostler.contract import Delegated, Pump, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.message import RequestHead, Response
     from hostler.server.base import DelegationRule
     from hostler.server.usermode.client_socket import ClientSocket
-    from hostler.server.usermode.queues.loan import Returned
 
 __all__ = ["Http1Stream", "RequestLender", "StreamConnection"]
 
@@ -83,12 +80,9 @@ class RequestLender(Protocol):
         """Note that an interim response was written."""
 
     def lend(
-        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
-    ) -> Awaitable[Returned | Failure]:
-        """Have a process of the rule's queue answer the request under way, with `headers` added to the answer.
-
-        Raises ProtocolError for a head or headers that cannot be written.
-        """
+        self, stream: Http1Stream, rule: DelegationRule, source: RequestSource, headers: RawHeaders
+    ) -> Awaitable[Delegated | Failure]:
+        """Have a process of the rule's queue answer the request of `stream`, with `headers` added to the answer."""
         ...
 
 
@@ -440,24 +434,13 @@ class Http1Stream:
             return self.failure is not None and not self.started  # the client is gone: `delegate` says so
         return self._pump is None and not self.started and self._lender.can_lend
 
-    async def delegate(
+    def delegate(
         self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
-    ) -> Delegated | Failure:
+    ) -> Awaitable[Delegated | Failure]:
         """Lend the connection to a process of the rule's queue, which answers the client."""
-        if self.failure is not None:
-            return self.failure
-        try:
-            result = await self._lender.lend(rule, source, headers)
-        except ProtocolError as error:
-            return Failure(Reason.REQUEST_CREATION, str(error), error)
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        if isinstance(result, Failure):
-            return result
-        return Delegated(result.status, result.bytes_received, result.bytes_sent, result.failure)
+        return self._lender.lend(self, rule, source, headers)
 
-    def answered_elsewhere(self, returned: Returned) -> None:
+    def answered_elsewhere(self, returned: Delegated) -> None:
         """Note what the process that answered reports."""
         self.started = self.closed = True
         self.status = returned.status

@@ -18,12 +18,20 @@ from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
-from hostler.server.usermode.queues.packets import MAX_DATA, Begun, Done, Lend, Open, PacketError, split
+from hostler.server.usermode.queues.packets import (
+    MAX_DATA,
+    Begun,
+    Lend,
+    Open,
+    PacketError,
+    encode_done,
+    split,
+)
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
-    from hostler.contract import Address, RequestSource
+    from hostler.contract import Address, Delegated, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.limits import Limits
     from hostler.server.base import DelegationRule
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.http1.stream import Http1Stream
     from hostler.server.usermode.queues.link import Link
-    from hostler.server.usermode.queues.loan import Returned
 
 __all__ = ["BorrowedConnection"]
 
@@ -112,7 +119,7 @@ class BorrowedConnection:
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
         connection, transport = self.connection, self._transport
-        transport.readable = None
+        transport.readable = transport.on_first_write = None
         transport.bytes_written = 0
         connection.received(data)  # a handler that starts at once may be over before this returns
         if not self.loan:
@@ -177,8 +184,8 @@ class BorrowedConnection:
         self.watch()
 
     async def lend(
-        self, rule: DelegationRule, source: RequestSource, headers: RawHeaders
-    ) -> Returned | Failure:
+        self, stream: Http1Stream, rule: DelegationRule, source: RequestSource, headers: RawHeaders
+    ) -> Delegated | Failure:
         """Refuse: a connection is lent once."""
         raise DelegationError(f"a connection that was lent cannot be lent on to queue {rule.queue!r}")
 
@@ -187,35 +194,37 @@ class BorrowedConnection:
     def _return(
         self, stream: Http1Stream | None, unread: bytes, *, reusable: bool, reason: Reason | None
     ) -> None:
-        done = Done(self.loan, 400, 0, 0, reusable, reason, unread)
-        if stream is not None:
-            done.status = stream.status
-            done.bytes_received, done.bytes_sent = stream.bytes_received, stream.bytes_sent
+        self._returning = True
         if self._transport.get_write_buffer_size():
-            self._returning = True
-            self.socket.when_flushed(partial(self._flushed, done))
+            self.socket.when_flushed(partial(self._flushed, stream, unread, reusable, reason))
         else:
-            self._flushed(done)
+            self._flushed(stream, unread, reusable, reason)
 
-    def _flushed(self, done: Done) -> None:
-        transport, lender = self._transport, self._lender
-        if transport.is_closing() and done.reason is None and done.status != _UPGRADED:
+    def _flushed(
+        self, stream: Http1Stream | None, unread: bytes, reusable: bool, reason: Reason | None
+    ) -> None:
+        transport, lender, loan = self._transport, self._lender, self.loan
+        status, received, sent = 400, 0, 0
+        if stream is not None:
+            status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
+        if transport.is_closing() and reason is None and status != _UPGRADED:
             # the client went away before it had all of it; one of an upgraded connection need not wait for our end
-            done.keep_alive, done.reason, done.unread = False, Reason.RESPONSE_BODY_CLIENT, b""
-        done.bytes_written = transport.bytes_written
+            unread, reusable, reason = b"", False, Reason.RESPONSE_BODY_CLIENT
         self.loan, self._returning = 0, False
         self._context.connections.discard(self)
-        if done.keep_alive and not self._orphaned and not lender.queue.leaving:
-            transport.on_first_write = None
+        if not reusable or self._orphaned or lender.queue.leaving:
+            self._drop()
+        elif not transport.is_at_rest:
             self.socket.pause_reading()
             transport.pause_reading()  # nor watch
-        else:
-            self._drop()
-        if len(done.unread) > MAX_DATA:
-            ahead, done.unread = split(done.loan, done.unread)
+            transport.is_at_rest = True
+        if len(unread) > MAX_DATA:
+            ahead, unread = split(loan, unread)
             for packet in ahead:
                 lender.link.send(packet)
-        lender.link.send(done)
+        lender.link.write(
+            encode_done(loan, status, received, sent, reusable, reason, unread, transport.bytes_written)
+        )
         lender.queue.returned(self)
 
     def orphaned(self) -> None:
@@ -284,9 +293,12 @@ class _UnderPrefix:
         self._scheme, self._port = prefix.scheme, prefix.port
         self._path = UrlPrefix.parse(f"{prefix.scheme}://+:{prefix.port or 80}{prefix.path}")
         self._table.add(self._path)
+        self._is_everything = prefix.path == "/"
 
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path); a path outside the prefix is all path."""
+        if self._is_everything:
+            return "", path
         match = self._table.match(self._path.scheme, host, self._path.port, server[0], path)
         return ("", path) if match is None else (match.path_base, match.path)
 

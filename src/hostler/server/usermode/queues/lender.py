@@ -10,6 +10,9 @@ A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere
 the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
 or it dies after, and the client's connection is aborted.
 
+There is no task here, nor a coroutine: a `Loan` is what whoever delegates awaits. It goes from the queue to a member and
+back by callbacks, and is settled within the one in which its last packet was read.
+
 States. A `TargetQueue` is closed, or open: the first request that finds no member opens it, if there is such a queue. Once
 nobody holds that any more it is most likely being restarted, and stays open for a grace (`Timeouts.queue_restart`). The
 end of the grace, `Rule.reset` and the end of its last rule close it, and retire its members (`member.py`).
@@ -20,20 +23,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, QueueError, Reason
 from hostler.server.usermode.queues.directory import QueueDirectory, connect
 from hostler.server.usermode.queues.link import KIND
-from hostler.server.usermode.queues.loan import LentConnection, Loan, Returned
+from hostler.server.usermode.queues.loan import Returned
 from hostler.server.usermode.queues.member import Member
-from hostler.server.usermode.queues.packets import Done, PacketError
+from hostler.server.usermode.queues.packets import PacketError
+from hostler.server.usermode.queues.tcp_info import bytes_written
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
     from hostler.server.options import ServerOptions
+    from hostler.server.usermode.queues.loan import LentConnection, Loan
+    from hostler.server.usermode.queues.packets import Done
 
 __all__ = ["TargetQueue"]
 
@@ -56,7 +63,7 @@ class TargetQueue:
         self._members: dict[Path, Member] = {}
         self._watch: socket.socket | None = None
         self._watch_path: Path | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Loan] = deque()
         self._retry_timer: asyncio.TimerHandle | None = None
         self._gone_timer: asyncio.TimerHandle | None = None
         """Runs while nobody holds the queue and it may yet come back."""
@@ -150,83 +157,101 @@ class TargetQueue:
 
     # -- requests -------------------------------------------------------------------------------------------------
 
-    async def lend(self, loan: Loan, prefix: str) -> Returned | Failure:
-        """Have a member answer the request; a Failure means that the connection is as it was."""
-        loan.connection.count_written()
+    def lend(self, loan: Loan) -> None:
+        """Have a member answer the request; completed with a Failure, the connection is as it was."""
+        connection = loan.connection
+        if connection.written is None:
+            connection.written = bytes_written(connection.socket)
+        member = self._pick(connection)
+        if member is None:
+            self._wait(loan)
+            return
         try:
-            return await self._lend(loan, prefix)
+            member.lend(loan)
         except (PacketError, OSError) as error:
-            return Failure(Reason.REQUEST_CREATION, str(error), error)
-        finally:
-            if not self.rules:
-                self.close()  # the last rule was closed meanwhile
+            self._end(loan, Failure(Reason.REQUEST_CREATION, str(error), error))
 
-    async def _lend(self, loan: Loan, prefix: str) -> Returned | Failure:
-        deadline = self.loop.time() + self._options.timeouts.request_queue
-        crashes = 0
-        while True:
-            if loan.connection.lost:
-                return Failure(Reason.REQUEST_CANCELED, "the client went away")
-            member = self._pick(loan.connection)
-            if member is None:
-                failure = await self._wait(deadline, loan.connection)
-                if failure is not None:
-                    return failure
-                continue
-            packet = await member.lend(loan, prefix)
-            member.keep(loan.connection, packet)
-            if isinstance(packet, Done):
-                loan.connection.answered(packet.bytes_written)
-                failure = None if packet.reason is None else Failure(packet.reason, "reported by the worker")
-                return Returned(packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive,
-                                member.all_unread(packet), failure)  # fmt: skip
-            if packet is not None:
-                member.back_off()
-                continue
-            if not loan.untouched():
-                why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
-                _log.warning("%s", why)
-                return Returned(loan.status, 0, 0, False, b"", Failure(Reason.RESPONSE_BODY_DESTINATION, why))
-            crashes += 1
-            if crashes == MAX_MEMBER_CRASHES:
-                why = f"{crashes} processes of queue {self.name} ended with this request in their hands"
-                return Failure(Reason.REQUEST, why)
-            _log.info("queue %s: process %d ended before it answered; the request goes to another",
-                      self.name, member.link.peer)  # fmt: skip
+    def offer(self, loan: Loan) -> None:
+        """Lend once more, unless nobody waits for the answer any more."""
+        if loan.connection.lost:
+            self._end(loan, Failure(Reason.REQUEST_CANCELED, "the client went away"))
+        elif not loan.done():
+            self.lend(loan)
 
-    async def _wait(self, deadline: float, connection: LentConnection) -> Failure | None:
-        """Wait for a member; returns why there will be none."""
+    def _end(self, loan: Loan, result: Returned | Failure) -> None:
+        loan.settle(result)
+        if not self.rules:
+            self.close()  # the last rule was closed meanwhile
+
+    def returned(self, loan: Loan, done: Done) -> None:
+        """Pass on what a member says of the request that it has answered."""
+        connection = loan.connection
+        if connection.written is not None:
+            connection.written_by_member = connection.written + done.bytes_written
+        failure = None if done.reason is None else Failure(done.reason, "reported by the worker")
+        unread = loan.early + done.unread if loan.early else done.unread
+        self._end(
+            loan,
+            Returned(done.status, done.bytes_received, done.bytes_sent, failure, done.keep_alive, unread),
+        )
+
+    def member_ended(self, loan: Loan, member: Member) -> None:
+        """Lend a request that its member can have left no trace of to another; abort one that it may have begun to answer."""
+        if loan.done():
+            return
+        if not loan.untouched():
+            why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
+            _log.warning("%s", why)
+            self._end(loan, Returned(loan.status, 0, 0, Failure(Reason.RESPONSE_BODY_DESTINATION, why)))
+            return
+        loan.crashes += 1
+        if loan.crashes == MAX_MEMBER_CRASHES:
+            why = f"{loan.crashes} processes of queue {self.name} ended with this request in their hands"
+            self._end(loan, Failure(Reason.REQUEST, why))
+            return
+        _log.info("queue %s: process %d ended before it answered; the request goes to another",
+                  self.name, member.link.peer)  # fmt: skip
+        self.offer(loan)
+
+    # -- requests that wait ---------------------------------------------------------------------------------------
+
+    def _wait(self, loan: Loan) -> None:
+        """Have a request wait for a member, or fail it where there will be none."""
+        connection = loan.connection
         try:
             self._open()
-            if self._pick(connection) is None and not self._is_held():
+            member = self._pick(connection)
+            if member is None and not self._is_held():
                 raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
         except (QueueError, OSError) as error:
             self.close()
-            return Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error)
-        if self._pick(connection) is not None:
-            return None
-        if len(self._waiting) >= self._options.request_queue_limit:
-            limit = self._options.request_queue_limit
-            return Failure(
-                Reason.NO_AVAILABLE_DESTINATIONS, f"queue {self.name} is full: {limit} requests wait"
-            )
-        remaining = deadline - self.loop.time()
-        if remaining <= 0:
-            return self._too_late()
-        ready = connection.waiting = self.loop.create_future()
-        self._waiting.append(ready)
-        self._arm()
-        timer = self.loop.call_later(remaining, _resolve, ready)
-        try:
-            await ready
-        finally:
-            timer.cancel()
-            connection.waiting = None
-            if ready in self._waiting:
-                self._waiting.remove(ready)
-        if connection.lost:
-            return None
-        return self._too_late() if self.loop.time() >= deadline and self._pick(connection) is None else None
+            self._end(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error))
+            return
+        limit, now = self._options.request_queue_limit, self.loop.time()
+        if loan.deadline is None:
+            loan.deadline = now + self._options.timeouts.request_queue
+        if member is not None:
+            self.lend(loan)
+        elif len(self._waiting) >= limit:
+            why = f"queue {self.name} is full: {limit} requests wait"
+            self._end(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, why))
+        elif now >= loan.deadline:
+            self._end(loan, self._too_late())
+        else:
+            loan.keeper, connection.waiting = self, partial(self._go_on, loan)
+            loan.timer = self.loop.call_at(loan.deadline, self._go_on, loan)
+            self._waiting.append(loan)
+            self._arm()
+
+    def release(self, loan: Loan) -> None:
+        """Have a request wait no more: nobody wants it answered."""
+        loan.stop_waiting()
+        self._waiting.remove(loan)
+
+    def _go_on(self, loan: Loan) -> None:
+        """Take a request whose time is over, or whose client is gone, out of those that wait."""
+        self.release(loan)
+        self.offer(loan)
 
     def _too_late(self) -> Failure:
         seconds = self._options.timeouts.request_queue
@@ -236,9 +261,11 @@ class TargetQueue:
         )
 
     def wake(self) -> None:
-        """Let the requests that wait look for a member."""
+        """Let the requests that wait look for a member, in the next turn of the event loop."""
         while self._waiting:
-            _resolve(self._waiting.popleft())
+            loan = self._waiting.popleft()
+            loan.stop_waiting()
+            self.loop.call_soon(self.offer, loan)
 
     def _arm(self) -> None:
         """Look again now and then while requests wait: a killed holder says no goodbye."""
@@ -275,8 +302,3 @@ class TargetQueue:
         for member in members.values():
             member.retire()
         self.wake()
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -44,6 +44,8 @@ class LentTransport(asyncio.Transport):
         """Called once, before the next bytes are written."""
         self.bytes_written = 0
         """Bytes that the system took since whoever is interested set this to 0."""
+        self.is_at_rest = True
+        """Nothing has been read or watched since its owner set this."""
         self._reading = False
         self._watching = False
         self._look_timer: asyncio.TimerHandle | None = None
@@ -56,6 +58,7 @@ class LentTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         """Read what the client sends, up to the last byte that is ours."""
+        self.is_at_rest = False
         if self.readable == 0:
             self.watch()
         elif not self._reading and not self._closing:
@@ -76,6 +79,7 @@ class LentTransport(asyncio.Transport):
 
     def watch(self) -> None:
         """Notice when the client goes away, and take nothing."""
+        self.is_at_rest = False
         if not self._reading and not self._watching and not self._closing and self._look_timer is None:
             self._watching = True
             self._loop.add_reader(self._socket, self._on_sign)

@@ -113,9 +113,12 @@ class Link:
 
     def send(self, packet: Packet) -> None:
         """Send a packet with the others of this turn of the event loop; raises PacketError when it is too large."""
+        self.write(encode(packet))
+
+    def write(self, block: bytes) -> None:
+        """Send a packet as `encode` has written it."""
         if self.closed or self._cut_off:
             return
-        block = encode(packet)
         size = len(block)
         if self._batched + size > MAX_PACKET:
             self.flush()

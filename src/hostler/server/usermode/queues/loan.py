@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from hostler.completion import Completion
+from hostler.contract import Delegated
+from hostler.errors import Failure
 from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
 
 if TYPE_CHECKING:
     import asyncio
     import socket
+    from collections.abc import Callable
 
     from hostler.contract import Address
-    from hostler.errors import Failure
 
 __all__ = ["Holder", "LentConnection", "Loan", "Returned"]
 
@@ -50,23 +53,13 @@ class LentConnection:
     written_by_member: int | None = None
     """The same behind an answer that a member has just given."""
 
-    waiting: asyncio.Future[None] | None = None
-    """Resolved when the connection is lost while its request waits for a member."""
+    waiting: Callable[[], None] | None = None
+    """Called when the connection is lost while its request waits for a member."""
 
     @property
     def lost(self) -> bool:
         """Whether the connection is gone."""
         return self.socket.fileno() < 0
-
-    def count_written(self) -> None:
-        """Have what is written counted before a loan."""
-        if self.written is None:
-            self.written = bytes_written(self.socket)
-
-    def answered(self, written: int) -> None:
-        """Note that a member has answered, and how much it wrote."""
-        if self.written is not None:
-            self.written_by_member = self.written + written
 
     def exchange_over(self) -> None:
         """Note that an exchange is over: what is written is known when a member answered, and said how much that was."""
@@ -79,27 +72,84 @@ class LentConnection:
 
     def close(self) -> None:
         """Have every copy closed, and a request that waits end."""
-        if self.waiting is not None and not self.waiting.done():
-            self.waiting.set_result(None)
+        if self.waiting is not None:
+            self.waiting()
         holders, self.holders = self.holders, set()
         for holder in holders:
             holder.forget(self)
 
 
-@define(eq=False)
-class Loan:
-    """A client's connection with one request, on its way to a member."""
+@define
+class Returned(Delegated):
+    """What became of a request that a member answered, and of the connection."""
 
-    connection: LentConnection
-    data: bytes
-    """The request's head, and what was read of its body."""
+    keep_alive: bool = False
+    unread: bytes = b""
+    """Bytes of later requests that the borrower read."""
 
-    headers: bytes
-    read: int | None = None
-    """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
 
-    status: int = 0
-    """The status of an answer that had begun when its member was lost; 0 when nobody knows."""
+class LoanKeeper(Protocol):
+    """Whoever has a loan in hand: the queue while it waits, then a member."""
+
+    def release(self, loan: Loan, /) -> None:
+        """Forget the loan: nobody wants it answered."""
+
+
+class Loan(Completion[Returned | Failure]):
+    """A client's connection with one request, on its way to a member and back.
+
+    States. It waits in its queue, or is with a member; `keeper` knows which. It is over when it is completed, with what
+    the member says or why there is none, or cancelled.
+    """
+
+    prefix = ""
+    """The URL prefix that the request is delegated under."""
+
+    number = 0
+    """Its number with the member that has it."""
+
+    status = 0
+    """The status of an answer that has begun; 0 when nobody knows."""
+
+    crashes = 0
+    """Members that have ended with it in their hands."""
+
+    early = b""
+    """Bytes of later requests that came back ahead of the request."""
+
+    keeper: LoanKeeper | None = None
+    deadline: float | None = None
+    """When it has waited long enough, by the event loop's clock; None when it has not waited yet."""
+
+    timer: asyncio.TimerHandle | None = None
+
+    def __init__(
+        self, connection: LentConnection, data: bytes, headers: bytes, read: int | None = None
+    ) -> None:
+        self.connection = connection
+        self.data = data
+        """The request's head, and what was read of its body."""
+        self.headers = headers
+        """Header lines to add to the answer."""
+        self.read = read
+        """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
+
+    def settle(self, result: Returned | Failure) -> None:
+        """Take what became of it."""
+        self.resolve(result)
+
+    def cancel(self, msg: object = None) -> bool:
+        """Give up on it: its request is for nobody."""
+        if self.keeper is not None and not self.done():
+            self.keeper.release(self)
+        return super().cancel(msg)
+
+    def stop_waiting(self) -> None:
+        """Be out of the queue."""
+        self.keeper = self.connection.waiting = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
     def untouched(self) -> bool:
         """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
@@ -107,17 +157,3 @@ class Loan:
         if connection.written is None or bytes_written(connection.socket) != connection.written:
             return False
         return self.read is None or bytes_read(connection.socket) == self.read
-
-
-@frozen
-class Returned:
-    """A connection that came back, and what became of the exchange."""
-
-    status: int
-    bytes_received: int
-    bytes_sent: int
-    keep_alive: bool
-    unread: bytes
-    """Bytes of later requests that the borrower read."""
-
-    failure: Failure | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.queues.packets import (
+    MAX_DATA,
     Begun,
     Close,
     Data,
@@ -20,11 +21,10 @@ from hostler.server.usermode.queues.packets import (
     Done,
     GiveBack,
     Leaving,
-    Lend,
     Open,
     Packet,
     PacketError,
-    encode,
+    encode_lend,
     split,
 )
 
@@ -52,6 +52,15 @@ class MemberOwner(Protocol):
     def wake(self) -> None:
         """Let the requests that wait look for a member."""
 
+    def returned(self, loan: Loan, done: Done, /) -> None:
+        """Take back what a member has answered."""
+
+    def offer(self, loan: Loan, /) -> None:
+        """Lend what a member has not begun to answer and will not to another, or to the same after a moment."""
+
+    def member_ended(self, loan: Loan, member: Member, /) -> None:
+        """Take back what a member had when it ended."""
+
     def member_lost(self, member: Member, /) -> None:
         """Forget a member whose link is closed."""
 
@@ -68,57 +77,53 @@ class Member:
         """It gave a request back, and gets none on a connection that it has not for a moment."""
         self._copies: set[LentConnection] = set()
         self._last = 0
-        self.loans: dict[int, asyncio.Future[Packet | None]] = {}
-        self._early: dict[int, bytes] = {}
-        self._statuses: dict[int, int] = {}
-        """Of the answers that have begun and are not over."""
+        self.loans: dict[int, Loan] = {}
         self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
 
-    async def lend(self, loan: Loan, prefix: str) -> Packet | None:
-        """Lend, and wait for the last packet about it; None when the member is lost."""
-        done: asyncio.Future[Packet | None] = self._queue.loop.create_future()
-        number = self._next_number()
-        ahead, data = split(number, loan.data)
-        connection, link = loan.connection, self.link
-        lend = Lend(number, connection.number, prefix, loan.headers, data, whole=loan.read is None)
-        if ahead:
-            encode(lend)  # if it is too large, that shows before some of it was sent
-        self.loans[number] = done
-        try:
-            fresh = self not in connection.holders
-            if fresh:
-                opening = Open(connection.number, connection.client, connection.server, connection.https)
-                link.open(opening, connection.socket.fileno())
-                connection.holders.add(self)
-                self._copies.add(connection)
-            for packet in ahead:
-                link.send(packet)
-            link.send(lend)
-            return await done if not link.closed else None
-        finally:
-            del self.loans[number]
-            loan.status = self._statuses.pop(number, 0) if self._statuses else 0
-            if self.leaving and not self.loans:
-                link.close()
+    def lend(self, loan: Loan) -> None:
+        """Lend; raises PacketError or OSError when the request, or its connection, cannot travel."""
+        number = loan.number = self._next_number()
+        connection, link, data = loan.connection, self.link, loan.data
+        ahead: list[Data] = []
+        if len(data) > MAX_DATA:
+            ahead, data = split(number, data)
+        # if it is too large, that shows before some of it was sent
+        block = encode_lend(number, connection.number, loan.prefix, loan.headers, data, loan.read is None)
+        if self not in connection.holders:
+            opening = Open(connection.number, connection.client, connection.server, connection.https)
+            link.open(opening, connection.socket.fileno())
+            connection.holders.add(self)
+            self._copies.add(connection)
+        for packet in ahead:
+            link.send(packet)
+        link.write(block)
+        self.loans[number], loan.keeper = loan, self
+
+    def release(self, loan: Loan) -> None:
+        """Have nothing more to do with a loan: it is over, or nobody wants it answered."""
+        del self.loans[loan.number]
+        loan.keeper = None
+        if self.leaving and not self.loans:
+            self.link.close()
 
     def _next_number(self) -> int:
         """Return the number of the next loan: 32 bits, not 0, and not that of one under way."""
-        while True:
-            self._last = self._last % 0xFFFFFFFF + 1
-            if self._last not in self.loans:
-                return self._last
+        number = self._last % 0xFFFFFFFF + 1
+        while number in self.loans:
+            number = number % 0xFFFFFFFF + 1
+        self._last = number
+        return number
 
-    def keep(self, connection: LentConnection, packet: Packet | None) -> None:
-        """Note whether the member still has its copy of the connection after this last packet of a loan."""
+    def _keep(self, connection: LentConnection, kept: bool) -> None:
+        """Note whether the member still has its copy of the connection after a loan."""
         if self not in connection.holders:
             return  # the client or the member went away meanwhile, and the copy with it
-        kept = isinstance(packet, Done) and packet.keep_alive and packet.reason is None
-        if kept and len(self._copies) > MAX_IDLE_COPIES:
-            self.forget(connection)
-        elif kept:
-            return
-        else:
+        if not kept:
             self._copies.discard(connection)
+        elif len(self._copies) > MAX_IDLE_COPIES:
+            self.forget(connection)
+        else:
+            return
         connection.holders.discard(self)
 
     def forget(self, connection: LentConnection) -> None:
@@ -130,7 +135,7 @@ class Member:
         """Have whoever answers on the connection told that its client is gone."""
         self.link.send(Departed(connection))
 
-    def back_off(self) -> None:
+    def _back_off(self) -> None:
         """Lend nothing on another connection for a moment."""
         if not self.backing_off and not self.leaving:
             self.backing_off = True
@@ -151,28 +156,32 @@ class Member:
         if descriptor >= 0:
             os.close(descriptor)
             raise PacketError("a member opens no connections")
-        if isinstance(packet, Leaving):
+        if isinstance(packet, Done):
+            if (loan := self.loans.get(packet.loan)) is not None:
+                self.release(loan)
+                kept = packet.keep_alive and packet.reason is None
+                if not kept or len(self._copies) > MAX_IDLE_COPIES:
+                    self._keep(loan.connection, kept)
+                self._queue.returned(loan, packet)
+        elif isinstance(packet, GiveBack):
+            if (loan := self.loans.get(packet.loan)) is not None:
+                self.release(loan)
+                self._keep(loan.connection, kept=False)
+                self._back_off()
+                self._queue.offer(loan)
+        elif isinstance(packet, Leaving):
             self.retire()
         elif isinstance(packet, Data) and packet.loan in self.loans:
-            self._early[packet.loan] = self._early.get(packet.loan, b"") + packet.data
-        elif isinstance(packet, Begun):
-            if packet.loan in self.loans:
-                self._statuses[packet.loan] = packet.status
-        elif isinstance(packet, (Done, GiveBack)):
-            done = self.loans.get(packet.loan)
-            if done is not None and not done.done():
-                done.set_result(packet)
-
-    def all_unread(self, packet: Done) -> bytes:
-        """Return all the bytes that were read too far."""
-        early = self._early.pop(packet.loan, b"") if self._early else b""
-        return early + packet.unread
+            self.loans[packet.loan].early += packet.data
+        elif isinstance(packet, Begun) and packet.loan in self.loans:
+            self.loans[packet.loan].status = packet.status
 
     def _on_lost(self) -> None:
         self._queue.member_lost(self)
         for connection in self._copies:
             connection.holders.discard(self)
         self._copies.clear()
-        for done in self.loans.values():
-            if not done.done():
-                done.set_result(None)
+        loans, self.loans = self.loans, {}
+        for loan in loans.values():
+            loan.keeper = None
+            self._queue.member_ended(loan, self)

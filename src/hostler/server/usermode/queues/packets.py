@@ -72,6 +72,8 @@ __all__ = [
     "PacketError",
     "decode",
     "encode",
+    "encode_done",
+    "encode_lend",
     "split",
 ]
 
@@ -202,34 +204,54 @@ Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Depart
 
 def encode(packet: Packet) -> bytes:
     """Write one packet; raises PacketError when it would be larger than MAX_PACKET, or a number is out of range."""
+    if isinstance(packet, Lend):
+        return encode_lend(
+            packet.loan, packet.connection, packet.prefix, packet.headers, packet.data, packet.whole
+        )
+    if isinstance(packet, Done):
+        return encode_done(
+            packet.loan, packet.status, packet.bytes_received, packet.bytes_sent, packet.keep_alive, packet.reason,
+            packet.unread, packet.bytes_written,
+        )  # fmt: skip
     try:
-        if type(packet) is Done:
-            block = _encode_done(packet)
-        elif type(packet) is Lend:
-            block = _encode_lend(packet)
-        else:
-            block = _encode(packet)
+        return _checked(_encode(packet))
     except struct.error as error:
         raise PacketError(f"{type(packet).__name__} does not fit a packet: {error}") from error
+
+
+def _checked(block: bytes) -> bytes:
     if len(block) > MAX_PACKET:
         raise PacketError(f"a packet of {len(block)} bytes is larger than {MAX_PACKET}")
     return block
 
 
-def _encode_done(packet: Done) -> bytes:
-    reason = packet.reason
-    numbers = _DONE.pack(
-        _DONE_KIND, packet.keep_alive if reason is None else packet.keep_alive | 2, 0, packet.loan, packet.status,
-        0 if reason is None else 1 + _REASONS.index(reason), 0,
-        packet.bytes_received, packet.bytes_sent, packet.bytes_written,
-    )  # fmt: skip
-    return numbers + packet.unread if packet.unread else numbers
+def encode_lend(loan: int, connection: int, prefix: str, headers: bytes, data: bytes, whole: bool) -> bytes:
+    """Write a LEND without making one; see `encode`."""
+    place = prefix.encode()
+    try:
+        head = _LEND.pack(_LEND_KIND, whole, 0, loan, connection, len(place), len(headers))
+    except struct.error as error:
+        raise PacketError(f"Lend does not fit a packet: {error}") from error
+    return _checked(b"".join((head, place, headers, data)))
 
 
-def _encode_lend(packet: Lend) -> bytes:
-    prefix, headers = packet.prefix.encode(), packet.headers
-    head = _LEND.pack(_LEND_KIND, packet.whole, 0, packet.loan, packet.connection, len(prefix), len(headers))
-    return b"".join((head, prefix, headers, packet.data))
+def encode_done(
+    loan: int,
+    status: int,
+    received: int,
+    sent: int,
+    keep_alive: bool,
+    reason: Reason | None,
+    unread: bytes,
+    written: int,
+) -> bytes:
+    """Write a DONE without making one; see `encode`."""
+    flags, why = (keep_alive, 0) if reason is None else (keep_alive | 2, 1 + _REASONS.index(reason))
+    try:
+        numbers = _DONE.pack(_DONE_KIND, flags, 0, loan, status, why, 0, received, sent, written)
+    except struct.error as error:
+        raise PacketError(f"Done does not fit a packet: {error}") from error
+    return _checked(numbers + unread) if unread else numbers
 
 
 def _encode(packet: Packet) -> bytes:

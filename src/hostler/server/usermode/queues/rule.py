@@ -8,9 +8,8 @@ from hostler.server.delegation import DelegationRules
 from hostler.server.usermode.queues.lender import TargetQueue
 
 if TYPE_CHECKING:
-    from hostler.errors import Failure
     from hostler.server.options import ServerOptions
-    from hostler.server.usermode.queues.loan import Loan, Returned
+    from hostler.server.usermode.queues.loan import Loan
 
 __all__ = ["Rule", "delegation_rules"]
 
@@ -24,9 +23,11 @@ class Rule:
         self.target = target
         self.users = 0
 
-    async def lend(self, loan: Loan) -> Returned | Failure:
-        """Have a process of the queue answer."""
-        return await self.target.lend(loan, self.prefix)
+    def lend(self, loan: Loan) -> Loan:
+        """Have a process of the queue answer; returns the loan, which is completed when it has."""
+        loan.prefix = self.prefix
+        self.target.lend(loan)
+        return loan
 
     def reset(self) -> None:
         """Let go of the queue; the next request opens it anew."""
