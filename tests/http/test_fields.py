@@ -1,8 +1,30 @@
 """Lists in header values, and the fields of one connection only."""
 
+import re
+
 import pytest
 
-from hostler.http.fields import HOP_BY_HOP, connection_options, has_token
+from hostler.http.fields import (
+    HOP_BY_HOP,
+    TEXT,
+    TEXT_PATTERN,
+    TOKEN,
+    TOKEN_PATTERN,
+    connection_options,
+    has_token,
+)
+
+
+class TestCharacters:
+    @pytest.mark.parametrize(("characters", "pattern"), [(TOKEN, TOKEN_PATTERN), (TEXT, TEXT_PATTERN)])
+    def test_a_pattern_matches_the_same(self, characters, pattern):
+        assert set(re.findall(pattern, bytes(range(256)))) == {bytes([byte]) for byte in characters}
+
+    def test_of_a_token_are_neither_separators_nor_blanks_nor_controls(self):
+        assert set(range(0x21, 0x7F)) - set(TOKEN) == set(b'"(),/:;<=>?@[\\]{}')
+
+    def test_of_a_value_are_all_but_controls(self):
+        assert set(range(256)) - set(TEXT) == {*range(0x20), 0x7F} - {0x09}
 
 
 class TestTokens:

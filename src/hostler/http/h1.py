@@ -29,7 +29,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
 from hostler.errors import ProtocolError
-from hostler.http.fields import TEXT, TOKEN
+from hostler.http.fields import TEXT, TEXT_PATTERN, TOKEN_PATTERN
 from hostler.http.framing import frame_request, frame_response
 from hostler.http.headers import Headers, RawHeaders, split_line
 from hostler.http.limits import Limits
@@ -41,16 +41,16 @@ __all__ = ["RequestReader", "ResponseReader", "read_lines"]
 _END: Final = b"\r\n\r\n"
 _DEFAULT_LIMITS: Final = Limits()
 
-_NAMES: Final = re.compile(rb"\r\n([%b]+):" % re.escape(TOKEN))
-"""The name of a header line, behind the end of the line before."""
+_NAMES: Final = re.compile(rb"\r\n(%b+):" % TOKEN_PATTERN)
+"""The name on a header line, behind the end of the line before."""
 
 
 def _lower_names(section: bytes, lines: list[bytes]) -> list[bytes] | None:
-    """Return the names on `lines`, in lower case; None unless each of them is a well-formed header line.
+    """Return the names on `lines`, in lower case; None unless all of them are well-formed header lines.
 
-    `section` has more in front, and each line between two CRLF, and one more at its end. Three counts prove all of it:
-    what is left of the section without the characters of values is as many CRLF as there are, so that no other control
-    is in it and no CR or LF alone; and as many of them as there are lines have a token and a colon behind them.
+    In `section` each of them stands behind a CRLF, and CRLF CRLF behind the last. Two comparisons prove all there is to
+    prove. As many lines have a token and a colon in front as there are lines. And without the characters of which values
+    are made, the section is a CRLF for each line end and nothing else: no other control, and no CR or LF alone.
     """
     names = _NAMES.findall(section.lower())
     count = len(lines)
@@ -59,25 +59,24 @@ def _lower_names(section: bytes, lines: list[bytes]) -> list[bytes] | None:
     return None
 
 
-_T: Final = rb"[%b]" % re.escape(TOKEN)
-_V: Final = rb"[^\0-\x08\x0a-\x1f\x7f]"
+# the parts of a line that may be long are groups; what follows the last one that was reached is looked at again
 _AFTER_TARGET: Final = rb"(?: [HTP/0-9.]{0,8}\r?)?"
-_AFTER_METHOD: Final = rb"(?: (?:(?P<target>[!-~]+)" + _AFTER_TARGET + rb")?)?"
-_AFTER_NAME: Final = rb"(?::(?P<value>" + _V + rb"*)\r?)?"
+_AFTER_METHOD: Final = rb"(?: (?:(?P<target>[!-~]+)%b)?)?" % _AFTER_TARGET
+_AFTER_NAME: Final = rb"(?::(?P<value>%b*)\r?)?" % TEXT_PATTERN
 
-_HEADER_LINE: Final = re.compile(rb"(?:(?P<name>" + _T + rb"+)" + _AFTER_NAME + rb"|\r)?")
+_HEADER_LINE: Final = re.compile(rb"(?:(?P<name>%b+)%b|\r)?" % (TOKEN_PATTERN, _AFTER_NAME))
 """As much as has come of a header line, or of the empty line."""
 
-_HEADER_LINES: Final = re.compile(rb"(?:" + _T + rb"+:" + _V + rb"*\r\n)*")
+_HEADER_LINES: Final = re.compile(rb"(?:%b+:%b*\r\n)*" % (TOKEN_PATTERN, TEXT_PATTERN))
 
 _REST: Final = {
-    "method": re.compile(rb"(?P<method>" + _T + rb"*)" + _AFTER_METHOD),
-    "target": re.compile(rb"(?P<target>[!-~]*)" + _AFTER_TARGET),
-    "reason": re.compile(rb"(?P<reason>" + _V + rb"*)\r?"),
-    "name": re.compile(rb"(?P<name>" + _T + rb"*)" + _AFTER_NAME),
-    "value": re.compile(rb"(?P<value>" + _V + rb"*)\r?"),
+    "method": re.compile(rb"(?P<method>%b*)%b" % (TOKEN_PATTERN, _AFTER_METHOD)),
+    "target": re.compile(rb"(?P<target>[!-~]*)%b" % _AFTER_TARGET),
+    "reason": re.compile(rb"(?P<reason>%b*)\r?" % TEXT_PATTERN),
+    "name": re.compile(rb"(?P<name>%b*)%b" % (TOKEN_PATTERN, _AFTER_NAME)),
+    "value": re.compile(rb"(?P<value>%b*)\r?" % TEXT_PATTERN),
 }
-"""What may follow in a line that has come as far as the middle of a part, by the part's name."""
+"""What may follow in a line of which a part has begun, by the part."""
 
 
 class _Head(ABC):
@@ -233,8 +232,8 @@ class RequestReader(_Head):
     Any token is a method (RFC 9110 9.1).
     """
 
-    _first_line = re.compile(rb"(" + _T + rb"+) ([!-~]+) HTTP/1\.([01])\r\n")
-    _first_line_so_far = re.compile(rb"(?:(?P<method>" + _T + rb"+)" + _AFTER_METHOD + rb"|\r)?")
+    _first_line = re.compile(rb"(%b+) ([!-~]+) HTTP/1\.([01])\r\n" % TOKEN_PATTERN)
+    _first_line_so_far = re.compile(rb"(?:(?P<method>%b+)%b|\r)?" % (TOKEN_PATTERN, _AFTER_METHOD))
     _first_line_error = staticmethod(request_line_error)
 
     __slots__ = ("_skipped",)
@@ -274,9 +273,9 @@ class RequestReader(_Head):
 class ResponseReader(_Head):
     """Reads response heads to requests of `method`; interim (1xx) heads are read like any other."""
 
-    _first_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (" + _V + rb"*))?\r\n")
+    _first_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (%b*))?\r\n" % TEXT_PATTERN)
     _first_line_so_far = re.compile(
-        rb"(?:H[TP/1.0]{0,7}(?: (?:[1-9][0-9]{0,2}(?: (?P<reason>" + _V + rb"*))?)?)?\r?)?"
+        rb"(?:H[TP/1.0]{0,7}(?: (?:[1-9][0-9]{0,2}(?: (?P<reason>%b*))?)?)?\r?)?" % TEXT_PATTERN
     )
     _first_line_error = staticmethod(status_line_error)
 

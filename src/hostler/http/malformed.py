@@ -9,17 +9,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import ProtocolError
-from hostler.http.fields import TEXT, TOKEN
+from hostler.http.fields import TEXT_PATTERN, TOKEN_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["header_error", "request_line_error", "status_line_error"]
 
-_TOKEN: Final = re.compile(rb"[%b]*" % re.escape(TOKEN))
+_TOKEN: Final = re.compile(rb"%b*" % TOKEN_PATTERN)
 _VISIBLE: Final = re.compile(rb"[!-~]*")
-_NO_TEXT: Final = re.compile(rb"[^%b]" % re.escape(TEXT))
-_OTHER_VERSION: Final = re.compile(rb"[%b]+ [!-~]+ (HTTP/[0-9]\.[0-9])" % re.escape(TOKEN))
+_NO_TEXT: Final = re.compile(rb"(?!%b)(?s:.)" % TEXT_PATTERN)
+_OTHER_VERSION: Final = re.compile(rb"%b+ [!-~]+ (HTTP/[0-9]\.[0-9])" % TOKEN_PATTERN)
 _STATUS: Final = re.compile(rb" [1-9][0-9][0-9](?![^ ])")
 _NAMES: Final = {
     0x00: "NUL",
