@@ -12,10 +12,10 @@ comes after is ignored. Its waiters are told once.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
-    import contextvars
     from collections.abc import Callable, Generator
 
 __all__ = ["Completion", "Resumable"]
@@ -45,8 +45,9 @@ class Completion(Generic[T]):
 
     _over = False
     _result: T | None = None
-    _cancelled: asyncio.CancelledError | None = None
-    _callbacks: list[tuple[Callable[[Any], object], contextvars.Context | None]] | None = None
+    _cancelled = False
+    _cancel_message: object = None
+    _callbacks: list[tuple[Callable[[Any], object], contextvars.Context]] | None = None
     waiter: Resumable | None = None
     """The task of an exchange that awaits it."""
 
@@ -84,7 +85,8 @@ class Completion(Generic[T]):
         """Be over without a result: `result` raises CancelledError; returns False when it was over already."""
         if self._over:
             return False
-        self._over, self._cancelled = True, asyncio.CancelledError(*(() if msg is None else (msg,)))
+        self._over = self._cancelled = True
+        self._cancel_message = msg
         waiter, self.waiter = self.waiter, None
         if waiter is not None:
             waiter.resume_soon()
@@ -100,19 +102,24 @@ class Completion(Generic[T]):
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
-        return self._cancelled is not None
+        return self._cancelled
 
     def result(self) -> T:
         """Return the result; raises CancelledError, or InvalidStateError while there is none."""
-        if self._cancelled is not None:
-            raise self._cancelled
+        if self._cancelled:
+            raise self._make_cancelled_error()
         if not self._over:
             raise asyncio.InvalidStateError("there is no result yet")
         return cast("T", self._result)
 
-    def exception(self) -> None:
+    def exception(self) -> BaseException | None:
         """Return None: there is none but CancelledError, which it raises."""
         self.result()
+        return None
+
+    def _make_cancelled_error(self) -> asyncio.CancelledError:
+        """Return a new one for everyone who asks, since each adds to its traceback; `asyncio.gather` calls this."""
+        return asyncio.CancelledError(*(() if self._cancel_message is None else (self._cancel_message,)))
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return the running event loop, to which it belongs."""
@@ -121,10 +128,10 @@ class Completion(Generic[T]):
     def add_done_callback(
         self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
     ) -> None:
-        """Call `callback(self)` on the turn of the event loop after it is over."""
+        """Call `callback(self)` on the turn of the event loop after it is over, by default in the present context."""
         if self._callbacks is None:
             self._callbacks = []
-        self._callbacks.append((callback, context))
+        self._callbacks.append((callback, contextvars.copy_context() if context is None else context))
         if self._over:
             self._call_back()
 

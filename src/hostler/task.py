@@ -1,43 +1,49 @@
 """A task that starts at once and goes on at once: within the callback that began it, or completed what it awaits.
 
 To everything that asks for `asyncio.current_task()` it is a task (asyncio: "Extending", task lifetime):
-`asyncio.timeout`, `TaskGroup`, anyio's scopes. From `asyncio.Task` it differs in two things, which save an exchange
-that is forwarded two turns of the event loop. It starts within the callback that read the head. And when a
-`Completion` that it awaits is completed, it goes on within the callback that completed it. Whatever else it awaits
-wakes it as it would wake any task.
+`asyncio.timeout`, `TaskGroup`, anyio's scopes. From `asyncio.Task` it differs in three things, the first two of which
+save an exchange that is forwarded two turns of the event loop. It starts within the callback that read the head. When a
+`Completion` that it awaits is completed, it goes on within the callback that completed it. And it is not among
+`asyncio.all_tasks()` before it awaits something else. Whatever else it awaits wakes it as it would wake any task.
 
 States and transitions. It is running while its coroutine has the processor, and is the current task then; where
 another task is current already, it runs in the next turn instead. It is suspended when the coroutine has yielded what
 it waits for, which stands in `_fut_waiter`. `resume`, `resume_soon` and the callback of a foreign future make it run
-again. It is over when the coroutine has returned or raised; `returned` or `raised` is called once. `cancel` passes the
-wish on to what the task waits for; if that is nothing, the next step raises it.
+again. It is over when the coroutine has returned or raised; then `returned` or `raised` is called once, and whoever
+awaits it goes on. `cancel` passes the wish on to what the task waits for; if that is nothing, the next step raises it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from abc import ABC, abstractmethod
 from asyncio import _enter_task, _leave_task, _register_task, _unregister_task
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hostler.completion import Completion
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Generator
+    from types import FrameType
+    from typing import TextIO
 
 __all__ = ["DirectTask"]
 
 
-class DirectTask(Completion[None], ABC):
+class DirectTask(Completion[Any], ABC):
     """A task of our own; a subclass is told how what it runs has ended."""
 
     _coroutine: Coroutine[Any, Any, Any] | None = None
+    _error: BaseException | None = None
     _fut_waiter: Any = None
     """What it waits for; anyio looks here."""
     _must_cancel = False
     """Whether the next step raises CancelledError; anyio looks here."""
-    _cancel_message: object = None
     _cancels = 0
     _registered = False
     _name = ""
@@ -61,13 +67,18 @@ class DirectTask(Completion[None], ABC):
 
     @abstractmethod
     def raised(self, error: BaseException) -> None:
-        """Called when the coroutine has raised; whatever is no Exception is raised in the event loop afterwards."""
+        """Called when the coroutine has raised; KeyboardInterrupt and SystemExit end the event loop afterwards."""
 
     # -- Resumable ------------------------------------------------------------------------------------------------
 
     def resume(self) -> None:
         """Go on now, or as soon as no other task runs."""
-        self._context.run(self.step, None)
+        try:
+            self._context.run(self.step, None)
+        except RuntimeError:
+            if self._fut_waiter is None or not self._fut_waiter.done():
+                raise
+            self.resume_soon()  # somebody else is running in its context
 
     def resume_soon(self) -> None:
         """Go on in the next turn of the event loop."""
@@ -79,6 +90,7 @@ class DirectTask(Completion[None], ABC):
             future.result()
         except BaseException as error:  # noqa: BLE001 - of a future, so the coroutine's
             self.step(error)
+            del future  # which has the error, whose traceback has this frame
         else:
             self.step(None)
 
@@ -93,23 +105,26 @@ class DirectTask(Completion[None], ABC):
         self._fut_waiter = None
         if self._must_cancel:
             self._must_cancel = False
-            error = asyncio.CancelledError(*(() if self._cancel_message is None else (self._cancel_message,)))
+            if not isinstance(error, asyncio.CancelledError):
+                error = self._make_cancelled_error()
         try:
             coroutine = self._coroutine
             if coroutine is None:
                 if error is not None:  # it was cancelled before it began
                     raise error  # noqa: TRY301 - as if the coroutine had not caught it
                 begun: Any = self._function(self._argument)
-                coroutine = self._coroutine = begun if hasattr(begun, "send") else _awaiting(begun)
+                if type(begun) is CoroutineType or isinstance(begun, Coroutine):
+                    coroutine = begun
+                else:
+                    coroutine = _awaiting(begun)
+                self._coroutine = coroutine
             yielded = coroutine.send(None) if error is None else coroutine.throw(error)
         except StopIteration as end:
             value = end.value
-        except BaseException as caught:
+        except BaseException as caught:  # noqa: BLE001 - `raised` and whoever awaits the task are told
             _leave_task(loop, self)  # type: ignore[arg-type]
-            self._be_over()
-            self.raised(caught)
-            if not isinstance(caught, (Exception, asyncio.CancelledError)):
-                raise
+            self._fail(caught)
+            del error  # its traceback may have this frame
             return
         else:
             _leave_task(loop, self)  # type: ignore[arg-type]
@@ -124,7 +139,7 @@ class DirectTask(Completion[None], ABC):
                 self._wait_for(yielded)
             return
         _leave_task(loop, self)  # type: ignore[arg-type]
-        self._be_over()
+        self._be_over(value)
         self.returned(value)
 
     def _wait_for(self, yielded: Any) -> None:
@@ -132,17 +147,22 @@ class DirectTask(Completion[None], ABC):
             self._register()
             self._loop.call_soon(self.step, None, context=self._context)
             return
-        if getattr(yielded, "_asyncio_future_blocking", None):
-            yielded._asyncio_future_blocking = False
-            self._register()
-            self._fut_waiter = yielded
-            yielded.add_done_callback(self._wake, context=self._context)
-        else:
-            error = RuntimeError(f"{yielded!r} was yielded, which no task can wait for")
-            self._loop.call_soon(self.step, error, context=self._context)
+        if not getattr(yielded, "_asyncio_future_blocking", None):
+            self._refuse(f"{yielded!r} was yielded, which no task can wait for")
             return
+        if yielded.get_loop() is not self._loop:
+            self._refuse(f"{self!r} awaits {yielded!r}, which belongs to another event loop")
+            return
+        yielded._asyncio_future_blocking = False
+        self._register()
+        self._fut_waiter = yielded
+        yielded.add_done_callback(self._wake, context=self._context)
         if self._must_cancel and self._fut_waiter.cancel(self._cancel_message):
             self._must_cancel = False
+
+    def _refuse(self, why: str) -> None:
+        """Raise RuntimeError in the coroutine, which awaits what it cannot."""
+        self._loop.call_soon(self.step, RuntimeError(why), context=self._context)
 
     def _register(self) -> None:
         """Be among `asyncio.all_tasks()`: not before something is awaited that may take the event loop's time."""
@@ -150,16 +170,51 @@ class DirectTask(Completion[None], ABC):
             self._registered = True
             _register_task(self)  # type: ignore[arg-type]
 
-    def _be_over(self) -> None:
+    def _fail(self, error: BaseException) -> None:
+        """Be over with what the coroutine raised.
+
+        It is kept for those only who wait for it by now: frames of its traceback have the task.
+        """
+        self._cancelled = isinstance(error, asyncio.CancelledError)
+        if self._callbacks is not None or self.waiter is not None:
+            self._error = error
+        self._be_over(None)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self._loop.call_soon(_raise, error)
+        self.raised(error)
+
+    def _be_over(self, value: object) -> None:
         """Let go of the coroutine, whose frames know the task, and tell whoever waits for it."""
         self._coroutine = None
-        self._over = True
+        self._over, self._result = True, value
         if self._registered:
             _unregister_task(self)  # type: ignore[arg-type]
         if self._callbacks is not None or self.waiter is not None:
             self._tell()
 
     # -- what asyncio asks of a task ------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait until it is over; return or raise what its coroutine did."""
+        if asyncio.current_task(self._loop) is self:  # type: ignore[comparison-overlap]
+            raise RuntimeError(f"{self!r} awaits itself")
+        if not self._over:
+            self._asyncio_future_blocking = True
+            yield self
+        return self.result()
+
+    def result(self) -> Any:
+        """Return or raise what its coroutine did, None if nobody waited for what it raised.
+
+        Raises InvalidStateError before that.
+        """
+        if self._error is not None:
+            raise self._error
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        """Return what its coroutine raised, as `result` would; raises CancelledError if that was it."""
+        return super().exception() if self._cancelled or self._error is None else self._error
 
     def cancel(self, msg: object = None) -> bool:
         """Have CancelledError raised in the coroutine; returns False when it is over."""
@@ -203,10 +258,26 @@ class DirectTask(Completion[None], ABC):
         """Give it another name."""
         self._name = str(value)
 
-    def get_stack(self, *, limit: int | None = None) -> list[Any]:
-        """Return no frames: `get_coro` has them."""
-        return []
+    def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
+        """Return the coroutine's frame, and while it runs those that it was called from; the innermost is last."""
+        frames: list[FrameType] = []
+        frame = getattr(self._coroutine, "cr_frame", None)
+        while frame is not None and (limit is None or len(frames) < limit):
+            frames.append(frame)
+            frame = frame.f_back
+        return frames[::-1]
+
+    def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
+        """Print the same, by default to standard error."""
+        file = file or sys.stderr
+        print(f"Stack for {self!r} (most recent call last):", file=file)
+        frames = ((frame, frame.f_lineno) for frame in self.get_stack(limit=limit))
+        traceback.print_list(traceback.StackSummary.extract(frames), file=file)
 
 
 async def _awaiting(awaitable: Awaitable[object]) -> object:
     return await awaitable
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error

@@ -62,35 +62,39 @@ class ExchangeTask(DirectTask):
         self._stream = stream
 
     def __repr__(self) -> str:
-        return f"<ExchangeTask {self._exchange.request.method} {self._exchange.path}>"
+        return f"<ExchangeTask {self._exchange.method} {self._exchange.path}>"
 
     def returned(self, value: object) -> None:
         """See to it that the client has an answer."""
         stream = self._stream
-        if stream.is_tunnel:
-            stream.hang_up()
-        elif not stream.closed:
-            if stream.failure is None:
-                exchange = self._exchange
-                _log.error("%s %s: the handler left it unanswered", exchange.request.method, exchange.path)
-            self._give_up(stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
-        elif not isinstance(value, Outcome):
-            exchange, error = self._exchange, not_an_outcome(self._handling.handler, value)
-            _log.error("%s %s: %s", exchange.request.method, exchange.path, error)
-        self._handled()
+        try:
+            if stream.is_tunnel:
+                stream.hang_up()
+            elif not stream.closed:
+                if stream.failure is None:
+                    exchange = self._exchange
+                    _log.error("%s %s: the handler left it unanswered", exchange.method, exchange.path)
+                self._give_up(stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+            elif not isinstance(value, Outcome):
+                exchange, error = self._exchange, not_an_outcome(self._handling.handler, value)
+                _log.error("%s %s: %s", exchange.method, exchange.path, error)
+        finally:
+            self._handled()
 
     def raised(self, error: BaseException) -> None:
-        """Answer 500 for what a handler raised, unless its client is gone."""
+        """Answer 500 for what a handler raised, unless its client is gone or the program is to end."""
         stream, exchange = self._stream, self._exchange
-        if not isinstance(error, Exception):
-            stream.abort()
-        elif stream.failure is not None and isinstance(error, ConnectionError):
-            _log.info("%s %s: %s", exchange.request.method, exchange.path, stream.failure)
-            self._give_up(stream.failure)
-        else:
-            _log.error("%s %s failed in the handler", exchange.request.method, exchange.path, exc_info=error)
-            self._give_up(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
-        self._handled()
+        try:
+            if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+                stream.abort()
+            elif stream.failure is not None and isinstance(error, ConnectionError):
+                _log.info("%s %s: %s", exchange.method, exchange.path, stream.failure)
+                self._give_up(stream.failure)
+            else:
+                _log.error("%s %s failed in the handler", exchange.method, exchange.path, exc_info=error)
+                self._give_up(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+        finally:
+            self._handled()
 
     def _handled(self) -> None:
         if self._stream.handled is not None:
@@ -106,7 +110,7 @@ class ExchangeTask(DirectTask):
         try:
             answer_failure(exchange, failure)
         except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
-            _log.exception("%s %s: its callbacks failed", exchange.request.method, exchange.path)
+            _log.exception("%s %s: its callbacks failed", exchange.method, exchange.path)
             exchange.stream.abort()
 
 
