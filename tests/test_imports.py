@@ -1,18 +1,116 @@
-"""What is imported for what: nothing that the program, or the command, does not use."""
+"""What is imported for what: nothing that the program, or the command, does not use.
+
+Each test has a list of names, so that whoever imports something for everybody reads here whom it concerns.
+"""
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 
+import pytest
 
-def imported_by(program, *args):
+AT_EXIT = "import atexit, sys; atexit.register(lambda: print(*sys.modules, flush=True))"
+COMMAND = f"{AT_EXIT}; from hostler.cli import main; sys.exit(main())"
+
+WORKERS = {"multiprocessing", "hostler.processes.supervisor", "hostler.processes.terminal"}
+APPLICATIONS = {"hostler.asgi", "websockets"}
+HTTPSYS = {
+    "_cffi_backend",
+    "hostler.server.httpsys",
+    "hostler.server.options.authentication",
+    "hostler.server.options.httpsys",
+    "hostler.server.options.log",
+    "hostler.windows",
+}
+SELDOM = {
+    "ctypes",
+    "email",
+    "hostler.demo",
+    "hostler.testing",
+    "http.client",
+    "importlib.metadata",
+    "secrets",
+}
+"""What costs a millisecond or more, and serves a few programs, or a test."""
+
+ELSEWHERE = {"anyio", "cattrs", "typing_extensions", "unittest"}
+"""What hostler does without."""
+
+
+def imported_by(program):
     """List the modules that a program has imported when it ends."""
-    code = f"{program}\nimport sys; print(*sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", f"{AT_EXIT}; {program}"], capture_output=True, text=True, check=True
+    )
     return set(result.stdout.splitlines()[-1].split())
 
 
-def test_importing_the_package_imports_nothing_else():
+def imported_by_command(*args):
+    """List the modules that a command has imported when it ends; once it listens, it is stopped."""
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with command:
+        lines = []
+        for line in command.stdout:
+            lines.append(line)
+            if line.startswith("listening on "):
+                command.send_signal(signal.SIGTERM)
+        assert command.wait() == 0, command.stderr.read()
+    return set(lines[-1].split())
+
+
+def test_the_package_imports_nothing_else():
     extra = imported_by("import hostler") - imported_by("import __future__, importlib, typing")
     assert extra == {"hostler"}
+
+
+@pytest.mark.parametrize("args", [["--version"], ["--help"]])
+def test_what_is_no_command_imports_no_command(args):
+    found = imported_by_command(*args)
+    assert not found & {"asyncio", "hostler.commands", "hostler.errors", "logging", "uvloop"}
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "proxy.json"
+    path.write_text(
+        json.dumps(
+            {
+                "ReverseProxy": {
+                    "Routes": {"r": {"ClusterId": "c", "Match": {"Path": "/{**rest}"}}},
+                    "Clusters": {"c": {"Destinations": {"d": {"Address": "http://127.0.0.1:1/"}}}},
+                }
+            }
+        )
+    )
+    return str(path)
+
+
+def test_running_a_document_imports_no_workers_and_no_applications(document):
+    found = imported_by_command("run", document, "--url", "http://127.0.0.1:0/")
+    assert "hostler.config.yarp" in found
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
+
+
+def test_checking_a_document_imports_no_server(document):
+    found = imported_by_command("check", document)
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE, "hostler.proxy"}
+    assert not [name for name in found if name.startswith("hostler.server.usermode")]
+
+
+def test_serving_an_application_here_imports_no_workers_and_no_documents(tmp_path):
+    (tmp_path / "shop.py").write_text("async def app(scope, receive, send): ...")
+    args = ["serve", "shop:app", "--app-dir", str(tmp_path), "--workers", "0", "--url", "http://127.0.0.1:0/"]
+    found = imported_by_command(*args)
+    assert "hostler.asgi" in found
+    assert not found & {*WORKERS, *HTTPSYS, *SELDOM, *ELSEWHERE, "websockets"}
+
+
+def test_a_proxy_imports_no_server():
+    found = imported_by("from hostler import Proxy; Proxy()")
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
+    assert not [name for name in found if name.startswith("hostler.server.usermode")]

@@ -7,6 +7,7 @@ Exit status: 2 for a command line that is wrong, else as `hostler.commands.execu
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -71,7 +72,11 @@ class _CommandParser(argparse.ArgumentParser):
 
     def add_options(self) -> None:
         """Import the command, and add its options."""
-        command = cast("Command", import_module(f"hostler.commands.{self._command}"))
+        gc.disable()  # what is imported stays, and is gone through time and again meanwhile
+        try:
+            command = cast("Command", import_module(f"hostler.commands.{self._command}"))
+        finally:
+            gc.enable()
         command.add_options(self)
         self.set_defaults(command=command)
 
