@@ -164,13 +164,13 @@ class _Head(ABC):
         self._buffer, self.head = buffer, b""
         limits = self._limits
         newline = buffer.find(b"\n", self._seen)
-        first = 0
+        first_line = 0
         if not self._line:
-            first = newline if newline >= 0 else len(buffer)
-            if first and buffer[first - 1] == 0x0D:
-                first -= 1
-        if len(buffer) > limits.head or first > limits.request_line:
-            raise self._too_long(first)
+            first_line = newline if newline >= 0 else len(buffer)
+            if first_line and buffer[first_line - 1] == 0x0D:  # a slice would be a copy
+                first_line -= 1
+        if len(buffer) > limits.head or first_line > limits.request_line:
+            raise self._too_long(first_line)
         if newline >= 0:
             self._pass_lines(buffer)
         match = self._rest.fullmatch(buffer, self._seen)
@@ -202,9 +202,9 @@ class _Head(ABC):
             return self._first_line_error(line)
         return header_error([line], self._passed)
 
-    def _too_long(self, line: int) -> ProtocolError:
+    def _too_long(self, first_line: int) -> ProtocolError:
         """Return what is wrong with a head that is over a limit, by the length of its first line."""
-        if line > self._limits.request_line:
+        if first_line > self._limits.request_line:
             return ProtocolError(f"the first line is longer than {self._limits.request_line} bytes", 414)
         return ProtocolError(f"the head is longer than {self._limits.head} bytes", 431)
 
