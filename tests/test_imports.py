@@ -15,6 +15,7 @@ import pytest
 AT_EXIT = "import atexit, sys; atexit.register(lambda: print(*sys.modules, flush=True))"
 COMMAND = f"{AT_EXIT}; from hostler.cli import main; sys.exit(main())"
 
+QUEUES = {"hashlib", "hostler.server.usermode.queues.link", "tempfile"}
 WORKERS = {"multiprocessing", "hostler.processes.supervisor", "hostler.processes.terminal"}
 APPLICATIONS = {"hostler.asgi", "websockets"}
 HTTPSYS = {
@@ -90,10 +91,10 @@ def document(tmp_path):
     return str(path)
 
 
-def test_running_a_document_imports_no_workers_and_no_applications(document):
+def test_running_a_document_imports_no_queues_no_workers_and_no_applications(document):
     found = imported_by_command("run", document, "--url", "http://127.0.0.1:0/")
     assert "hostler.config.yarp" in found
-    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
+    assert not found & {*QUEUES, *WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
 
 
 def test_checking_a_document_imports_no_server(document):
@@ -102,12 +103,12 @@ def test_checking_a_document_imports_no_server(document):
     assert not [name for name in found if name.startswith("hostler.server.usermode")]
 
 
-def test_serving_an_application_here_imports_no_workers_and_no_documents(tmp_path):
+def test_serving_an_application_here_imports_no_queues_and_no_workers(tmp_path):
     (tmp_path / "shop.py").write_text("async def app(scope, receive, send): ...")
     args = ["serve", "shop:app", "--app-dir", str(tmp_path), "--workers", "0", "--url", "http://127.0.0.1:0/"]
     found = imported_by_command(*args)
     assert "hostler.asgi" in found
-    assert not found & {*WORKERS, *HTTPSYS, *SELDOM, *ELSEWHERE, "websockets"}
+    assert not found & {*QUEUES, *WORKERS, *HTTPSYS, *SELDOM, *ELSEWHERE, "websockets"}
 
 
 def test_a_proxy_imports_no_server():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from hostler.client.outgoing import delegated_head
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.encode import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.loan import LentConnection, Loan
-from hostler.server.usermode.queues.rule import Rule
 from hostler.server.usermode.queues.tcp_info import bytes_read
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.http1.stream import Http1Stream
     from hostler.server.usermode.queues.loan import Returned
+    from hostler.server.usermode.queues.rule import Rule
 
 __all__ = ["LAST_CALL", "AcceptedConnection"]
 
@@ -102,7 +102,6 @@ class AcceptedConnection:
         self, stream: Http1Stream, rule: DelegationRule, source: RequestSource, headers: RawHeaders
     ) -> Delegated | Failure:
         """Lend the connection to a process of the rule's queue, and take it back when that has answered."""
-        assert isinstance(rule, Rule)
         if stream.failure is not None:
             return stream.failure
         connection, socket = self.connection, self.socket
@@ -116,7 +115,7 @@ class AcceptedConnection:
             if (socket.unsent or socket.is_closing()) and not await socket.flushed():
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
             loan = _RequestLoan(self, stream, head, body, added, whole=whole)
-            await rule.lend(loan)
+            await cast("Rule", rule).lend(loan)
         except asyncio.CancelledError:
             stream.abort()  # while the socket is lent: the reset is for every copy
             raise

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
 from hostler.server.handling import Handling
@@ -18,9 +18,6 @@ from hostler.server.usermode.accepting import accept_on
 from hostler.server.usermode.client_socket import ClientSocket, SocketReader
 from hostler.server.usermode.context import ServerContext
 from hostler.server.usermode.listening import bind
-from hostler.server.usermode.queues.borrower import ServedQueue
-from hostler.server.usermode.queues.directory import QueueDirectory
-from hostler.server.usermode.queues.rule import Rule, delegation_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +25,11 @@ if TYPE_CHECKING:
     from hostler.contract import Address, Rejection
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
+    from hostler.server.delegation import DelegationRules
     from hostler.server.usermode.accepting import Listener
+    from hostler.server.usermode.queues.borrower import ServedQueue
+    from hostler.server.usermode.queues.lender import TargetQueue
+    from hostler.server.usermode.queues.rule import Rule
 
 __all__ = ["UserModeServer"]
 
@@ -51,7 +52,8 @@ class UserModeServer:
         self._listeners: list[Listener] = []
         self._opening: Pending[asyncio.Task[None]] = Pending()
         """Connections that were accepted and have no protocol yet."""
-        self._rules = delegation_rules(self.options)
+        self._rules: DelegationRules[TargetQueue, Rule] | None = None
+        """None before the first one is opened."""
         self._queues: list[ServedQueue] = []
 
     @property
@@ -112,6 +114,9 @@ class UserModeServer:
 
     async def join(self, queue: str, mode: QueueMode) -> ServedQueue:
         """Serve requests that other processes delegate to `queue`, opened as `mode` says."""
+        from hostler.server.usermode.queues.borrower import ServedQueue  # noqa: PLC0415 - with queues only, as below
+        from hostler.server.usermode.queues.directory import QueueDirectory  # noqa: PLC0415
+
         served = ServedQueue(self._context, QueueDirectory(queue).open(mode))
         self._queues.append(served)
         return served
@@ -124,12 +129,16 @@ class UserModeServer:
                 "cannot; use HTTP.sys there"
             )
         UrlPrefix.parse(prefix)
+        if self._rules is None:
+            from hostler.server.usermode.queues.rule import delegation_rules  # noqa: PLC0415
+
+            self._rules = delegation_rules(self.options)
         return self._rules.open(queue, prefix)
 
     def close_rule(self, rule: DelegationRule) -> None:
         """Give a rule back."""
-        assert isinstance(rule, Rule)
-        self._rules.close(rule)
+        assert self._rules is not None
+        self._rules.close(cast("Rule", rule))
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -168,4 +177,5 @@ class UserModeServer:
             connection.stop()
         for queue in self._queues:
             queue.hang_up()
-        self._rules.close_all()
+        if self._rules is not None:
+            self._rules.close_all()
