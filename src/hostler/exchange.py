@@ -369,12 +369,15 @@ class Exchange:
                 else "its connection or server cannot delegate, or it is over"
             )  # fmt: skip
             raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
-        headers = AddedHeaders()
-        apply_response_callbacks(self, headers)
-        result = await stream.delegate(rule, self, headers.added)
+        added: RawHeaders = []
+        if self._response_callbacks is not None:
+            headers = AddedHeaders()
+            apply_response_callbacks(self, headers)
+            added = headers.added
+        result = await stream.delegate(rule, self, added)
         if isinstance(result, Failure):
-            if headers.added:
-                self.on_response(lambda answer: answer.extend(headers.added))
+            if added:
+                self.on_response(lambda answer: answer.extend(added))
             answer_failure(self, result)
             return self.outcome(Kind.FAILED, result, rule.queue)
         kind = Kind.DELEGATED if result.failure is None else Kind.FAILED

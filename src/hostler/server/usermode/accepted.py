@@ -114,21 +114,21 @@ class AcceptedConnection:
         try:
             if (socket.unsent or socket.is_closing()) and not await socket.flushed():
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
-            loan = _RequestLoan(self, stream, head, body, added, whole=whole)
+            if (lent := self._lent) is None:
+                lent = self._lent = self._lent_connection()
+            socket.lend()
+            data = head + body if body else head
+            loan = _RequestLoan(lent, data, added, None if whole else bytes_read(lent.socket))
+            loan.http, loan.client, loan.stream, loan.body = connection, socket, stream, body
             await cast("Rule", rule).lend(loan)
         except asyncio.CancelledError:
             stream.abort()  # while the socket is lent: the reset is for every copy
             raise
         return loan.result()
 
-    def lend_socket(self) -> LentConnection:
-        """Lend the socket; from now on another process may write."""
+    def _lent_connection(self) -> LentConnection:
         socket = self.socket
-        if self._lent is None:
-            https = self.connection.scheme == "https"
-            self._lent = LentConnection(socket.raw(), *socket.addresses(), https=https)
-        socket.lend()
-        return self._lent
+        return LentConnection(socket.raw(), *socket.addresses(), https=self.connection.scheme == "https")
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -144,33 +144,23 @@ class AcceptedConnection:
 class _RequestLoan(Loan):
     """A loan of a request on an accepted connection."""
 
-    def __init__(
-        self,
-        owner: AcceptedConnection,
-        stream: Http1Stream,
-        head: bytes,
-        body: bytes,
-        headers: bytes,
-        *,
-        whole: bool,
-    ) -> None:
-        self._http, self._socket, self._stream, self._body = owner.connection, owner.socket, stream, body
-        lent = owner.lend_socket()
-        super().__init__(
-            lent, head + body if body else head, headers, None if whole else bytes_read(lent.socket)
-        )
+    http: Http1Connection
+    client: ClientSocket
+    stream: Http1Stream
+    body: bytes
+    """What had come of the request's body, and goes on with it when nobody takes it."""
 
     def settle(self, result: Returned | Failure) -> None:
         """Take the connection back, have whoever awaits the loan go on, and then the connection."""
-        self._socket.regain()
+        self.client.regain()
         if isinstance(result, Failure):
-            self._http.restore(self._body)
+            self.http.restore(self.body)
             self.resolve(result)
             return
-        self._stream.answered_elsewhere(result)
+        self.stream.answered_elsewhere(result)
         self.resolve(result)
         # its next request may have come already: within the task that awaits this loan, that could not begin
         if result.failure is None:
-            self._http.resume(result.unread, reusable=result.keep_alive)
+            self.http.resume(result.unread, reusable=result.keep_alive)
         else:
-            self._socket.reset()
+            self.client.reset()

@@ -17,7 +17,17 @@ from hostler.server.usermode.queues import borrower as borrower_module
 from hostler.server.usermode.queues import link as link_module
 from hostler.server.usermode.queues.directory import QueueDirectory, connect
 from hostler.server.usermode.queues.link import KIND
-from hostler.server.usermode.queues.packets import Begun, Close, Data, Done, GiveBack, Leaving, Lend, Open
+from hostler.server.usermode.queues.packets import (
+    Begun,
+    Close,
+    Data,
+    Done,
+    GiveBack,
+    Leaving,
+    Lend,
+    Open,
+    encode,
+)
 from hostler.server.usermode.queues.tcp_info import bytes_written
 from tests.server.usermode.peers import Peer, eventually, lendable, request, working
 
@@ -314,6 +324,7 @@ BREAKING = {
     "unknown": lend(9, connection=9),
     "lent twice": lend(9),
     "no prefix": lend(9, connection=2, prefix="nonsense"),
+    "no text": encode(lend(9, connection=2, prefix="abc")).replace(b"abc", b"a\xffc"),
 }
 
 
@@ -327,7 +338,7 @@ async def test_a_lender_that_breaks_the_rules_is_hung_up_on_and_may_come_back(pa
             lender.link.open(opening(2), sock.fileno())
             lender.link.send(lend(1, "/half"))
             await handler.until("/half")
-            lender.link.send(packet)
+            lender.link.write(packet if isinstance(packet, bytes) else encode(packet))
             await eventually(lambda: lender.losses)
             handler.go_on.set()
             assert (await busy.answer()).body == b"half and half"

@@ -20,6 +20,8 @@ from hostler.server.usermode.queues.packets import (
     PacketError,
     decode,
     encode,
+    read_done,
+    read_lend,
     split,
 )
 
@@ -152,7 +154,7 @@ counts = st.integers(0, 2**64 - 1)
 packets = st.one_of(
     st.builds(Hello, st.integers(0, 2**32 - 1), st.integers(0, 65535)),
     st.builds(Open, loans, addresses, addresses, st.booleans()),
-    st.builds(Lend, loans, loans, st.text(max_size=40), payloads, payloads),
+    st.builds(Lend, loans, loans, st.text(max_size=40), payloads, payloads, st.booleans()),
     st.builds(Data, loans, payloads),
     st.builds(
         Done,
@@ -174,7 +176,11 @@ packets = st.one_of(
 
 @given(packets)
 def test_a_packet_is_read_as_it_was_written(packet):
-    assert decode(encode(packet)) == packet
+    block = encode(packet)
+    assert decode(block) == packet
+    assert (read_lend(block) is not None) is isinstance(packet, Lend)
+    assert (read_done(block) is not None) is (isinstance(packet, Done) and packet.reason is None)
+    is_canonical(block)
 
 
 @given(packets, st.data())
@@ -198,12 +204,29 @@ def test_any_bytes_are_a_packet_or_none(block):
 
 
 def is_canonical(block):
-    """What is read as a packet is what that packet is written as."""
+    """What is read as a packet is what that packet is written as, and what is read of one without making it the same."""
+    lend, done = read_lend(block), read_done(block)
     try:
         packet = decode(block)
     except PacketError:
+        assert done is None
+        assert lend is None or not is_text(lend[2])
         return
     assert encode(packet) == block
+    if lend is not None:
+        loan, connection, prefix, headers, data, whole = lend
+        assert packet == Lend(loan, connection, prefix.decode(), headers, data, whole)
+    if done is not None:
+        loan, status, received, sent, keep_alive, unread, written = done
+        assert packet == Done(loan, status, received, sent, keep_alive, None, unread, written)
+
+
+def is_text(block):
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @given(loans, st.integers(0, 400_000))

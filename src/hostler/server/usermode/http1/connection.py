@@ -107,7 +107,7 @@ class Http1Connection:
         """How long its client may take; there once it has a body."""
         self._unread = b""
         self._full = False
-        """Nothing is read because more than the limit is unread."""
+        """Nothing is read: more than the limit is unread, or another process reads."""
         self._advancing = False
         self._behind_end = False
         """The client had ended its side before the request under way was begun."""
@@ -460,7 +460,7 @@ class Http1Connection:
         self.phase = _LENT
         self._socket.deadline.clear()
         if not whole:  # the other process reads on
-            self._full = False
+            self._full = True
             self._socket.pause_reading()
         return unread[:size], whole
 
@@ -480,8 +480,9 @@ class Http1Connection:
     def _regain(self, unread: bytes, phase: Phase) -> None:
         if self.phase is _LENT:
             self.phase = phase
-            self._unread = unread + self._unread
-            if len(self._unread) <= UNREAD_LIMIT:
+            if unread:
+                self._unread = unread + self._unread
+            if self._full and len(self._unread) <= UNREAD_LIMIT:
                 self._read_on()
 
     def close(self) -> None:

@@ -21,7 +21,6 @@ from hostler.server.usermode.queues.lent_transport import LentTransport
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
-    Lend,
     Open,
     PacketError,
     encode_done,
@@ -57,8 +56,8 @@ class BorrowingQueue(Protocol):
     def watch_later(self) -> None:
         """Watch the clients of requests that last."""
 
-    def returned(self, connection: BorrowedConnection, /) -> None:
-        """Note that a connection went back."""
+    def settle(self) -> None:
+        """Be idle once everything is answered and every lender has hung up."""
 
 
 class ConnectionLender(Protocol):
@@ -79,7 +78,7 @@ class BorrowedConnection:
     """A connection that is lent to us, one request at a time; `hostler.server.usermode.owner.ConnectionOwner`."""
 
     __slots__ = (
-        "_context", "_lender", "_number", "_orphaned", "_returning", "_transport", "added_headers", "can_lend",
+        "_context", "_lender", "_number", "_orphaned", "_prefix", "_returning", "_transport", "added_headers", "can_lend",
         "connection", "lasts", "loan", "placing", "reads_ahead", "socket",
     )  # fmt: skip
 
@@ -96,6 +95,8 @@ class BorrowedConnection:
         self._returning = False
         self._orphaned = False
         self.placing: Placing = _NOWHERE
+        self._prefix = b""
+        """The URL prefix of `placing`."""
         self.added_headers: RawHeaders = []
         self.can_lend = self.reads_ahead = False
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
@@ -108,14 +109,16 @@ class BorrowedConnection:
         self.socket.connection_made(self._transport)
         self.socket.pause_reading()  # nothing is read before a body is wanted
 
-    def begin(self, packet: Lend, data: bytes) -> None:
-        """Answer a request."""
-        self.placing = _placing(packet.prefix)
-        self.added_headers = _header_lines(packet.headers) if packet.headers else []
-        self.loan = packet.loan
-        self.reads_ahead = not packet.whole
+    def begin(self, loan: int, prefix: bytes, headers: bytes, data: bytes, whole: bool) -> None:
+        """Answer a request: what LEND says."""
+        if prefix != self._prefix:
+            self.placing, self._prefix = _placing(prefix), prefix
+        self.added_headers = _header_lines(headers) if headers else []
+        self.loan = loan
+        self.reads_ahead = not whole
         self.lasts = False
-        self._lender.queue.answering.add(self)
+        queue = self._lender.queue
+        queue.answering.add(self)
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
         connection, transport = self.connection, self._transport
@@ -129,8 +132,7 @@ class BorrowedConnection:
             self._answering()
         else:
             transport.on_first_write = self._answering
-        queue = self._lender.queue
-        if not packet.whole:
+        if not whole:
             self._context.loop.call_soon(self.watch)
         elif queue.watch_timer is None:
             queue.watch_later()
@@ -158,7 +160,10 @@ class BorrowedConnection:
         """Give the connection back once everything written is with the system."""
         unread = self.connection.take_unread()
         if self.loan and not self._returning:
-            self._return(stream, unread, reusable=reusable, reason=None)
+            if self._transport.is_flushed:
+                self._flushed(stream, unread, reusable, None)
+            else:
+                self._return(stream, unread, reusable, None)
         return False
 
     def gone(self, stream: Http1Stream | None) -> None:
@@ -166,7 +171,7 @@ class BorrowedConnection:
         if not self.loan:
             self._drop()
         elif not self._returning:
-            self._return(stream, b"", reusable=False, reason=_why(stream))
+            self._return(stream, b"", False, _why(stream))
 
     def peek(self) -> bytes:
         """Return what has arrived and is the lender's to read."""
@@ -192,18 +197,16 @@ class BorrowedConnection:
     # -- giving back ----------------------------------------------------------------------------------------------
 
     def _return(
-        self, stream: Http1Stream | None, unread: bytes, *, reusable: bool, reason: Reason | None
+        self, stream: Http1Stream | None, unread: bytes, reusable: bool, reason: Reason | None
     ) -> None:
         self._returning = True
-        if self._transport.get_write_buffer_size():
-            self.socket.when_flushed(partial(self._flushed, stream, unread, reusable, reason))
-        else:
-            self._flushed(stream, unread, reusable, reason)
+        self.socket.when_flushed(partial(self._flushed, stream, unread, reusable, reason))
 
     def _flushed(
         self, stream: Http1Stream | None, unread: bytes, reusable: bool, reason: Reason | None
     ) -> None:
         transport, lender, loan = self._transport, self._lender, self.loan
+        queue = lender.queue
         status, received, sent = 400, 0, 0
         if stream is not None:
             status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
@@ -212,7 +215,7 @@ class BorrowedConnection:
             unread, reusable, reason = b"", False, Reason.RESPONSE_BODY_CLIENT
         self.loan, self._returning = 0, False
         self._context.connections.discard(self)
-        if not reusable or self._orphaned or lender.queue.leaving:
+        if not reusable or self._orphaned or queue.leaving:
             self._drop()
         elif not transport.is_at_rest:
             self.socket.pause_reading()
@@ -225,7 +228,9 @@ class BorrowedConnection:
         lender.link.write(
             encode_done(loan, status, received, sent, reusable, reason, unread, transport.bytes_written)
         )
-        lender.queue.returned(self)
+        queue.answering.discard(self)
+        if queue.leaving:
+            queue.settle()
 
     def orphaned(self) -> None:
         """Let go of a connection that nobody will lend again; the request that we answer is finished first."""
@@ -308,8 +313,8 @@ _NOWHERE: Final = _UnderPrefix("http://+:80/")
 
 
 @lru_cache(maxsize=256)
-def _placing(prefix: str) -> _UnderPrefix:
+def _placing(prefix: bytes) -> _UnderPrefix:
     try:
-        return _UnderPrefix(prefix)
-    except PrefixError as error:
+        return _UnderPrefix(prefix.decode())
+    except (PrefixError, UnicodeDecodeError) as error:
         raise PacketError(str(error)) from error

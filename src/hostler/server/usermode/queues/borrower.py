@@ -26,6 +26,7 @@ from hostler.server.usermode.queues.packets import (
     Open,
     Packet,
     PacketError,
+    read_lend,
 )
 
 if TYPE_CHECKING:
@@ -102,13 +103,7 @@ class ServedQueue:
     def forget(self, lender: Lender) -> None:
         """Forget a lender that hung up; what it lent is answered all the same."""
         self._links.discard(lender)
-        self._settle()
-
-    def returned(self, connection: BorrowedConnection) -> None:
-        """Note that a lent connection went back."""
-        self.answering.discard(connection)
-        if self.leaving:
-            self._settle()
+        self.settle()
 
     def watch_later(self) -> None:
         """Watch the clients of requests that last: their lenders may be stopped, or have no room to read more."""
@@ -123,7 +118,8 @@ class ServedQueue:
         if self.answering:
             self.watch_later()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Be idle once everything is answered and every lender has hung up."""
         if self.leaving and not self.answering and not self._links:
             self._idle.set()
 
@@ -143,7 +139,7 @@ class ServedQueue:
             lender.link.send(Leaving())
             lender.let_go()
             lender.link.flush()
-        self._settle()
+        self.settle()
 
     async def close(self) -> None:
         """Take no more requests, finish those under way, let go of the queue.
@@ -176,7 +172,7 @@ class Lender:
         self.borrowed: dict[int, BorrowedConnection] = {}
         self._begun: list[BorrowedConnection] = []
         """Connections on which an answer was begun in this turn of the event loop."""
-        self.link = Link(context.loop, sock, self._on_packet, self._on_lost)
+        self.link = Link(context.loop, sock, self._on_packet, self._on_lost, self._take_lend)
 
     def _on_lost(self) -> None:
         self.let_go()
@@ -203,6 +199,18 @@ class Lender:
         for connection in begun:
             connection.tell_begun()
 
+    def _take_lend(self, block: bytes) -> bool:
+        """Take a LEND of a connection that is open and idle: nearly every packet is one."""
+        lend = read_lend(block)
+        if lend is None:
+            return False
+        loan, connection, prefix, headers, data, whole = lend
+        borrowed = self.borrowed.get(connection)
+        if borrowed is None or borrowed.loan or self.queue.leaving or self._early:
+            return False
+        borrowed.begin(loan, prefix, headers, data, whole)
+        return True
+
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
         if isinstance(packet, Lend):
             borrowed = self.borrowed.get(packet.connection)
@@ -211,8 +219,8 @@ class Lender:
             elif borrowed is None or borrowed.loan:
                 raise PacketError(f"connection {packet.connection} is not open, or is lent twice")
             else:
-                early = self._early.pop(packet.loan, b"") if self._early else b""
-                borrowed.begin(packet, early + packet.data if early else packet.data)
+                data = self._early.pop(packet.loan, b"") + packet.data
+                borrowed.begin(packet.loan, packet.prefix.encode(), packet.headers, data, packet.whole)
         elif isinstance(packet, Open):
             if packet.connection in self.borrowed:
                 if descriptor >= 0:

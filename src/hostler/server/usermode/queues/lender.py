@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from hostler.server.options import ServerOptions
     from hostler.server.usermode.queues.loan import LentConnection, Loan
-    from hostler.server.usermode.queues.packets import Done
 
 __all__ = ["TargetQueue"]
 
@@ -169,31 +168,20 @@ class TargetQueue:
         try:
             member.lend(loan)
         except (PacketError, OSError) as error:
-            self._end(loan, Failure(Reason.REQUEST_CREATION, str(error), error))
+            self.settle(loan, Failure(Reason.REQUEST_CREATION, str(error), error))
 
     def offer(self, loan: Loan) -> None:
         """Lend once more, unless nobody waits for the answer any more."""
         if loan.connection.lost:
-            self._end(loan, Failure(Reason.REQUEST_CANCELED, "the client went away"))
+            self.settle(loan, Failure(Reason.REQUEST_CANCELED, "the client went away"))
         elif not loan.done():
             self.lend(loan)
 
-    def _end(self, loan: Loan, result: Returned | Failure) -> None:
+    def settle(self, loan: Loan, result: Returned | Failure) -> None:
+        """Hand a loan back with what became of it."""
         loan.settle(result)
         if not self.rules:
             self.close()  # the last rule was closed meanwhile
-
-    def returned(self, loan: Loan, done: Done) -> None:
-        """Pass on what a member says of the request that it has answered."""
-        connection = loan.connection
-        if connection.written is not None:
-            connection.written_by_member = connection.written + done.bytes_written
-        failure = None if done.reason is None else Failure(done.reason, "reported by the worker")
-        unread = loan.early + done.unread if loan.early else done.unread
-        self._end(
-            loan,
-            Returned(done.status, done.bytes_received, done.bytes_sent, failure, done.keep_alive, unread),
-        )
 
     def member_ended(self, loan: Loan, member: Member) -> None:
         """Lend a request that its member can have left no trace of to another; abort one that it may have begun to answer."""
@@ -202,12 +190,12 @@ class TargetQueue:
         if not loan.untouched():
             why = f"process {member.link.peer} of queue {self.name} ended in the middle of its answer"
             _log.warning("%s", why)
-            self._end(loan, Returned(loan.status, 0, 0, Failure(Reason.RESPONSE_BODY_DESTINATION, why)))
+            self.settle(loan, Returned(loan.status, 0, 0, Failure(Reason.RESPONSE_BODY_DESTINATION, why)))
             return
         loan.crashes += 1
         if loan.crashes == MAX_MEMBER_CRASHES:
             why = f"{loan.crashes} processes of queue {self.name} ended with this request in their hands"
-            self._end(loan, Failure(Reason.REQUEST, why))
+            self.settle(loan, Failure(Reason.REQUEST, why))
             return
         _log.info("queue %s: process %d ended before it answered; the request goes to another",
                   self.name, member.link.peer)  # fmt: skip
@@ -225,7 +213,7 @@ class TargetQueue:
                 raise QueueError(f"no process holds queue {self.name!r}")  # noqa: TRY301 - one door out
         except (QueueError, OSError) as error:
             self.close()
-            self._end(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error))
+            self.settle(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, str(error), error))
             return
         limit, now = self._options.request_queue_limit, self.loop.time()
         if loan.deadline is None:
@@ -234,9 +222,9 @@ class TargetQueue:
             self.lend(loan)
         elif len(self._waiting) >= limit:
             why = f"queue {self.name} is full: {limit} requests wait"
-            self._end(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, why))
+            self.settle(loan, Failure(Reason.NO_AVAILABLE_DESTINATIONS, why))
         elif now >= loan.deadline:
-            self._end(loan, self._too_late())
+            self.settle(loan, self._too_late())
         else:
             loan.keeper, connection.waiting = self, partial(self._go_on, loan)
             loan.timer = self.loop.call_at(loan.deadline, self._go_on, loan)

@@ -36,6 +36,8 @@ class LentTransport(asyncio.Transport):
         self._socket = sock
         self._protocol = protocol
         self._buffer = bytearray()
+        self.is_flushed = True
+        """Everything written is with the system."""
         self._high = HIGH_WATER
         self._low = HIGH_WATER // 4
         self.readable: int | None = None
@@ -165,6 +167,7 @@ class LentTransport(asyncio.Transport):
                 return
             data = memoryview(data)[sent:]
             self._loop.add_writer(self._socket, self._on_writable)
+            self.is_flushed = False
         self._buffer += data
         self._pause_if_full()
 
@@ -183,6 +186,7 @@ class LentTransport(asyncio.Transport):
         self.bytes_written += sent
         del self._buffer[:sent]
         if not self._buffer:
+            self.is_flushed = True
             self._loop.remove_writer(self._socket)
             if self._closing:
                 self._end(None)

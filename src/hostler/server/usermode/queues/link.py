@@ -19,9 +19,7 @@ from hostler.errors import QueueAccessError, UnsupportedError
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     VERSION,
-    Done,
     Hello,
-    Lend,
     Open,
     Packet,
     PacketError,
@@ -68,7 +66,8 @@ class Link:
 
     `on_packet(packet, descriptor)` and `on_lost()` are called from the event loop; an OPEN's descriptor belongs to
     whoever is called, and is -1 when this process had no room for it; other packets come with -1. `on_packet` may
-    raise PacketError: the link is closed then. Packets that are sent while the event loop handles one batch of events
+    raise PacketError: the link is closed then. `take_common(block)` is shown each packet first, as it was sent; what it
+    takes, and returns True of, is not decoded. Packets that are sent while the event loop handles one batch of events
     leave together, and those that are sent in `on_packet` with the others for the same message.
     """
 
@@ -78,6 +77,7 @@ class Link:
         sock: socket.socket,
         on_packet: Callable[[Packet, int], None],
         on_lost: Callable[[], None],
+        take_common: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         """Take over a connected socket and greet; raises QueueAccessError when the peer is another user's."""
         check_peer(sock)
@@ -86,6 +86,7 @@ class Link:
         self._socket = sock
         self._on_packet = on_packet
         self._on_lost = on_lost
+        self._take_common = take_common
         self._keeps_apart = sock.type != socket.SOCK_STREAM
         self._batch: list[bytes] = []
         self._batched = 0
@@ -243,7 +244,7 @@ class Link:
         """Take the packets in what was received; a stream may cut one in two."""
         if self._partial:
             block, self._partial = self._partial + block, b""
-        at, size = 0, len(block)
+        at, size, take = 0, len(block), self._take_common
         while at < size and not self.closed:
             start = at + _LENGTH_SIZE
             length = int.from_bytes(block[at:start], "big")
@@ -255,11 +256,9 @@ class Link:
                     raise PacketError("a packet is cut off")
                 self._partial = block[at:]
                 break
-            packet = decode(block[start:end])
-            if self._greeted and (type(packet) is Done or type(packet) is Lend):
-                self._on_packet(packet, -1)
-            else:
-                self._take_packet(packet)
+            packet = block[start:end]
+            if not (self._greeted and take(packet)):
+                self._take_packet(decode(packet))
             at = end
         # where a packet is cut in two, its descriptor came with the first half
         if len(self._descriptors) > bool(self._partial):
@@ -322,8 +321,9 @@ _SHORTAGES: Final = {
     if hasattr(errno, name)
 }
 _MAX_DESCRIPTORS: Final = 4
-_DATA_CUT: Final[int] = getattr(socket, "MSG_TRUNC", 0)
-_DESCRIPTORS_CUT: Final[int] = getattr(socket, "MSG_CTRUNC", 0)
+# numbers, not members of an enumeration: `&` on those runs Python code
+_DATA_CUT: Final = int(getattr(socket, "MSG_TRUNC", 0))
+_DESCRIPTORS_CUT: Final = int(getattr(socket, "MSG_CTRUNC", 0))
 
 if sys.platform == "win32":
 
@@ -335,7 +335,7 @@ if sys.platform == "win32":
 
 else:
     _ANCILLARY: Final = socket.CMSG_SPACE(4 * _MAX_DESCRIPTORS)
-    _CLOEXEC: Final[int] = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+    _CLOEXEC: Final = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 
     def _send_with(sock: socket.socket, block: bytes, descriptors: tuple[int, ...]) -> int:
         """Send bytes and copies of descriptors with the first of them; returns how many bytes."""

@@ -61,6 +61,11 @@ class LentConnection:
         """Whether the connection is gone."""
         return self.socket.fileno() < 0
 
+    def answered(self, written: int) -> None:
+        """Note that a member has answered, and how much it wrote."""
+        if self.written is not None:
+            self.written_by_member = self.written + written
+
     def exchange_over(self) -> None:
         """Note that an exchange is over: what is written is known when a member answered, and said how much that was."""
         self.written, self.written_by_member = self.written_by_member, None

@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
+from hostler.errors import Failure
 from hostler.server.usermode.queues.link import Link
+from hostler.server.usermode.queues.loan import Returned
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
@@ -25,6 +27,7 @@ from hostler.server.usermode.queues.packets import (
     Packet,
     PacketError,
     encode_lend,
+    read_done,
     split,
 )
 
@@ -40,6 +43,9 @@ __all__ = ["Member"]
 BACK_OFF_INTERVAL: Final = 1.0
 """Seconds for which a member that gave a request back gets none on other connections."""
 
+MAX_NUMBER: Final = 0xFFFFFFFF
+"""The largest number that a loan can have."""
+
 MAX_IDLE_COPIES: Final = 512
 """Connections that a member holds a copy of between requests; more are opened for each request anew."""
 
@@ -52,7 +58,7 @@ class MemberOwner(Protocol):
     def wake(self) -> None:
         """Let the requests that wait look for a member."""
 
-    def returned(self, loan: Loan, done: Done, /) -> None:
+    def settle(self, loan: Loan, result: Returned, /) -> None:
         """Take back what a member has answered."""
 
     def offer(self, loan: Loan, /) -> None:
@@ -78,11 +84,14 @@ class Member:
         self._copies: set[LentConnection] = set()
         self._last = 0
         self.loans: dict[int, Loan] = {}
-        self.link = Link(queue.loop, sock, self._on_packet, self._on_lost)
+        self.link = Link(queue.loop, sock, self._on_packet, self._on_lost, self._take_done)
 
     def lend(self, loan: Loan) -> None:
         """Lend; raises PacketError or OSError when the request, or its connection, cannot travel."""
-        number = loan.number = self._next_number()
+        number = self._last + 1
+        if number > MAX_NUMBER or number in self.loans:
+            number = self._free_number(number)
+        loan.number = self._last = number
         connection, link, data = loan.connection, self.link, loan.data
         ahead: list[Data] = []
         if len(data) > MAX_DATA:
@@ -106,15 +115,13 @@ class Member:
         if self.leaving and not self.loans:
             self.link.close()
 
-    def _next_number(self) -> int:
-        """Return the number of the next loan: 32 bits, not 0, and not that of one under way."""
-        number = self._last % 0xFFFFFFFF + 1
-        while number in self.loans:
-            number = number % 0xFFFFFFFF + 1
-        self._last = number
+    def _free_number(self, number: int) -> int:
+        """Return the first number from `number` on, in a circle, that is not 0 and not that of a loan under way."""
+        while number > MAX_NUMBER or number in self.loans:
+            number = 1 if number >= MAX_NUMBER else number + 1
         return number
 
-    def _keep(self, connection: LentConnection, kept: bool) -> None:
+    def _keep(self, connection: LentConnection, *, kept: bool) -> None:
         """Note whether the member still has its copy of the connection after a loan."""
         if self not in connection.holders:
             return  # the client or the member went away meanwhile, and the copy with it
@@ -158,11 +165,7 @@ class Member:
             raise PacketError("a member opens no connections")
         if isinstance(packet, Done):
             if (loan := self.loans.get(packet.loan)) is not None:
-                self.release(loan)
-                kept = packet.keep_alive and packet.reason is None
-                if not kept or len(self._copies) > MAX_IDLE_COPIES:
-                    self._keep(loan.connection, kept)
-                self._queue.returned(loan, packet)
+                self._answered(loan, packet)
         elif isinstance(packet, GiveBack):
             if (loan := self.loans.get(packet.loan)) is not None:
                 self.release(loan)
@@ -175,6 +178,39 @@ class Member:
             self.loans[packet.loan].early += packet.data
         elif isinstance(packet, Begun) and packet.loan in self.loans:
             self.loans[packet.loan].status = packet.status
+
+    def _take_done(self, block: bytes) -> bool:
+        """Take a DONE without a failure, of a connection that lasts: nearly every packet is one."""
+        done = read_done(block)
+        if done is None:
+            return False
+        number, status, received, sent, keep_alive, unread, written = done
+        loan = self.loans.get(number)
+        if (
+            loan is None
+            or loan.early
+            or not keep_alive
+            or self.leaving
+            or len(self._copies) > MAX_IDLE_COPIES
+        ):
+            return False
+        del self.loans[number]
+        loan.keeper = None
+        loan.connection.answered(written)
+        self._queue.settle(loan, Returned(status, received, sent, None, True, unread))
+        return True
+
+    def _answered(self, loan: Loan, done: Done) -> None:
+        connection = loan.connection
+        self.release(loan)
+        self._keep(connection, kept=done.keep_alive and done.reason is None)
+        connection.answered(done.bytes_written)
+        failure = None if done.reason is None else Failure(done.reason, "reported by the worker")
+        unread = loan.early + done.unread
+        self._queue.settle(
+            loan,
+            Returned(done.status, done.bytes_received, done.bytes_sent, failure, done.keep_alive, unread),
+        )
 
     def _on_lost(self) -> None:
         self._queue.member_lost(self)

@@ -74,6 +74,8 @@ __all__ = [
     "encode",
     "encode_done",
     "encode_lend",
+    "read_done",
+    "read_lend",
     "split",
 ]
 
@@ -110,6 +112,10 @@ class _Kind(enum.IntEnum):
 
 _LEND_KIND: Final = int(_Kind.LEND)
 _DONE_KIND: Final = int(_Kind.DONE)
+_LEND_MARK: Final = bytes([_LEND_KIND])
+_DONE_MARK: Final = bytes([_DONE_KIND])
+_LEND_SIZE: Final = _LEND.size
+_DONE_SIZE: Final = _DONE.size
 
 
 @frozen
@@ -298,6 +304,34 @@ def decode(block: bytes) -> Packet:
         return _decode(block)
     except (struct.error, UnicodeDecodeError, IndexError) as error:
         raise PacketError(f"a broken packet: {error}") from error
+
+
+def read_done(block: bytes) -> tuple[int, int, int, int, bool, bytes, int] | None:
+    """Return what a DONE without a failure says, without making one; None for anything else, which is to be decoded.
+
+    That is: loan, status, bytes received, bytes sent, keep alive, unread, bytes written.
+    """
+    if block[:1] != _DONE_MARK or not _DONE_SIZE <= len(block) <= MAX_PACKET:
+        return None
+    _, flags, zero, loan, status, reason, nil, received, sent, written = _DONE.unpack_from(block)
+    if zero or reason or nil or flags > 1:
+        return None
+    return loan, status, received, sent, flags == 1, block[_DONE_SIZE:], written
+
+
+def read_lend(block: bytes) -> tuple[int, int, bytes, bytes, bytes, bool] | None:
+    """Return what a LEND says, without making one; None for anything else, which is to be decoded.
+
+    That is: loan, connection, URL prefix in UTF-8, headers, data, whether they are the whole request.
+    """
+    if block[:1] != _LEND_MARK or not _LEND_SIZE <= len(block) <= MAX_PACKET:
+        return None
+    _, flags, zero, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    middle = _LEND_SIZE + prefix
+    end = middle + headers
+    if zero or flags > 1 or end > len(block):
+        return None
+    return loan, connection, block[_LEND_SIZE:middle], block[middle:end], block[end:], flags == 1
 
 
 def _decode_done(block: bytes) -> Done:
