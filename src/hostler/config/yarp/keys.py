@@ -42,7 +42,7 @@ class Key:
 
 @cache
 def keys_of(cls: type) -> tuple[Key, ...]:
-    """List the keys of a class of the model; not `id`, which is the key of the object itself."""
+    """List the keys of a class of the model; not `id`, which is the key of the object itself, nor what follows from others."""
     hints, labels = get_type_hints(cls), _KEYS.get(cls, {})
     return tuple(
         Key(
@@ -52,7 +52,7 @@ def keys_of(cls: type) -> tuple[Key, ...]:
             attribute.default,
         )
         for attribute in attrs.fields(cls)
-        if attribute.name != "id"
+        if attribute.init and attribute.name != "id"
     )
 
 
