@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from hostler import DEFAULT_PIPELINE, Cluster, Proxy, Route
+from hostler import DEFAULT_PIPELINE, Cluster, Failure, Proxy, Reason, Route
 from hostler.completion import Completion
 from hostler.server import handling
 from tests.client.peers import OK, answering, destination
@@ -264,6 +264,35 @@ async def test_a_stage_that_gives_up_answers_itself(give_up):
         for _ in range(2):
             answer = await client.get()
             assert (answer.status, answer.body) == (504, b"gave up")
+
+
+async def half(peer):
+    """Send half an answer."""
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+    await peer.rest()
+
+
+@pytest.mark.parametrize(("script", "status"), [(silence, 504), (half, 0)])
+async def test_a_stage_that_gives_up_fails_the_exchange(script, status):
+    async def stage(exchange, onward):
+        async def expire():
+            await eventually(lambda: exchange.stream.started is (script is half))
+            limit.reschedule(0)
+
+        try:
+            async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
+                group.create_task(expire())
+                return await onward(exchange)
+        except TimeoutError:
+            return await exchange.fail(Failure(Reason.REQUEST_TIMED_OUT))
+
+    async with through(stage, script=script) as client:
+        if status:
+            assert (await client.get()).status == status
+        else:
+            with pytest.raises(ConnectionResetError):
+                await client.get()
 
 
 # -- context variables ------------------------------------------------------------------------------------------------
