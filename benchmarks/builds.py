@@ -50,7 +50,7 @@ class Build:
     environment: dict[str, str] = field(factory=dict)
 
     def named(self, name: str) -> str:
-        """Return the name of one of our contenders in this build."""
+        """Return the name of something of ours in this build."""
         return f"{name}-{self.label}" if self.label else name
 
     @property

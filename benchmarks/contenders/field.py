@@ -103,7 +103,7 @@ class Field:
             behind="" if behind is None else f"127.0.0.1:{behind.port}",
             routes=self.case.routes,
             build=contender.build,
-            queue=f"bench{contender.build.label and '-'}{contender.build.label}",
+            queue=contender.build.named("bench"),
         )
 
     def behind(self, build: Build) -> Process | None:
@@ -117,8 +117,7 @@ class Field:
         return self._behind[name]
 
     def _start_behind(self, name: str, build: Build) -> Process:
-        queue = f"bench{build.label and '-'}{build.label}"
-        setup = Setup(name, self.crew.directory, free_port(), "", 0, build, queue)
+        setup = Setup(name, self.crew.directory, free_port(), "", 0, build, build.named("bench"))
         if self.case.behind is Behind.FILES:
             try:
                 return _launched(self.crew, setup, nginx.destination)
