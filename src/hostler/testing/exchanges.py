@@ -68,6 +68,8 @@ def exchange(
         path=target.path,
         scheme=scheme,
     )
+    if target.is_ambiguous:
+        made.place_reading = lambda reading: ("", reading)
     made.route = None if route is None else LiveRoute(route.id, route, cluster)
     made.cluster = cluster
     if candidates is not None:
