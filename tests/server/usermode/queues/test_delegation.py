@@ -165,6 +165,17 @@ async def test_expect_100_continue_is_the_members_to_answer():
         assert (await client.get("/here")).body == b"here"
 
 
+async def test_a_large_body_behind_a_head_that_is_not_plain_is_the_members_to_read():
+    body = b"0123456789abcdef" * (1 << 17)
+    async with delegated(echo) as (client, _):
+        await client.send(request("POST", "/d", "Expect: 100-continue", f"Content-Length: {len(body)}"))
+        assert await client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sending = asyncio.create_task(client.send(body))
+        assert (await client.answer()).body == body
+        await sending
+        assert (await client.get("/here")).body == b"here"
+
+
 async def test_requests_behind_a_delegated_one_go_where_they_should():
     async with delegated(where) as (client, _):
         paths = ["/d/1", "/2", "/d/3", "/d/4", "/5", "/6", "/d/7"] * 20

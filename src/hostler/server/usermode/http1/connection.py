@@ -204,7 +204,7 @@ class Http1Connection:
                 self._read_head()
         finally:
             self._advancing = False
-        if self._full and len(self._unread) <= UNREAD_LIMIT:
+        if self._full and self.phase is not _LENT and len(self._unread) <= UNREAD_LIMIT:
             self._read_on()
         if socket.ended and not self._unread and (self.phase is _IDLE or self.phase is _HEAD):
             self.close()
