@@ -130,7 +130,7 @@ class Client:
                     break
                 raise EOFError(b"".join(pieces))
             pieces.append(body.feed(data))
-        self.unread = body.unread
+            self.unread = body.unread
         answer.body, answer.trailers = b"".join(pieces), body.trailers
         return answer
 

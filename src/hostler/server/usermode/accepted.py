@@ -34,6 +34,7 @@ class AcceptedConnection:
 
     __slots__ = (
         "_context",
+        "_is_fresh",
         "_lent",
         "added_headers",
         "can_lend",
@@ -47,6 +48,8 @@ class AcceptedConnection:
         """Wait for the first request on a socket that has just been connected."""
         self._context = context
         self._lent: LentConnection | None = None
+        self._is_fresh = True
+        """Nothing has been written yet."""
         self.placing = placing
         self.added_headers: RawHeaders = []
         self.can_lend = self.reads_ahead = True
@@ -62,8 +65,10 @@ class AcceptedConnection:
 
     def exchange_over(self, stream: Http1Stream | None, *, reusable: bool) -> bool:
         """Let a reusable connection go on, and end another."""
-        if self._lent is not None:
-            self._lent.exchange_over()
+        self._is_fresh = False
+        lent = self._lent
+        if lent is not None:
+            lent.written, lent.written_by_member = lent.written_by_member, None
         if not reusable:
             self.connection.end()
             self.socket.when_flushed(self._finished)
@@ -92,6 +97,7 @@ class AcceptedConnection:
 
     def informed(self) -> None:
         """Have what is written counted anew before the next loan."""
+        self._is_fresh = False
         if self._lent is not None:
             self._lent.written = None
 
@@ -112,9 +118,12 @@ class AcceptedConnection:
             return Failure(Reason.REQUEST_CREATION, str(error), error)
         body, whole = connection.suspend()
         try:
-            if (socket.unsent or socket.is_closing()) and not await socket.flushed():
+            lent = self._lent
+            # what a member has answered is with the system; what we have written may not be
+            is_unsent = (lent is None or lent.written is None) and socket.unsent
+            if (is_unsent or socket.is_closing()) and not await socket.flushed():
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
-            if (lent := self._lent) is None:
+            if lent is None:
                 lent = self._lent = self._lent_connection()
             socket.lend()
             data = head + body if body else head
@@ -127,8 +136,9 @@ class AcceptedConnection:
         return loan.result()
 
     def _lent_connection(self) -> LentConnection:
-        socket = self.socket
-        return LentConnection(socket.raw(), *socket.addresses(), https=self.connection.scheme == "https")
+        connection = self.connection
+        https, written = connection.scheme == "https", 0 if self._is_fresh else None
+        return LentConnection(self.socket.raw(), *connection.addresses, https=https, written=written)
 
     # -- stopping -------------------------------------------------------------------------------------------------
 

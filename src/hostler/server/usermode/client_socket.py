@@ -185,7 +185,7 @@ class ClientSocket(asyncio.Protocol):
         """Return a socket object for the descriptor, which stays the transport's."""
         if self._raw is None:
             descriptor = self._transport.get_extra_info("socket").fileno()
-            self._raw = borrow_socket(descriptor, self.addresses()[1][0])
+            self._raw = borrow_socket(descriptor, self._address("sockname")[0])
         return self._raw
 
     @property

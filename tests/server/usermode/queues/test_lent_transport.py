@@ -175,6 +175,16 @@ async def test_what_the_system_does_not_take_is_kept_and_sent_in_order(slow):
     assert slow.transport.get_write_buffer_size() == 0
 
 
+async def test_what_is_kept_stays_as_it_was_written(slow):
+    data = bytearray(b"x" * 1_000_000)
+    slow.transport.write(data)
+    slow.transport.write(memoryview(data)[:10])
+    assert slow.transport.get_write_buffer_size() > 0
+    data[:] = b"y" * len(data)
+    assert await slow.read(1_000_010) == b"x" * 1_000_010
+    assert slow.transport.bytes_written == 1_000_010
+
+
 async def test_limits_say_when_the_writer_is_held_back(slow):
     assert slow.transport.get_write_buffer_limits() == (1 << 14, 1 << 16)
     slow.transport.write(bytes(200_000))

@@ -174,6 +174,38 @@ async def test_a_connection_is_opened_between_what_was_sent_before_and_after(end
         assert len(set(other.descriptors)) == 5
 
 
+@pytest.mark.parametrize(("size", "messages"), [(10, 1), (MAX_PACKET - 30, 2)])
+async def test_what_follows_a_connection_travels_with_it_where_it_has_room(sockets, size, messages):
+    one, other = sockets
+    end = End(one)
+    other.recv(1000)
+    near, far = socket.socketpair()
+    with near, far:
+        following = encode(Data(1, bytes(size)))
+        end.link.open(opening(), far.fileno(), following)
+        expected = [opening(), following] if messages == 1 else [opening()]
+        data, descriptors, _, _ = socket.recv_fds(other, MAX_PACKET * 2, 4)
+        assert (data, len(descriptors)) == (framed(*expected), 1)
+        os.close(descriptors[0])
+        if messages == 2:
+            await asyncio.sleep(0)
+            other.setblocking(False)
+            assert other.recv(MAX_PACKET * 2) == framed(following)
+    end.close()
+
+
+async def test_a_peer_that_sends_many_messages_is_caught_up_with(sockets):
+    one, other = sockets
+    end = End(one)
+    other.send(framed(Hello(1)))
+    for number in range(60):
+        other.send(framed(GiveBack(number)))
+    for _ in range(30):  # turns of the event loop
+        await asyncio.sleep(0)
+    assert end.packets == [GiveBack(number) for number in range(60)]
+    end.close()
+
+
 @pytest.fixture
 async def deaf(ends):
     """Two ends, of which the other does not read until it is told to."""

@@ -64,7 +64,6 @@ class Http1Connection:
     """HTTP/1.1 on a client's socket; `hostler.server.usermode.client_socket.SocketReader`."""
 
     __slots__ = (
-        "_addresses",
         "_advancing",
         "_behind_end",
         "_body",
@@ -78,6 +77,7 @@ class Http1Connection:
         "_socket",
         "_stream",
         "_unread",
+        "addresses",
         "phase",
         "scheme",
     )  # fmt: skip
@@ -95,7 +95,8 @@ class Http1Connection:
         self._context = context
         self._owner = owner
         self._socket = socket
-        self._addresses = addresses
+        self.addresses = addresses
+        """The client's, and ours."""
         self.scheme = scheme
         limits = limits or context.options.limits
         self._reader = RequestReader(limits)
@@ -223,7 +224,7 @@ class Http1Connection:
         owner, socket = self._owner, self._socket
         stream = Http1Stream(self, owner, socket, head, keep_alive=not self._is_last)
         try:
-            exchange = make_plain_exchange(head, stream, owner.placing, *self._addresses, self.scheme)
+            exchange = make_plain_exchange(head, stream, owner.placing, *self.addresses, self.scheme)
         except ProtocolError as error:
             self._reject(error, head.request())
         else:
@@ -245,7 +246,7 @@ class Http1Connection:
                 return
             self._unread = reader.unread
             stream = Http1Stream(self, owner, self._socket, request, keep_alive=not self._is_last)
-            exchange = make_exchange(request, stream, owner.placing, *self._addresses, self.scheme)
+            exchange = make_exchange(request, stream, owner.placing, *self.addresses, self.scheme)
         except ProtocolError as error:
             self._reject(error, request)
         else:
@@ -273,7 +274,7 @@ class Http1Connection:
     def _reject(self, error: ProtocolError, request: Request | None) -> None:
         """Answer what is no request, and end: nobody knows where the next one would begin."""
         self._socket.write(encode_rejection(error.status))
-        self._context.handling.rejected(Rejection(self._addresses[0], error, request))
+        self._context.handling.rejected(Rejection(self.addresses[0], error, request))
         self._body = ClosingBody()
         self._over(reusable=False)
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hostler.server.usermode.client_socket import HIGH_WATER
@@ -22,9 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["LentTransport"]
 
 _READ: Final = 1 << 16
-_PEEK: Final = socket.MSG_PEEK
+_PEEK: Final = int(socket.MSG_PEEK)
+_MAX_PIECES: Final = 64
+"""Pieces that one system call sends."""
+
 LOOK_INTERVAL: Final = 1.0
 """Seconds between two looks at whether a client is gone that has sent what is not ours to read."""
+
+
+if sys.platform == "win32":
+
+    def _send_pieces(sock: socket.socket, pieces: deque[memoryview]) -> int:
+        """Send the first of several pieces; returns how many bytes the system took."""
+        return sock.send(pieces[0])
+
+else:
+
+    def _send_pieces(sock: socket.socket, pieces: deque[memoryview]) -> int:
+        """Send several pieces with one system call; returns how many bytes the system took."""
+        return sock.sendmsg(islice(pieces, _MAX_PIECES))
 
 
 class LentTransport(asyncio.Transport):
@@ -35,7 +54,9 @@ class LentTransport(asyncio.Transport):
         self._loop = loop
         self._socket = sock
         self._protocol = protocol
-        self._buffer = bytearray()
+        self._pieces: deque[memoryview] = deque()
+        """What the system has not taken yet."""
+        self._unsent = 0
         self.is_flushed = True
         """Everything written is with the system."""
         self._high = HIGH_WATER
@@ -154,21 +175,23 @@ class LentTransport(asyncio.Transport):
         if self.on_first_write is not None:
             callback, self.on_first_write = self.on_first_write, None
             callback()
-        if not self._buffer:
+        sent = 0
+        if self.is_flushed:
             try:
                 sent = self._socket.send(data)
             except (BlockingIOError, InterruptedError):
-                sent = 0
+                pass
             except OSError as error:
                 self._fatal(error)
                 return
             self.bytes_written += sent
             if sent == len(data):
                 return
-            data = memoryview(data)[sent:]
             self._loop.add_writer(self._socket, self._on_writable)
             self.is_flushed = False
-        self._buffer += data
+        rest = memoryview(data if isinstance(data, bytes) else bytes(data))[sent:]
+        self._pieces.append(rest)
+        self._unsent += len(rest)
         self._pause_if_full()
 
     def writelines(self, list_of_data: Any) -> None:
@@ -176,27 +199,35 @@ class LentTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def _on_writable(self) -> None:
+        pieces = self._pieces
         try:
-            sent = self._socket.send(memoryview(self._buffer)[:262144])
+            sent = _send_pieces(self._socket, pieces)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._fatal(error)
             return
         self.bytes_written += sent
-        del self._buffer[:sent]
-        if not self._buffer:
+        self._unsent -= sent
+        while sent:
+            size = len(pieces[0])
+            if sent < size:
+                pieces[0] = pieces[0][sent:]
+                break
+            pieces.popleft()
+            sent -= size
+        if not pieces:
             self.is_flushed = True
             self._loop.remove_writer(self._socket)
             if self._closing:
                 self._end(None)
                 return
-        if self._paused and len(self._buffer) <= self._low:
+        if self._paused and self._unsent <= self._low:
             self._paused = False
             self._protocol.resume_writing()
 
     def _pause_if_full(self) -> None:
-        if not self._paused and len(self._buffer) > self._high:
+        if not self._paused and self._unsent > self._high:
             self._paused = True
             self._protocol.pause_writing()
 
@@ -206,7 +237,7 @@ class LentTransport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """Bytes written and not yet with the system."""
-        return len(self._buffer)
+        return self._unsent
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """Return (low, high)."""
@@ -229,7 +260,7 @@ class LentTransport(asyncio.Transport):
         if not self._closing:
             self._closing = True
             self.pause_reading()
-            if not self._buffer:
+            if self.is_flushed:
                 self._loop.call_soon(self._end, None)
 
     def abort(self) -> None:
@@ -240,7 +271,8 @@ class LentTransport(asyncio.Transport):
         if self._lost:
             return
         self._closing = self._broken = True
-        self._buffer.clear()
+        self._pieces.clear()
+        self._unsent = 0
         self.pause_reading()
         self._loop.remove_writer(self._socket)
         self._loop.call_soon(self._end, error)

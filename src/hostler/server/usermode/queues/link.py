@@ -68,7 +68,7 @@ class Link:
     whoever is called, and is -1 when this process had no room for it; other packets come with -1. `on_packet` may
     raise PacketError: the link is closed then. `take_common(block)` is shown each packet first, as it was sent; what it
     takes, and returns True of, is not decoded. Packets that are sent while the event loop handles one batch of events
-    leave together, and those that are sent in `on_packet` with the others for the same message.
+    leave together, and so do those that are sent while packets are taken.
     """
 
     def __init__(
@@ -98,7 +98,9 @@ class Link:
         self._later: asyncio.TimerHandle | None = None
         self._greeted = False
         self._taking = False
-        """Packets are being taken; what is sent for them leaves as soon as the last of them was."""
+        """Packets are being taken; what is sent meanwhile leaves as soon as the last of them was."""
+        self._turns = _TURNS
+        """Turns of the event loop before it is looked whether there is more than one message."""
         self._cut_off = False
         """The peer takes nothing more; what it had sent is still to be taken."""
         self.peer = 0
@@ -130,19 +132,33 @@ class Link:
         batch.append(block)
         self._batched += size + _LENGTH_SIZE
 
-    def open(self, packet: Open, descriptor: int) -> None:
-        """Send an OPEN with a copy of a descriptor, now; raises OSError when it must wait and there is no room for it."""
-        self.flush()
-        self.send(packet)
-        self.flush((descriptor,))
+    def open(self, packet: Open, descriptor: int, following: bytes = b"") -> None:
+        """Send an OPEN with a copy of a descriptor, now, and in the same message the packet that follows, as written.
 
-    def flush(self, descriptors: tuple[int, ...] = ()) -> None:
+        Raises OSError when it must wait and there is no room for the copy.
+        """
+        if self.closed or self._cut_off:
+            return
+        self.flush()
+        block = encode(packet)
+        pieces = [_LENGTH.pack(len(block)), block]
+        together = len(block) + _LENGTH_SIZE + len(following) <= MAX_PACKET
+        if following and together:
+            pieces += (_LENGTH.pack(len(following)), following)
+        self._send(b"".join(pieces), (descriptor,))
+        if following and not together:
+            self.write(following)
+
+    def flush(self) -> None:
         """Send now what waits for the end of this turn."""
         if not self._batch or self.closed:
             return
         block = b"".join(self._batch)
         self._batch.clear()
         self._batched = 0
+        self._send(block, ())
+
+    def _send(self, block: bytes, descriptors: tuple[int, ...]) -> None:
         if not self._outgoing:
             sent = self._try(block, descriptors)
             if sent == len(block) or self._cut_off:
@@ -193,12 +209,33 @@ class Link:
     # -- receiving ------------------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
+        """Take a message, or several where the peer is ahead of us; then send what is said to them."""
+        self._taking = True
         try:
             self._receive()
+            self._turns -= 1
+            if self._turns <= 0:
+                self._turns = _TURNS
+                self._catch_up()
         except (BlockingIOError, InterruptedError):
-            return
+            pass
         except OSError:
             self._drain()
+        finally:
+            self._taking = False
+        self.flush()
+
+    def _catch_up(self) -> None:
+        """Take more messages, up to so many that others have their turn, and do so in the next turn too if there are some.
+
+        A peer that sends more messages than we have turns would else be ever further ahead. In vain this costs as much as
+        a loan, so that it is tried now and then only.
+        """
+        for _ in range(_MAX_MESSAGES):
+            if self.closed:
+                break
+            self._receive()
+            self._turns = 0
 
     def _drain(self) -> None:
         """Take what the peer had sent before it closed, and close.
@@ -230,15 +267,11 @@ class Link:
                 if descriptors:
                     raise PacketError("too many descriptors came at once")  # noqa: TRY301
                 self._no_room = True
-            self._taking = True
             self._take(bytes(memoryview(self._incoming)[:size]))
         except PacketError as error:
             _log.error("the link with process %d is closed: %s", self.peer, error)
             self.broken = True
             self.close()
-        finally:
-            self._taking = False
-        self.flush()
 
     def _take(self, block: bytes) -> None:
         """Take the packets in what was received; a stream may cut one in two."""
@@ -320,6 +353,12 @@ _SHORTAGES: Final = {
     for name in ("ENOBUFS", "ENOMEM", "EMFILE", "ENFILE", "ETOOMANYREFS")
     if hasattr(errno, name)
 }
+_TURNS: Final = 8
+"""Turns of the event loop from one look at whether there is more than one message to the next."""
+
+_MAX_MESSAGES: Final = 32
+"""Messages that are taken in a turn of the event loop; of large ones a socket's buffer never holds as many."""
+
 _MAX_DESCRIPTORS: Final = 4
 # numbers, not members of an enumeration: `&` on those runs Python code
 _DATA_CUT: Final = int(getattr(socket, "MSG_TRUNC", 0))
@@ -339,7 +378,8 @@ else:
 
     def _send_with(sock: socket.socket, block: bytes, descriptors: tuple[int, ...]) -> int:
         """Send bytes and copies of descriptors with the first of them; returns how many bytes."""
-        return socket.send_fds(sock, [block], list(descriptors))
+        rights = struct.pack(f"={len(descriptors)}i", *descriptors)
+        return sock.sendmsg((block,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),))
 
     def _receive_with(sock: socket.socket, buffer: bytearray) -> tuple[int, list[int], int]:
         """Receive into `buffer`; returns how many bytes, the descriptors that came along, and the message's flags."""

@@ -51,7 +51,7 @@ class LentConnection:
     """What the kernel counts as written on the connection; None when it does not say, or nobody has looked."""
 
     written_by_member: int | None = None
-    """The same behind an answer that a member has just given."""
+    """The same behind an answer that a member has just given; it holds unless somebody else writes."""
 
     waiting: Callable[[], None] | None = None
     """Called when the connection is lost while its request waits for a member."""
@@ -65,10 +65,6 @@ class LentConnection:
         """Note that a member has answered, and how much it wrote."""
         if self.written is not None:
             self.written_by_member = self.written + written
-
-    def exchange_over(self) -> None:
-        """Note that an exchange is over: what is written is known when a member answered, and said how much that was."""
-        self.written, self.written_by_member = self.written_by_member, None
 
     def departed(self) -> None:
         """Have whoever answers told that the client is gone."""

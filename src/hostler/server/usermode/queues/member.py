@@ -100,12 +100,15 @@ class Member:
         block = encode_lend(number, connection.number, loan.prefix, loan.headers, data, loan.read is None)
         if self not in connection.holders:
             opening = Open(connection.number, connection.client, connection.server, connection.https)
-            link.open(opening, connection.socket.fileno())
+            link.open(opening, connection.socket.fileno(), b"" if ahead else block)
             connection.holders.add(self)
             self._copies.add(connection)
+            if not ahead:
+                block = b""
         for packet in ahead:
             link.send(packet)
-        link.write(block)
+        if block:
+            link.write(block)
         self.loans[number], loan.keeper = loan, self
 
     def release(self, loan: Loan) -> None:
