@@ -95,6 +95,9 @@ async def test_without_room_for_connections_a_listener_looks_again_now_and_then(
     loop, made = asyncio.get_running_loop(), []
 
     class Protocol(asyncio.Protocol):
+        def __init__(self, sock, addresses):
+            assert addresses == (sock.getpeername(), sock.getsockname())
+
         def connection_made(self, transport):
             made.append(transport)
 

@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from hostler.server.usermode.client_socket import address_of
 
 if TYPE_CHECKING:
     import asyncio
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Coroutine, Iterable
 
+    from hostler.contract import Address
     from hostler.server.pending import Pending
 
-__all__ = ["MAX_ACCEPTS_PER_TURN", "Acceptor", "Listener", "accept_on"]
+__all__ = ["MAX_ACCEPTS_PER_TURN", "Acceptor", "Listener", "Opening", "accept_on"]
 
 _log = logging.getLogger("hostler.server")
 
 MAX_ACCEPTS_PER_TURN: Final = 128
 """Connections that are accepted before those that are open have their turn."""
 
+_WILDCARDS: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+
 ACCEPT_RETRY_INTERVAL: Final = 1.0
 """Seconds until a listener that has no room for a connection looks again."""
+
+
+Opening: TypeAlias = "Coroutine[Any, Any, Any]"
+"""The making of a transport for a connection, under way."""
+
+
+class MakeProtocol(Protocol):
+    """Makes what a connection's bytes go to."""
+
+    def __call__(
+        self, sock: socket.socket | None = None, addresses: tuple[Address, Address] | None = None
+    ) -> asyncio.Protocol:
+        """Make it; with the accepted socket, and the client's address and ours, where they are known."""
+        ...
 
 
 class Listener(Protocol):
@@ -42,9 +62,9 @@ class Listener(Protocol):
 async def accept_on(
     loop: asyncio.AbstractEventLoop,
     sock: socket.socket,
-    make_protocol: Callable[[], asyncio.Protocol],
+    make_protocol: MakeProtocol,
     backlog: int,
-    opening: Pending[asyncio.Task[None]],
+    opening: Pending[Opening],
 ) -> Listener:
     """Give every connection that comes in on a bound socket a protocol; `opening` has those that have none yet."""
     if sys.platform == "win32":  # a completion port does not say that a socket is readable
@@ -61,10 +81,13 @@ class Acceptor:
         self,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
-        make_protocol: Callable[[], asyncio.Protocol],
-        opening: Pending[asyncio.Task[None]],
+        make_protocol: MakeProtocol,
+        opening: Pending[Opening],
     ) -> None:
         sock.setblocking(False)
+        address = address_of(sock.getsockname())
+        self._address = None if address[0] in _WILDCARDS else address
+        """What every connection's own address is, if that is known."""
         self.sockets = (sock,)
         self._loop = loop
         self._socket = sock
@@ -80,7 +103,7 @@ class Acceptor:
     def _on_readable(self) -> None:
         for _ in range(MAX_ACCEPTS_PER_TURN):
             try:
-                sock, _ = self._socket.accept()
+                sock, peer = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:  # that client is gone already
@@ -88,10 +111,11 @@ class Acceptor:
             except OSError as error:
                 self._give_up_for_now(error)
                 return
-            sock.setblocking(False)
-            task = self._loop.create_task(self._open(sock))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            own = self._address
+            make = partial(self._make_protocol, sock, None if own is None else (address_of(peer), own))
+            opening = self._loop.connect_accepted_socket(make, sock)
+            self._opening.add(opening)
+            self._open(opening, sock)
 
     def _give_up_for_now(self, error: OSError) -> None:
         """Leave connections to wait where they are: there is no room for them."""
@@ -100,12 +124,22 @@ class Acceptor:
         self._loop.remove_reader(self._socket)
         self._retry = self._loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
 
-    async def _open(self, sock: socket.socket) -> None:
+    def _open(self, opening: Opening, sock: socket.socket, _: object = None) -> None:
+        """Go on with making a transport: at once, and when what it awaits is there. A task would begin a turn later."""
+        awaited = None
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, sock)
+            awaited = opening.send(None)
+        except StopIteration:
+            return
         except OSError as error:
             _log.debug("a client was gone before its connection was open: %s", error)
             sock.close()
+        finally:
+            if awaited is None:
+                self._opening.discard(opening)
+        if awaited is not None:
+            awaited._asyncio_future_blocking = False
+            awaited.add_done_callback(partial(self._open, opening, sock))
 
     def close(self) -> None:
         """Accept nobody any more, and close the socket."""

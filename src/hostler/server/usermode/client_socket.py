@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hostler.contract import Address
 
-__all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader", "borrow_socket"]
+__all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader", "address_of", "borrow_socket"]
 
 _log = logging.getLogger("hostler.server")
 
@@ -85,7 +85,7 @@ class ClientSocket(asyncio.Protocol):
     """One client's socket, on a transport of the event loop or one for a descriptor that was lent to us."""
 
     __slots__ = (
-        "_flushed", "_loop", "_make_reader", "_raw", "_reader", "_reading", "_receive", "_send_deadline", "_send_timeout", "_state",
+        "_accepted", "_addresses", "_flushed", "_is_shared", "_loop", "_make_reader", "_raw", "_reader", "_reading", "_receive", "_send_deadline", "_send_timeout", "_state",
         "_transport", "_unsent", "deadline", "ended", "is_closing", "write", "write_paused", "writelines",
     )  # fmt: skip
 
@@ -94,9 +94,19 @@ class ClientSocket(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         make_reader: Callable[[ClientSocket], SocketReader],
         send_timeout: float,
+        accepted: socket.socket | None = None,
+        addresses: tuple[Address, Address] | None = None,
     ) -> None:
-        """Call `make_reader` once connected. A client that takes nothing for `send_timeout` seconds is reset."""
+        """Call `make_reader` once connected. A client that takes nothing for `send_timeout` seconds is reset.
+
+        `accepted` is what the transport is made of, and belongs to it, `addresses` the client's and ours; both where
+        they are known.
+        """
         self._loop = loop
+        self._accepted = accepted
+        self._addresses = addresses
+        self._is_shared = accepted is None
+        """Whether another process may have a copy of the descriptor."""
         self._make_reader = make_reader
         self._send_timeout = send_timeout
         self._state = _OPEN
@@ -174,15 +184,15 @@ class ClientSocket(asyncio.Protocol):
 
     def addresses(self) -> tuple[Address, Address]:
         """Return the client's address and ours."""
-        return self._address("peername"), self._address("sockname")
-
-    def _address(self, name: str) -> Address:
-        host, port = (self._transport.get_extra_info(name) or ("", 0))[:2]
-        # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
-        return (host.removeprefix("::ffff:") if "." in host else host), port
+        if self._addresses is None:
+            info = self._transport.get_extra_info
+            self._addresses = address_of(info("peername")), address_of(info("sockname"))
+        return self._addresses
 
     def raw(self) -> socket.socket:
         """Return a socket object for the descriptor, which stays the transport's."""
+        if self._accepted is not None:
+            return self._accepted
         if self._raw is None:
             descriptor = self._transport.get_extra_info("socket").fileno()
             self._raw = borrow_socket(descriptor, self._address("sockname")[0])
@@ -255,6 +265,7 @@ class ClientSocket(asyncio.Protocol):
     def lend(self) -> None:
         """Write nothing more: another process may. An end from now on is for every copy of the descriptor."""
         self._state = _LENT
+        self._is_shared = True
 
     def regain(self) -> None:
         """Have the socket to ourselves again."""
@@ -316,6 +327,7 @@ class ClientSocket(asyncio.Protocol):
         del self._reader  # which knows us: the two would wait for the collector
         self.deadline.close()
         self._send_deadline.close()
+        self._accepted = None
         if self._raw is not None:
             self._raw.detach()
             self._raw = None
@@ -329,7 +341,8 @@ class ClientSocket(asyncio.Protocol):
 
     def _close(self) -> None:
         if not self.is_closing():
-            self._shut()  # closing our copy says nothing to the client while another process has one
+            if self._is_shared:
+                self._shut()  # closing our copy says nothing to the client while another process has one
             self._transport.close()
 
     def _shut(self) -> None:
@@ -349,6 +362,13 @@ _CAN_CLOSE: Final = {_OPEN, _LENT, _LINGERING}
 
 def _discard(data: object) -> None:
     """Take what nobody wants any more."""
+
+
+def address_of(name: tuple[Any, ...] | None) -> Address:
+    """Return host and port of a socket's or a peer's name; a peer that is gone has none."""
+    host, port = ("", 0) if name is None else name[:2]
+    # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
+    return (host.removeprefix("::ffff:") if "." in host else host), port
 
 
 def borrow_socket(descriptor: int, address: str) -> socket.socket:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
     from hostler.server.delegation import DelegationRules
-    from hostler.server.usermode.accepting import Listener
+    from hostler.server.usermode.accepting import Listener, Opening
     from hostler.server.usermode.queues.borrower import ServedQueue
     from hostler.server.usermode.queues.lender import TargetQueue
     from hostler.server.usermode.queues.rule import Rule
@@ -50,7 +50,7 @@ class UserModeServer:
         self.prefixes = PrefixTable()
         self._context = ServerContext(Handling(handler, on_reject), self.options)
         self._listeners: list[Listener] = []
-        self._opening: Pending[asyncio.Task[None]] = Pending()
+        self._opening: Pending[Opening] = Pending()
         """Connections that were accepted and have no protocol yet."""
         self._rules: DelegationRules[TargetQueue, Rule] | None = None
         """None before the first one is opened."""
@@ -92,8 +92,10 @@ class UserModeServer:
             )
             self._listeners.append(listener)
 
-    def _make_socket(self) -> ClientSocket:
-        return ClientSocket(self._context.loop, self._accept, self.options.timeouts.send)
+    def _make_socket(
+        self, sock: socket.socket | None = None, addresses: tuple[Address, Address] | None = None
+    ) -> ClientSocket:
+        return ClientSocket(self._context.loop, self._accept, self.options.timeouts.send, sock, addresses)
 
     def _accept(self, socket: ClientSocket) -> SocketReader:
         return AcceptedConnection(self._context, self, socket).connection
