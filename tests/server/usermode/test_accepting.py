@@ -79,11 +79,11 @@ class FullSocket:
         self.full = True
         self.attempts = 0
 
-    def accept(self):
+    def _accept(self):
         self.attempts += 1
         if self.full:
             raise OSError(errno.EMFILE, "Too many open files")
-        return self._socket.accept()
+        return self._socket._accept()
 
     def __getattr__(self, name):
         return getattr(self._socket, name)

@@ -7,6 +7,7 @@ accepted in a turn; and a turn is long while others are busy. libuv, and so uvlo
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
@@ -15,7 +16,6 @@ from hostler.server.usermode.client_socket import address_of
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
     from collections.abc import Coroutine, Iterable
 
     from hostler.contract import Address
@@ -74,6 +74,15 @@ async def accept_on(
         return Acceptor(loop, sock, make_protocol, opening)
 
 
+class _AcceptedSocket(socket.socket):
+    """A socket whose family and type are numbers; `socket` makes members of enumerations, for each look anew."""
+
+    __slots__ = ()
+
+    family = socket.SocketType.family  # type: ignore[assignment]
+    type = socket.SocketType.type  # type: ignore[assignment]
+
+
 class Acceptor:
     """Accepts on one listening socket; `Listener`."""
 
@@ -91,6 +100,7 @@ class Acceptor:
         self.sockets = (sock,)
         self._loop = loop
         self._socket = sock
+        self._kind = int(sock.family), int(sock.type), sock.proto
         self._make_protocol = make_protocol
         self._opening = opening
         self._retry: asyncio.TimerHandle | None = None
@@ -103,7 +113,7 @@ class Acceptor:
     def _on_readable(self) -> None:
         for _ in range(MAX_ACCEPTS_PER_TURN):
             try:
-                sock, peer = self._socket.accept()
+                descriptor, peer = self._socket._accept()  # type: ignore[attr-defined]
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:  # that client is gone already
@@ -111,7 +121,7 @@ class Acceptor:
             except OSError as error:
                 self._give_up_for_now(error)
                 return
-            own = self._address
+            sock, own = _AcceptedSocket(*self._kind, descriptor), self._address
             make = partial(self._make_protocol, sock, None if own is None else (address_of(peer), own))
             opening = self._loop.connect_accepted_socket(make, sock)
             self._opening.add(opening)

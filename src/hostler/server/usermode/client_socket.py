@@ -114,7 +114,8 @@ class ClientSocket(asyncio.Protocol):
         self._reading: Reading
         self._reader: SocketReader
         self._receive: Callable[[bytes], None]
-        self._send_deadline = Deadline(loop, self._on_send_deadline)
+        self._send_deadline: Deadline | None = None
+        """There once something waits to be sent."""
         self._unsent = 0
         self._flushed: list[Callable[[], None]] = []
         self._raw: socket.socket | None = None
@@ -173,7 +174,7 @@ class ClientSocket(asyncio.Protocol):
         """Let whoever writes go on."""
         if self._state in _IN_USE:
             self.write_paused = False
-        if not self.is_closing():
+        if self._send_deadline is not None and not self.is_closing():
             self._send_deadline.clear()
         if self._flushed:
             # asyncio's transport goes on after this call with a look at itself, and must not be closed in it
@@ -190,12 +191,11 @@ class ClientSocket(asyncio.Protocol):
         return self._addresses
 
     def raw(self) -> socket.socket:
-        """Return a socket object for the descriptor, which stays the transport's."""
-        if self._accepted is not None:
-            return self._accepted
+        """Return a socket object for the descriptor, which stays the transport's; detached once that is gone."""
         if self._raw is None:
-            descriptor = self._transport.get_extra_info("socket").fileno()
-            self._raw = borrow_socket(descriptor, self._address("sockname")[0])
+            owner = self._accepted or self._transport.get_extra_info("socket")
+            descriptor = owner.fileno()
+            self._raw = borrow_socket(descriptor, self.addresses()[1][0])
         return self._raw
 
     @property
@@ -243,6 +243,8 @@ class ClientSocket(asyncio.Protocol):
         """Give the client its time to take some of what is written and not yet with the system."""
         self._unsent = self.unsent
         if self._unsent:
+            if self._send_deadline is None:
+                self._send_deadline = Deadline(self._loop, self._on_send_deadline)
             self._send_deadline.set(self._send_timeout)
 
     def _on_send_deadline(self) -> None:
@@ -288,8 +290,11 @@ class ClientSocket(asyncio.Protocol):
         """End in order: send what was written, shut our side, close."""
         if self._state in _CAN_CLOSE:
             self._end(_CLOSING)
-            self.pause_reading()
-            self.when_flushed(self._close)
+            if self.unsent:
+                self.pause_reading()
+                self.when_flushed(self._close)
+            else:
+                self._close()
 
     def linger(self) -> None:
         """End in order, with a client that may still be sending: shut our side, and discard what comes for a moment."""
@@ -310,7 +315,7 @@ class ClientSocket(asyncio.Protocol):
         lent = self._state is _LENT
         self._end(_CLOSING)
         try:
-            self.raw().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            (self._accepted or self.raw()).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             if lent:
                 from hostler.server.usermode.cutting import cut_off  # noqa: PLC0415 - what is never lent does without
 
@@ -326,7 +331,8 @@ class ClientSocket(asyncio.Protocol):
         self._end(_CLOSED)
         del self._reader  # which knows us: the two would wait for the collector
         self.deadline.close()
-        self._send_deadline.close()
+        if self._send_deadline is not None:
+            self._send_deadline.close()
         self._accepted = None
         if self._raw is not None:
             self._raw.detach()
@@ -349,7 +355,7 @@ class ClientSocket(asyncio.Protocol):
         if self._state is _CLOSED or self.is_closing():
             return
         try:
-            self.raw().shutdown(socket.SHUT_WR)
+            (self._accepted or self.raw()).shutdown(socket.SHUT_WR)
         except OSError as error:
             # the client reset the connection, and the loop has not seen it yet
             _log.debug("the connection is gone already: %s", error)

@@ -71,6 +71,7 @@ class Http1Connection:
         "_full",
         "_head_limits",
         "_is_last",
+        "_limits",
         "_owner",
         "_pace",
         "_reader",
@@ -98,8 +99,9 @@ class Http1Connection:
         self.addresses = addresses
         """The client's, and ours."""
         self.scheme = scheme
-        limits = limits or context.options.limits
-        self._reader = RequestReader(limits)
+        self._limits = limits = limits or context.options.limits
+        self._reader: RequestReader | None = None
+        """Reads heads that are not plain; there once one was."""
         self._head_limits = limits.head, limits.request_line, limits.headers
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
@@ -236,6 +238,8 @@ class Http1Connection:
         if self.phase is _IDLE and self._read_plain(data):
             return
         reader, owner = self._reader, self._owner
+        if reader is None:
+            reader = self._reader = RequestReader(self._limits)
         request = None
         try:
             request = reader.feed(data)
@@ -450,7 +454,9 @@ class Http1Connection:
     def head(self) -> bytes:
         """The head of the request under way, as it came."""
         head = None if self._stream is None else self._stream.head
-        return head.head if isinstance(head, PlainRequest) else self._reader.head
+        if isinstance(head, PlainRequest):
+            return head.head
+        return b"" if self._reader is None else self._reader.head
 
     def suspend(self) -> tuple[bytes, bool]:
         """Take the request under way for another process: its body so far, and whether that is all."""
