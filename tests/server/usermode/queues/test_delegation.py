@@ -20,7 +20,7 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.base import QueueMode
 from hostler.server.usermode.http1.connection import Phase
-from hostler.server.usermode.queues import lent_transport
+from hostler.server.usermode.queues import borrower, lent_transport
 from hostler.server.usermode.queues import member as member_module
 from hostler.server.usermode.queues.directory import QueueDirectory
 from tests.server.usermode.peers import (
@@ -1054,6 +1054,35 @@ async def test_a_member_that_waits_learns_that_the_client_is_gone(monkeypatch, h
             assert await told is Side.CLIENT
         await eventually(lambda: proxy.outcomes and not client.worker.queue.answering)
         await eventually(lambda: not client.server._context.connections)
+
+
+async def test_a_client_is_read_from_again_once_what_it_sent_ahead_is_lent(monkeypatch):
+    monkeypatch.setattr(borrower, "WATCH_INTERVAL", 1000)
+    started, go_on, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handler(exchange):
+        started.set()
+        if exchange.request.method == "GET":
+            await go_on.wait()
+            return await exchange.respond(200, "first")
+        await exchange.read()
+        await exchange.channel().disconnected()
+        told.set()
+        return await exchange.respond(200, "too late")
+
+    async with delegated(handler) as (client, _):
+        await client.send(request("GET", "/d"))
+        await started.wait()
+        started.clear()
+        await client.send(request("POST", "/d", body=bytes(60_000)) + b"G" * 10_000)
+        (accepted,) = client.server._context.connections
+        await eventually(lambda: accepted.connection._full)  # more than is kept
+        go_on.set()
+        await started.wait()
+        client.close()
+        async with asyncio.timeout(5):
+            await told.wait()
+        await eventually(lambda: not client.worker.queue.answering)
 
 
 async def test_a_client_that_vanishes_after_its_body_is_noticed_by_the_member():

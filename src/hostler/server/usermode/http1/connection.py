@@ -469,6 +469,8 @@ class Http1Connection:
         if not whole:  # the other process reads on
             self._full = True
             self._socket.pause_reading()
+        elif self._full and len(self._unread) <= UNREAD_LIMIT:
+            self._read_on()
         return unread[:size], whole
 
     def restore(self, body: bytes) -> None:

@@ -184,9 +184,10 @@ class BorrowedConnection:
         """Do nothing: what is written is counted."""
 
     def body_complete(self) -> None:
-        """Read no further: what follows is the lender's."""
-        self.socket.pause_reading()
-        self.watch()
+        """Read no further: what follows is the lender's; of a request that had all come nothing was read."""
+        if self.reads_ahead:
+            self.socket.pause_reading()
+            self.watch()
 
     async def lend(
         self, stream: Http1Stream, rule: DelegationRule, source: RequestSource, headers: RawHeaders
