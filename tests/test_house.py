@@ -33,7 +33,7 @@ ALLOWED = {
     "server.prefix": {"errors"},
     "server.handling": {"exchange", "pipeline", "answering", "contract", "errors", "server.pending", "task"},
     "server.placing": {"errors", "http", "exchange"},
-    "server.usermode": {"client.outgoing", "completion", "errors", "http", "config", "contract", "deadline", "reading", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing"},
+    "server.usermode": {"client.outgoing", "completion", "errors", "exchange", "http", "config", "contract", "deadline", "reading", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing"},
     "server.httpsys": {"client.outgoing", "errors", "http", "config", "contract", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing", "windows"},
     "server.choose": {"errors", "config", "server.base", "server.options", "server.httpsys", "server.usermode"},
     "server.check": {"errors", "config", "server.prefix", "steps"},

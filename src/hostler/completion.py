@@ -36,20 +36,24 @@ class Resumable(Protocol):
 class Completion(Generic[T]):
     """Something that will be over once, with a result or by being cancelled.
 
-    `await` it, then look at `result()`. Most of its attributes are the class's until they change: one is made for every
-    exchange.
+    `await` it, then look at `result()`.
+
+    One is made for every exchange, so subclasses set the attributes of `__init__` themselves. They are no attributes of
+    the class: Python finds what an object alone has several times faster. What the class has is rarely looked at.
     """
 
     _asyncio_future_blocking = True
     """Says that it is a future, and that it is awaited (asyncio: "Extending", future lifetime)."""
 
-    _over = False
-    _result: T | None = None
     _cancelled = False
     _cancel_message: object = None
-    _callbacks: list[tuple[Callable[[Any], object], contextvars.Context]] | None = None
-    waiter: Resumable | None = None
-    """The task of an exchange that awaits it."""
+
+    def __init__(self) -> None:
+        self._over = False
+        self._result: T | None = None
+        self._callbacks: list[tuple[Callable[[Any], object], contextvars.Context]] | None = None
+        self.waiter: Resumable | None = None
+        """The task of an exchange that awaits it."""
 
     def __await__(self) -> Generator[Any, None, None]:
         """Wait until it is over; the result is `result()`."""

@@ -25,12 +25,14 @@ class Deadline:
     costs a timer per timeout period, not per event.
     """
 
-    __slots__ = ("_armed", "_callback", "_due", "_handle", "_loop")
+    __slots__ = ("_armed", "_callback", "_handle", "_loop", "_time", "due")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
         self._loop = loop
         self._callback: Callable[[], None] | None = callback
-        self._due = 0.0
+        self._time = loop.time
+        self.due = 0.0
+        """When it calls back, by the event loop's clock; set it to 0 to clear it without a call."""
         self._armed = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
@@ -38,7 +40,7 @@ class Deadline:
         """Call back `seconds` from now, unless moved or cleared before."""
         if self._callback is None:
             return
-        due = self._due = self._loop.time() + seconds
+        due = self.due = self._time() + seconds
         if self._handle is not None:
             if due >= self._armed:
                 return
@@ -47,11 +49,11 @@ class Deadline:
 
     def clear(self) -> None:
         """Do not call back."""
-        self._due = 0.0
+        self.due = 0.0
 
     def close(self) -> None:
         """Do not call back, ever, and let go of the callback."""
-        self._due = 0.0
+        self.due = 0.0
         self._callback = None
         if self._handle is not None:
             self._handle.cancel()
@@ -63,11 +65,11 @@ class Deadline:
 
     def _fire(self) -> None:
         self._handle = None
-        due = self._due
+        due = self.due
         if not due or self._callback is None:
             return
         if due > self._armed:
             self._arm(due)
             return
-        self._due = 0.0
+        self.due = 0.0
         self._callback()

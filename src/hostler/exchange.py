@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from attrs import define
 
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from hostler.server.base import DelegationRule
 
 __all__ = ["Exchange", "Kind", "Outcome"]
+
+
+class RouteMatch(Protocol):
+    """How a route was found; `hostler.routing.table.Match`."""
+
+    def values(self, path: str) -> Mapping[str, str]:
+        """Return what the route's template takes out of a path."""
+        ...
 
 
 class Kind(enum.Enum):
@@ -84,38 +92,16 @@ class Exchange:
     `fail`), delegates, or hands the exchange onward.
     """
 
-    route: LiveRoute | None = None
-    route_values: Mapping[str, str] = _NO_VALUES
-    """What the route's path template took out of the path."""
-
-    cluster: LiveCluster | None = None
-    candidates: tuple[LiveDestination, ...] = ()
-    """Where the request may still go; stages narrow it."""
-
-    destination: LiveDestination | None = None
-    """Where it went; set by whoever sends it there."""
-
     tls: Tls | None = None
     """How the request was encrypted, where the server itself has TLS: HTTP.sys."""
 
     authenticated: Authenticated | None = None
     """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
 
-    place_reading: Callable[[str], tuple[str, str] | None] | None = None
-    """Where the server puts another reading of the path, as (path base, path), or None for under no URL prefix.
-
-    Set where the target is ambiguous.
-    """
-
-    _response_callbacks: list[Callable[[RawHeaders], None]] | None = None
-    _channel: Channel | None = None
     _items: dict[str, Any] | None = None
     _id: str | None = None
 
-    _request: Request | None = None
-    _target: Target | None = None
-    _plain: PlainRequest | None = None
-    """The head that it came with, where that is a plain one."""
+    _route_values: Mapping[str, str] | None = None
 
     def __init__(
         self,
@@ -131,6 +117,27 @@ class Exchange:
         scheme: str = "http",
     ) -> None:
         """Make the exchange of a request's head with its target, or of a plain head, whose target is in it."""
+        self._request: Request | None = None
+        self._target: Target | None = None
+        self._channel: Channel | None = None
+        self._response_callbacks: list[Callable[[RawHeaders], None]] | None = None
+        self._plain: PlainRequest | None = None
+        """The head that it came with, where that is a plain one."""
+        self.place_reading: Callable[[str], tuple[str, str] | None] | None = None
+        """Where the server puts another reading of the path, as (path base, path), or None for under no URL prefix.
+
+        Set where the target is ambiguous.
+        """
+        self.route: LiveRoute | None = None
+        self.route_match: RouteMatch | None = None
+        """How the route was found."""
+        self.routed_path = ""
+        """The path that it was found by."""
+        self.cluster: LiveCluster | None = None
+        self.candidates: tuple[LiveDestination, ...] = ()
+        """Where the request may still go; stages narrow it."""
+        self.destination: LiveDestination | None = None
+        """Where it went; set by whoever sends it there."""
         if target is None:
             self._plain = head  # type: ignore[assignment]
         else:
@@ -174,6 +181,18 @@ class Exchange:
     @target.setter
     def target(self, target: Target) -> None:
         self._target = target
+
+    @property
+    def route_values(self) -> Mapping[str, str]:
+        """What the route's path template took out of the path."""
+        match = self.route_match
+        if self._route_values is None:
+            self._route_values = _NO_VALUES if match is None else match.values(self.routed_path)
+        return self._route_values
+
+    @route_values.setter
+    def route_values(self, values: Mapping[str, str]) -> None:
+        self._route_values = values
 
     @property
     def method(self) -> str:

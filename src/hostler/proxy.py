@@ -177,7 +177,7 @@ class Proxy:
         if not isinstance(found, Match):
             return self._missed(exchange, found)
         exchange.route = route = found.route
-        exchange.route_values = found.values
+        exchange.route_match, exchange.routed_path = found, exchange.path
         cluster = route.cluster
         if cluster is None:
             return self._without_cluster(exchange, route)

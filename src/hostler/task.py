@@ -38,14 +38,8 @@ __all__ = ["DirectTask"]
 class DirectTask(Completion[Any], ABC):
     """A task of our own; a subclass is told how what it runs has ended."""
 
-    _coroutine: Coroutine[Any, Any, Any] | None = None
     _error: BaseException | None = None
-    _fut_waiter: Any = None
-    """What it waits for; anyio looks here."""
-    _must_cancel = False
-    """Whether the next step raises CancelledError; anyio looks here."""
     _cancels = 0
-    _registered = False
     _name = ""
 
     def __init__(
@@ -56,10 +50,17 @@ class DirectTask(Completion[Any], ABC):
         argument: object,
     ) -> None:
         """Run `function(argument)`, once `step` is called, in a `context` of its own."""
+        super().__init__()
         self._loop = loop
         self._context = context
         self._function = function
         self._argument = argument
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
+        self._registered = False
+        self._fut_waiter: Any = None
+        """What it waits for; anyio looks here."""
+        self._must_cancel = False
+        """Whether the next step raises CancelledError; anyio looks here."""
 
     @abstractmethod
     def returned(self, value: object) -> None:

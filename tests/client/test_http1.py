@@ -20,7 +20,8 @@ SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade
 class Sink:
     """Writes down what it is told."""
 
-    takes_plain = False
+    def takes_plain(self):
+        return False
 
     def __init__(self):
         self.told = []

@@ -37,7 +37,7 @@ class Case:
             self.pipe.written = b""
         self.exchange = given or exchange()
         self.stream = self.exchange.stream
-        self.result = self.transfer = Transfer(self.exchange, timeout)
+        self.result = self.transfer = Transfer(self.exchange, timeout, self.exchange.method)
         self.transfer.begin(connection, outgoing_request(self.exchange, ADDRESS))
 
     def receive(self, data):

@@ -40,13 +40,13 @@ def test_a_route_without_a_path_takes_every_path():
 def test_values_keep_the_spelling_of_the_request():
     found = Table([route("/Api/{id:int}/{*rest}")]).find("GET", "h", 80, "/aPI/7/Some/%2FThing/")
     assert isinstance(found, Match)
-    assert dict(found.values) == {"id": "7", "rest": "Some/%2FThing/"}
+    assert dict(found.values("/aPI/7/Some/%2FThing/")) == {"id": "7", "rest": "Some/%2FThing/"}
 
 
 def test_a_match_without_parameters_has_no_values():
     found = Table([route("/a")]).find("GET", "h", 80, "/a")
     assert isinstance(found, Match)
-    assert dict(found.values) == {}
+    assert dict(found.values("/a")) == {}
 
 
 def test_a_path_that_is_no_template_is_refused():
@@ -96,7 +96,7 @@ class TestPath:
         table = Table([route("/a/{b=x}/{c=y}/{**d}")])
         found = table.find("GET", "h", 80, "/a")
         assert isinstance(found, Match)
-        assert dict(found.values) == {"b": "x", "c": "y", "d": ""}
+        assert dict(found.values("/a")) == {"b": "x", "c": "y", "d": ""}
         assert find(table, "/") is NOT_FOUND
 
 
@@ -238,7 +238,7 @@ def test_the_table_agrees_with_its_templates_one_by_one(templates, path):
     found = Table(map(route, templates)).find("GET", "h", 80, path)
     if isinstance(found, Match):
         assert (Template.parse(found.route.config.path).precedence, found.route.config.path) == fitting[0]
-        assert dict(found.values) == Template.parse(found.route.config.path).match(path)
+        assert dict(found.values(path)) == Template.parse(found.route.config.path).match(path)
         assert len(fitting) == 1 or fitting[0][0] < fitting[1][0]
     elif fitting:
         assert found.kind is AMBIGUOUS
@@ -255,13 +255,13 @@ def test_ten_thousand_routes_are_not_looked_at_one_by_one(monkeypatch):
         for path in (f"/section{number}/items/{{id:int}}", f"/section{number}/{{**rest}}")
     )
     looked_at = []
-    accept = table_module._Candidate.accept
+    accepts = table_module._Candidate.accepts
 
     def counted(candidate, pieces, end):
         looked_at.append(candidate)
-        return accept(candidate, pieces, end)
+        return accepts(candidate, pieces, end)
 
-    monkeypatch.setattr(table_module._Candidate, "accept", counted)
+    monkeypatch.setattr(table_module._Candidate, "accepts", counted)
     for number in (0, 1234, 2499):
         for host in ("example.com", f"shop{number}.example.com"):
             looked_at.clear()

@@ -16,13 +16,14 @@ async def never(exchange):
     raise AssertionError("forward is the last stage")
 
 
-class Slow:
-    """A sender that takes its time."""
+class Slow(FakeSender):
+    """A destination that takes its time."""
 
     def __init__(self):
+        super().__init__()
         self.begun, self.done = asyncio.Event(), asyncio.Event()
 
-    async def send(self, exchange, destination):
+    async def answer(self, exchange):
         self.begun.set()
         await self.done.wait()
         return await exchange.respond(200)

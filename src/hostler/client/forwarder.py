@@ -14,20 +14,23 @@ from hostler.client.pool import Pool
 from hostler.client.transfer import RETRY, Transfer
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side
-from hostler.exchange import Kind
+from hostler.exchange import Kind, Outcome
 
 if TYPE_CHECKING:
     import ssl
 
     from hostler.client.upstream import UpstreamConnection
+    from hostler.config.model import Destination
     from hostler.contract import Stream
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
-    from hostler.http.message import Request
+    from hostler.http.plain_request import PlainRequest
 
 __all__ = ["Forwarder"]
 
 _log = logging.getLogger("hostler.forwarder")
+
+_FORWARDED = Kind.FORWARDED
 
 
 class Forwarder:
@@ -45,52 +48,86 @@ class Forwarder:
         self._client = http_client or HttpClient()
         self._request = http_request or HttpRequest()
         self._context = context
+        self._timeout = self._request.activity_timeout
         self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
         self._closed = False
 
     async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
         """Forward the exchange to a destination, or to an address; the outcome says how it went.
 
-        Raises ValueError when the address is not an http or https URL, RuntimeError when a response has
-        begun, or a stage has read of the body.
+        It counts among the destination's exchanges in flight meanwhile. Raises ValueError when the address is not an
+        http or https URL, RuntimeError when a response has begun, or a stage has read of the body.
         """
         if isinstance(destination, str):
-            name, host = destination, None
-        else:
-            name, host = destination.config.address, destination.config.host
-        if exchange.stream.started:
+            return await self._send(exchange, destination, None)
+        config = destination.config
+        destination.in_flight += 1
+        try:
+            plain = exchange._plain
+            if plain is None or exchange._request is not None or exchange._target is not None:
+                return await self._send(exchange, config.address, config.host)
+            transfer = self._begin_plain(exchange, plain, config)
+            if transfer is None:
+                return await self._send(exchange, config.address, config.host)
+            await transfer
+            failure = transfer._result
+            if failure is None:
+                stream = exchange.stream
+                return Outcome(
+                    _FORWARDED, stream.status, config.address, stream.bytes_received, stream.bytes_sent
+                )
+            if failure is RETRY:
+                return await self._send(exchange, config.address, config.host)
+            return self._failed(exchange, config.address, failure)
+        finally:
+            destination.in_flight -= 1
+
+    def _begin_plain(self, exchange: Exchange, plain: PlainRequest, config: Destination) -> Transfer | None:
+        """Begin the transfer of a plain head, where a connection waits for it; else None."""
+        stream = exchange.stream
+        pooled = self._pools.get((config.address, config.host))
+        if pooled is None or exchange._channel is not None or stream.started or stream.closed:
+            return None
+        address, pool = pooled
+        head = plain_request_head(exchange, plain, address)
+        connection = pool.take()
+        if connection is None:
+            return None
+        transfer = Transfer(exchange, self._timeout, plain[0])
+        transfer.begin_plain(connection, head, plain[5])
+        return transfer
+
+    async def _send(self, exchange: Exchange, name: str, host: str | None) -> Outcome:
+        stream = exchange.stream
+        if stream.started:
             raise RuntimeError("a response has begun already; the exchange cannot be forwarded")
-        if exchange.body_taken:
+        if exchange._channel is not None and exchange.body_taken:
             raise RuntimeError(
                 "the request's body was read by a stage; the exchange cannot be forwarded any more"
             )
         key = name, host
-        request: Request | None = None
         plain = exchange.plain
-        timeout = self._request.activity_timeout
         failure: Failure | None = RETRY
         while failure is RETRY:
             # each time anew: an empty pool is not kept
             address, pool = self._pools.get(key) or self._add_pool(key)
             try:
-                if plain is not None:
-                    head = plain_request_head(exchange, plain, address)
-                elif request is None:
-                    request = outgoing_request(exchange, address)
+                request = outgoing_request(exchange, address) if plain is None else None
+                head = plain_request_head(exchange, plain, address) if plain is not None else b""
             except ProtocolError as error:  # for what a stage made of it
                 failure = Failure(Reason.REQUEST_CREATION, str(error), error)
                 break
-            connection = pool.take() or await self._acquire(pool, exchange.stream)
+            connection = pool.take() or await self._acquire(pool, stream)
             if isinstance(connection, Failure):
                 failure = connection
-            elif exchange.stream.closed:
+            elif stream.closed:
                 pool.put_back(connection)
                 failure = Failure(Reason.REQUEST_CANCELED)
             else:
-                transfer = Transfer(exchange, timeout)
+                transfer = Transfer(exchange, self._timeout, exchange.method)
                 try:
                     if plain is not None:
-                        transfer.begin_plain(connection, head, plain)
+                        transfer.begin_plain(connection, head, plain.framing)
                     elif request is not None:
                         transfer.begin(connection, request)
                 except ProtocolError as error:  # the request cannot be written
@@ -100,7 +137,7 @@ class Forwarder:
                     await transfer
                     failure = transfer.result()
         if failure is None:
-            return exchange.outcome(Kind.FORWARDED, None, name)
+            return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
         return self._failed(exchange, name, failure)
 
     async def _acquire(self, pool: Pool, stream: Stream) -> UpstreamConnection | Failure:

@@ -100,27 +100,26 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def begin(self, request: Request, sink: ExchangeSink, timeout: float) -> Http1UpstreamConnection:
         """Send a request's head; raises ProtocolError when it cannot be written."""
-        self._begin(encode_request(request), request.method, request.framing, sink, timeout)
+        self.begin_plain(encode_request(request), request.method, request.framing, sink, timeout)
         self._switchable = request.upgrade is not None
+        self._ended = False  # until `end`
         return self
 
     def begin_plain(
         self, head: bytes, method: str, framing: int, sink: ExchangeSink, timeout: float
     ) -> Http1UpstreamConnection:
-        """Send a request's head that is written already."""
-        self._begin(head, method, framing, sink, timeout)
-        self._switchable = False
-        return self
-
-    def _begin(self, head: bytes, method: str, framing: int, sink: ExchangeSink, timeout: float) -> None:
+        """Send a request's head that is written already; without a body it is complete."""
         self._state = _HEAD
         self._sink = sink
         self._timeout = timeout
         self._chunked = framing < 0
-        self._ended = self._informed = self._reusable = False
+        self._ended = not framing
+        self._informed = self._reusable = False
+        self._switchable = False
         self._reader.method = method
         self._deadline.set(timeout)
         self._transport.write(head)
+        return self
 
     def close(self) -> None:
         """Close when what was written is sent; a destination that does not take it is not waited for."""
@@ -179,7 +178,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
             return
         try:
             if self._state is _HEAD:
-                if self._reader.begun or not sink.takes_plain or not self._read_plain(sink, data):
+                if self._reader._buffer or not (sink.takes_plain() and self._read_plain(sink, data)):
                     self._read_head(sink, data)
             elif self._state is _BODY:
                 self._pass_on(sink, self._body.feed(data))
@@ -327,7 +326,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
         if self._reusable and self._ended and not self._writing_paused and not self._transport.is_closing():
             self._state = _IDLE
             self._served = True
-            self._reading.resume()
+            if self._reading.paused:
+                self._reading.resume()
             self._deadline.set(self._idle_timeout)
             self.slots = 1
             self._owner.released(self)

@@ -91,14 +91,13 @@ def plain_request_head(source: RequestSource, plain: PlainRequest, address: Dest
 
     It is what `outgoing_request` has written, to the byte.
     """
-    said = _said_of_client(source, source.path_base).block
-    target = plain.raw_target
-    if source.path_base or address.base_path:
-        path = source.target.forward_after(source.path_base)
-        target = join(address.base_path, path, plain.query)
-    if plain.framing < 0:
-        said += b"Transfer-Encoding: chunked\r\n"
-    return b"%s %s%s%s%s\r\n" % (plain.method.encode("ascii"), target, address.line_end, plain.kept, said)
+    method, target, _, query, host, framing, _, kept, _, _ = plain
+    base = source.path_base
+    if base or address.base_path:
+        target = join(address.base_path, source.target.forward_after(base), query)
+    said = _said(source.client[0], host, source.scheme == "https", base).block
+    end = b"\r\n" if framing >= 0 else b"Transfer-Encoding: chunked\r\n\r\n"
+    return b"".join((method.encode("ascii"), b" ", target, address.line_end, kept, said, end))
 
 
 def delegated_head(source: RequestSource, head: bytes) -> bytes:

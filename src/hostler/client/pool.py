@@ -202,6 +202,8 @@ class Pool:
             connection.close()
         elif self._waiting:
             self._offer(connection)
+        elif len(self._available) < MAX_IDLE:
+            self._available[connection] = None
         else:
             self._keep(connection)
 

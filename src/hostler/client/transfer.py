@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request
-    from hostler.http.plain_request import PlainRequest
 
 __all__ = ["RETRY", "Transfer"]
 
@@ -54,31 +53,33 @@ class Transfer(Completion[Failure | None]):
     _upstream: UpstreamStream
     _fed = False
     """Some of the request's body has left."""
-    _sent = False
-    """The request is complete."""
-    _response: Response | None = None
     _tunnel = False
     _destination_ended = False
     _client_paused = False
-    _destination_paused = False
 
-    def __init__(self, exchange: Exchange, timeout: float) -> None:
-        """`timeout` is how many seconds nothing may move."""
+    def __init__(self, exchange: Exchange, timeout: float, method: str) -> None:
+        """`timeout` is how many seconds nothing may move, `method` that of the request."""
+        self._over = False
+        self._result = self._callbacks = self.waiter = None
         self._exchange = exchange
         self._stream = stream = exchange.stream
         self._timeout = timeout
-        self._method = exchange.method
+        self._method = method
         self.received = stream.write
         """Sends a piece of the response on: nothing of ours is between."""
+        self._sent = False
+        """The request is complete."""
+        self._response: Response | None = None
+        self._destination_paused = False
 
-    @property
     def takes_plain(self) -> bool:
         """Whether nobody here wants to see the response's head."""
         return self._exchange._response_callbacks is None and self._stream.takes_plain
 
-    def begin_plain(self, connection: UpstreamConnection, head: bytes, plain: PlainRequest) -> None:
+    def begin_plain(self, connection: UpstreamConnection, head: bytes, framing: int) -> None:
         """Send a request whose head is written already."""
-        self._upstream = connection.begin_plain(head, plain.method, plain.framing, self, self._timeout)
+        self._upstream = connection.begin_plain(head, self._method, framing, self, self._timeout)
+        self._sent = not framing
         self._stream.attach(self)
         if self._destination_paused:
             self._stream.pause()
@@ -107,7 +108,7 @@ class Transfer(Completion[Failure | None]):
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Finish the request's body, or pass on the end of a tunnel's one direction."""
-        if not self._over:
+        if not self._over and (self._tunnel or not self._sent):
             self._sent = True
             if trailers:
                 trailers = outgoing_request_trailers(self._exchange.request, trailers)

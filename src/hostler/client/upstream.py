@@ -30,9 +30,8 @@ class ExchangeSink(Protocol):
     def received(self) -> Callable[[bytes], object]:
         """Takes a piece of the response's body, or of an upgraded connection; called once for each piece."""
 
-    @property
     def takes_plain(self) -> bool:
-        """Whether the response may come by `answered_plain`."""
+        """Return whether the response may come by `answered_plain`."""
 
     def answered_plain(
         self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple, Self
+
 from hostler.http.headers import Headers
 from hostler.http.heads import split_lines
 from hostler.http.message import Request
@@ -10,47 +12,57 @@ from hostler.http.target import Target
 __all__ = ["PlainRequest"]
 
 
-class PlainRequest:
+class _Facts(NamedTuple):
+    """What `read_request` returns of a head, and the bytes that it was given."""
+
+    method: str
+    raw_target: bytes
+    path: str
+    """The target's path: nothing in it is to be decoded."""
+
+    query: bytes | None
+    host: bytes
+    framing: int
+    """The body's length in bytes, or CHUNKED."""
+
+    keep_alive: bool
+    kept: bytes
+    """The lines that are passed on, each with CRLF."""
+
+    size: int
+    data: bytes
+    """The bytes at whose front it stands; `size` of them are the head."""
+
+
+class PlainRequest(_Facts):
     """A request's plain head (`hostler.http.heads.read_request`), passed on as bytes.
 
     It takes the place of a `Request` and a `Target` until somebody asks for those.
     """
 
-    __slots__ = (
-        "framing",
-        "head",
-        "host",
-        "keep_alive",
-        "kept",
-        "method",
-        "path",
-        "query",
-        "raw_target",
-        "size",
-    )
+    __slots__ = ()
 
-    version = 11
-    expect_continue = False
-    upgrade = None
-
-    def __init__(
-        self,
-        data: bytes,
-        facts: tuple[str, bytes, str, bytes | None, bytes, int, bool, bytes, int],
-    ) -> None:
+    def __new__(
+        cls, data: bytes, facts: tuple[str, bytes, str, bytes | None, bytes, int, bool, bytes, int]
+    ) -> Self:
         """Keep what `read_request` returned of the head at the front of `data`."""
-        (
-            self.method, self.raw_target, self.path, self.query, self.host, self.framing, self.keep_alive, self.kept,
-            self.size,
-        ) = facts  # fmt: skip
-        self.head = data if self.size == len(data) else data[: self.size]
-        """The bytes that it came in."""
+        made: Self = tuple.__new__(cls, (*facts, data))
+        return made
+
+    # what no plain head has
+    version: Final = 11
+    expect_continue: Final = False
+    upgrade: Final = None
+
+    @property
+    def head(self) -> bytes:
+        """Its own bytes."""
+        return self.data[: self.size]
 
     @property
     def lines(self) -> bytes:
         """Its header lines, as they came."""
-        head = self.head
-        return head[head.index(b"\n") + 1 : -2]
+        return self.data[self.data.index(b"\n") + 1 : self.size - 2]
 
     @property
     def raw_path(self) -> bytes:
@@ -84,6 +96,4 @@ class PlainRequest:
             or request.upgrade is not None
         ):
             return False
-        return target is None or (
-            target.query == self.query and target.forward_path == self.parsed_target().forward_path
-        )
+        return target is None or (target.query == self.query and target.forward_path == self.raw_path)

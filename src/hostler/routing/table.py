@@ -55,11 +55,17 @@ R = TypeVar("R", bound=RouteLike)
 
 @define(eq=False)
 class Match(Generic[R]):
-    """The route that a request takes."""
+    """The route that a request takes; where the path has to satisfy nothing more, the same for every request."""
 
     route: R
-    values: Mapping[str, str]
-    """The template's parameters, decoded; a catch-all's value has its slashes."""
+    template: Template
+
+    def values(self, path: str) -> Mapping[str, str]:
+        """Return the template's parameters in the path that was looked up, decoded; a catch-all's has its slashes."""
+        if not self.template.has_parameters:
+            return _NO_VALUES
+        pieces = (path or "/").split("/")
+        return self.template.bind(pieces, len(pieces) - (not pieces[-1])) or _NO_VALUES
 
 
 class MissKind(enum.Enum):
@@ -102,8 +108,11 @@ class _Candidate(Generic[R]):
     """What ranks are made from; see the module."""
 
     methods: frozenset[str] | None = field(init=False)
-    whole: Match[R] | None = field(init=False)
-    """The answer, when nothing in it depends on the request."""
+    match: Match[R] = field(init=False)
+    """The answer."""
+
+    always: bool = field(init=False)
+    """Whether there is nothing to test but the method."""
 
     rank: int = 0
 
@@ -111,16 +120,17 @@ class _Candidate(Generic[R]):
     def _methods(self) -> frozenset[str] | None:
         return _methods(self.route.config.methods)
 
-    @whole.default
-    def _whole(self) -> Match[R] | None:
-        return None if self.template.has_parameters else Match(self.route, _NO_VALUES)
+    @match.default
+    def _match(self) -> Match[R]:
+        return Match(self.route, self.template)
 
-    def accept(self, pieces: list[str], end: int) -> Match[R] | None:
+    @always.default
+    def _always(self) -> bool:
+        return self.template.always_binds
+
+    def accepts(self, pieces: list[str], end: int) -> bool:
         """Test what the tree did not: constraints and mixed segments."""
-        if self.whole is not None:
-            return self.whole
-        values = self.template.bind(pieces, end)
-        return None if values is None else Match(self.route, values)
+        return self.always or self.template.bind(pieces, end) is not None
 
 
 @lru_cache(1000)  # routes have the same few
@@ -201,6 +211,8 @@ class Table(Generic[R]):
         self._anywhere: _Node[R] = _Node()
         self._hosts: _Trees[R] = {}
         self._suffixes: _Trees[R] = {}
+        self._every_path: _Candidate[R] | None = None
+        """The one route of a table which has no other, and takes every path on every host."""
         finish(self._fill(routes))
 
     @classmethod
@@ -219,6 +231,8 @@ class Table(Generic[R]):
         ranks = {key: rank for rank, key in enumerate(sorted({candidate.key for candidate in candidates}))}
         for candidate in candidates:
             candidate.rank = ranks[candidate.key]
+        if len(candidates) == 1 and candidates[0].always and self._anywhere.below:
+            self._every_path = candidates[0]
 
     def find(self, method: str, host: str, port: int, path: str) -> Match[R] | Miss:
         """Find the route of a request.
@@ -226,6 +240,10 @@ class Table(Generic[R]):
         `host` is lower-cased and has no port, as `http.target.parse_host` gives it; `port` is the one that Host
         names, else its scheme's default. `path` is decoded; "" is taken for "/".
         """
+        if self._every_path is not None:
+            candidate = self._every_path
+            if candidate.methods is None or method in candidate.methods:
+                return candidate.match
         pieces = (path or "/").split("/")
         end = len(pieces) - (not pieces[-1])
         lowered = path.lower()
@@ -235,7 +253,11 @@ class Table(Generic[R]):
         if self._hosts or self._suffixes:
             for tree in self._trees(host, port):
                 tree.collect(folded, 1, end, found)
-        if len(found) > 1:
+        if len(found) == 1:
+            candidate = found[0]
+            if candidate.always and (candidate.methods is None or method in candidate.methods):
+                return candidate.match
+        else:
             found.sort(key=_RANK)
         return self._choose(found, method, pieces, end)
 
@@ -250,17 +272,15 @@ class Table(Generic[R]):
                 break
             if candidate.methods is not None and method not in candidate.methods:
                 refused.append(candidate)
-            elif (match := candidate.accept(pieces, end)) is not None:
+            elif candidate.accepts(pieces, end):
                 if best is None:
-                    best = match
+                    best = candidate.match
                     rank = candidate.rank
-                elif match.route is not best.route:
-                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, match.route.config.id))
+                elif candidate.route is not best.route:
+                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, candidate.route.config.id))
         if best is not None:
             return best
-        allow = {
-            name for item in refused if item.accept(pieces, end) is not None for name in item.methods or ()
-        }
+        allow = {name for item in refused if item.accepts(pieces, end) for name in item.methods or ()}
         return Miss(MissKind.METHOD_NOT_ALLOWED, tuple(sorted(allow))) if allow else _NOT_FOUND
 
     def _candidates(self, route: R) -> Iterable[_Candidate[R]]:

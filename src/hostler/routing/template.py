@@ -192,6 +192,11 @@ class Template:
         """Whether `bind` has anything to do."""
         return bool(self._captures)
 
+    @property
+    def always_binds(self) -> bool:
+        """Whether `bind` takes every path whose length and literals fit: there is no constraint, no mixed segment."""
+        return not any(isinstance(item, MixedSegment) or item.constraints for _, item in self._captures)
+
     def match(self, path: str) -> dict[str, str] | None:
         """Match a decoded path and give its values, or None."""
         pieces = (path or "/").split("/")

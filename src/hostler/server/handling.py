@@ -58,6 +58,8 @@ class ExchangeTask(DirectTask):
         self._context = handling.context.copy()
         self._function = handling.handler
         self._argument = self._exchange = exchange
+        self._over = self._registered = self._must_cancel = False
+        self._result = self._callbacks = self.waiter = self._coroutine = self._fut_waiter = None
         self._handling = handling
         self._stream = stream
 
@@ -67,6 +69,9 @@ class ExchangeTask(DirectTask):
     def returned(self, value: object) -> None:
         """See to it that the client has an answer."""
         stream = self._stream
+        if stream.closed and isinstance(value, Outcome):
+            self._handled()
+            return
         try:
             if stream.is_tunnel:
                 stream.hang_up()

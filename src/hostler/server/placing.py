@@ -12,9 +12,8 @@ from hostler.http.target import parse_host, parse_target
 if TYPE_CHECKING:
     from hostler.contract import Address, Stream
     from hostler.http.message import Request
-    from hostler.http.plain_request import PlainRequest
 
-__all__ = ["Placing", "make_exchange", "make_plain_exchange"]
+__all__ = ["Placing", "make_exchange"]
 
 
 class Placing(Protocol):
@@ -23,17 +22,6 @@ class Placing(Protocol):
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path) of a decoded path, "" for no path; raises ProtocolError when no prefix matches."""
         ...
-
-
-def make_plain_exchange(
-    head: PlainRequest, stream: Stream, placing: Placing, client: Address, server: Address, scheme: str
-) -> Exchange:
-    """Make the exchange of a plain head and its stream: as `make_exchange`, which has the rest to judge."""
-    host, port = parse_host(head.host)
-    base, path = placing.place(scheme, host, server, head.path)
-    if port is None:
-        port = 443 if scheme == "https" else 80
-    return Exchange(head, stream, None, client, server, host, port, base, path, scheme)
 
 
 def make_exchange(

@@ -310,6 +310,19 @@ class PrefixTable:
                 self._only = prefix
                 self._only_at = _address(prefix.host)
 
+    def place(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> tuple[str, str] | None:
+        """Return (path base, path) of a request under the prefix that `match` finds; most tables have one for all."""
+        only = self._only
+        if (
+            only is not None
+            and only.port == port
+            and only.scheme == scheme
+            and self._only_at in {None, local_ip}
+        ):
+            return "", path
+        found = self.match(scheme, host, port, local_ip, path)
+        return None if found is None else (found.path_base, found.path)
+
     def match(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> PrefixMatch | None:
         """Find the prefix that takes a request, or None.
 

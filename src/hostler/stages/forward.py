@@ -27,7 +27,7 @@ class Sender(Protocol):
     """Forwards exchanges to the destinations of one cluster, over pooled connections."""
 
     def send(self, exchange: Exchange, destination: LiveDestination | str) -> Awaitable[Outcome]:
-        """Forward; the outcome says how it went."""
+        """Forward, and count as in flight at the destination meanwhile; the outcome says how it went."""
         ...
 
     def close(self) -> None:
@@ -38,24 +38,20 @@ SENDER: Final[Part[Sender]] = Part()
 """What forwards the exchanges of a cluster."""
 
 
-async def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Outcome:
+def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
     """Forward to the candidate that is left, over the cluster's connections; a stage that never goes onward.
 
     Without a candidate the client gets 503.
     """
-    cluster = exchange.cluster
-    if cluster is None or not exchange.candidates:
+    cluster, candidates = exchange.cluster, exchange.candidates
+    if cluster is None or not candidates:
         _log.warning("%s: no destination is available", place(exchange))
-        return await exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))
-    destination = settle_for_one(exchange, _log, randomness)
+        return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS))
+    destination = candidates[0] if len(candidates) == 1 else settle_for_one(exchange, _log, randomness)
     exchange.destination = destination
     if destination.config.queue is not None:
-        return await _refuse_queue(exchange, destination)
-    destination.in_flight += 1
-    try:
-        return await cluster.equipment[SENDER].send(exchange, destination)
-    finally:
-        destination.in_flight -= 1
+        return _refuse_queue(exchange, destination)
+    return cluster.equipment[SENDER].send(exchange, destination)
 
 
 def _refuse_queue(exchange: Exchange, destination: LiveDestination) -> Awaitable[Outcome]:

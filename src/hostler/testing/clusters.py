@@ -35,6 +35,16 @@ class FakeSender:
     async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
         """Answer at once."""
         self.sent.append((exchange, destination))
+        if not isinstance(destination, str):
+            destination.in_flight += 1
+        try:
+            return await self.answer(exchange)
+        finally:
+            if not isinstance(destination, str):
+                destination.in_flight -= 1
+
+    async def answer(self, exchange: Exchange) -> Outcome:
+        """Answer as the destination does."""
         if self.failure is not None:
             return await exchange.fail(self.failure)
         return await exchange.respond(200, "forwarded")

@@ -39,6 +39,7 @@ class AcceptedConnection:
         "added_headers",
         "can_lend",
         "connection",
+        "keeps_open",
         "placing",
         "reads_ahead",
         "socket",
@@ -52,7 +53,7 @@ class AcceptedConnection:
         """Nothing has been written yet."""
         self.placing = placing
         self.added_headers: RawHeaders = []
-        self.can_lend = self.reads_ahead = True
+        self.can_lend = self.reads_ahead = self.keeps_open = True
         self.socket = socket
         self.connection = Http1Connection(context, self, socket, socket.addresses())
         context.connections.add(self)
@@ -125,6 +126,7 @@ class AcceptedConnection:
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
             if lent is None:
                 lent = self._lent = self._lent_connection()
+                self.keeps_open = False  # it is told of every exchange
             socket.lend()
             data = head + body if body else head
             loan = _RequestLoan(lent, data, added, None if whole else bytes_read(lent.socket))

@@ -26,6 +26,9 @@ class ConnectionOwner(RequestLender, Protocol):
     reads_ahead: bool
     """Whether what the client sends behind the request under way is read here, and nowhere else."""
 
+    keeps_open: bool
+    """Whether `exchange_over` has nothing to do but say yes where the connection is reusable."""
+
     def peek(self) -> bytes:
         """Return what has arrived behind the request under way and is to stay where it is."""
         ...

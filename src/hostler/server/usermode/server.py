@@ -103,9 +103,9 @@ class UserModeServer:
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Find the URL prefix of a request; 400 when none of them has its host, 404 when none has its path."""
         path = path or "/"
-        match = self.prefixes.match(scheme, host, server[1], server[0], path)
-        if match is not None:
-            return match.path_base, match.path
+        placed = self.prefixes.place(scheme, host, server[1], server[0], path)
+        if placed is not None:
+            return placed
         everywhere = "[::]" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - compared, not bound
         hosts = {host, "+", "*", server[0], f"[{server[0]}]", everywhere}
         if any(prefix.port == server[1] and prefix.host in hosts for prefix in self.prefixes):

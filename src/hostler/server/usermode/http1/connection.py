@@ -22,22 +22,25 @@ Whose the connection is, it does not know: after each exchange its `ConnectionOw
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
+from hostler.exchange import Exchange
 from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
 from hostler.http.encode import encode_rejection
 from hostler.http.h1 import RequestReader
 from hostler.http.heads import read_request
 from hostler.http.plain_request import PlainRequest
-from hostler.server.placing import make_exchange, make_plain_exchange
+from hostler.http.target import parse_host
+from hostler.server.placing import make_exchange
 from hostler.server.usermode.http1.pace import BodyPace
 from hostler.server.usermode.http1.stream import Http1Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.contract import Address
-    from hostler.exchange import Exchange
     from hostler.http.body import Body
     from hostler.http.limits import Limits
     from hostler.http.message import Request, RequestHead
@@ -56,6 +59,9 @@ Phase = enum.Enum("Phase", "IDLE HEAD WAITING BODY DRAIN LENT OVER")
 """What a connection is doing; see above."""
 
 
+_new_tuple: Final[Callable[..., Any]] = tuple.__new__
+"""Makes a named tuple without its own constructor, which is a call more for each request."""
+
 # an enum's member costs a look-up in its class, each time; a module's constant does not
 _IDLE, _HEAD, _WAITING, _BODY, _DRAIN, _LENT, _OVER = Phase
 
@@ -69,9 +75,12 @@ class Http1Connection:
         "_body",
         "_context",
         "_full",
-        "_head_limits",
+        "_idle_timeout",
         "_is_last",
         "_limits",
+        "_max_head",
+        "_max_headers",
+        "_max_line",
         "_owner",
         "_pace",
         "_reader",
@@ -102,7 +111,7 @@ class Http1Connection:
         self._limits = limits = limits or context.options.limits
         self._reader: RequestReader | None = None
         """Reads heads that are not plain; there once one was."""
-        self._head_limits = limits.head, limits.request_line, limits.headers
+        self._max_head, self._max_line, self._max_headers = limits.head, limits.request_line, limits.headers
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
         """Reads the body of the request under way."""
@@ -115,6 +124,7 @@ class Http1Connection:
         self._behind_end = False
         """The client had ended its side before the request under way was begun."""
         self._is_last = False
+        self._idle_timeout = context.options.timeouts.idle_connection
         self.phase = _IDLE
 
     # -- SocketReader ---------------------------------------------------------------------------------------------
@@ -218,19 +228,27 @@ class Http1Connection:
 
     def _read_plain(self, data: bytes) -> bool:
         """Take a plain head off the front of `data`; returns False where the ordinary reader is to judge."""
-        facts = read_request(data, *self._head_limits)
+        facts = read_request(data, self._max_head, self._max_line, self._max_headers)
         if facts is None:
             return False
-        head = PlainRequest(data, facts)
-        self._unread = data[head.size :]
-        owner, socket = self._owner, self._socket
-        stream = Http1Stream(self, owner, socket, head, keep_alive=not self._is_last)
+        method, _, path, _, authority, framing, keep_alive, _, size = facts
+        self._unread = data[size:]
+        plain: PlainRequest = _new_tuple(PlainRequest, (*facts, data))
+        owner, scheme = self._owner, self.scheme
+        client, server = self.addresses
         try:
-            exchange = make_plain_exchange(head, stream, owner.placing, *self.addresses, self.scheme)
+            host, port = parse_host(authority)
+            base, path = owner.placing.place(scheme, host, server, path)
         except ProtocolError as error:
-            self._reject(error, head.request())
-        else:
-            self._begin(exchange, stream)
+            self._reject(error, plain.request())
+            return True
+        if port is None:
+            port = 443 if scheme == "https" else 80
+        stream = Http1Stream(
+            self, owner, self._socket, plain, method, framing, keep_alive and not self._is_last
+        )
+        exchange = Exchange(plain, stream, None, client, server, host, port, base, path, scheme)
+        self._begin(exchange, stream, framing)
         return True
 
     def _read_head(self) -> None:
@@ -249,23 +267,26 @@ class Http1Connection:
                     self._socket.deadline.set(self._context.options.timeouts.header_wait)
                 return
             self._unread = reader.unread
-            stream = Http1Stream(self, owner, self._socket, request, keep_alive=not self._is_last)
+            stream = Http1Stream(
+                self, owner, self._socket, request, request.method, request.framing,
+                request.keep_alive and not self._is_last, request.version,
+            )  # fmt: skip
             exchange = make_exchange(request, stream, owner.placing, *self.addresses, self.scheme)
         except ProtocolError as error:
             self._reject(error, request)
         else:
-            self._begin(exchange, stream)
+            self._begin(exchange, stream, request.framing)
 
-    def _begin(self, exchange: Exchange, stream: Http1Stream) -> None:
+    def _begin(self, exchange: Exchange, stream: Http1Stream, framing: int) -> None:
         """Have a request answered."""
         self.phase = _WAITING
         self._stream = stream
-        head, socket = stream.head, self._socket
-        if head.framing:
-            self._expect_body(head)
+        socket = self._socket
+        if framing:
+            self._expect_body(stream.head)
         else:
             self._body = NO_BODY
-        socket.deadline.clear()
+        socket.deadline.due = 0.0  # as `clear` does
         if self._is_last:
             stream.is_going_away = True
         self._behind_end = socket.ended
@@ -394,7 +415,12 @@ class Http1Connection:
     def response_over(self, *, reusable: bool) -> None:
         """Go on after a complete answer; when the connection is `reusable`, with the rest of the request's body."""
         if not reusable or self._body.complete:
-            self._over(reusable=reusable)
+            if reusable and not (self._unread or self._full or self._socket.ended) and self._owner.keeps_open:
+                self._stream = None
+                self.phase = _IDLE
+                self._socket.deadline.set(self._idle_timeout)
+            else:
+                self._over(reusable=reusable)
             return
         self.phase = _DRAIN
         self._socket.deadline.set(self._context.options.timeouts.drain_entity_body)

@@ -90,27 +90,16 @@ class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
     handled = None
-    # what most streams never change is the class's: one is made for every request
-    _pump: Pump | None = None
+    # what is rarely looked at is the class's until it changes; the rest is not, since Python finds it faster so
     _departed: Callable[[], object] | None = None
     _silent = False
     _chunked = False
-    _remaining: int | None = None
-    failure: Failure | None = None
-    """Why the client is gone, or its body no use, once that is so."""
-    started = False
-    closed = False
     aborted = False
     """The handler gave up on the response."""
     is_tunnel = False
     """The connection was upgraded and is still open."""
-    is_going_away = False
-    """The server stops."""
     half_ended = False
     """The handler has ended its direction of an upgraded connection."""
-    status = 0
-    bytes_received = 0
-    bytes_sent = 0
 
     def __init__(
         self,
@@ -118,17 +107,32 @@ class Http1Stream:
         lender: RequestLender,
         socket: ClientSocket,
         head: RequestHead,
-        *,
+        method: str,
+        framing: int,
         keep_alive: bool,
+        version: int = 11,
     ) -> None:
+        """`method` and the rest are the head's, which is slower to ask."""
         self._connection = connection
         self._lender = lender
         self._socket = socket
         self.head = head
-        self._body_complete = not head.framing
-        self._waits_for_100 = head.expect_continue
-        self.keep_alive = keep_alive and head.keep_alive
+        self._pump: Pump | None = None
+        self._body_complete = not framing
+        self._waits_for_100 = bool(framing) and head.expect_continue
+        self._remaining: int | None = None
+        self.takes_plain = version == 11 and method != "HEAD"
+        self.keep_alive = keep_alive
         """Whether the connection may carry another request after this one."""
+        self.failure: Failure | None = None
+        """Why the client is gone, or its body no use, once that is so."""
+        self.started = False
+        self.closed = False
+        self.is_going_away = False
+        """The server stops."""
+        self.status = 0
+        self.bytes_received = 0
+        self.bytes_sent = 0
 
     # -- the request's body, for the pump -------------------------------------------------------------------------
 
@@ -267,12 +271,6 @@ class Http1Stream:
         self._silent = framing == BODILESS
         self._chunked = framing == CHUNKED
         self._remaining = framing if framing >= 0 else None
-
-    @property
-    def takes_plain(self) -> bool:
-        """Whether the head of an answer needs nothing but Date, framing and Connection to be added."""
-        head = self.head
-        return head.version == 11 and head.method != "HEAD"
 
     def start_plain(
         self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool

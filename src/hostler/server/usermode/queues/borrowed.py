@@ -78,8 +78,22 @@ class BorrowedConnection:
     """A connection that is lent to us, one request at a time; `hostler.server.usermode.owner.ConnectionOwner`."""
 
     __slots__ = (
-        "_context", "_lender", "_number", "_orphaned", "_prefix", "_returning", "_transport", "added_headers", "can_lend",
-        "connection", "lasts", "loan", "placing", "reads_ahead", "socket",
+        "_context",
+        "_lender",
+        "_number",
+        "_orphaned",
+        "_prefix",
+        "_returning",
+        "_transport",
+        "added_headers",
+        "can_lend",
+        "connection",
+        "keeps_open",
+        "lasts",
+        "loan",
+        "placing",
+        "reads_ahead",
+        "socket",
     )  # fmt: skip
 
     def __init__(
@@ -98,7 +112,7 @@ class BorrowedConnection:
         self._prefix = b""
         """The URL prefix of `placing`."""
         self.added_headers: RawHeaders = []
-        self.can_lend = self.reads_ahead = False
+        self.can_lend = self.reads_ahead = self.keeps_open = False
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
         addresses, limits = (packet.client, packet.server), _for_lent(context.options.limits)
@@ -305,8 +319,7 @@ class _UnderPrefix:
         """Return (path base, path); a path outside the prefix is all path."""
         if self._is_everything:
             return "", path
-        match = self._table.match(self._path.scheme, host, self._path.port, server[0], path)
-        return ("", path) if match is None else (match.path_base, match.path)
+        return self._table.place(self._path.scheme, host, self._path.port, server[0], path) or ("", path)
 
 
 _NOWHERE: Final = _UnderPrefix("http://+:80/")

@@ -127,6 +127,7 @@ class Loan(Completion[Returned | Failure]):
     def __init__(
         self, connection: LentConnection, data: bytes, headers: bytes, read: int | None = None
     ) -> None:
+        super().__init__()
         self.connection = connection
         self.data = data
         """The request's head, and what was read of its body."""
