@@ -113,6 +113,8 @@ async def ask(url, request, *, stays):
 
 
 def ours(thing):
+    if isinstance(thing, socket.socket):
+        return False  # of a cycle within asyncio and uvloop, whoever's class it is
     module = type(thing).__module__
     return (
         module.startswith("hostler")
