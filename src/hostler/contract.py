@@ -100,8 +100,11 @@ class Stream(Protocol):
     def can_delegate(self) -> bool:
         """Whether the body is unread, the response has not begun, and this server can delegate."""
 
-    def attach(self, pump: Pump) -> None:
-        """Send the body to `pump`, beginning with what has arrived, and call it about the client from now on."""
+    def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
+        """Send the body to `pump`, beginning with what has arrived, and call it about the client from now on.
+
+        `knows_end`: it is not called about the end of a request that has no body.
+        """
 
     def detach(self) -> None:
         """Call the pump no more, and keep the body for the next one."""

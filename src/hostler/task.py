@@ -140,7 +140,10 @@ class DirectTask(Completion[Any], ABC):
                 self._wait_for(yielded)
             return
         _leave_task(loop, self)  # type: ignore[arg-type]
-        self._be_over(value)
+        if self._registered or self._callbacks is not None or self.waiter is not None:
+            self._be_over(value)
+        else:
+            self._coroutine, self._over, self._result = None, True, value
         self.returned(value)
 
     def _wait_for(self, yielded: Any) -> None:

@@ -15,7 +15,7 @@ first. What comes after the end finds nobody: the connection may be carrying ano
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from hostler.answering import begin_response
 from hostler.client.outgoing import (
@@ -79,8 +79,8 @@ class Transfer(Completion[Failure | None]):
     def begin_plain(self, connection: UpstreamConnection, head: bytes, framing: int) -> None:
         """Send a request whose head is written already."""
         self._upstream = connection.begin_plain(head, self._method, framing, self, self._timeout)
-        self._sent = not framing
-        self._stream.attach(self)
+        self._sent = sent = not framing
+        self._stream.attach(self, sent)
         if self._destination_paused:
             self._stream.pause()
 
@@ -160,7 +160,7 @@ class Transfer(Completion[Failure | None]):
         self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
     ) -> None:
         """Send a plain head on, with the first of its body, or all of it."""
-        stream = cast("PlainStream", self._stream)
+        stream: PlainStream = self._stream  # type: ignore[assignment] # it takes plain heads
         self._response = _PLAIN
         if complete:
             self._over = True

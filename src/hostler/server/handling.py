@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ExchangeTask", "Handling", "Served"]
 
 _log: Final = logging.getLogger("hostler.server")
+_new: Final = object.__new__
 CANCEL_TIMEOUT: Final = 5.0
 """Seconds that a cancelled handler has to end."""
 
@@ -52,16 +53,9 @@ class Served(Stream, Protocol):
 class ExchangeTask(DirectTask):
     """A handler that answers one exchange."""
 
-    def __init__(self, handling: Handling, exchange: Exchange, stream: Served) -> None:
-        # what DirectTask's own __init__ does, without a call more for each exchange
-        self._loop = handling.loop
-        self._context = handling.context.copy()
-        self._function = handling.handler
-        self._argument = self._exchange = exchange
-        self._over = self._registered = self._must_cancel = False
-        self._result = self._callbacks = self.waiter = self._coroutine = self._fut_waiter = None
-        self._handling = handling
-        self._stream = stream
+    _handling: Handling
+    _exchange: Exchange
+    _stream: Served
 
     def __repr__(self) -> str:
         return f"<ExchangeTask {self._exchange.method} {self._exchange.path}>"
@@ -69,8 +63,11 @@ class ExchangeTask(DirectTask):
     def returned(self, value: object) -> None:
         """See to it that the client has an answer."""
         stream = self._stream
-        if stream.closed and isinstance(value, Outcome):
-            self._handled()
+        if stream.closed and isinstance(value, Outcome) and stream.handled is None:
+            tasks = self._handling.tasks
+            set.discard(tasks, self)
+            if tasks.waiters:
+                tasks.wake()
             return
         try:
             if stream.is_tunnel:
@@ -104,10 +101,7 @@ class ExchangeTask(DirectTask):
     def _handled(self) -> None:
         if self._stream.handled is not None:
             self._stream.handled()
-        tasks = self._handling.tasks
-        set.discard(tasks, self)
-        if tasks.waiters:
-            tasks.wake()
+        self._handling.tasks.discard(self)
 
     def _give_up(self, failure: Failure) -> None:
         """Answer an exchange that its handler did not answer."""
@@ -134,9 +128,19 @@ class Handling:
 
     def begin(self, exchange: Exchange, stream: Served) -> None:
         """Run the handler on an exchange; it starts at once, unless a task is running."""
-        task = ExchangeTask(self, exchange, stream)
+        task = _new(
+            ExchangeTask
+        )  # with what __init__ would set, and without the call of it for each exchange
+        task._loop = self.loop
+        task._context = context = self.context.copy()
+        task._function = self.handler
+        task._argument = task._exchange = exchange
+        task._over = task._registered = task._must_cancel = False
+        task._result = task._callbacks = task.waiter = task._coroutine = task._fut_waiter = None
+        task._handling = self
+        task._stream = stream
         self.tasks.add(task)
-        task.resume()
+        context.run(task.step, None)
 
     def rejected(self, rejection: Rejection) -> None:
         """Note that the server has answered what is no request, or not for it."""

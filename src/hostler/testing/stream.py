@@ -149,7 +149,7 @@ class FakeStream:
         """Call back once when the client goes away; None: call nobody any more."""
         self._departed = callback
 
-    def attach(self, pump: Pump) -> None:
+    def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, what waits first."""
         self._pump = pump
         self._flow()

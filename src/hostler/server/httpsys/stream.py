@@ -107,7 +107,7 @@ class HttpSysStream:
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
-    def attach(self, pump: Pump) -> None:
+    def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, and tell it about the client from now on."""
         if self.closed:
             if self._read:

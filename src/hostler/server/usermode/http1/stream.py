@@ -136,7 +136,7 @@ class Http1Stream:
 
     # -- the request's body, for the pump -------------------------------------------------------------------------
 
-    def attach(self, pump: Pump) -> None:
+    def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, what waits first, and tell it about the client from now on."""
         if self.closed or self.failure is not None:
             if self._body_complete:
@@ -149,7 +149,8 @@ class Http1Stream:
         if self.is_going_away:
             pump.going_away()
         if self._body_complete:
-            pump.feed_end([])
+            if not knows_end:
+                pump.feed_end([])
         else:
             self._connection.read_body()
 
