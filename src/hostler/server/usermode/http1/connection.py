@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.body import Body
     from hostler.http.limits import Limits
-    from hostler.http.message import Request, RequestHead
+    from hostler.http.message import Request
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.owner import ConnectionOwner
@@ -115,8 +115,8 @@ class Http1Connection:
         self._stream: Http1Stream | None = None
         self._body: Body = NO_BODY
         """Reads the body of the request under way."""
-        self._pace: BodyPace
-        """How long its client may take; there once it has a body."""
+        self._pace: BodyPace | None = None
+        """How long its client may take; there once it has to be waited for."""
         self._unread = b""
         self._full = False
         """Nothing is read: more than the limit is unread, or another process reads."""
@@ -283,7 +283,7 @@ class Http1Connection:
         self._stream = stream
         socket = self._socket
         if framing:
-            self._expect_body(stream.head)
+            self._body, self._pace = body_reader(framing, self._context.options.limits), None
         else:
             self._body = NO_BODY
         socket.deadline.due = 0.0  # as `clear` does
@@ -305,15 +305,18 @@ class Http1Connection:
 
     # -- bodies ---------------------------------------------------------------------------------------------------
 
-    def _expect_body(self, head: RequestHead) -> None:
-        options, clock = self._context.options, self._context.loop.time
-        self._body = body_reader(head.framing, options.limits)
-        self._pace = BodyPace(
-            options.timeouts.entity_body,
-            options.min_body_rate,
-            clock,
-            awaits_continue=head.expect_continue,
-        )
+    def _time_left(self, size: int = 0) -> float:
+        """Return the seconds that the client has for the next bytes of the body, after `size` more have come."""
+        if self._pace is None:
+            assert self._stream is not None
+            options = self._context.options
+            self._pace = BodyPace(
+                options.timeouts.entity_body,
+                options.min_body_rate,
+                self._context.loop.time,
+                awaits_continue=self._stream.head.expect_continue,
+            )
+        return self._pace.time_left(size)
 
     def read_body(self) -> None:
         """Give the request's body to its stream from now on, what has arrived at once."""
@@ -322,7 +325,7 @@ class Http1Connection:
         if self._unread:
             self._read_body()
         else:
-            socket.deadline.set(self._pace.time_left())
+            socket.deadline.set(self._time_left())
         if self.phase is _BODY:
             self._read_on()
         if socket.ended and self._stream is stream:
@@ -332,7 +335,8 @@ class Http1Connection:
         """Keep what comes of the request's body, up to the limit of unread bytes."""
         if self.phase is _BODY:
             self.phase = _WAITING
-            self._pace.pause()
+            if self._pace is not None:
+                self._pace.pause()
             self._socket.deadline.clear()
 
     def begin_tunnel(self) -> None:
@@ -350,7 +354,7 @@ class Http1Connection:
             self._body_failed(error)
             return
         if not body.complete:
-            self._socket.deadline.set(self._pace.time_left(len(payload)))
+            self._socket.deadline.set(self._time_left(len(payload)))
             stream.body_received(payload)
             return
         self._unread = body.unread

@@ -227,7 +227,11 @@ class BorrowedConnection:
             status, received, sent = stream.status, stream.bytes_received, stream.bytes_sent
         if transport.is_closing() and reason is None and status != _UPGRADED:
             # the client went away before it had all of it; one of an upgraded connection need not wait for our end
-            unread, reusable, reason = b"", False, Reason.RESPONSE_BODY_CLIENT
+            failure = None if stream is None else stream.failure
+            unread, reusable = b"", False
+            reason = (
+                Reason.RESPONSE_BODY_CLIENT if failure is None else failure.reason
+            )  # as it was told of before
         self.loan, self._returning = 0, False
         self._context.connections.discard(self)
         if not reusable or self._orphaned or queue.leaving:
