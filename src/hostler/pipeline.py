@@ -2,8 +2,8 @@
 
 A handler answers exchanges: `async def handler(exchange) -> Outcome`. A stage is the same with one argument more, what
 comes after it: it looks at the exchange, may answer it, and otherwise awaits `onward(exchange)`. Its frame lives until
-the exchange is over, the bodies included, so `try/finally` and `async with` in a stage bracket the whole transfer. The
-chain is folded once, when the proxy is built.
+the exchange is over, the bodies included, so `try/finally` and `async with` in a stage bracket the whole transfer. A
+chain is folded once, when a proxy or one of its clusters is built (`hostler.chains`), never for a request.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ StageT = TypeVar("StageT", bound=Stage)
 def for_clusters(concerns: Callable[[Cluster], bool]) -> Callable[[StageT], StageT]:
     """Say which clusters a stage concerns, by their configuration: it is left out of the pipeline of the others.
 
-    That is for stages which would do nothing there but go onward. A decorator.
+    That is for stages which would do nothing there but go onward. Such a stage is called all the same for an exchange
+    without a cluster, and by `compose`. A decorator.
     """
 
     def mark(stage: StageT) -> StageT:
