@@ -54,7 +54,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Types: mypy --strict, for Linux and for Windows."""
+    """Types: mypy --strict, for Linux, Windows and macOS."""
     install(session, "typing")
     for platform in ("linux", "win32", "darwin"):
         session.run("mypy", "--platform", platform)
