@@ -89,7 +89,10 @@ class Forwarder:
         if pooled is None or exchange._channel is not None or stream.started or stream.closed:
             return None
         address, pool = pooled
-        head = plain_request_head(exchange, plain, address)
+        try:
+            head = plain_request_head(exchange, plain, address)
+        except ProtocolError:  # `_send` says for what
+            return None
         connection = pool.take()
         if connection is None:
             return None

@@ -128,9 +128,8 @@ class Handling:
 
     def begin(self, exchange: Exchange, stream: Served) -> None:
         """Run the handler on an exchange; it starts at once, unless a task is running."""
-        task = _new(
-            ExchangeTask
-        )  # with what __init__ would set, and without the call of it for each exchange
+        # what __init__ would set, without a call of it for each exchange
+        task = _new(ExchangeTask)
         task._loop = self.loop
         task._context = context = self.context.copy()
         task._function = self.handler

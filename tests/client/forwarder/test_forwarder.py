@@ -9,7 +9,18 @@ import weakref
 
 import pytest
 
-from hostler import Forwarder, HttpClient, HttpRequest, Reason, ServerOptions, Side, Timeouts, serving
+from hostler import (
+    Destination,
+    Forwarder,
+    HttpClient,
+    HttpRequest,
+    Reason,
+    ServerOptions,
+    Side,
+    Timeouts,
+    serving,
+)
+from hostler.fleet import LiveDestination
 from hostler.testing import FakeStream, exchange
 from tests.client.peers import BLOCK, OK, Peer, answering, connected, destination, front, until
 
@@ -200,6 +211,29 @@ async def test_a_request_that_a_stage_broke_is_502():
             client.send(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path)
             assert (await client.answer()).status == status
         assert outcomes[1].failure.reason is Reason.REQUEST_CREATION
+        assert there.connections == 1
+        forwarder.close()
+
+
+async def test_a_client_address_that_a_stage_broke_is_502():
+    forwarder = Forwarder()
+
+    async def handler(exchange):
+        if exchange.path == "/broken":
+            exchange.client = ("192.0.2.1\r\nInjected: 2", 1)
+        outcomes.append(await forwarder.send(exchange, LiveDestination("d", Destination(there.address))))
+        return outcomes[-1]
+
+    outcomes = []
+    async with (
+        destination(answering(OK)) as there,
+        serving(handler) as served,
+        connected(served.url) as client,
+    ):
+        for path, status in [(b"/broken", 502), (b"/", 200), (b"/broken", 502), (b"/", 200)]:
+            client.send(b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path)
+            assert (await client.answer()).status == status
+        assert outcomes[2].failure.reason is Reason.REQUEST_CREATION
         assert there.connections == 1
         forwarder.close()
 
