@@ -437,6 +437,17 @@ def test_what_stages_change_is_delegated_and_known(change, name, line):
     assert changed_parts(given, "GET", b"/") == [name]
 
 
+@pytest.mark.parametrize("read", [arrived, arrived_plain])
+def test_headers_that_a_stage_put_in_place_of_those_that_came_are_delegated(read):
+    head = head_of("X-User: root")
+    given = read(head)
+    given.request.headers = Headers.of([("Host", "here"), ("X-User", "me")])
+    made = delegated_head(given, head)
+    assert b"X-User: me" in made
+    assert b"root" not in made
+    assert changed_parts(given, "GET", b"/") == ["headers"]
+
+
 def test_what_stages_remove_is_not_delegated():
     for lines in (["X-User: evil"], ["X-User: evil", "x-user: evil"]):
         assert delegated(*lines, change=lambda given: given.request.headers.remove("x-user")) == delegated()

@@ -156,8 +156,8 @@ class _Head(ABC):
             raise self._too_many()
         by_name = dict(zip(names, lines))  # noqa: B905 - the lengths are equal
         if len(by_name) == len(lines):
-            return match, Headers(None, by_name)
-        return match, Headers([split_line(line) for line in lines])
+            return match, Headers.received(None, by_name)
+        return match, Headers.received([split_line(line) for line in lines])
 
     def _collect(self, buffer: bytearray) -> None:
         """Keep the part of a head that has arrived; refuse it as soon as it is wrong."""

@@ -47,8 +47,8 @@ class Headers:
         self._raw = raw if raw is not None or lines is not None else []
         self.lines = lines
         """The lines as they stand on the wire, without CRLF, by lower-case name; None once they may have changed."""
-        self.changed = False
-        """Whether they may have been changed since they were made."""
+        self.changed = True
+        """Whether they may say something else than what came: False is for a server to set that has read them."""
 
     @property
     def raw(self) -> RawHeaders:
@@ -84,6 +84,13 @@ class Headers:
             else:
                 found[key] = value
         return found, frozenset(repeated)
+
+    @classmethod
+    def received(cls, raw: RawHeaders | None, lines: dict[bytes, bytes] | None = None) -> Headers:
+        """Make the headers of a message that came, which nobody has changed so far."""
+        made = cls(raw, lines)
+        made.changed = False
+        return made
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str | bytes, str | bytes]] | Mapping[str, str]) -> Headers:

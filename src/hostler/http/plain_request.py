@@ -75,7 +75,7 @@ class PlainRequest(_Facts):
         return Request(
             self.method,
             self.raw_target,
-            Headers(split_lines(self.lines, False)),
+            Headers.received(split_lines(self.lines, False)),
             framing=self.framing,
             host=self.host,
             keep_alive=self.keep_alive,

@@ -54,6 +54,7 @@ def exchange(
     target = parse_target(method, path.encode("latin-1"))
     if target.authority is not None:
         raw.set("Host", target.authority)
+    raw.changed = False  # by no stage
     authority = raw.get_raw(b"host") or b""
     request = Request(method, path.encode("latin-1"), raw, framing=framing, host=authority)
     name, port = parse_host(authority)

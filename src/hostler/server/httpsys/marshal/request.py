@@ -173,7 +173,7 @@ def _headers(
             lines[name.lower()] = b"%b: %b" % (name, value)
     if pairs:
         check_lines(b"\r\n".join([value for _, value in pairs]), len(pairs) - 1)
-    return Headers(pairs, lines if len(lines) == len(pairs) else None)
+    return Headers.received(pairs, lines if len(lines) == len(pairs) else None)
 
 
 def _read_more(arrival: Arrival, tls_at: int, count: int, place: int) -> None:
