@@ -73,8 +73,9 @@ class Transfer(Completion[Failure | None]):
         self._destination_paused = False
 
     def takes_plain(self) -> bool:
-        """Whether nobody here wants to see the response's head."""
-        return self._exchange._response_callbacks is None and self._stream.takes_plain
+        """Whether nobody here wants to see the response's head, or has begun another."""
+        stream = self._stream
+        return self._exchange._response_callbacks is None and stream.takes_plain and not stream.started
 
     def begin_plain(self, connection: UpstreamConnection, head: bytes, framing: int) -> None:
         """Send a request whose head is written already."""

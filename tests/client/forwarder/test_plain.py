@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
 
-from hostler import DEFAULT_PIPELINE, Cluster, Proxy, Route
+from hostler import DEFAULT_PIPELINE, Cluster, Kind, Proxy, Route
 from hostler.http.headers import Headers
 from hostler.http.message import Request
 from tests.client.peers import OK, answering, connected, destination
@@ -67,3 +68,29 @@ async def test_headers_that_a_stage_put_in_place_of_those_that_came_go_out(chang
         assert (await client.answer()).status == 200
     assert [b"\r\nX-Came: 1\r\n" in head for head in heads] == [True, False]
     assert [b"\r\nX-Made: 1\r\n" in head for head in heads] == [False, True]
+
+
+async def test_an_answer_behind_one_that_a_stage_has_begun_never_reaches_the_client(caplog):
+    asked, begun = asyncio.Event(), asyncio.Event()
+
+    async def script(peer):
+        await peer.head()
+        peer.send(OK)
+        await peer.head()
+        asked.set()
+        await begun.wait()
+        peer.send(OK)
+        await peer.rest()
+
+    async def stage(exchange, onward):
+        task = asyncio.create_task(onward(exchange))
+        await asked.wait()
+        await exchange.start(203, [("x-mine", "1")], length=10)
+        begun.set()
+        return await task
+
+    async with warm(stage, script) as (client, seen):
+        client.send(PLAIN)
+        assert await client.head()
+        assert b"HTTP/1.1" not in await client.rest()
+    assert seen[-1].kind is Kind.FAILED
