@@ -53,7 +53,8 @@ class AcceptedConnection:
         """Nothing has been written yet."""
         self.placing = placing
         self.added_headers: RawHeaders = []
-        self.can_lend = self.reads_ahead = self.keeps_open = True
+        self.can_lend = self.reads_ahead = True
+        self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
         self.connection = Http1Connection(context, self, socket, socket.addresses())
         context.connections.add(self)
@@ -68,7 +69,9 @@ class AcceptedConnection:
         """Let a reusable connection go on, and end another."""
         self._is_fresh = False
         lent = self._lent
-        if lent is not None:
+        if lent is None:
+            self.keeps_open = True
+        else:
             lent.written, lent.written_by_member = lent.written_by_member, None
         if not reusable:
             self.connection.end()

@@ -821,13 +821,16 @@ async def test_a_connection_stays_with_the_process_that_has_it_while_others_are_
             assert len({(await client.get("/d")).body for _ in range(5)}) == 1
 
 
-async def test_a_request_survives_the_process_that_had_not_begun_to_answer():
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_a_request_survives_the_process_that_had_not_begun_to_answer(before):
     proxy = Delegating(prefix="http://*:80/d/")
     async with (
         processes(1) as (first,),
         proxy.serving() as server,
         await Client.connect(server.port) as client,
     ):
+        for _ in range(before):
+            assert (await client.get("/here")).body == b"here"
         await client.send(request("GET", "/d/hang"))
         assert await first.line() == "/hang"
         async with processes(1) as (second,):
