@@ -241,6 +241,25 @@ async def test_a_stage_of_ones_own_narrows_answers_and_adds():
             assert (got.status_code, got.headers["x-tenant"]) == (503, "c")
 
 
+async def test_candidates_of_another_cluster_are_balanced_and_delegated_too(caplog):
+    async def widen(exchange, onward):
+        exchange.candidates = proxy.clusters[1].available
+        return await onward(exchange)
+
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        proxy = Proxy(
+            [EVERYTHING, Route("/other/{**rest}", "other")],
+            [
+                Cluster("c", [a.url], balance="RoundRobin"),
+                Cluster("other", [a.url, b.url]),
+            ],
+            pipeline=[widen, *DEFAULT_PIPELINE],
+        )
+        async with running(proxy) as client:
+            assert [(await client.get("/")).text for _ in range(4)] == ["a", "b", "a", "b"]
+    assert not caplog.records  # which would say that no stage chose
+
+
 async def test_a_stages_frame_lasts_as_long_as_the_bodies():
     order = []
 

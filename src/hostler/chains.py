@@ -2,7 +2,8 @@
 
 A stage says which clusters it concerns (`hostler.pipeline.for_clusters`); one that says nothing concerns all. A stage
 that is not hostler's own may move the exchange to another cluster. So the way goes on, behind each of those, by the chain
-of the cluster that the exchange is in by then.
+of the cluster that the exchange is in by then. Where such a stage has set the candidates, they need not be the cluster's,
+and no stage is left out.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Chains:
 
         def go_on(exchange: Exchange) -> Awaitable[Outcome]:
             cluster = exchange.cluster
-            ways = self._whole if cluster is None else cluster.equipment[CHAINS]
-            return ways[index](exchange)
+            if cluster is None or exchange.candidates is not cluster.available:
+                return self._whole[index](exchange)
+            return cluster.equipment[CHAINS][index](exchange)
 
         return go_on
