@@ -64,9 +64,9 @@ class Forwarder:
         destination.in_flight += 1
         try:
             plain = exchange._plain
-            if plain is None or exchange._request is not None or exchange._target is not None:
-                return await self._send(exchange, config.address, config.host)
-            transfer = self._begin_plain(exchange, plain, config)
+            if exchange._request is not None or exchange._target is not None:
+                plain = exchange.plain  # a stage has looked at it, and may have changed it
+            transfer = None if plain is None else self._begin_plain(exchange, plain, config)
             if transfer is None:
                 return await self._send(exchange, config.address, config.host)
             await transfer

@@ -72,14 +72,9 @@ class PlainRequest(_Facts):
 
     def request(self) -> Request:
         """Return it as a request like any other."""
-        return Request(
-            self.method,
-            self.raw_target,
-            Headers.received(split_lines(self.lines, False)),
-            framing=self.framing,
-            host=self.host,
-            keep_alive=self.keep_alive,
-        )
+        method, target, _, _, host, framing, keep_alive, _, size, data = self
+        headers = Headers.received(split_lines(data[data.index(b"\n") + 1 : size - 2], False))
+        return Request(method, target, headers, 11, framing, host, keep_alive)
 
     def parsed_target(self) -> Target:
         """Return its target, as `parse_target` would."""
@@ -87,12 +82,13 @@ class PlainRequest(_Facts):
 
     def stands_for(self, request: Request | None, target: Target | None) -> bool:
         """Whether a request and a target that were made of it, and may have been changed since, still say the same."""
+        method, raw_target, _, _, host, framing, _, _, _, _ = self
         if request is not None and (
             request.headers.changed
-            or request.method != self.method
-            or request.target != self.raw_target
-            or request.host != self.host
-            or request.framing != self.framing
+            or request.method != method
+            or request.target != raw_target
+            or request.host != host
+            or request.framing != framing
             or request.upgrade is not None
         ):
             return False
