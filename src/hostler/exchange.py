@@ -202,6 +202,15 @@ class Exchange:
         )
 
     @property
+    def raw_target(self) -> bytes:
+        """The request's target as it stands on the wire."""
+        return (
+            self._plain.raw_target
+            if self._plain is not None and self._request is None
+            else self.request.target
+        )
+
+    @property
     def plain(self) -> PlainRequest | None:
         """The plain head that the request came with, while nobody has changed anything of it; else None."""
         plain = self._plain
@@ -213,7 +222,8 @@ class Exchange:
     def id(self) -> str:
         """The request's id: the client's `X-Request-ID`, where that is one to repeat in a log, else one of its own."""
         if self._id is None:
-            given = self.request.headers.get_raw(b"x-request-id")
+            plain = self._plain if self._request is None else None
+            given = (plain or self.request.headers).get_raw(b"x-request-id")
             if given is not None and _REQUEST_ID.fullmatch(given):
                 self._id = given.decode("ascii")
             else:

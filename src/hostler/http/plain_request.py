@@ -70,6 +70,15 @@ class PlainRequest(_Facts):
         query = self.query
         return self.raw_target if query is None else self.raw_target[: -1 - len(query)]
 
+    def get_raw(self, name: bytes) -> bytes | None:
+        """Return the first value of a header, given in lower case, or None."""
+        head = self.data[: self.size]
+        at = head.lower().find(b"\n%b:" % name)
+        if at < 0:
+            return None
+        at += len(name) + 2
+        return head[at : head.index(b"\r", at)].strip(b" \t")
+
     def request(self) -> Request:
         """Return it as a request like any other."""
         method, target, _, _, host, framing, keep_alive, _, size, data = self

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attrs import asdict, frozen
@@ -62,14 +63,18 @@ def as_text(entry: AccessEntry) -> str:
     """Return an entry as a line for people, control characters escaped."""
     became = entry.outcome
     if entry.destination is not None:
-        became += f" {'at' if entry.failure is not None else 'to'} {entry.destination.translate(_ESCAPED)}"
+        became += f" {'at' if entry.failure is not None else 'to'} {_one_line(entry.destination)}"
     if entry.failure is not None:
-        became += f" ({entry.failure.translate(_ESCAPED)})"
-    route = "" if entry.route is None else f"route {entry.route.translate(_ESCAPED)}, "
+        became += f" ({_one_line(entry.failure)})"
+    route = "" if entry.route is None else f"route {_one_line(entry.route)}, "
     return (
         f"{entry.time} {entry.client} {entry.method} {entry.host} {entry.target} {entry.status or '-'} {became}, "
         f"{entry.bytes_received} B in, {entry.bytes_sent} B out, {entry.duration_ms:.1f} ms, {route}id {entry.id}\n"
     )
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.translate(_ESCAPED)
 
 
 def as_json(entry: AccessEntry) -> str:
@@ -152,14 +157,14 @@ _ESCAPED: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(1
 
 
 def _entry(exchange: Exchange, outcome: Outcome, seconds: float, now: float) -> AccessEntry:
-    request, route = exchange.request, exchange.route
+    route = exchange.route
     return AccessEntry(
         _timestamp(now),
         exchange.id,
         exchange.client[0],
-        request.method,
+        exchange.method,
         f"{exchange.host}:{exchange.port}",
-        request.target.decode("latin-1"),  # visible ASCII, or the request would have been rejected
+        exchange.raw_target.decode("latin-1"),  # visible ASCII, or the request would have been rejected
         outcome.status or None,
         "failed" if outcome.failure is not None else outcome.kind.value,
         outcome.destination,
@@ -200,4 +205,11 @@ def _text(raw: bytes | None) -> str:
 
 
 def _timestamp(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    milliseconds = int(now * 1000)
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(now: int) -> str:
+    """Return a second in ISO 8601; most lines are of the same few."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
