@@ -347,7 +347,9 @@ async def test_an_answer_while_its_head_cannot_be_passed_on_is_passed_on_in_no_p
 async def test_whose_fault_a_standstill_is(case, arrange, reason, status):
     here = case(timeout=0.02)
     arrange(here)
-    failure = await asyncio.wait_for(here.result, 5)
+    async with asyncio.timeout(5):
+        await here.result
+    failure = here.result.result()
     assert (failure.reason, failure.status) == (reason, status)
     assert failure.detail == "nothing moved for 0.02 s"
 
@@ -356,5 +358,7 @@ async def test_a_standstill_in_the_middle_of_the_body_is_the_clients_fault_or_th
     client = case(exchange("POST", body=None), timeout=0.02)
     there = case(exchange("POST", body=None), timeout=0.02)
     there.connection.pause_writing()
-    assert (await asyncio.wait_for(client.result, 5)).status == 408
-    assert (await asyncio.wait_for(there.result, 5)).status == 504
+    async with asyncio.timeout(5):
+        await client.result
+        await there.result
+    assert (client.result.result().status, there.result.result().status) == (408, 504)
