@@ -10,6 +10,7 @@ from hostler.client.address import DestinationAddress
 from hostler.client.http1 import Http1UpstreamConnection
 from hostler.client.outgoing import outgoing_request
 from hostler.client.transfer import RETRY, Transfer
+from hostler.completion import Completion
 from hostler.errors import Failure, Reason
 from hostler.http.message import CHUNKED
 from hostler.testing import FakeStream, exchange
@@ -76,6 +77,11 @@ async def test_an_exchange(case):
     assert (here.response.status, here.response.body, here.response.complete) == (200, b"ok", True)
     assert here.owner.freed == [here.connection]
     assert not here.connection.has_expired()
+
+
+async def test_a_transfer_has_all_that_a_completion_is_made_with(case):
+    """It does not call the `__init__` of that."""
+    assert vars(Completion()).keys() <= vars(case().transfer).keys()
 
 
 async def test_an_event_loop_may_hand_over_bytearrays(case):

@@ -13,7 +13,7 @@ __all__ = ["PlainRequest"]
 
 
 class _Facts(NamedTuple):
-    """What `read_request` returns of a head, and the bytes that it was given."""
+    """What `read_request` returns of a head, and the head itself."""
 
     method: str
     raw_target: bytes
@@ -30,8 +30,8 @@ class _Facts(NamedTuple):
     """The lines that are passed on, each with CRLF."""
 
     size: int
-    data: bytes
-    """The bytes at whose front it stands; `size` of them are the head."""
+    head: bytes
+    """Its own bytes, `size` of them; an exchange keeps no others of the read that they came with."""
 
 
 class PlainRequest(_Facts):
@@ -45,8 +45,9 @@ class PlainRequest(_Facts):
     def __new__(
         cls, data: bytes, facts: tuple[str, bytes, str, bytes | None, bytes, int, bool, bytes, int]
     ) -> Self:
-        """Keep what `read_request` returned of the head at the front of `data`."""
-        made: Self = tuple.__new__(cls, (*facts, data))
+        """Keep the head at the front of `data`, and what `read_request` returned of it."""
+        size = facts[8]
+        made: Self = tuple.__new__(cls, (*facts, data if size == len(data) else data[:size]))
         return made
 
     # what no plain head has
@@ -55,14 +56,9 @@ class PlainRequest(_Facts):
     upgrade: Final = None
 
     @property
-    def head(self) -> bytes:
-        """Its own bytes."""
-        return self.data[: self.size]
-
-    @property
     def lines(self) -> bytes:
         """Its header lines, as they came."""
-        return self.data[self.data.index(b"\n") + 1 : self.size - 2]
+        return self.head[self.head.index(b"\n") + 1 : -2]
 
     @property
     def raw_path(self) -> bytes:
@@ -72,7 +68,7 @@ class PlainRequest(_Facts):
 
     def get_raw(self, name: bytes) -> bytes | None:
         """Return the first value of a header, given in lower case, or None."""
-        head = self.data[: self.size]
+        head = self.head
         at = head.lower().find(b"\n%b:" % name)
         if at < 0:
             return None
@@ -81,8 +77,8 @@ class PlainRequest(_Facts):
 
     def request(self) -> Request:
         """Return it as a request like any other."""
-        method, target, _, _, host, framing, keep_alive, _, size, data = self
-        headers = Headers.received(split_lines(data[data.index(b"\n") + 1 : size - 2], False))
+        method, target, _, _, host, framing, keep_alive, _, _, _ = self
+        headers = Headers.received(split_lines(self.lines, False))
         return Request(method, target, headers, 11, framing, host, keep_alive)
 
     def parsed_target(self) -> Target:

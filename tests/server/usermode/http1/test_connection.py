@@ -13,8 +13,10 @@ from attrs import evolve
 from hostler.answering import begin_response, finish_response
 from hostler.exchange import Kind
 from hostler.http.headers import Headers
+from hostler.http.heads import read_request
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, Response
+from hostler.server.usermode.http1 import connection as connection_module
 from hostler.server.usermode.http1.connection import UNREAD_LIMIT, Phase
 from tests.server.usermode.peers import (
     HOST,
@@ -649,6 +651,39 @@ async def test_what_a_pipelining_client_may_have_unread_is_bounded(handler):
                 most = max(most, len(owner.connection._unread))
         await sending
     assert 0 < most <= UNREAD_LIMIT + ONE_READ
+
+
+async def test_an_exchange_keeps_the_bytes_of_its_head_and_no_others_of_that_read():
+    seen = []
+
+    async def handler(exchange):
+        seen.append(exchange)
+        return await exchange.respond(200, "ok")
+
+    async with serving(handler) as server, await Client.connect(server.port) as client:
+        one = request("POST", "/", "Content-Length: 100000")
+        await client.send(one + bytes(100_000))
+        await eventually(lambda: seen)
+        kept = [part for part in seen[0].plain if isinstance(part, bytes)]
+        assert max(kept, key=len) == one
+
+
+async def test_a_head_is_judged_once_whether_it_is_plain(monkeypatch):
+    judged = []
+
+    def counted(data, *limits):
+        judged.append(data)
+        return read_request(data, *limits)
+
+    monkeypatch.setattr(connection_module, "read_request", counted)
+    async with serving(hello) as server, await Client.connect(server.port) as client:
+        odd, plain = request("GET", "/odd", "Expect: nothing"), request("GET", "/plain")
+        for whole in (odd, plain, odd + plain + odd):
+            judged.clear()
+            await client.send(whole)
+            for _ in range(whole.count(b"\r\n\r\n")):
+                assert (await client.answer()).status == 200
+            assert len(judged) == whole.count(b"\r\n\r\n")
 
 
 # -- stopping ---------------------------------------------------------------------------------------------------------

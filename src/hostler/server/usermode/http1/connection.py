@@ -60,7 +60,7 @@ Phase = enum.Enum("Phase", "IDLE HEAD WAITING BODY DRAIN LENT OVER")
 
 
 _new_tuple: Final[Callable[..., Any]] = tuple.__new__
-"""Makes a named tuple without its own constructor, which is a call more for each request."""
+"""Makes a `PlainRequest` without its constructor, which is a call more for each request."""
 
 # an enum's member costs a look-up in its class, each time; a module's constant does not
 _IDLE, _HEAD, _WAITING, _BODY, _DRAIN, _LENT, _OVER = Phase
@@ -132,16 +132,17 @@ class Http1Connection:
     def received(self, data: bytes) -> None:
         """Take bytes, and read on as the phase says."""
         phase, unread = self.phase, self._unread
-        if phase is _IDLE and not unread and not self._socket.write_paused and self._read_plain(data):
+        is_new = phase is _IDLE and not unread and not self._socket.write_paused
+        if is_new and self._read_plain(data):
             if not self._unread:
                 return
-            phase = self.phase
+            phase, is_new = self.phase, False
         else:
             self._unread = unread + data if unread else data
         if phase is _BODY:
             self._read_body()
         elif phase is _IDLE or phase is _HEAD:
-            self._advance()
+            self._advance(may_be_plain=not is_new)
         elif phase is _DRAIN:
             self._read_over()
         if len(self._unread) > UNREAD_LIMIT:
@@ -201,8 +202,11 @@ class Http1Connection:
 
     # -- heads ----------------------------------------------------------------------------------------------------
 
-    def _advance(self) -> None:
-        """Take heads off the unread bytes while nothing else is under way and the client takes its answers."""
+    def _advance(self, *, may_be_plain: bool = True) -> None:
+        """Take heads off the unread bytes while nothing else is under way and the client takes its answers.
+
+        `may_be_plain` is False where the first of them is known not to be a plain head.
+        """
         if self._advancing:
             return
         self._advancing = True
@@ -214,7 +218,8 @@ class Http1Connection:
                 and not socket.write_paused
                 and not socket.is_closing()
             ):
-                self._read_head()
+                self._read_head(may_be_plain)
+                may_be_plain = True
         finally:
             self._advancing = False
         if self._full and self.phase is not _LENT and len(self._unread) <= UNREAD_LIMIT:
@@ -232,8 +237,12 @@ class Http1Connection:
         if facts is None:
             return False
         method, _, path, _, authority, framing, keep_alive, _, size = facts
-        self._unread = data[size:]
-        plain: PlainRequest = _new_tuple(PlainRequest, (*facts, data))
+        head = data
+        if size < len(data):
+            head, self._unread = data[:size], data[size:]
+        else:
+            self._unread = b""
+        plain: PlainRequest = _new_tuple(PlainRequest, (*facts, head))
         owner, scheme = self._owner, self.scheme
         client, server = self.addresses
         try:
@@ -251,9 +260,9 @@ class Http1Connection:
         self._begin(exchange, stream, framing)
         return True
 
-    def _read_head(self) -> None:
+    def _read_head(self, may_be_plain: bool) -> None:
         data, self._unread = self._unread, b""
-        if self.phase is _IDLE and self._read_plain(data):
+        if may_be_plain and self.phase is _IDLE and self._read_plain(data):
             return
         reader, owner = self._reader, self._owner
         if reader is None:
