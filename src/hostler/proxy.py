@@ -173,9 +173,7 @@ class Proxy:
             conflict = find_conflict(exchange, table)
             if conflict is not None:
                 return self._refuse_ambiguous(exchange, conflict)
-        plain = exchange._plain
-        method = exchange.request.method if plain is None or exchange._request is not None else plain[0]
-        found = table.find(method, exchange.host, exchange.port, exchange.path or "/")
+        found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/")
         if not isinstance(found, Match):
             return self._missed(exchange, found)
         exchange.route = route = found.route

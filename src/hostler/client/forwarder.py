@@ -63,14 +63,12 @@ class Forwarder:
         config = destination.config
         destination.in_flight += 1
         try:
-            plain = exchange._plain
-            if exchange._request is not None or exchange._target is not None:
-                plain = exchange.plain  # a stage has looked at it, and may have changed it
+            plain = exchange.plain
             transfer = None if plain is None else self._begin_plain(exchange, plain, config)
             if transfer is None:
                 return await self._send(exchange, config.address, config.host)
             await transfer
-            failure = transfer._result
+            failure = transfer.result()
             if failure is None:
                 stream = exchange.stream
                 return Outcome(
@@ -96,8 +94,8 @@ class Forwarder:
         connection = pool.take()
         if connection is None:
             return None
-        transfer = Transfer(exchange, self._timeout, plain[0])
-        transfer.begin_plain(connection, head, plain[5])
+        transfer = Transfer(exchange, self._timeout, plain.method)
+        transfer.begin_plain(connection, head, plain.framing)
         return transfer
 
     async def _send(self, exchange: Exchange, name: str, host: str | None) -> Outcome:
