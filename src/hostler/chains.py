@@ -1,67 +1,78 @@
-"""The stages of a proxy, folded for each cluster: what does not concern a cluster is no step on its exchanges' way.
+"""The stages of a proxy, folded: what does not concern a route or a cluster is no step on its exchanges' way.
 
-A stage says which clusters it concerns (`hostler.pipeline.for_clusters`); one that says nothing concerns all. A stage
-that is not hostler's own may move the exchange to another cluster. So the way goes on, behind each of those, by the chain
-of the cluster that the exchange is in by then. Where such a stage has set the candidates, they need not be the cluster's,
-and no stage is left out.
+A stage says which clusters and which routes it concerns (`for_clusters`, `for_routes` of `hostler.pipeline`); one that
+says nothing concerns all. A stage that is not hostler's own may move the exchange to another cluster. So the way goes
+on, behind each of those, as the exchange's route and cluster have it by then. Where such a stage has set the candidates,
+they need not be the cluster's, and no stage is left out because of it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hostler.config.model import Cluster
+from hostler.config.model import Cluster, Route
 from hostler.fleet.equipment import Part, Recipe
 from hostler.pipeline import fold, is_ours, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from hostler.exchange import Exchange, Outcome
     from hostler.pipeline import Next, Stage
 
-__all__ = ["CHAINS", "Chains"]
+__all__ = ["CONCERNED", "Chains"]
 
-CHAINS: Final[Part[tuple[Next, ...]]] = Part()
-"""The ways of a cluster's exchanges: for each place in the pipeline, from there on."""
+CONCERNED: Final[Part[int]] = Part()
+"""Which stages concern a cluster or a route: a bit each, the first stage's is 1."""
 
 
-class Chains:
-    """Folds the stages of one proxy."""
+class Chains(dict[int, "tuple[Next, ...]"]):
+    """Folds the stages of one proxy.
+
+    A chain is found by the stages that are in it, as `CONCERNED` has them; it is folded when it is first asked for. It is
+    one function for each place in the pipeline: the way from there on.
+    """
 
     def __init__(self, stages: tuple[Stage, ...]) -> None:
+        super().__init__()
         self._stages = stages
-        self._whole = self._fold(*(True for _ in stages))
-        self.recipe: Recipe[Cluster] = Recipe(
-            part=CHAINS, owner=Cluster, settings=self._concerned, make=self._fold
+        self._all = (1 << len(stages)) - 1
+        self.recipes: tuple[Recipe[Cluster], Recipe[Route]] = (
+            Recipe(part=CONCERNED, owner=Cluster, settings=self._concerning("concerns"), make=int),
+            Recipe(part=CONCERNED, owner=Route, settings=self._concerning("concerns_route"), make=int),
         )
-        """How each cluster gets its chains."""
+        """How each cluster and each route gets its `CONCERNED`."""
 
-    def _concerned(self, cluster: Cluster) -> tuple[bool, ...]:
-        """Say of each stage whether it concerns a cluster."""
-        return tuple(
-            concerns is None or concerns(cluster)
-            for concerns in (getattr(stage, "concerns", None) for stage in self._stages)
-        )
+    def _concerning(self, attribute: str) -> Callable[[Cluster | Route], tuple[int]]:
+        conditions = [
+            (1 << index, getattr(stage, attribute, None)) for index, stage in enumerate(self._stages)
+        ]
 
-    def _fold(self, *concerned: bool) -> tuple[Next, ...]:
-        """Return, for each place in the pipeline, the way from there on; the last one leads to no stage."""
+        def concerned(config: Cluster | Route) -> tuple[int]:
+            return (sum(bit for bit, concerns in conditions if concerns is None or concerns(config)),)
+
+        return concerned
+
+    def __missing__(self, concerned: int) -> tuple[Next, ...]:
+        """Fold the chain of these stages; the last of its ways leads to no stage."""
         way: Next = unanswered
         ways = [way]
         for index in reversed(range(len(self._stages))):
             stage = self._stages[index]
-            if concerned[index]:
+            if concerned >> index & 1:
                 way = fold([stage], way if is_ours(stage) else self._looked_up(index + 1))
             ways.append(way)
-        return tuple(reversed(ways))
+        self[concerned] = chain = tuple(reversed(ways))
+        return chain
 
     def _looked_up(self, index: int) -> Next:
-        """Return what goes on at a place in the pipeline as the exchange's cluster has it by then."""
+        """Return what goes on at a place in the pipeline as the exchange has it by then."""
 
         def go_on(exchange: Exchange) -> Awaitable[Outcome]:
-            cluster = exchange.cluster
-            if cluster is None or exchange.candidates is not cluster.available:
-                return self._whole[index](exchange)
-            return cluster.equipment[CHAINS][index](exchange)
+            route, cluster = exchange.route, exchange.cluster
+            concerned = self._all if route is None else route.equipment[CONCERNED]
+            if cluster is not None and exchange.candidates is cluster.available:
+                concerned &= cluster.equipment[CONCERNED]
+            return self[concerned][index](exchange)
 
         return go_on

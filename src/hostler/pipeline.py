@@ -18,7 +18,7 @@ from hostler.exchange import Exchange, Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hostler.config.model import Cluster
+    from hostler.config.model import Cluster, Route
     from hostler.server.base import Server
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "compose",
     "fold",
     "for_clusters",
+    "for_routes",
     "is_ours",
     "lifespan_of",
     "lifespans",
@@ -89,6 +90,19 @@ def for_clusters(concerns: Callable[[Cluster], bool]) -> Callable[[StageT], Stag
 
     def mark(stage: StageT) -> StageT:
         stage.concerns = concerns  # type: ignore[attr-defined]
+        return stage
+
+    return mark
+
+
+def for_routes(concerns: Callable[[Route], bool]) -> Callable[[StageT], StageT]:
+    """Say which routes a stage concerns, by their configuration: as `for_clusters` does for clusters. A decorator.
+
+    A stage that is an object has a method `concerns_route(route)` in its place.
+    """
+
+    def mark(stage: StageT) -> StageT:
+        stage.concerns_route = concerns  # type: ignore[attr-defined]
         return stage
 
     return mark

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from hostler.chains import CHAINS, Chains
+from hostler.chains import CONCERNED, Chains
 from hostler.client.forwarder import Forwarder
 from hostler.config.model import Cluster, Config
 from hostler.config.source import FileSource
@@ -73,9 +73,9 @@ class Proxy:
         dangerous_allow_ambiguous_paths: bool = False,
     ) -> None:
         self._stages = tuple(pipeline)
-        chains = Chains(self._stages)
+        self._chains = Chains(self._stages)
         self._policies = policies or Policies()
-        self._fleet = Fleet((*self._policies.recipes, _SENDERS, chains.recipe))
+        self._fleet = Fleet((*self._policies.recipes, _SENDERS, *self._chains.recipes))
         self._rules: DestinationRules | None = None
         self._source: FileSource | None = None
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
@@ -183,7 +183,8 @@ class Proxy:
             return self._without_cluster(exchange, route)
         exchange.cluster = cluster
         exchange.candidates = cluster.available
-        return cluster.equipment[CHAINS][0](exchange)
+        concerned = route.equipment[CONCERNED] & cluster.equipment[CONCERNED]
+        return self._chains[concerned][0](exchange)
 
     @staticmethod
     def _refuse_ambiguous(exchange: Exchange, conflict: str) -> Awaitable[Outcome]:
