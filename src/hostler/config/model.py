@@ -189,6 +189,12 @@ class Destination:
     id: str = field(kw_only=True)
     health: str | None = field(default=None, kw_only=True)
     host: str | None = field(default=None, kw_only=True)
+    weight: int = field(default=1, kw_only=True)
+    """How large its share is beside those of the others (Weight, hostler's own); 0 while any other can be chosen."""
+
+    priority: int = field(default=0, kw_only=True)
+    """Its place in the order of fail-over (Priority, hostler's own): the available ones of the lowest take all."""
+
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
 
     @id.default  # noqa: A003 - the field, not the builtin

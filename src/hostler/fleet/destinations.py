@@ -9,6 +9,8 @@ from attrs import define, field
 from hostler.fleet.health import Health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.config.model import Destination
     from hostler.server.base import DelegationRule
 
@@ -29,8 +31,17 @@ class LiveDestination:
     rule: DelegationRule | None = None
     """The delegation rule, when the destination names a queue: open while it is in the configuration, then closed."""
 
+    ramp: Callable[[], float] | None = None
+    """Returns the part of its weight that it has at present, above 0 and up to 1; None for all of it."""
+
     state: dict[str, Any] = field(factory=dict)
     """What policies remember of this destination."""
+
+    @property
+    def weight(self) -> float:
+        """How large its share of the requests is at present, beside those of the others; what balancing goes by."""
+        weight = self.config.weight
+        return weight if self.ramp is None else weight * self.ramp()
 
     @property
     def name(self) -> str:

@@ -55,3 +55,11 @@ class TestDestinations:
 
     def test_a_queues_prefix_must_be_one(self):
         assert "absolute" in of_destination("*:80", metadata={"HttpSysDelegationQueue": "reports"})["Address"]
+
+    @pytest.mark.parametrize("key", ["weight", "priority"])
+    def test_weights_and_priorities_are_not_negative(self, key):
+        assert [of_destination(**{key: number}) for number in (0, 1, 1_000_000)] == [{}] * 3
+        for number in (-1, 1_000_001):
+            assert of_destination(**{key: number}) == {
+                key.title(): f"{number} is out of range; use a number from 0 to 1000000"
+            }

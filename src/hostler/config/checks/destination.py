@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.address import HOST, find_fault_in_url
 from hostler.config.checks.metadata import check_metadata
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_destination"]
 
+_MAX_NUMBER: Final = 1_000_000
+"""The largest weight, and the last priority."""
+
 
 def check_destination(path: str, destination: Destination) -> Iterator[Problem]:
     """Find what is wrong with a destination."""
@@ -26,4 +29,7 @@ def check_destination(path: str, destination: Destination) -> Iterator[Problem]:
     if host and not (HOST.fullmatch(host) and host.isascii() and "*" not in host):
         shown = "a name with an @" if "@" in host else ascii(host)
         yield Problem(f"{path}.Host", f'{shown} is not a host; write "example.com" or "example.com:8080"')
+    for key, number in (("Weight", destination.weight), ("Priority", destination.priority)):
+        if not 0 <= number <= _MAX_NUMBER:
+            yield Problem(f"{path}.{key}", f"{number} is out of range; use a number from 0 to {_MAX_NUMBER}")
     yield from check_metadata(f"{path}.Metadata", destination.metadata)
