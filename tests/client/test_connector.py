@@ -1,14 +1,11 @@
-"""Opening connections: to which address, with which TLS settings."""
+"""Opening connections: to which address."""
 
 from __future__ import annotations
 
-import ssl
-
 import pytest
 
-from hostler import HttpClient
 from hostler.client.address import DestinationAddress
-from hostler.client.connector import Connector, tls_context
+from hostler.client.connector import Connector
 from tests.client.peers import destination, until
 from tests.client.transports import Owner
 
@@ -36,10 +33,3 @@ async def test_an_idle_connection_can_be_closed():
 async def test_what_cannot_be_connected_to_is_an_os_error():
     with pytest.raises(ConnectionRefusedError):
         await Connector(DestinationAddress.parse("http://127.0.0.1:1")).connect(Owner())
-
-
-def test_certificates_are_verified_unless_the_document_says_otherwise():
-    careful = tls_context(HttpClient())
-    assert (careful.verify_mode, careful.check_hostname) == (ssl.CERT_REQUIRED, True)
-    careless = tls_context(HttpClient(dangerous_accept_any_server_certificate=True))
-    assert (careless.verify_mode, careless.check_hostname) == (ssl.CERT_NONE, False)

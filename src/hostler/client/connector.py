@@ -1,9 +1,8 @@
-"""Opening connections to a destination: name, TLS, and the protocol that is spoken."""
+"""Opening connections to a destination: name, and the protocol that is spoken."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -11,11 +10,12 @@ from attrs import frozen
 from hostler.client.http1 import Http1UpstreamConnection
 
 if TYPE_CHECKING:
+    import ssl
+
     from hostler.client.address import DestinationAddress
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
-    from hostler.config.model import HttpClient
 
-__all__ = ["CONNECT_TIMEOUT", "IDLE_TIMEOUT", "Connector", "tls_context"]
+__all__ = ["CONNECT_TIMEOUT", "IDLE_TIMEOUT", "Connector"]
 
 CONNECT_TIMEOUT: Final = 15.0
 """Seconds to connect in, TLS included (SocketsHttpHandler.ConnectTimeout as YARP sets it)."""
@@ -44,13 +44,3 @@ class Connector:
                 server_hostname=address.server_name if self.context is not None else None,
             )
         return connection
-
-
-def tls_context(client: HttpClient) -> ssl.SSLContext:
-    """Return the TLS settings for https destinations."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if client.dangerous_accept_any_server_certificate:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from hostler.answering import answer_failure
 from hostler.client.address import DestinationAddress
-from hostler.client.connector import CONNECT_TIMEOUT, Connector, tls_context
+from hostler.client.connector import CONNECT_TIMEOUT, Connector
 from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
+from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side

@@ -20,6 +20,7 @@ __all__ = [
     "METADATA_KEYS",
     "QUEUE_METADATA",
     "THRESHOLD_METADATA",
+    "TLS_VERSIONS",
     "ActiveHealthCheck",
     "AffinityCookie",
     "Cluster",
@@ -54,6 +55,9 @@ THRESHOLD_METADATA = "ConsecutiveFailuresHealthPolicy.Threshold"
 
 METADATA_KEYS = (QUEUE_METADATA, FAILURE_RATE_METADATA, THRESHOLD_METADATA)
 """The metadata keys that mean something to hostler; any other is the user's."""
+
+TLS_VERSIONS = ("Tls", "Tls11", "Tls12", "Tls13")
+"""The versions of TLS in their order, as HttpClient.SslProtocols names them."""
 
 _QUEUE_NAME_LIMIT = 260
 _NOT_IN_QUEUE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
@@ -305,11 +309,15 @@ class HttpClient:
     """How connections to a cluster's destinations are made."""
 
     ssl_protocols: tuple[str, ...] = field(default=(), converter=_strings)
+    """The versions of TLS that are spoken, some of TLS_VERSIONS; none, or `None`, leaves it to the system's OpenSSL."""
+
     dangerous_accept_any_server_certificate: bool = False
     max_connections_per_server: int | None = None
     enable_multiple_http2_connections: bool = True
     request_header_encoding: str | None = None
     response_header_encoding: str | None = None
+    """Headers are passed on byte for byte, so that neither encoding changes them."""
+
     web_proxy: WebProxy | None = None
 
 
@@ -323,6 +331,7 @@ class HttpRequest:
     version: str = "2"
     version_policy: VersionPolicy = VersionPolicy.REQUEST_VERSION_OR_LOWER
     allow_response_buffering: bool = False
+    """Without effect: what arrives is passed on at once."""
 
 
 def _destinations(

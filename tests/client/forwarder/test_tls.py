@@ -76,6 +76,18 @@ async def test_dangerous_accept_any_server_certificate():
         assert (await proxy.fetch()).body == b"ok"
 
 
+@pytest.mark.parametrize(("spoken", "status"), [("Tls12", 502), ("Tls13", 200)])
+async def test_a_version_of_tls_that_the_destination_does_not_speak_is_502(spoken, status):
+    client = HttpClient(ssl_protocols=[spoken], dangerous_accept_any_server_certificate=True)
+    newest = presenting("localhost")
+    newest.minimum_version = ssl.TLSVersion.TLSv1_3
+    async with (
+        destination(answering(OK), context=newest) as there,
+        front(f"https://localhost:{there.port}", client=client) as proxy,
+    ):
+        assert (await proxy.fetch()).status == status
+
+
 async def test_a_plain_destination_under_https_is_502():
     async def script(peer):
         await peer.some()

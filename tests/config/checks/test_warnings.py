@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hostler.config.checks import find_warnings
-from hostler.config.model import Cluster, Config, Route
+from hostler.config.model import Cluster, Config, HttpClient, Route
 from hostler.errors import Severity
 from hostler.steps import finish
 
@@ -50,3 +50,12 @@ def test_equal_routes(one, other, equal):
         for name, given in (("one", one), ("other", other))
     ]
     assert warned(*routes) == (["Routes.other"] if equal else [])
+
+
+def test_versions_of_tls_that_nobody_should_speak():
+    cluster = Cluster("c", http_client=HttpClient(ssl_protocols=["Tls", "Tls11", "Tls12"]))
+    (first, second) = finish(find_warnings(Config(clusters=[cluster])))
+    assert [first.path, second.path] == [
+        "Clusters.c.HttpClient.SslProtocols[0]", "Clusters.c.HttpClient.SslProtocols[1]",
+    ]  # fmt: skip
+    assert "use Tls12 or Tls13" in first.message

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from hostler.config.checks.address import find_fault_in_url
 from hostler.config.checks.affinity import check_affinity
+from hostler.config.checks.client import check_http_client
 from hostler.config.checks.destination import check_destination
 from hostler.config.checks.metadata import check_metadata
 from hostler.config.checks.values import check_ids, check_positive, refuse_later
@@ -16,11 +15,9 @@ from hostler.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.model import Cluster, HealthCheck, HttpClient
+    from hostler.config.model import Cluster, HealthCheck
 
 __all__ = ["check_cluster"]
-
-_SSL_PROTOCOLS: Final = frozenset({"none", "ssl2", "ssl3", "tls", "tls11", "tls12", "tls13"})
 
 
 def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
@@ -28,7 +25,7 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     if cluster.affinity is not None and cluster.affinity.enabled:
         yield from check_affinity(f"{path}.SessionAffinity", cluster.affinity)
     yield from _health(f"{path}.HealthCheck", cluster.health_check)
-    yield from _http_client(f"{path}.HttpClient", cluster.http_client)
+    yield from check_http_client(f"{path}.HttpClient", cluster.http_client)
     yield from check_positive(f"{path}.HttpRequest.ActivityTimeout", cluster.http_request.activity_timeout)
     version = cluster.http_request.version
     if version not in {"1.0", "1.1", "2", "3"}:
@@ -50,34 +47,6 @@ def _health(path: str, checks: HealthCheck) -> Iterator[Problem]:
         yield from check_positive(f"{path}.Active.Timeout", active.timeout)
 
 
-def _http_client(path: str, client: HttpClient) -> Iterator[Problem]:
-    for index, protocol in enumerate(client.ssl_protocols):
-        if protocol.lower() not in _SSL_PROTOCOLS:
-            yield Problem(
-                f"{path}.SslProtocols[{index}]", f'unknown protocol "{protocol}"; use Tls12 or Tls13'
-            )
-    limit = client.max_connections_per_server
-    if limit is not None and limit < 1:
-        message = f"{limit} is out of range; use 1 or more connections, or remove it for no limit"
-        yield Problem(f"{path}.MaxConnectionsPerServer", message)
-    for key, encoding in (
-        ("RequestHeaderEncoding", client.request_header_encoding),
-        ("ResponseHeaderEncoding", client.response_header_encoding),
-    ):
-        if encoding and not _is_encoding(encoding):
-            yield Problem(f"{path}.{key}", f'unknown encoding "{encoding}"; use "utf-8" or "latin1"')
-    if client.web_proxy is not None and (wrong := find_fault_in_url(client.web_proxy.address)):
-        yield Problem(f"{path}.WebProxy.Address", wrong)
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        codecs.lookup(name)
-    except (LookupError, ValueError):
-        return False
-    return True
-
-
 def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Refuse what a cluster can say and the program does not do yet."""
     client, request = cluster.http_client, cluster.http_request
@@ -86,12 +55,8 @@ def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
         path,
         {
             "HealthCheck.Active.Enabled": cluster.health_check.active.enabled,
-            "HttpClient.SslProtocols": bool(client.ssl_protocols),
-            "HttpClient.RequestHeaderEncoding": bool(client.request_header_encoding),
-            "HttpClient.ResponseHeaderEncoding": bool(client.response_header_encoding),
             "HttpClient.WebProxy": client.web_proxy is not None,
             "HttpRequest.Version": request.version == "1.0",
             "HttpRequest.VersionPolicy": request.version in {"2", "3"} and not or_lower,
-            "HttpRequest.AllowResponseBuffering": request.allow_response_buffering,
         },
     )

@@ -10,7 +10,7 @@ from hostler.routing.template import MixedSegment, Parameter, Template, Template
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from hostler.config.model import Config, Route
+    from hostler.config.model import Cluster, Config, Route
     from hostler.routing.template import Segment
     from hostler.steps import Steps
 
@@ -18,12 +18,15 @@ __all__ = ["find_warnings"]
 
 
 def find_warnings(config: Config) -> Steps[list[Problem]]:
-    """List what is suspicious in a configuration: free ports, unknown clusters, equal routes."""
+    """List what is suspicious in a configuration: free ports, unknown clusters, equal routes, old TLS."""
     found = [
         _warning("Urls", f"{url} listens on a free port, another one at each start; write its number")
         for url in config.urls
         if url.rstrip("/").endswith(":0")
     ]
+    for cluster in config.clusters:
+        yield
+        found += _old_protocols(cluster)
     clusters = {cluster.id.lower() for cluster in config.clusters}
     first: dict[Hashable, str] = {}
     for route in config.routes:
@@ -53,6 +56,15 @@ def _unknown_cluster(route: Route, clusters: set[str]) -> Iterator[Problem]:
             path,
             f'unknown cluster "{route.cluster_id}": the route\'s requests are answered with 503; add it, or correct this',
         )
+
+
+def _old_protocols(cluster: Cluster) -> Iterator[Problem]:
+    for index, protocol in enumerate(cluster.http_client.ssl_protocols):
+        if protocol.lower() in {"tls", "tls11"}:
+            yield _warning(
+                f"Clusters.{cluster.id}.HttpClient.SslProtocols[{index}]",
+                f"{protocol} is obsolete (RFC 8996), and OpenSSL 3 refuses it unless its security level is 0; use Tls12 or Tls13",
+            )
 
 
 def _keys(route: Route) -> Iterator[Hashable]:
