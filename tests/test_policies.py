@@ -14,7 +14,7 @@ from hostler.documents import find_problems
 from hostler.fleet import LiveCluster
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import equip as equip_by
-from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, HashCookie, redistribute
+from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, HASH_COOKIE, HashedKeyCookie, redistribute
 from hostler.stages.balance import BALANCE, PowerOfTwoChoices
 from hostler.stages.health import PASSIVE_HEALTH, TransportFailureRate
 
@@ -60,7 +60,7 @@ def test_a_cluster_that_switches_everything_on_has_yarps_defaults():
         health_check=HealthCheck(PassiveHealthCheck(policy=""), available_destinations_policy=""),
     )
     made = equip(config)
-    assert isinstance(made[AFFINITY], HashCookie)
+    assert isinstance(made[AFFINITY], HashedKeyCookie)
     assert made[AFFINITY_FAILURE] is redistribute
     assert isinstance(made[PASSIVE_HEALTH], TransportFailureRate)
     assert made[AVAILABLE_DESTINATIONS](()) == ()
@@ -198,7 +198,7 @@ def test_what_is_not_like_any_gets_the_list():
 
 def test_a_program_may_add_a_policy_that_hostler_will_have_later():
     mine = Policies(
-        affinity={"Cookie": HashCookie}, affinity_failure={"Return503Error": lambda: redistribute}
+        affinity={"Cookie": HASH_COOKIE}, affinity_failure={"Return503Error": lambda: redistribute}
     )
     affinity = SessionAffinity("key", policy="cookie", failure_policy="return503error")
     assert problems_of(Cluster("c", affinity=affinity), mine) == {}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hostler.stages.xxhash import xxh64
+from hostler.stages.affinity.xxhash import xxh64
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""Keeping a client on the destination that answered it first (YARP: SessionAffinity).
+
+A key names the destination: a hash of its id, in a cookie (`hashed.py`). So any proxy with the same configuration finds
+the same destination, and nothing has to be remembered. `stage.py` has the stage, `policy.py` what a policy is. Imports point from the stage to the
+policies.
+"""
+
+from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE, HashedKeyCookie
+from hostler.stages.affinity.policy import (
+    AffinityFailure,
+    AffinityFailurePolicy,
+    AffinityPolicy,
+    redistribute,
+    return_503_error,
+)
+from hostler.stages.affinity.stage import AFFINITY, AFFINITY_FAILURE, affinity
+
+__all__ = [
+    "AFFINITY",
+    "AFFINITY_FAILURE",
+    "ARR_COOKIE",
+    "HASH_COOKIE",
+    "AffinityFailure",
+    "AffinityFailurePolicy",
+    "AffinityPolicy",
+    "HashedKeyCookie",
+    "affinity",
+    "redistribute",
+    "return_503_error",
+]

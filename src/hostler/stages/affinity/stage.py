@@ -1,0 +1,113 @@
+"""The stage, and the kinds of policies that it asks."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from hostler.config.model import Cluster
+from hostler.fleet.equipment import PolicyKind
+from hostler.pipeline import for_clusters
+from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE
+from hostler.stages.affinity.policy import AffinityFailure, redistribute, return_503_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from hostler.config.model import SessionAffinity
+    from hostler.exchange import Exchange, Outcome
+    from hostler.fleet import LiveCluster
+    from hostler.http.headers import RawHeaders
+    from hostler.pipeline import Next
+    from hostler.stages.affinity.policy import AffinityFailurePolicy, AffinityPolicy, Found
+
+__all__ = ["AFFINITY", "AFFINITY_FAILURE", "affinity"]
+
+_WRITES_KEY: Final = "hostler.affinity"
+"""Among an exchange's items: that its answer gets a key. The stage may see an exchange again, when it is retried."""
+
+
+def _is_on(config: SessionAffinity | None) -> TypeGuard[SessionAffinity]:
+    return config is not None and config.enabled
+
+
+AFFINITY: Final[PolicyKind[Cluster, AffinityPolicy]] = PolicyKind(
+    owner=Cluster,
+    key="SessionAffinity.Policy",
+    named=lambda cluster: cluster.affinity.policy if _is_on(cluster.affinity) else None,
+    default="HashCookie",
+    builtin=MappingProxyType({"HashCookie": HASH_COOKIE, "ArrCookie": ARR_COOKIE}),
+    arguments=lambda cluster: (cluster.affinity,),
+    later=("Cookie", "CustomHeader"),
+)
+"""The kind of policy that finds and writes keys."""
+
+AFFINITY_FAILURE: Final[PolicyKind[Cluster, AffinityFailurePolicy]] = PolicyKind(
+    owner=Cluster,
+    key="SessionAffinity.FailurePolicy",
+    named=lambda cluster: cluster.affinity.failure_policy if _is_on(cluster.affinity) else None,
+    default="Redistribute",
+    builtin=MappingProxyType(
+        {"Redistribute": lambda: redistribute, "Return503Error": lambda: return_503_error}
+    ),
+)
+"""The kind of policy that decides when a key is of no use."""
+
+
+@for_clusters(lambda cluster: _is_on(cluster.affinity))
+def affinity(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
+    """Narrow the candidates to those that the request's key names; a stage (YARP: UseSessionAffinity).
+
+    A request without a key goes anywhere, and its response carries the key of where it went; so does one whose key is
+    of no use, unless the failure policy answers it.
+    """
+    cluster = exchange.cluster
+    policy = None if cluster is None else cluster.equipment.get(AFFINITY)
+    if cluster is None or policy is None:
+        return onward(exchange)
+    found = policy.find(exchange, exchange.candidates)
+    if found is None or isinstance(found, tuple | AffinityFailure):
+        return _go_by(found, exchange, cluster, onward)
+    return _wait_for(found, exchange, cluster, onward)
+
+
+async def _wait_for(
+    coming: Awaitable[Found], exchange: Exchange, cluster: LiveCluster, onward: Next
+) -> Outcome:
+    return await _go_by(await coming, exchange, cluster, onward)
+
+
+def _go_by(found: Found, exchange: Exchange, cluster: LiveCluster, onward: Next) -> Awaitable[Outcome]:
+    """Go on as a policy's finding has it."""
+    if found is None:
+        return _go_anywhere(exchange, onward)
+    if isinstance(found, tuple) and found:
+        exchange.candidates = found
+        return onward(exchange)
+    why = found if isinstance(found, AffinityFailure) else AffinityFailure.DESTINATION_NOT_FOUND
+    answer = cluster.equipment[AFFINITY_FAILURE](exchange, why)
+    return _go_anywhere(exchange, onward) if answer is None else _unless(answer, exchange, onward)
+
+
+async def _unless(answer: Awaitable[Outcome | None], exchange: Exchange, onward: Next) -> Outcome:
+    """Go anywhere, unless a failure policy answers the exchange."""
+    outcome = await answer
+    return await _go_anywhere(exchange, onward) if outcome is None else outcome
+
+
+def _go_anywhere(exchange: Exchange, onward: Next) -> Awaitable[Outcome]:
+    if _WRITES_KEY not in exchange.items:
+        exchange.items[_WRITES_KEY] = True
+        exchange.on_response(partial(_write_key, exchange))
+    return onward(exchange)
+
+
+def _write_key(exchange: Exchange, headers: RawHeaders) -> None:
+    """Add the key of where the exchange went, by the policy of the cluster that it is in by then."""
+    destination, cluster = exchange.destination, exchange.cluster
+    if destination is None or cluster is None or exchange.stream.closed:
+        return
+    policy = cluster.equipment.get(AFFINITY)
+    if policy is not None:
+        headers += policy.key_headers(exchange, destination)
