@@ -27,11 +27,12 @@ from hostler.steps import finish
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Awaitable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from hostler.config.model import Route
     from hostler.exchange import Exchange, Outcome
-    from hostler.fleet import LiveCluster, LiveRoute
+    from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
+    from hostler.fleet.health import HealthListener
     from hostler.fleet.snapshot import Snapshot
     from hostler.pipeline import Stage
     from hostler.server.base import Server
@@ -133,6 +134,30 @@ class Proxy:
     def clusters(self) -> tuple[LiveCluster, ...]:
         """The clusters as they stand now."""
         return tuple(self._fleet.snapshot.clusters.values())
+
+    def destination(self, cluster_id: str, destination_id: str) -> LiveDestination:
+        """Return a destination as it stands now, to look at it, drain it, disable it or enable it; ids have no case.
+
+        It is the same object for as long as the configuration has it. Raises LookupError when there is none.
+        """
+        cluster = self._fleet.find_cluster(cluster_id)
+        for destination in () if cluster is None else cluster.destinations:
+            if destination.id.lower() == destination_id.lower():
+                return destination
+        have = self.clusters if cluster is None else cluster.destinations
+        raise LookupError(
+            f"there is no {f'cluster {cluster_id!r}' if cluster is None else f'destination {destination_id!r}'}; "
+            f"there is {', '.join(repr(one.id) for one in have) or 'none'}"
+        )
+
+    def on_health_change(self, listener: HealthListener) -> Callable[[], None]:
+        """Call `listener(cluster, destination, before, after)` whenever a destination's condition has changed.
+
+        That is what its health checks say, or its operator; by then `cluster.available` is what follows from it. It
+        is called in the event loop, by whatever brought the change about, and should return soon. One that raises is
+        logged. What is returned ends it.
+        """
+        return self._fleet.listeners.add(listener)
 
     def update(self, config: Config) -> None:
         """Put another configuration in force, whole; exchanges under way keep the one that they began with.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
+from hostler.fleet.health import HealthListeners, Override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from hostler.config.model import Cluster
     from hostler.fleet.destinations import LiveDestination
     from hostler.fleet.equipment import Equipment
-    from hostler.fleet.health import Health
+    from hostler.fleet.health import Condition, Health
 
 __all__ = ["LiveCluster"]
 
@@ -32,30 +33,68 @@ class LiveCluster:
     equipment: Equipment
     destinations: tuple[LiveDestination, ...] = ()
     available: tuple[LiveDestination, ...] = ()
-    """The destinations that health checks leave (`AvailableDestinationsPolicy`)."""
+    """The destinations that health checks leave (`AvailableDestinationsPolicy`), and that no operator took out."""
+
+    drained: tuple[LiveDestination, ...] = ()
+    """The drained destinations that health checks leave: for requests with affinity to them, and no others."""
 
     _find_current: Callable[[str], LiveCluster | None] = _nothing_newer
     """Finds the cluster of an id in the configuration that is in force."""
 
+    _listeners: HealthListeners = field(factory=HealthListeners)
+
     def refresh(self) -> None:
-        """Compute `available` again; call after any health changed.
+        """Compute `available` and `drained` again; call after any health changed.
 
         An exchange or a timer may still hold the cluster of before a reload. Health is the destinations', which
         outlive it, so the cluster that is in force is computed again with it.
         """
         self.refresh_this()
-        current = self._find_current(self.id)
-        if current is not None and current is not self:
+        current = self._current()
+        if current is not self:
             current.refresh_this()
 
     def refresh_this(self) -> None:
-        """Compute `available` again for this cluster alone."""
-        self.available = self.equipment[AVAILABLE_DESTINATIONS](self.destinations)
+        """Compute `available` and `drained` again for this cluster alone.
+
+        What an operator took out is no candidate when the policy chooses, so that no panic brings it back.
+        """
+        choose, destinations = self.equipment[AVAILABLE_DESTINATIONS], self.destinations
+        in_service = tuple(one for one in destinations if one.override is None)
+        self.available = choose(in_service)
+        self.drained = ()
+        if len(in_service) < len(destinations):
+            enabled = tuple(one for one in destinations if one.override is not Override.DISABLED)
+            self.drained = tuple(one for one in choose(enabled) if one.override is not None)
+
+    def _current(self) -> LiveCluster:
+        return self._find_current(self.id) or self
 
     def set_passive(self, destination: LiveDestination, health: Health) -> bool:
         """Record what the passive check says; returns whether that changed anything."""
         if destination.passive is health:
             return False
+        before = destination.condition
         destination.passive = health
-        self.refresh()
+        self.changed([(destination, before)])
         return True
+
+    def set_active(self, verdicts: Mapping[LiveDestination, Health]) -> list[LiveDestination]:
+        """Record what the active check says; returns the destinations for which that changed anything."""
+        changes = [
+            (destination, destination.condition)
+            for destination, health in verdicts.items()
+            if destination.active is not health
+        ]
+        for destination, _ in changes:
+            destination.active = verdicts[destination]
+        if changes:
+            self.changed(changes)
+        return [destination for destination, _ in changes]
+
+    def changed(self, changes: Iterable[tuple[LiveDestination, Condition]]) -> None:
+        """Have conditions that changed take effect, and tell the listeners; each comes with what it was before."""
+        self.refresh()
+        current = self._current()
+        for destination, before in changes:
+            self._listeners.tell(current, destination, before)

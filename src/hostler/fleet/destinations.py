@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
-from hostler.fleet.health import Health
+from hostler.fleet.health import Condition, Health, Override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.config.model import Destination
+    from hostler.fleet.clusters import LiveCluster
     from hostler.server.base import DelegationRule
 
 __all__ = ["LiveDestination"]
+
+_log: Final = logging.getLogger("hostler.fleet")
+
+
+def _no_cluster() -> None:
+    return None
 
 
 @define(eq=False)
@@ -25,6 +33,9 @@ class LiveDestination:
     config: Destination
     active: Health = Health.UNKNOWN
     passive: Health = Health.UNKNOWN
+    override: Override | None = None
+    """What its operator says, by `drain`, `disable` and `enable`; it survives reloads."""
+
     in_flight: int = 0
     """Exchanges that were sent there and are not over, delegated ones included."""
 
@@ -37,6 +48,14 @@ class LiveDestination:
     state: dict[str, Any] = field(factory=dict)
     """What policies remember of this destination."""
 
+    _find_cluster: Callable[[], LiveCluster | None] = _no_cluster
+    """Finds its cluster in the configuration that is in force."""
+
+    @property
+    def condition(self) -> Condition:
+        """Its health and its override, as they stand now."""
+        return Condition(self.active, self.passive, self.override)
+
     @property
     def weight(self) -> float:
         """How large its share of the requests is at present, beside those of the others; what balancing goes by."""
@@ -48,3 +67,26 @@ class LiveDestination:
         """What log lines call it: its queue, or its address."""
         queue = self.config.queue
         return self.config.address if queue is None else queue
+
+    # -- what its operator says -----------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Send it no requests from now on but those with affinity to it; those under way go on."""
+        self._set_override(Override.DRAINED, "drained")
+
+    def disable(self) -> None:
+        """Send it no requests from now on; those under way go on."""
+        self._set_override(Override.DISABLED, "disabled")
+
+    def enable(self) -> None:
+        """Take `drain` or `disable` back: its health checks decide again."""
+        self._set_override(None, "enabled")
+
+    def _set_override(self, override: Override | None, called: str) -> None:
+        if self.override is override:
+            return
+        before, self.override = self.condition, override
+        cluster = self._find_cluster()
+        if cluster is not None and self in cluster.destinations:
+            _log.info("cluster %s: destination %s is %s", cluster.id, self.name, called)
+            cluster.changed([(self, before)])

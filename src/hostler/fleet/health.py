@@ -1,10 +1,21 @@
-"""What health checks say of a destination."""
+"""What health checks say of a destination, what its operator says, and who wants to know when that changes."""
 
 from __future__ import annotations
 
 import enum
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-__all__ = ["Health"]
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from hostler.fleet.clusters import LiveCluster
+    from hostler.fleet.destinations import LiveDestination
+
+__all__ = ["Condition", "Health", "HealthListener", "HealthListeners", "Override"]
+
+_log: Final = logging.getLogger("hostler.fleet")
 
 
 class Health(enum.Enum):
@@ -13,3 +24,55 @@ class Health(enum.Enum):
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+
+
+class Override(enum.Enum):
+    """What an operator says of a destination, whatever health checks say."""
+
+    DRAINED = "drained"
+    """It gets requests with affinity to it, and no others."""
+
+    DISABLED = "disabled"
+    """It gets no requests."""
+
+
+@frozen
+class Condition:
+    """The health of a destination at one moment: what its checks say, and its operator."""
+
+    active: Health
+    passive: Health
+    override: Override | None
+
+
+HealthListener: TypeAlias = Callable[["LiveCluster", "LiveDestination", Condition, Condition], object]
+"""Called with a cluster, one of its destinations, and what the condition of that was and is."""
+
+
+@frozen(eq=False)
+class HealthListeners:
+    """Those who are told when the condition of a destination has changed."""
+
+    _listeners: dict[object, HealthListener] = field(factory=dict, init=False)
+
+    def add(self, listener: HealthListener) -> Callable[[], None]:
+        """Tell a listener from now on; what is returned ends that."""
+        key = object()
+        self._listeners[key] = listener
+
+        def remove() -> None:
+            self._listeners.pop(key, None)
+
+        return remove
+
+    def tell(self, cluster: LiveCluster, destination: LiveDestination, before: Condition) -> None:
+        """Tell all of them; one that raises is logged, and keeps nothing from the others."""
+        after = destination.condition
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener(cluster, destination, before, after)
+            except Exception:  # noqa: BLE001 - a listener is the user's code
+                _log.exception(
+                    "cluster %s: destination %s changed, and the listener %r raised",
+                    cluster.id, destination.name, listener,
+                )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from hostler.config.model import Config
 from hostler.fleet.clusters import LiveCluster
 from hostler.fleet.destinations import LiveDestination
 from hostler.fleet.equipment import equip
+from hostler.fleet.health import HealthListeners
 from hostler.fleet.routes import LiveRoute
 from hostler.routing.table import Table
 
@@ -46,6 +48,8 @@ class Fleet:
     def __init__(self, recipes: Iterable[Recipe[Any]]) -> None:
         self._recipes = tuple(recipes)
         self.snapshot = Snapshot(Config(), Table(()), {}, {})
+        self.listeners = HealthListeners()
+        """Told when the health of any destination has changed."""
 
     def find_cluster(self, cluster_id: str) -> LiveCluster | None:
         """Return the cluster of that id, in any case."""
@@ -72,8 +76,10 @@ class Fleet:
     def _cluster(self, config: Cluster) -> LiveCluster:
         previous = self.find_cluster(config.id)
         known = {} if previous is None else {live.id.lower(): live for live in previous.destinations}
+        find = partial(self.find_cluster, config.id)
         destinations = tuple(
-            known.get(destination.id.lower()) or LiveDestination(destination.id, destination)
+            known.get(destination.id.lower())
+            or LiveDestination(destination.id, destination, find_cluster=find)
             for destination in config.destinations
         )
         cluster = LiveCluster(
@@ -82,6 +88,7 @@ class Fleet:
             equip(self._recipes, config, previous),
             destinations,
             find_current=self.find_cluster,
+            listeners=self.listeners,
         )
         cluster.refresh_this()
         return cluster

@@ -67,6 +67,8 @@ def live(
     cluster = LiveCluster(
         config.id, config, _equipment(config, sender, balance, affinity, passive), destinations
     )
+    for destination in destinations:
+        destination._find_cluster = lambda: cluster
     cluster.refresh()
     return cluster
 
