@@ -51,10 +51,11 @@ def test_a_drained_destination_is_left_to_requests_with_affinity_to_it():
     drained = proxy.destination("api", "A")
     drained.drain()
     (cluster,) = proxy.clusters
-    assert (ids(cluster.available), ids(cluster.drained)) == (["b"], ["a"])
+    assert (ids(cluster.available), ids(cluster.for_affinity)) == (["b"], ["b", "a"])
     assert drained.override is Override.DRAINED
     drained.enable()
-    assert (ids(cluster.available), ids(cluster.drained)) == (["a", "b"], [])
+    assert ids(cluster.available) == ["a", "b"]
+    assert cluster.for_affinity is cluster.available
     assert drained.override is None
 
 
@@ -62,7 +63,7 @@ def test_a_disabled_destination_is_left_to_nobody():
     proxy = fleet_of("a", "b")
     proxy.destination("api", "a").disable()
     (cluster,) = proxy.clusters
-    assert (ids(cluster.available), ids(cluster.drained)) == (["b"], [])
+    assert (ids(cluster.available), ids(cluster.for_affinity)) == (["b"], ["b"])
 
 
 @pytest.mark.parametrize("policy", ["HealthyOrPanic", "HealthyAndUnknown"])
@@ -75,7 +76,7 @@ def test_no_panic_brings_back_what_an_operator_took_out(policy, take_out, draine
         cluster.set_passive(destination, Health.UNHEALTHY)
     panics = policy == "HealthyOrPanic"
     assert ids(cluster.available) == (["b"] if panics else [])
-    assert ids(cluster.drained) == (drained if panics else [])
+    assert ids(cluster.for_affinity) == (["b", *drained] if panics else [])
 
 
 def test_a_drained_destination_that_is_unhealthy_gets_nothing():
@@ -83,7 +84,7 @@ def test_a_drained_destination_that_is_unhealthy_gets_nothing():
     (cluster,) = proxy.clusters
     cluster.destinations[0].drain()
     cluster.set_passive(cluster.destinations[0], Health.UNHEALTHY)
-    assert (ids(cluster.available), ids(cluster.drained)) == (["b"], [])
+    assert (ids(cluster.available), ids(cluster.for_affinity)) == (["b"], ["b"])
 
 
 def test_an_override_survives_a_reload_and_ends_with_its_destination():

@@ -35,8 +35,8 @@ class LiveCluster:
     available: tuple[LiveDestination, ...] = ()
     """The destinations that health checks leave (`AvailableDestinationsPolicy`), and that no operator took out."""
 
-    drained: tuple[LiveDestination, ...] = ()
-    """The drained destinations that health checks leave: for requests with affinity to them, and no others."""
+    for_affinity: tuple[LiveDestination, ...] = ()
+    """`available`, and the drained destinations that health checks leave: where a request with affinity may go."""
 
     _find_current: Callable[[str], LiveCluster | None] = _nothing_newer
     """Finds the cluster of an id in the configuration that is in force."""
@@ -44,7 +44,7 @@ class LiveCluster:
     _listeners: HealthListeners = field(factory=HealthListeners)
 
     def refresh(self) -> None:
-        """Compute `available` and `drained` again; call after any health changed.
+        """Compute `available` and `for_affinity` again; call after any health changed.
 
         An exchange or a timer may still hold the cluster of before a reload. Health is the destinations', which
         outlive it, so the cluster that is in force is computed again with it.
@@ -55,17 +55,16 @@ class LiveCluster:
             current.refresh_this()
 
     def refresh_this(self) -> None:
-        """Compute `available` and `drained` again for this cluster alone.
+        """Compute `available` and `for_affinity` again for this cluster alone.
 
         What an operator took out is no candidate when the policy chooses, so that no panic brings it back.
         """
         choose, destinations = self.equipment[AVAILABLE_DESTINATIONS], self.destinations
         in_service = tuple(one for one in destinations if one.override is None)
-        self.available = choose(in_service)
-        self.drained = ()
+        self.available = self.for_affinity = choose(in_service)
         if len(in_service) < len(destinations):
             enabled = tuple(one for one in destinations if one.override is not Override.DISABLED)
-            self.drained = tuple(one for one in choose(enabled) if one.override is not None)
+            self.for_affinity += tuple(one for one in choose(enabled) if one.override is not None)
 
     def _current(self) -> LiveCluster:
         return self._find_current(self.id) or self

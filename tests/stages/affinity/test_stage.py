@@ -52,6 +52,24 @@ async def test_without_a_key_a_request_goes_anywhere_and_gets_one(headers):
     assert cookies == [f"sticky={KEYS['a']}; path=/; httponly"]
 
 
+async def test_a_drained_destination_keeps_its_sessions_and_gets_no_others():
+    cluster = cluster_of("a", "b")
+    cluster.destinations[1].drain()
+    headers = [("Cookie", f"sticky={KEYS['b']}")]
+    assert await passed(exchange(headers=headers, cluster=cluster)) == (["b"], [])
+    assert (await passed(exchange(cluster=cluster)))[0] == ["a"]
+    cluster.destinations[1].disable()
+    assert (await passed(exchange(headers=headers, cluster=cluster)))[0] == ["a"]
+
+
+async def test_no_session_leads_to_a_drained_destination_that_a_stage_left_out():
+    cluster = cluster_of("a", "b", "c")
+    cluster.destinations[1].drain()
+    headers = [("Cookie", f"sticky={KEYS['b']}")]
+    given = exchange(headers=headers, cluster=cluster, candidates=cluster.destinations[:1])
+    assert (await passed(given))[0] == ["a"]
+
+
 @pytest.mark.parametrize("key", ["", "stale", "41C1EE230E9949D1", KEYS["api-a"]])
 async def test_a_key_that_names_no_candidate_is_replaced(key):
     left, cookies = await passed(

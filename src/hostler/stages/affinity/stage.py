@@ -60,13 +60,16 @@ def affinity(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]:
     """Narrow the candidates to those that the request's key names; a stage (YARP: UseSessionAffinity).
 
     A request without a key goes anywhere, and its response carries the key of where it went; so does one whose key is
-    of no use, unless the failure policy answers it.
+    of no use, unless the failure policy answers it. A key may name a drained destination too.
     """
     cluster = exchange.cluster
     policy = None if cluster is None else cluster.equipment.get(AFFINITY)
     if cluster is None or policy is None:
         return onward(exchange)
-    found = policy.find(exchange, exchange.candidates)
+    candidates = exchange.candidates
+    if candidates is cluster.available:  # and was not narrowed by another stage
+        candidates = cluster.for_affinity
+    found = policy.find(exchange, candidates)
     if found is None or isinstance(found, tuple | AffinityFailure):
         return _go_by(found, exchange, cluster, onward)
     return _wait_for(found, exchange, cluster, onward)
