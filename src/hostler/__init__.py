@@ -19,11 +19,13 @@ if TYPE_CHECKING:
         Config,
         Destination,
         HeaderMatch,
+        HeaderMatchMode,
         HealthCheck,
         HttpClient,
         HttpRequest,
         PassiveHealthCheck,
         QueryMatch,
+        QueryMatchMode,
         Route,
         SessionAffinity,
         queue,
@@ -59,9 +61,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
-    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HeaderMatch", "HealthCheck", "HostlerError",
+    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HeaderMatch", "HeaderMatchMode", "HealthCheck", "HostlerError",
     "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
-    "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueueAccessError", "QueueError",
+    "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
     "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip
@@ -70,7 +72,7 @@ _MODULES: Final = {
     "hostler.client.forwarder": ["Forwarder"],
     "hostler.config.model": [
         "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HeaderMatch",
-        "HealthCheck", "HttpClient", "HttpRequest", "PassiveHealthCheck", "QueryMatch", "Route",
+        "HeaderMatchMode", "HealthCheck", "HttpClient", "HttpRequest", "PassiveHealthCheck", "QueryMatch", "QueryMatchMode", "Route",
         "SessionAffinity", "queue",
     ],
     "hostler.errors": [

@@ -198,7 +198,7 @@ class Proxy:
             conflict = find_conflict(exchange, table)
             if conflict is not None:
                 return self._refuse_ambiguous(exchange, conflict)
-        found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/")
+        found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/", exchange)
         if not isinstance(found, Match):
             return self._missed(exchange, found)
         exchange.route = route = found.route

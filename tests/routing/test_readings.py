@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.config.model import Route
+from hostler.config.model import HeaderMatch, QueryMatch, Route
 from hostler.errors import ProtocolError
 from hostler.fleet import LiveRoute
 from hostler.http.target import parse_target
@@ -109,6 +109,18 @@ class TestConflicts:
         assert find_conflict(exchange("GET", "//admin"), found) is None
         assert "route put" in find_conflict(exchange("PUT", "//admin"), found)
         assert "route host" in find_conflict(exchange("GET", "//admin", host="h.example"), found)
+
+    def test_conditions_are_judged_by_the_request_s_headers_and_query(self):
+        routes = [
+            Route("/admin/{**rest}", "c", id="guarded", headers=[HeaderMatch("X-Staff", "yes")]),
+            Route("/admin/{**rest}", "c", id="asked", query_parameters=[QueryMatch("as", "staff")]),
+            Route("/{**rest}", "c", id="all"),
+        ]
+        found = Table([LiveRoute(route.id, route, None) for route in routes])
+        assert find_conflict(exchange("GET", "//admin/s"), found) is None
+        staff = [("x-staff", "yes")]
+        assert "leads to route guarded" in find_conflict(exchange("GET", "//admin/s", headers=staff), found)
+        assert "leads to route asked" in find_conflict(exchange("GET", "/admin%2Fs?as=staff"), found)
 
     def test_the_sentence_names_the_path_as_it_stands_and_as_it_may_be_read(self):
         assert conflict("/x/..;/admin/s") == (

@@ -118,7 +118,7 @@ def _place(exchange: Exchange, table: Table[Any], path: str) -> str:
     if placed is None:
         return "no route"
     base, rest = placed
-    found = table.find(exchange.request.method, exchange.host, exchange.port, rest or "/")
+    found = table.find(exchange.request.method, exchange.host, exchange.port, rest or "/", exchange)
     if not isinstance(found, Match):
         return "no route"
     base = _SLASHES.sub("/", base).lower()

@@ -2,7 +2,9 @@
 
 A request's candidates are the routes whose host and path it has. Hosts are looked up in dicts, then the path is walked
 through a tree with a dict of lower-cased literals in each node, so the cost of a look-up is that of the path's
-length and of the candidates, not of the routes. Constraints and mixed segments are tested on candidates only.
+length and of the candidates, not of the routes. What asks for an exact value of a header or a query parameter is
+looked up by that value. Constraints, mixed segments and conditions are tested on candidates only, and a request's
+headers and query are not looked at unless a candidate has conditions on them.
 
 Among the candidates that accept the request, the smallest rank wins:
 
@@ -10,62 +12,41 @@ Among the candidates that accept the request, the smallest rank wins:
 2. the template's precedence (`Template.precedence`);
 3. method: routes that list methods before routes that do not;
 4. host: the more specific first. `a.example.com:80`, `a.example.com`, `*.example.com:80`, `*.example.com`,
-   longer suffixes before shorter ones, `*:80`, none.
+   longer suffixes before shorter ones, `*:80`, none;
+5. headers: the more conditions the better;
+6. query: the more conditions the better.
 
-Two different routes of the same smallest rank are an error of the configuration that only a request shows. Header
-and query conditions are the next two places in the rank, and the next two tests in `Table._choose`.
+Two different routes of the same smallest rank are an error of the configuration that only a request shows.
+
+Methods are asked before conditions, as in ASP.NET, where they are edges of the graph that leads to the candidates
+(`HttpMethodMatcherPolicy`) and conditions are applied to what is found there (`HeaderMatcherPolicy`). So a method that
+no candidate has is 405, whatever the conditions say; where one has it and its conditions fail, the answer is 404. A
+CORS preflight is for the method that it asks about, as soon as one candidate has methods and a CORS policy: then routes
+with a CORS policy alone are candidates, and there is no 405.
 """
 
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
 from operator import attrgetter
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias
 
-from attrs import Factory, define, field
+from attrs import define
 
-from hostler.http.target import parse_host
+from hostler.routing.candidate import Candidate, Match, R, RouteLike, split_host
+from hostler.routing.conditions import Aspect, Subject, Subjects
 from hostler.routing.template import Template
+from hostler.routing.tree import Index, Node, Place, choose_condition, count_keys
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from hostler.config.model import Route
+    from hostler.routing.conditions import Head
 
 __all__ = ["Match", "Miss", "MissKind", "RouteLike", "Table"]
 
-_EVERY_PATH = "/{**catchall}"
-_NO_VALUES: Mapping[str, str] = MappingProxyType({})
-
-
-class RouteLike(Protocol):
-    """What a table holds: anything with a route's configuration."""
-
-    @property
-    def config(self) -> Route:
-        """What a request must look like."""
-        ...
-
-
-R = TypeVar("R", bound=RouteLike)
-
-
-@define(eq=False)
-class Match(Generic[R]):
-    """The route that a request takes; where the path has to satisfy nothing more, the same for every request."""
-
-    route: R
-    template: Template
-
-    def values(self, path: str) -> Mapping[str, str]:
-        """Return the template's parameters in the path that was looked up, decoded; a catch-all's has its slashes."""
-        if not self.template.has_parameters:
-            return _NO_VALUES
-        pieces = (path or "/").split("/")
-        return self.template.bind(pieces, len(pieces) - (not pieces[-1])) or _NO_VALUES
+_EVERY_PATH: Final = "/{**catchall}"
 
 
 class MissKind(enum.Enum):
@@ -93,126 +74,27 @@ class Miss:
         return self.kind.value
 
 
-_Key: TypeAlias = tuple[int, tuple[int, ...], bool, int, int, bool]
+_NOT_FOUND: Final = Miss(MissKind.NOT_FOUND)
+_NO_SUBJECTS: Final = Subjects(None)
+_RANK: Final = attrgetter("rank")
+_ORIGIN: Final = Subject(Aspect.LINES, "origin")
+_REQUESTED_METHOD: Final = Subject(Aspect.LINES, "access-control-request-method", ignores_case=False)
 
-_NOT_FOUND = Miss(MissKind.NOT_FOUND)
-
-
-@define(eq=False)
-class _Candidate(Generic[R]):
-    """A route under one of its hosts, ready to be tested."""
-
-    route: R
-    template: Template
-    key: _Key
-    """What ranks are made from; see the module."""
-
-    methods: frozenset[str] | None = field(init=False)
-    match: Match[R] = field(init=False)
-    """The answer."""
-
-    always: bool = field(init=False)
-    """Whether there is nothing to test but the method."""
-
-    rank: int = 0
-
-    @methods.default
-    def _methods(self) -> frozenset[str] | None:
-        return _methods(self.route.config.methods)
-
-    @match.default
-    def _match(self) -> Match[R]:
-        return Match(self.route, self.template)
-
-    @always.default
-    def _always(self) -> bool:
-        return self.template.always_binds
-
-    def accepts(self, pieces: list[str], end: int) -> bool:
-        """Test what the tree did not: constraints and mixed segments."""
-        return self.always or self.template.bind(pieces, end) is not None
-
-
-@lru_cache(1000)  # routes have the same few
-def _methods(names: tuple[str, ...]) -> frozenset[str] | None:
-    return frozenset(map(str.upper, names)) or None
-
-
-_RANK = attrgetter("rank")
-
-
-@define(eq=False)
-class _Node(Generic[R]):
-    """A place in the tree of paths: what comes after some segments."""
-
-    literals: dict[str, _Node[R]] = Factory(dict)
-    parameter: _Node[R] | None = None
-    """After a segment that is a parameter, or a mix with one."""
-
-    here: list[_Candidate[R]] | None = None
-    """What paths that end here have. Most nodes have none: what there is none of is no work for the collector."""
-
-    below: list[_Candidate[R]] | None = None
-    """What every path has that passes here: catch-alls."""
-
-    def add(self, candidate: _Candidate[R]) -> None:
-        template = candidate.template
-        node = self
-        segments = template.segments[:-1] if template.catch_all else template.segments
-        for index, segment in enumerate(segments):
-            if index >= template.required:
-                node.end_here(candidate)
-            if isinstance(segment, str):
-                node = node.literals.setdefault(segment, _Node())
-            else:
-                node.parameter = node = node.parameter or _Node()
-        if not template.catch_all:
-            node.end_here(candidate)
-        elif node.below is None:
-            node.below = [candidate]
-        else:
-            node.below.append(candidate)
-
-    def end_here(self, candidate: _Candidate[R]) -> None:
-        if self.here is None:
-            self.here = [candidate]
-        else:
-            self.here.append(candidate)
-
-    def collect(self, folded: list[str], at: int, end: int, found: list[_Candidate[R]]) -> None:
-        """Add the candidates of the path `folded[at:end]` to `found`."""
-        node = self
-        while at < end:
-            if node.below:
-                found += node.below
-            segment = folded[at]
-            at += 1
-            child = node.literals.get(segment)
-            if segment and (parameter := node.parameter) is not None:
-                if child is not None:
-                    child.collect(folded, at, end, found)
-                child = parameter
-            if child is None:
-                return
-            node = child
-        if node.below:
-            found += node.below
-        if node.here:
-            found += node.here
-
-
-_Trees = dict[str, list[tuple[int | None, _Node[R]]]]
+_Trees: TypeAlias = dict[str, list[tuple[int | None, Node[R]]]]
 
 
 class Table(Generic[R]):
     """Finds routes; built once for a set of them. Raises TemplateError for a route whose path is no template."""
 
     def __init__(self, routes: Iterable[R]) -> None:
-        self._anywhere: _Node[R] = _Node()
+        self._anywhere: Node[R] = Node()
         self._hosts: _Trees[R] = {}
         self._suffixes: _Trees[R] = {}
-        self._every_path: _Candidate[R] | None = None
+        self._every_path: Candidate[R] | None = None
         """The one route of a table which has no other, and takes every path on every host."""
+        self._has_conditions = False
+        self._takes_preflights = False
+        """Whether a route with methods and a CORS policy is to have the preflights for its methods."""
         finish(self._fill(routes))
 
     @classmethod
@@ -223,22 +105,28 @@ class Table(Generic[R]):
         return table
 
     def _fill(self, routes: Iterable[R]) -> Steps[None]:
-        candidates: list[_Candidate[R]] = []
+        candidates: list[Candidate[R]] = []
         for route in routes:
             yield
-            candidates += self._candidates(route)
+            candidates += _candidates(route)
         # there are few keys, however many routes there are
         ranks = {key: rank for rank, key in enumerate(sorted({candidate.key for candidate in candidates}))}
+        shared = yield from count_keys(candidates)
         for candidate in candidates:
+            yield
             candidate.rank = ranks[candidate.key]
+            self._tree(candidate.host, candidate.port).add(candidate, choose_condition(candidate, shared))
+            self._has_conditions |= bool(candidate.conditions)
+            self._takes_preflights |= candidate.takes_preflight and candidate.methods is not None
         if len(candidates) == 1 and candidates[0].always and self._anywhere.below:
             self._every_path = candidates[0]
 
-    def find(self, method: str, host: str, port: int, path: str) -> Match[R] | Miss:
+    def find(self, method: str, host: str, port: int, path: str, head: Head | None = None) -> Match[R] | Miss:
         """Find the route of a request.
 
         `host` is lower-cased and has no port, as `http.target.parse_host` gives it; `port` is the one that Host
-        names, else its scheme's default. `path` is decoded; "" is taken for "/".
+        names, else its scheme's default. `path` is decoded; "" is taken for "/". `head` is asked for headers and query
+        where that matters; None has neither.
         """
         if self._every_path is not None:
             candidate = self._every_path
@@ -248,53 +136,56 @@ class Table(Generic[R]):
         end = len(pieces) - (not pieces[-1])
         lowered = path.lower()
         folded = pieces if lowered == path else lowered.split("/")
-        found: list[_Candidate[R]] = []
+        found: list[Place[R]] = []
         self._anywhere.collect(folded, 1, end, found)
         if self._hosts or self._suffixes:
             for tree in self._trees(host, port):
                 tree.collect(folded, 1, end, found)
         if len(found) == 1:
-            candidate = found[0]
+            candidate = found[0]  # type: ignore[assignment]
             if candidate.always and (candidate.methods is None or method in candidate.methods):
                 return candidate.match
-        else:
-            found.sort(key=_RANK)
-        return self._choose(found, method, pieces, end)
+        return self._choose(found, method, pieces, end, head)
 
-    @staticmethod
-    def _choose(found: list[_Candidate[R]], method: str, pieces: list[str], end: int) -> Match[R] | Miss:
-        """Take the first of the ranked candidates that accepts the request, if no other of its rank does too."""
+    def _choose(
+        self, found: list[Place[R]], method: str, pieces: list[str], end: int, head: Head | None
+    ) -> Match[R] | Miss:
+        """Take the candidate of the smallest rank that accepts the request, if no other of its rank does too."""
+        subjects, preflight = _NO_SUBJECTS, None
+        if self._has_conditions or (self._takes_preflights and method == "OPTIONS"):
+            subjects = Subjects(head)
+            if self._takes_preflights and method == "OPTIONS":
+                preflight = _preflight(found, pieces, end, subjects)
         best: Match[R] | None = None
         rank = 0
-        refused: list[_Candidate[R]] = []
-        for candidate in found:
+        for candidate in self._ranked(found, subjects):
             if best is not None and candidate.rank != rank:
                 break
-            if candidate.methods is not None and method not in candidate.methods:
-                refused.append(candidate)
-            elif candidate.accepts(pieces, end):
-                if best is None:
-                    best = candidate.match
-                    rank = candidate.rank
-                elif candidate.route is not best.route:
-                    return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, candidate.route.config.id))
-        if best is not None:
-            return best
-        allow = {name for item in refused if item.accepts(pieces, end) for name in item.methods or ()}
-        return Miss(MissKind.METHOD_NOT_ALLOWED, tuple(sorted(allow))) if allow else _NOT_FOUND
+            if not candidate.admits(method, preflight) or not candidate.accepts(pieces, end, subjects):
+                continue
+            if best is None:
+                best = candidate.match
+                rank = candidate.rank
+            elif candidate.route is not best.route:
+                return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, candidate.route.config.id))
+        return _refuse(found, method, preflight, pieces, end) if best is None else best
 
-    def _candidates(self, route: R) -> Iterable[_Candidate[R]]:
-        """Put a route into the trees of its hosts."""
-        config = route.config
-        template = Template.parse(config.path or _EVERY_PATH)
-        for text in dict.fromkeys(config.hosts) or ("*",):
-            host, port = _split_host(text)
-            key: _Key = (config.order, template.precedence, not config.methods, *_specificity(host, port))
-            candidate = _Candidate(route, template, key)
-            self._tree(host, port).add(candidate)
-            yield candidate
+    def _ranked(self, found: list[Place[R]], subjects: Subjects) -> list[Candidate[R]]:
+        """Return the candidates at the places that were found, by rank; of those in an index the ones to be tested."""
+        candidates: list[Candidate[R]]
+        if self._has_conditions:
+            candidates = []
+            for place in found:
+                if isinstance(place, Index):
+                    candidates += place.find(subjects)
+                else:
+                    candidates.append(place)
+        else:
+            candidates = found  # type: ignore[assignment]
+        candidates.sort(key=_RANK)
+        return candidates
 
-    def _tree(self, host: str, port: int | None) -> _Node[R]:
+    def _tree(self, host: str, port: int | None) -> Node[R]:
         """Give the tree of a host, which a first route makes."""
         if host == "*" and port is None:
             return self._anywhere
@@ -303,10 +194,10 @@ class Table(Generic[R]):
         for other, tree in ports:
             if other == port:
                 return tree
-        ports.append((port, _Node()))
+        ports.append((port, Node()))
         return ports[-1][1]
 
-    def _trees(self, host: str, port: int) -> Iterable[_Node[R]]:
+    def _trees(self, host: str, port: int) -> Iterable[Node[R]]:
         """Give the trees of the hosts that `host` and `port` satisfy."""
         named = self._hosts.get(host, [])
         if self._suffixes:
@@ -318,19 +209,39 @@ class Table(Generic[R]):
         return [tree for wanted, tree in named if wanted is None or wanted == port]
 
 
-def _split_host(text: str) -> tuple[str, int | None]:
-    """Split a route's host into what a request's is compared with (ASCII, lower case, no last dot) and its port."""
-    host, colon, port = text.rpartition(":")
-    if not (colon and port.isascii() and port.isdigit()):
-        host, port = text, ""
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
-    if host.startswith("["):
-        host = parse_host(host.encode("ascii"))[0]
-    return host.removesuffix(".").lower(), int(port) if port else None
+def _candidates(route: R) -> Iterator[Candidate[R]]:
+    config = route.config
+    template = Template.parse(config.path or _EVERY_PATH)
+    for text in dict.fromkeys(config.hosts) or ("*",):
+        yield Candidate(route, template, *split_host(text))
 
 
-def _specificity(host: str, port: int | None) -> tuple[int, int, bool]:
-    """Rank a host; the smaller the more specific."""
-    wildcard = host.startswith("*")
-    return (wildcard + (host == "*" and port is None), -len(host) if wildcard else 0, port is None)
+def _each_representative(found: Iterable[Place[R]]) -> Iterator[Candidate[R]]:
+    """Give the candidates at places, whatever their conditions; of an index one for each template and methods."""
+    for place in found:
+        if isinstance(place, Index):
+            yield from place.representatives.values()
+        else:
+            yield place
+
+
+def _preflight(found: list[Place[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
+    """Return the method that a CORS preflight asks about, where a route is to answer that (Fetch, 3.3.2)."""
+    asked = subjects[_REQUESTED_METHOD]
+    if not (subjects[_ORIGIN] and asked and asked[0]):
+        return None
+    for candidate in _each_representative(found):
+        if candidate.takes_preflight and candidate.methods is not None and candidate.binds(pieces, end):
+            return asked[0]
+    return None
+
+
+def _refuse(found: list[Place[R]], method: str, preflight: str | None, pieces: list[str], end: int) -> Miss:
+    """Say why no candidate accepts a request: 405 when that is for its method alone."""
+    allow: set[str] = set()
+    for candidate in _each_representative(found):
+        if candidate.binds(pieces, end):
+            if preflight is not None or candidate.admits(method, None):
+                return _NOT_FOUND
+            allow.update(candidate.methods or ())
+    return Miss(MissKind.METHOD_NOT_ALLOWED, tuple(sorted(allow))) if allow else _NOT_FOUND

@@ -85,8 +85,11 @@ def _value_rule(path: str, rule: HeaderMatch | QueryMatch) -> Iterator[Problem]:
     if mode in {"Exists", "NotExists"}:
         if rule.values:
             yield Problem(f"{path}.Values", f"{mode} takes no values; remove them, or choose another Mode")
-    elif not any(rule.values):
+    elif not rule.values:
         yield Problem(f"{path}.Values", f"{mode} needs values to compare with; add one")
+    for index, value in enumerate(rule.values):
+        if not value:
+            yield Problem(f"{path}.Values[{index}]", "the value is empty; remove it, or use Mode Exists")
 
 
 def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
@@ -95,8 +98,6 @@ def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
     yield from refuse_later(
         path,
         {
-            "Match.Headers": bool(route.headers),
-            "Match.QueryParameters": bool(route.query_parameters),
             "MaxRequestBodySize": size is not None and size >= 0,
             "AuthorizationPolicy": _names(route.authorization_policy, "Anonymous"),
             "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
