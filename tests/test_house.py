@@ -18,7 +18,7 @@ ALLOWED = {
     "deadline": set(),
     "reading": set(),
     "http": {"errors"},
-    "config": {"errors", "routing", "steps"},
+    "config": {"errors", "http", "routing", "steps"},
     "routing": {"errors", "http", "config", "steps"},
     "channel": {"errors"},
     "contract": set(),

@@ -88,3 +88,21 @@ def test_what_is_no_address_is_named_with_how_to_write_one(address):
 def test_a_host_that_would_break_the_head_is_refused(host):
     with pytest.raises(ValueError, match="is not a host for http://a"):
         DestinationAddress.parse("http://a", host)
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "base"),
+    [
+        ("http+unix://%2Frun%2Fapp.sock", "/run/app.sock", b""),
+        ("http+unix://%2Frun%2FApp.sock/base/", "/run/App.sock", b"/base"),
+    ],
+)
+def test_a_unix_socket_is_called_localhost(address, path, base):
+    found = DestinationAddress.parse(address)
+    assert (found.socket_path, found.base_path, found.authority) == (path, base, b"localhost")
+    assert DestinationAddress.parse(address, "shop.example").authority == b"shop.example"
+
+
+def test_a_unix_socket_must_have_a_path():
+    with pytest.raises(ValueError, match="absolute path"):
+        DestinationAddress.parse("http+unix://app.sock")

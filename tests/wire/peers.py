@@ -105,10 +105,27 @@ async def nginx(directory, config):
     port = free_port()
     file = home / "nginx.conf"
     file.write_text(NGINX.format(directory=home, config=config.replace("{port}", str(port))))
+    async with listening(port, binary, "-p", home, "-c", file, "-e", home / "error.log"):
+        yield port
+
+
+@asynccontextmanager
+async def tinyproxy(directory, config=""):
+    """Run tinyproxy, which a web proxy's address leads to; gives its port."""
+    binary = program("tinyproxy")
+    port = free_port()
+    file = directory / "tinyproxy.conf"
+    file.write_text(f"Listen 127.0.0.1\nPort {port}\nTimeout 20\nLogLevel Error\n{config}\n")
+    async with listening(port, binary, "-d", "-c", file):
+        yield port
+
+
+@asynccontextmanager
+async def listening(port, *command):
+    """Run a program that listens on a port, from when it does."""
     process = await asyncio.create_subprocess_exec(
-        binary, "-p", home, "-c", file, "-e", home / "error.log",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *map(str, command), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -117,9 +134,9 @@ async def nginx(directory, config):
                     writer.close()
                     break
                 if process.returncode is not None:
-                    pytest.fail(f"nginx ended: {(await process.stderr.read()).decode()}")
+                    pytest.fail(f"{command[0]} ended: {(await process.stderr.read()).decode()}")
                 await asyncio.sleep(0.01)
-        yield port
+        yield
     finally:
         if process.returncode is None:
             process.terminate()

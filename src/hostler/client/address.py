@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from hostler.http.unix_socket import UNIX_SCHEME, split_unix_url
+
 __all__ = ["DestinationAddress"]
 
 _PORTS = {"http": 80, "https": 443}
@@ -23,7 +25,7 @@ class DestinationAddress:
 
     port: int
     base_path: bytes
-    """The address's path, without a slash at its end."""
+    """The address's path, without a slash at its end; to a web proxy, with scheme and host in front."""
 
     authority: bytes
     """What Host says in a request: the destination's own `Host`, or the address's authority."""
@@ -31,16 +33,33 @@ class DestinationAddress:
     server_name: str
     """The name that a certificate must carry, and that SNI asks for."""
 
-    line_end: bytes = field(init=False)
-    """How the first line of a plain request ends, and its Host line."""
+    socket_path: str | None = None
+    """The Unix socket that it is on; `host` and `port` are without meaning then."""
+
+    proxy_authorization: bytes | None = field(default=None, repr=False)
+    """What the web proxy that requests go to is told of who asks."""
+
+    line_end: bytes = field(init=False, repr=False)
+    """How the first line of a plain request ends, its Host line, and Proxy-Authorization."""
 
     @line_end.default
     def _line_end(self) -> bytes:
-        return b" HTTP/1.1\r\nHost: %s\r\n" % self.authority
+        end = b" HTTP/1.1\r\nHost: %s\r\n" % self.authority
+        if self.proxy_authorization is not None:
+            end += b"Proxy-Authorization: %s\r\n" % self.proxy_authorization
+        return end
 
     @classmethod
     def parse(cls, address: str, host: str | None = None) -> DestinationAddress:
-        """Take an address apart; raises ValueError, naming it, when it is not an http or https URL with a host."""
+        """Take an address apart.
+
+        Raises ValueError, naming it, when it is neither an http or https URL with a host nor an http+unix one. What is
+        on a Unix socket is called `localhost`, as curl, nginx and others do.
+        """
+        socket_path = None
+        if address.lower().startswith(UNIX_SCHEME):
+            socket_path, path = split_unix_url(address)
+            address = "http://localhost" + path
         try:
             parts = urlsplit(address)
             port = parts.port
@@ -59,6 +78,7 @@ class DestinationAddress:
             parts.path.rstrip("/").encode("ascii"),
             (host or parts.netloc).encode("ascii"),
             server_name,
+            socket_path,
         )
 
 

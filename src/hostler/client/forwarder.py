@@ -13,6 +13,7 @@ from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
+from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side
 from hostler.exchange import Kind, Outcome
@@ -174,8 +175,11 @@ class Forwarder:
             if self._context is None:
                 self._context = tls_context(self._client)
             context = self._context
+        proxy = find_proxy(self._client.web_proxy, address)
+        if proxy is not None and context is None:
+            address = in_absolute_form(address, proxy)
         pool = Pool(
-            Connector(address, context).connect,
+            Connector(address, context, proxy).connect,
             self._client.max_connections_per_server,
             lambda: self._pools.pop(key, None),
         )

@@ -76,10 +76,13 @@ def outgoing_request(source: RequestSource, address: DestinationAddress) -> Requ
     upgrade = request.upgrade
     if upgrade is not None and (request.framing or has_token(upgrade, b"h2c")):
         upgrade = None  # a tunnel begins where the request ends; HTTP/2 ends at the proxy
+    headers = request_headers(source, address.authority, REPLACED, source.path_base)
+    if address.proxy_authorization is not None:
+        headers.raw.insert(1, (b"Proxy-Authorization", address.proxy_authorization))
     return Request(
         request.method,
         join(address.base_path, path, target.query),
-        request_headers(source, address.authority, REPLACED, source.path_base),
+        headers,
         framing=request.framing,
         host=address.authority,
         upgrade=upgrade,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from attrs import Factory, evolve, field, frozen
 
-from hostler.errors import QueueNameError
+from hostler.errors import QueueNameError, redact
 
 __all__ = [
     "FAILURE_RATE_METADATA",
@@ -299,8 +299,12 @@ class HealthCheck:
 class WebProxy:
     """An HTTP proxy towards destinations."""
 
-    address: str
+    address: str = field(repr=redact)
+    """`http://[user:password@]host[:port]`; user and password are percent-encoded."""
+
     bypass_on_local: bool = False
+    """Reach destinations without it that are on this machine, or whose name has no dot or is in this machine's domain."""
+
     use_default_credentials: bool = False
 
 

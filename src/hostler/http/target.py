@@ -237,10 +237,11 @@ def join(base_path: bytes, path: bytes, query: bytes | None) -> bytes:
     """Make the target for a destination: its address's path, then the request's path, then the query.
 
     `path` is empty, `*` (which stays alone, RFC 9112 3.2.4) or begins with a slash, which counts once together with
-    one that ends `base_path`.
+    one that ends `base_path`. A `base_path` with scheme and host in front makes a target in absolute form, of which
+    `*` leaves these two.
     """
     if path == b"*":
-        return path
+        return path if base_path[:1] in b"/" else b"/".join(base_path.split(b"/", 3)[:3])
     if path and base_path[-1:] == b"/":
         target = base_path[:-1] + path if len(base_path) > 1 else path
     else:

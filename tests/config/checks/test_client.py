@@ -21,7 +21,7 @@ def test_everything_that_is_wrong_is_said():
         max_connections_per_server=0,
         web_proxy=WebProxy("proxy:3128"),
     )
-    assert [path for path in said if path != "WebProxy"] == [
+    assert list(said) == [
         "SslProtocols[1]",
         "SslProtocols",
         "MaxConnectionsPerServer",
@@ -80,3 +80,44 @@ def test_encodings_that_contain_ascii(name):
 def test_other_encodings_are_refused(name, why):
     assert why in said_of(request_header_encoding=name)["RequestHeaderEncoding"]
     assert why in said_of(response_header_encoding=name)["ResponseHeaderEncoding"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://10.0.0.1:3128",
+        "http://proxy",
+        "http://proxy/",
+        "http://me:se%20cret@proxy:3128/",
+        "HTTP://[::1]:81",
+    ],
+)
+def test_the_address_of_a_web_proxy(address):
+    assert said_of(web_proxy=WebProxy(address)) == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("", "the address is empty"),
+        ("proxy:3128", "is not an absolute http or https address"),
+        ("https://proxy:3128", "spoken to in plain HTTP"),
+        ("socks5://proxy:1080", "spoken to in plain HTTP"),
+        ("http://proxy:99999", "is not an address"),
+        ("http://proxy/path", "has a path"),
+        ("http://proxy?a", "a query or a fragment"),
+        ("http://me@proxy", "user and password of a web proxy"),
+        ("http://me:se cret@proxy", "user and password of a web proxy"),
+        ("http://me:a@b:c@proxy", "user and password of a web proxy"),
+        ("http://[::1", "is not an address"),
+    ],
+)
+def test_what_is_no_address_of_a_web_proxy(address, why):
+    message = said_of(web_proxy=WebProxy(address))["WebProxy.Address"]
+    assert why in message
+    assert "cret" not in message
+
+
+def test_default_credentials_are_refused_with_a_remedy():
+    said = said_of(web_proxy=WebProxy("http://proxy", use_default_credentials=True))
+    assert "write user and password in Address" in said["WebProxy.UseDefaultCredentials"]

@@ -11,7 +11,6 @@ from hostler.config.model import (
     HttpRequest,
     PassiveHealthCheck,
     VersionPolicy,
-    WebProxy,
 )
 from tests.config.checks.saying import of_cluster
 
@@ -41,11 +40,6 @@ class TestHttp:
             enable_multiple_http2_connections=False,
         )
         assert of_cluster(http_client=client) == {}
-
-    def test_client_settings_that_come_later(self):
-        key = "HttpClient.WebProxy"
-        client = HttpClient(web_proxy=WebProxy("http://proxy:3128"))
-        assert of_cluster(http_client=client) == {key: f"not supported yet: {key}; remove it"}
 
     def test_activity_timeout(self):
         assert "HttpRequest.ActivityTimeout" in of_cluster(http_request=HttpRequest(activity_timeout=0.0))

@@ -37,6 +37,26 @@ class TestDestinations:
     def test_not_addresses(self, address, why):
         assert why in of_destination(address)["Address"]
 
+    @pytest.mark.parametrize(
+        "address", ["http+unix://%2Frun%2Fapp.sock", "HTTP+unix://%2Frun%2Fapp.sock/base/"]
+    )
+    def test_unix_sockets(self, address):
+        assert of_destination(address, health=address) == {}
+
+    @pytest.mark.parametrize(
+        ("address", "why"),
+        [
+            ("http+unix://app.sock", "absolute path"),
+            (f"http+unix://%2F{'x' * 110}", "at most 1"),
+            ("http+unix://%2Frun%2Fapp.sock/?q", "a query"),
+            ("http+unix://%2Frun%2Fapp.sock/a b", "whitespace"),
+            ("http://unix:/run/app.sock:/base", 'write "http+unix://%2Frun%2Fapp.sock/path"'),
+        ],
+    )
+    def test_not_unix_sockets(self, address, why):
+        assert why in of_destination(address)["Address"]
+        assert why in of_destination(health=address)["Health"]
+
     def test_health_is_an_address_too(self):
         assert of_destination(health="http://a:81/up") == {}
         assert of_destination(health="") == {}

@@ -7,8 +7,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hostler.errors import redact
+from hostler.http.unix_socket import UNIX_SCHEME, split_unix_url
 
-__all__ = ["HOST", "find_fault_in_url"]
+__all__ = ["HOST", "find_fault_in_destination", "find_fault_in_url", "find_fault_in_web_proxy"]
 
 HOST: Final = re.compile(r"(\*|(\*\.)?[^\s/\\*?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}|\*))?")
 """A host with or without a port, wildcards included."""
@@ -44,4 +45,37 @@ def find_fault_in_url(text: str, *, wildcard: bool = False, listened_on: bool = 
         return f'"{text}" has a user, a query or a fragment, which an address cannot have; remove it'
     if host in {"+", "*"} and not wildcard:
         return f'"{text}" has a wildcard for its host, which only a request queue\'s address may have; {expected}'
+    return None
+
+
+def find_fault_in_destination(text: str) -> str | None:
+    """Say what is wrong with an address to forward to: a URL, or a Unix socket's."""
+    if not text.lower().startswith(UNIX_SCHEME):
+        if text.lower().startswith("http://unix:/"):
+            return f'"{text}" is nginx\' form; write "{UNIX_SCHEME}%2Frun%2Fapp.sock/path"'
+        return find_fault_in_url(text)
+    try:
+        _, path = split_unix_url(text)
+    except ValueError as error:
+        return str(error)
+    return find_fault_in_url("http://localhost" + path)
+
+
+def find_fault_in_web_proxy(text: str) -> str | None:
+    """Say what is wrong with the address of a web proxy, in which a user and a password may be."""
+    expected = 'write "http://host:port" or "http://user:password@host:port"'
+    try:
+        parts = urlsplit(text)
+        user, at, _ = parts.netloc.rpartition("@")
+        without = text.replace(f"{user}@", "", 1) if at else text
+    except ValueError:
+        return f'"{redact(text)}" is not an address; {expected}'
+    if parts.scheme.lower() in {"https", "socks4", "socks4a", "socks5"}:
+        return f'"{redact(text)}": a web proxy is spoken to in plain HTTP; {expected}'
+    if at and (":" not in user or "@" in user or _UNSAFE.search(user) or not user.isascii()):
+        return f"the user and password of a web proxy are not as they should be; {expected}, percent-encoded"
+    if fault := find_fault_in_url(without):
+        return fault
+    if parts.path not in {"", "/"}:
+        return f'"{redact(text)}" has a path, which a web proxy\'s address cannot have; {expected}'
     return None

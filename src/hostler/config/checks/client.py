@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hostler.config.checks.address import find_fault_in_url
+from hostler.config.checks.address import find_fault_in_web_proxy
 from hostler.config.model import TLS_VERSIONS
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.model import HttpClient
+    from hostler.config.model import HttpClient, WebProxy
 
 __all__ = ["check_http_client"]
 
@@ -37,8 +37,16 @@ def check_http_client(path: str, client: HttpClient) -> Iterator[Problem]:
     ):
         if encoding and (wrong := _find_fault_in_encoding(encoding)):
             yield Problem(f"{path}.{key}", wrong)
-    if client.web_proxy is not None and (wrong := find_fault_in_url(client.web_proxy.address)):
-        yield Problem(f"{path}.WebProxy.Address", wrong)
+    if client.web_proxy is not None:
+        yield from _web_proxy(f"{path}.WebProxy", client.web_proxy)
+
+
+def _web_proxy(path: str, proxy: WebProxy) -> Iterator[Problem]:
+    if wrong := find_fault_in_web_proxy(proxy.address):
+        yield Problem(f"{path}.Address", wrong)
+    if proxy.use_default_credentials:
+        message = "the credentials of a Windows user (NTLM, Negotiate) are not supported; write user and password in Address"
+        yield Problem(f"{path}.UseDefaultCredentials", message)
 
 
 def _protocols(path: str, protocols: tuple[str, ...]) -> Iterator[Problem]:

@@ -49,13 +49,12 @@ def _health(path: str, checks: HealthCheck) -> Iterator[Problem]:
 
 def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Refuse what a cluster can say and the program does not do yet."""
-    client, request = cluster.http_client, cluster.http_request
+    request = cluster.http_request
     or_lower = request.version_policy is VersionPolicy.REQUEST_VERSION_OR_LOWER
     yield from refuse_later(
         path,
         {
             "HealthCheck.Active.Enabled": cluster.health_check.active.enabled,
-            "HttpClient.WebProxy": client.web_proxy is not None,
             "HttpRequest.Version": request.version == "1.0",
             "HttpRequest.VersionPolicy": request.version in {"2", "3"} and not or_lower,
         },

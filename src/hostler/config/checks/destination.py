@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hostler.config.checks.address import HOST, find_fault_in_url
+from hostler.config.checks.address import HOST, find_fault_in_destination, find_fault_in_url
 from hostler.config.checks.metadata import check_metadata
 from hostler.errors import Problem
 
@@ -21,9 +21,14 @@ _MAX_NUMBER: Final = 1_000_000
 
 def check_destination(path: str, destination: Destination) -> Iterator[Problem]:
     """Find what is wrong with a destination."""
-    if message := find_fault_in_url(destination.address, wildcard=destination.queue is not None):
+    address = destination.address
+    if message := (
+        find_fault_in_destination(address)
+        if destination.queue is None
+        else find_fault_in_url(address, wildcard=True)
+    ):
         yield Problem(f"{path}.Address", message)
-    if destination.health and (message := find_fault_in_url(destination.health)):
+    if destination.health and (message := find_fault_in_destination(destination.health)):
         yield Problem(f"{path}.Health", message)
     host = destination.host
     if host and not (HOST.fullmatch(host) and host.isascii() and "*" not in host):
