@@ -251,16 +251,18 @@ def test_the_module_of_a_policy_is_looked_for_here_or_in_a_directory(hostler, wr
         # with the port of an address that is not ours, `run` ends where it listens
         return {"Urls": "http://192.0.2.1:1/", "ReverseProxy": {"Clusters": clusters}}
 
-    source = "from hostler.stages.balance import RoundRobin as Ours\n"
+    source = (
+        "from hostler.stages.balance.even import first_alphabetical\ndef ours(_): return first_alphabetical\n"
+    )
     (tmp_path / "policies_here.py").write_text(source)
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "policies_there.py").write_text(source)
     unknown = "LoadBalancingPolicy"
-    assert unknown not in hostler(command, write(document("policies_here:Ours")))[2]
-    assert unknown not in hostler(command, write(document("policies_there:Ours")), "--app-dir", "inside")[2]
+    assert unknown not in hostler(command, write(document("policies_here:ours")))[2]
+    assert unknown not in hostler(command, write(document("policies_there:ours")), "--app-dir", "inside")[2]
     assert (
         "there is no module 'policies_nowhere'"
-        in hostler(command, write(document("policies_nowhere:Ours")))[2]
+        in hostler(command, write(document("policies_nowhere:ours")))[2]
     )
 
 

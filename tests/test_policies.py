@@ -15,7 +15,8 @@ from hostler.fleet import LiveCluster
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import equip as equip_by
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, HASH_COOKIE, HashedKeyCookie, redistribute
-from hostler.stages.balance import BALANCE, PowerOfTwoChoices
+from hostler.stages.balance import BALANCE, Balancing
+from hostler.stages.balance.even import PowerOfTwoChoices
 from hostler.stages.health import PASSIVE_HEALTH, TransportFailureRate
 
 
@@ -35,10 +36,16 @@ def problems_of(cluster, policies=None):
 class Last:
     """Takes the last one."""
 
+    def __init__(self, balancing):
+        assert isinstance(balancing, Balancing)
+
     def __call__(self, exchange, candidates, /):
         return candidates[-1]
 
     class Nested:
+        def __init__(self, balancing):
+            pass
+
         def __call__(self, exchange, candidates, /):
             return candidates[0]
 
@@ -191,8 +198,8 @@ def test_a_slip_in_a_name_of_ones_own_is_recognised_too():
 
 def test_what_is_not_like_any_gets_the_list():
     assert problems_of(Cluster("c", balance="xyz")) == {
-        "c.LoadBalancingPolicy": 'unknown policy "xyz"; use FirstAlphabetical, LeastRequests, PowerOfTwoChoices, '
-        "Random, RoundRobin, or package.module:name"
+        "c.LoadBalancingPolicy": 'unknown policy "xyz"; use ConsistentHash, FirstAlphabetical, LeastRequests, '
+        "PowerOfTwoChoices, Random, RoundRobin, or package.module:name"
     }
 
 

@@ -324,6 +324,9 @@ async def test_a_stage_that_breaks_is_500_and_the_next_request_is_served(caplog)
 class Last:
     """Takes the destination whose id comes last."""
 
+    def __init__(self, balancing):
+        pass
+
     def __call__(self, exchange, candidates, /):
         return max(candidates, key=lambda candidate: candidate.id)
 
@@ -345,6 +348,22 @@ async def test_round_robin_goes_round():
         cluster = Cluster("c", [a.url, b.url], balance="RoundRobin")
         async with running(Proxy([EVERYTHING], [cluster])) as client:
             assert [(await client.get("/")).text for _ in range(4)] == ["a", "b", "a", "b"]
+
+
+async def test_the_destinations_of_the_best_priority_take_all_by_weight():
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        destinations = {
+            "spare": Destination(a.url, priority=1),
+            "light": Destination(a.url, weight=1),
+            "heavy": Destination(b.url, weight=3),
+        }
+        proxy = Proxy([EVERYTHING], [Cluster("c", destinations, balance="RoundRobin")])
+        async with running(proxy) as client:
+            assert [(await client.get("/")).text for _ in range(4)] == ["b", "a", "b", "b"]
+            proxy.destination("c", "light").disable()
+            assert [(await client.get("/")).text for _ in range(2)] == ["b", "b"]
+            proxy.destination("c", "heavy").disable()
+            assert [(await client.get("/")).text for _ in range(2)] == ["a", "a"]
 
 
 async def test_affinity_keeps_a_client_where_it_was():
@@ -765,7 +784,7 @@ async def test_an_update_prevails_over_a_file_that_was_being_read(tmp_path, monk
 class Breaking:
     """A policy that cannot be made."""
 
-    def __init__(self):
+    def __init__(self, balancing):
         raise LookupError("a bug in a policy")
 
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
         Cluster,
         Config,
         Destination,
+        HashBy,
         HeaderMatch,
         HeaderMatchMode,
         HealthCheck,
         HttpClient,
         HttpRequest,
+        LoadBalancing,
         PassiveHealthCheck,
         QueryMatch,
         QueryMatchMode,
@@ -61,8 +63,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
-    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HeaderMatch", "HeaderMatchMode", "HealthCheck", "HostlerError",
-    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
+    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode", "HealthCheck", "HostlerError",
+    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "LoadBalancing", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
     "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
@@ -71,8 +73,8 @@ __all__ = [
 _MODULES: Final = {
     "hostler.client.forwarder": ["Forwarder"],
     "hostler.config.model": [
-        "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HeaderMatch",
-        "HeaderMatchMode", "HealthCheck", "HttpClient", "HttpRequest", "PassiveHealthCheck", "QueryMatch", "QueryMatchMode", "Route",
+        "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HashBy", "HeaderMatch",
+        "HeaderMatchMode", "HealthCheck", "HttpClient", "HttpRequest", "LoadBalancing", "PassiveHealthCheck", "QueryMatch", "QueryMatchMode", "Route",
         "SessionAffinity", "queue",
     ],
     "hostler.errors": [

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
-    from hostler.stages.balance import BalancePolicy
+    from hostler.stages.balance import BalancePolicy, Balancing
     from hostler.stages.health import PassiveHealthPolicy
 
 __all__ = ["Policies"]
@@ -56,7 +56,7 @@ class Policies:
     colon in it, `package.module:attribute`, is imported instead.
     """
 
-    balance: Mapping[str, Callable[[], BalancePolicy]] = _row(BALANCE)
+    balance: Mapping[str, Callable[[Balancing], BalancePolicy]] = _row(BALANCE)
     affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = _row(AFFINITY)
     affinity_failure: Mapping[str, Callable[[], AffinityFailurePolicy]] = _row(AFFINITY_FAILURE)
     passive_health: Mapping[str, Callable[[Cluster], PassiveHealthPolicy]] = _row(PASSIVE_HEALTH)

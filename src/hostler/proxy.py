@@ -22,6 +22,7 @@ from hostler.policies import Policies
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.stages import affinity, balance, delegate, forward, passive_health
+from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.steps import finish
 
@@ -76,7 +77,7 @@ class Proxy:
         self._stages = tuple(pipeline)
         self._chains = Chains(self._stages)
         self._policies = policies or Policies()
-        self._fleet = Fleet((*self._policies.recipes, _SENDERS, *self._chains.recipes))
+        self._fleet = Fleet((*self._policies.recipes, RANKS, _SENDERS, *self._chains.recipes))
         self._rules: DestinationRules | None = None
         self._source: FileSource | None = None
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths

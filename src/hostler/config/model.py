@@ -26,11 +26,13 @@ __all__ = [
     "Cluster",
     "Config",
     "Destination",
+    "HashBy",
     "HeaderMatch",
     "HeaderMatchMode",
     "HealthCheck",
     "HttpClient",
     "HttpRequest",
+    "LoadBalancing",
     "PassiveHealthCheck",
     "QueryMatch",
     "QueryMatchMode",
@@ -265,6 +267,27 @@ class SessionAffinity:
     cookie: AffinityCookie = AffinityCookie()
 
 
+class HashBy(enum.Enum):
+    """What of a request the policy ConsistentHash goes by."""
+
+    CLIENT_ADDRESS = "ClientAddress"
+    COOKIE = "Cookie"
+    HEADER = "Header"
+    PATH_SEGMENT = "PathSegment"
+
+
+@frozen
+class LoadBalancing:
+    """The settings of a cluster's balancing policy (LoadBalancing, hostler's own); they are for ConsistentHash."""
+
+    hash_by: HashBy = HashBy.CLIENT_ADDRESS
+    name: str = ""
+    """The header's, or the cookie's."""
+
+    segment: int = 1
+    """Which segment of the path it is; the first one is 1."""
+
+
 @frozen
 class PassiveHealthCheck:
     """Judge destinations by what became of the exchanges sent to them."""
@@ -363,6 +386,7 @@ class Cluster:
     balance: str = field(default="PowerOfTwoChoices", kw_only=True)
     """How one of several available destinations is chosen (LoadBalancingPolicy)."""
 
+    load_balancing: LoadBalancing = field(default=LoadBalancing(), kw_only=True)
     affinity: SessionAffinity | None = field(default=None, kw_only=True)
     health_check: HealthCheck = field(default=HealthCheck(), kw_only=True)
     http_client: HttpClient = field(default=HttpClient(), kw_only=True)

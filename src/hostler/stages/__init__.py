@@ -1,7 +1,7 @@
 """What happens to an exchange: one stage and its policies a file. Never imports a server implementation.
 
 The stages have the names of their modules, so `hostler.stages.balance` is the stage; import what else a module
-holds from the module: `from hostler.stages.balance import RoundRobin`.
+holds from the module: `from hostler.stages.balance.even import RoundRobin`.
 """
 
 from hostler.stages.affinity import affinity

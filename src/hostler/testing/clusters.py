@@ -8,7 +8,9 @@ from hostler.fleet import LiveCluster, LiveDestination
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import Equipment
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, redistribute
-from hostler.stages.balance import BALANCE, first_alphabetical
+from hostler.stages.balance import BALANCE
+from hostler.stages.balance.even import first_alphabetical
+from hostler.stages.balance.stage import RANKED, RANKS
 from hostler.stages.forward import SENDER
 from hostler.stages.health import PASSIVE_HEALTH
 
@@ -87,6 +89,8 @@ def _equipment(
     )
     equipment[SENDER] = FakeSender() if sender is None else sender
     equipment[BALANCE] = balance
+    if RANKS.settings(config) is not None:
+        equipment[RANKED] = RANKS.make()
     if affinity is not None:
         equipment[AFFINITY], equipment[AFFINITY_FAILURE] = affinity, redistribute
     if passive is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from hostler.config.checks.values import check_positive
+from hostler.config.checks.values import TOKEN, check_positive
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_affinity"]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _COOKIE_PATH: Final = re.compile(r"[ -:<-~]*")
 _DOMAIN: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -25,7 +24,7 @@ def check_affinity(path: str, affinity: SessionAffinity) -> Iterator[Problem]:
     if not affinity.key_name:
         message = "is missing; name the cookie that holds the key, or set Enabled to false"
         yield Problem(f"{path}.AffinityKeyName", message)
-    elif not _TOKEN.fullmatch(affinity.key_name):
+    elif not TOKEN.fullmatch(affinity.key_name):
         message = f"{affinity.key_name!a} is not a cookie's name; use letters, digits and !#$%&'*+-.^_`|~"
         yield Problem(f"{path}.AffinityKeyName", message)
     cookie = affinity.cookie

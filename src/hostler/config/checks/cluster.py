@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hostler.config.checks.affinity import check_affinity
+from hostler.config.checks.balancing import check_balancing
 from hostler.config.checks.client import check_http_client
 from hostler.config.checks.destination import check_destination
 from hostler.config.checks.metadata import check_metadata
@@ -24,6 +25,7 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Find what is wrong with a cluster and its destinations, but for the names of policies."""
     if cluster.affinity is not None and cluster.affinity.enabled:
         yield from check_affinity(f"{path}.SessionAffinity", cluster.affinity)
+    yield from check_balancing(f"{path}.LoadBalancing", cluster)
     yield from _health(f"{path}.HealthCheck", cluster.health_check)
     yield from check_http_client(f"{path}.HttpClient", cluster.http_client)
     yield from check_positive(f"{path}.HttpRequest.ActivityTimeout", cluster.http_request.activity_timeout)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["check_ids", "check_positive", "refuse_later"]
+__all__ = ["TOKEN", "check_ids", "check_positive", "refuse_later"]
+
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A name of a header or a cookie (RFC 9110 5.6.2)."""
 
 
 def check_ids(path: str, ids: Iterable[str]) -> Iterator[Problem]:

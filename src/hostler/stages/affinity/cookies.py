@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hostler.config.model import SameSite, SecurePolicy
+from hostler.http.cookies import cookie_values
 from hostler.http.date import http_date
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class KeyCookie:
         self._secure = _attributes(config.cookie, secure=True)
 
     def read(self, exchange: Exchange) -> list[bytes]:
-        """Return every value of the cookie in a request, in order (RFC 6265 4.2.1)."""
-        return _values(exchange.request.headers.pairs(), self._name)
+        """Return every value of the cookie in a request, in order."""
+        return cookie_values(exchange.request.headers.pairs(), self._name)
 
     def write(self, exchange: Exchange, key: bytes) -> RawHeaders:
         """Return the Set-Cookie header with a key."""
@@ -65,14 +66,3 @@ def _attributes(cookie: AffinityCookie, *, secure: bool) -> bytes:
     if cookie.http_only:
         pieces.append("; httponly")
     return "".join(pieces).encode("latin-1")
-
-
-def _values(headers: RawHeaders, name: bytes) -> list[bytes]:
-    found = []
-    for key, value in headers:
-        if len(key) == 6 and name in value and key.lower() == b"cookie":
-            for pair in value.split(b";"):
-                cookie, equals, text = pair.partition(b"=")
-                if equals and cookie.strip() == name:
-                    found.append(text.strip())
-    return found
