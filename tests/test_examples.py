@@ -122,10 +122,50 @@ def check_direct(start):
         assert client.get("/a", headers={"Cookie": "a=b; version=next"}).text == "two /a"
 
 
+def check_canary(start):
+    url = start("canary.py").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        answers = [client.get("/a").text for _ in range(40)]
+    assert (answers.count("one /a"), answers.count("two /a")) == (38, 2)
+
+
+def check_sticky_sessions(start):
+    url = start("sticky_sessions.py").url()
+    with (
+        httpx.Client(base_url=url, trust_env=False) as one,
+        httpx.Client(base_url=url, trust_env=False) as other,
+    ):
+        assert [one.get("/a").text for _ in range(3)] == ["one /a"] * 3
+        assert [other.get("/a").text for _ in range(3)] == ["two /a"] * 3
+        assert (
+            httpx.get(f"{url}/a", headers={"Cookie": ".Shop.Affinity=gone"}, trust_env=False).status_code
+            == 503
+        )
+
+
+def check_blue_green(start):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPLOY_KEY", "of the test")
+        url = start("blue_green.py").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert {client.get("/a").text for _ in range(3)} == {"one /a"}
+        assert client.post("/switch").status_code == 403
+        assert client.post("/switch", headers={"X-Deploy-Key": "another"}).status_code == 403
+        assert client.get("/a").text == "one /a"
+        key = {"X-Deploy-Key": "of the test"}
+        assert client.post("/switch", headers=key).text == "green is live\n"
+        assert {client.get("/a").text for _ in range(3)} == {"two /a"}
+        assert client.post("/switch", headers=key).text == "blue is live\n"
+        assert client.get("/a").text == "one /a"
+
+
 CHECKS = {
     "appsettings.json": check_appsettings,
+    "blue_green.py": check_blue_green,
+    "canary.py": check_canary,
     "direct.py": check_direct,
     "proxy.py": check_proxy,
+    "sticky_sessions.py": check_sticky_sessions,
     "tenant_stage.py": check_tenant_stage,
     "worker.py": check_worker,
 }
