@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hostler import HttpClient
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
 from tests.client.peers import destination, until
@@ -13,7 +14,7 @@ from tests.client.transports import Owner
 async def test_a_connection_is_idle_and_tells_its_owner_when_the_destination_closes_it():
     owner = Owner()
     async with destination(lambda peer: peer.gone()) as there:
-        connection = await Connector(DestinationAddress.parse(there.address)).connect(owner)
+        connection = await Connector(DestinationAddress.parse(there.address), HttpClient()).connect(owner)
         assert (connection.slots, connection.is_idle(), connection.has_expired()) == (1, True, False)
         await until(lambda: there.peers)
         there.peers[0].close()
@@ -24,7 +25,7 @@ async def test_a_connection_is_idle_and_tells_its_owner_when_the_destination_clo
 async def test_an_idle_connection_can_be_closed():
     owner = Owner()
     async with destination(lambda peer: peer.gone()) as there:
-        connection = await Connector(DestinationAddress.parse(there.address)).connect(owner)
+        connection = await Connector(DestinationAddress.parse(there.address), HttpClient()).connect(owner)
         connection.close()
         assert connection.has_expired()
         assert owner.gone == [connection]
@@ -32,4 +33,4 @@ async def test_an_idle_connection_can_be_closed():
 
 async def test_what_cannot_be_connected_to_is_an_os_error():
     with pytest.raises(ConnectionRefusedError):
-        await Connector(DestinationAddress.parse("http://127.0.0.1:1")).connect(Owner())
+        await Connector(DestinationAddress.parse("http://127.0.0.1:1"), HttpClient()).connect(Owner())

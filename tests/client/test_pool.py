@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from hostler import HttpClient
 from hostler.client.pool import Pool
 from tests.client.peers import until
 
@@ -54,9 +55,9 @@ class Opener:
         return self.opened[-1]
 
 
-def pool_of(limit=None, slots=1):
+def pool_of(limit=None, slots=1, **settings):
     opener = Opener(slots)
-    return Pool(opener, limit), opener
+    return Pool(opener, HttpClient(max_connections_per_server=limit, **settings)), opener
 
 
 async def waiting_for(pool, count=1):
@@ -210,7 +211,7 @@ async def test_a_connection_that_is_closed_as_soon_as_it_is_open_is_an_error_and
         connection.close()
         return connection
 
-    pool = Pool(closing, 1)
+    pool = Pool(closing, HttpClient(max_connections_per_server=1))
     for _ in range(3):
         with pytest.raises(ConnectionResetError, match="closed the connection at once"):
             await pool.acquire()
@@ -275,13 +276,12 @@ def look(pool):
 @pytest.fixture
 def quick(monkeypatch):
     """A pool that keeps two idle connections, and more for a moment."""
-    monkeypatch.setattr("hostler.client.pool.MAX_IDLE", 2)
     monkeypatch.setattr("hostler.client.pool.SURPLUS_TIME", 0.01)
+    return lambda **options: pool_of(max_idle_connections_per_server=2, **options)
 
 
-@pytest.mark.usefixtures("quick")
-async def test_what_a_burst_leaves_behind_is_closed_the_oldest_first():
-    pool, _ = pool_of()
+async def test_what_a_burst_leaves_behind_is_closed_the_oldest_first(quick):
+    pool, _ = quick()
     connections = await idle_connections(pool, 5)
     assert not any(connection.expired for connection in connections)
     await until(lambda: connections[2].expired)
@@ -289,9 +289,8 @@ async def test_what_a_burst_leaves_behind_is_closed_the_oldest_first():
     assert pool.take() is connections[4]
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_connection_that_was_needed_is_no_surplus():
-    pool, _ = pool_of()
+async def test_a_connection_that_was_needed_is_no_surplus(quick):
+    pool, _ = quick()
     connections = await idle_connections(pool, 5)
     busy = [pool.take() for _ in range(4)]
     for connection in busy:
@@ -302,9 +301,8 @@ async def test_a_connection_that_was_needed_is_no_surplus():
     assert [connection.expired for connection in connections].count(True) == 3
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_busy_connection_is_no_surplus():
-    pool, _ = pool_of(slots=2)
+async def test_a_busy_connection_is_no_surplus(quick):
+    pool, _ = quick(slots=2)
     connections = {await pool.acquire() for _ in range(10)}
     for connection in connections:
         connection.finish()  # one of two requests
@@ -313,17 +311,66 @@ async def test_a_busy_connection_is_no_surplus():
     pool.close()
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_closed_pool_waits_for_no_surplus():
-    pool, _ = pool_of()
+async def test_a_closed_pool_waits_for_no_surplus(quick):
+    pool, _ = quick()
     connections = await idle_connections(pool, 3)
     pool.close()
     assert all(connection.expired for connection in connections)
 
 
+async def test_no_idle_connection_need_be_kept(quick):
+    pool, _ = pool_of(max_idle_connections_per_server=0)
+    (connection,) = await idle_connections(pool, 1)
+    await until(lambda: connection.expired)
+
+
+async def test_an_idle_connection_is_closed_when_its_lifetime_is_over():
+    pool, _ = pool_of(pooled_connection_lifetime=0.01)
+    (connection,) = await idle_connections(pool, 1)
+    await until(lambda: connection.expired)
+    assert pool.take() is None
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_a_busy_connection_whose_lifetime_is_over_finishes_and_takes_no_more(slots):
+    pool, opener = pool_of(slots=slots, pooled_connection_lifetime=0.01)
+    connection = await pool.acquire()
+    await until(lambda: connection in pool._retired)
+    assert not connection.expired
+    other = await pool.acquire()
+    assert other is not connection
+    connection.finish()
+    assert connection.expired
+    assert not pool._retired
+    assert opener.opened == [connection, other]
+    other.close()
+    assert not pool._lifetimes
+
+
+@pytest.mark.parametrize("end", [Pool.close, lambda pool: pool._retire(*pool._connections)])
+async def test_a_connection_that_was_just_handed_out_is_not_closed_under_whoever_has_it(end):
+    pool, _ = pool_of(limit=1)
+    connection = await pool.acquire()
+    connection.is_idle = lambda: True  # for nobody has begun on it
+    end(pool)
+    assert not connection.expired
+    pool.put_back(connection)
+    assert connection.expired
+
+
+async def test_a_place_of_a_connection_whose_lifetime_is_over_goes_to_whoever_waits():
+    pool, _ = pool_of(limit=1, pooled_connection_lifetime=0.01)
+    connection = await pool.acquire()
+    (waiting,) = await waiting_for(pool)
+    await until(lambda: connection in pool._retired)
+    connection.finish()
+    assert await waiting is not connection
+    (await waiting).close()
+
+
 async def test_a_pool_says_when_it_is_empty():
     told, opener = [], Opener()
-    pool = Pool(opener, when_empty=lambda: told.append("empty"))
+    pool = Pool(opener, HttpClient(), lambda: told.append("empty"))
     first, second = await idle_connections(pool, 2)
     first.close()
     assert told == []
@@ -337,7 +384,7 @@ async def test_a_pool_says_when_it_is_empty():
 
 async def test_a_pool_that_somebody_waits_for_is_not_empty():
     told = []
-    pool = Pool(Opener(), 1, lambda: told.append("empty"))
+    pool = Pool(Opener(), HttpClient(max_connections_per_server=1), lambda: told.append("empty"))
     first = await pool.acquire()
     (waiting,) = await waiting_for(pool)
     first.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
     from hostler.client.address import DestinationAddress
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
     from hostler.client.web_proxy import HttpProxy
+    from hostler.config.model import HttpClient
 
-__all__ = ["CONNECT_TIMEOUT", "IDLE_TIMEOUT", "Connector"]
-
-CONNECT_TIMEOUT: Final = 15.0
-"""Seconds to connect in, TLS included (SocketsHttpHandler.ConnectTimeout as YARP sets it)."""
-
-IDLE_TIMEOUT: Final = 60.0
-"""Seconds after which an idle connection is closed (SocketsHttpHandler.PooledConnectionIdleTimeout)."""
+__all__ = ["Connector"]
 
 
 @frozen
@@ -33,6 +28,7 @@ class Connector:
     """Opens connections to one destination; over TLS if it has a context, through a web proxy if it has one."""
 
     address: DestinationAddress
+    client: HttpClient
     context: ssl.SSLContext | None = None
     proxy: HttpProxy | None = None
 
@@ -60,11 +56,11 @@ class Connector:
         loop = asyncio.get_running_loop()
 
         def make() -> Http1UpstreamConnection:
-            return Http1UpstreamConnection(owner, loop, IDLE_TIMEOUT)
+            return Http1UpstreamConnection(owner, loop, self.client.pooled_connection_idle_timeout)
 
         address, context = self.address, self.context
         name = None if context is None else address.server_name
-        async with asyncio.timeout(CONNECT_TIMEOUT):
+        async with asyncio.timeout(self.client.connect_timeout):
             if address.socket_path is not None:
                 _, connection = await loop.create_unix_connection(make, address.socket_path)
             elif self._at_once:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hostler.answering import answer_failure
 from hostler.client.address import DestinationAddress
-from hostler.client.connector import CONNECT_TIMEOUT, Connector
+from hostler.client.connector import Connector
 from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.tls import tls_context
@@ -153,7 +153,7 @@ class Forwarder:
         except TimeoutError as error:
             if stream.closed:
                 return Failure(Reason.REQUEST_CANCELED)
-            detail = f"no connection within {min(patience, CONNECT_TIMEOUT):g} s"
+            detail = f"no connection within {min(patience, self._client.connect_timeout):g} s"
             return Failure(Reason.REQUEST_TIMED_OUT, detail, error)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver can be asked for
             return Failure(Reason.REQUEST, str(error) or repr(error), error)
@@ -179,8 +179,8 @@ class Forwarder:
         if proxy is not None and context is None:
             address = in_absolute_form(address, proxy)
         pool = Pool(
-            Connector(address, context, proxy).connect,
-            self._client.max_connections_per_server,
+            Connector(address, self._client, context, proxy).connect,
+            self._client,
             lambda: self._pools.pop(key, None),
         )
         if self._closed:

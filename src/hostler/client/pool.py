@@ -8,9 +8,10 @@ that becomes free goes to whoever has waited longest; so does a place that becom
 a connection. What is handed to somebody who has given up meanwhile goes to the next. Nobody who comes later gets in
 front of those who wait.
 
-How many stay open. A connection closes itself after its idle timeout. Of those that are available beyond MAX_IDLE, the
-ones that nobody needed for SURPLUS_TIME are closed, the oldest first: they are what a burst leaves behind. A pool that
-has no connection any more says so, and whoever keeps it may forget it.
+How many stay open, and how long. A connection closes itself after its idle timeout. Of those that are available beyond
+a number, the ones that nobody needed for SURPLUS_TIME are closed, the oldest first: they are what a burst leaves behind.
+A connection whose lifetime is over, or whose pool is closed, is retired: it finishes what it carries, takes no more, and
+is closed. A pool that has no connection any more says so, and whoever keeps it may forget it.
 """
 
 from __future__ import annotations
@@ -24,18 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
+    from hostler.config.model import HttpClient
 
-__all__ = ["MAX_IDLE", "SURPLUS_TIME", "Pool"]
-
-MAX_IDLE: Final = 200
-"""Idle connections to one destination that are kept for their idle timeout.
-
-That is Traefik's maxIdleConnsPerHost; nginx's `keepalive` is what its administrator says for each worker, and
-SocketsHttpHandler, which YARP uses, has no such limit.
-"""
+__all__ = ["SURPLUS_TIME", "Pool"]
 
 SURPLUS_TIME: Final = 2.0
-"""Seconds that more of them are kept for, so that a load which comes and goes finds them again."""
+"""Seconds for which idle connections are kept beyond their number, so that a load which comes and goes finds them again."""
 
 
 class Pool:
@@ -44,15 +39,17 @@ class Pool:
     def __init__(
         self,
         connect: Callable[[ConnectionOwner], Awaitable[UpstreamConnection]],
-        limit: int | None = None,
+        client: HttpClient,
         when_empty: Callable[[], object] = lambda: None,
     ) -> None:
-        """`limit` is how many connections there may be (HttpClient.MaxConnectionsPerServer); more requests wait.
+        """`client` says how many connections there may be, how many idle ones are kept, and how old one may become.
 
         Calls `when_empty` when the last connection is closed, or could not be opened, and nobody waits.
         """
         self._connect = connect
-        self._limit = limit
+        self._limit = client.max_connections_per_server
+        self._max_idle = client.max_idle_connections_per_server
+        self._lifetime = client.pooled_connection_lifetime
         self._when_empty = when_empty
         self._places = 0
         """Connections, those that are being opened among them."""
@@ -64,6 +61,8 @@ class Pool:
         self._fewest = 0
         """How few were available since the trimmer was set."""
         self._trimmer: asyncio.TimerHandle | None = None
+        self._lifetimes: dict[UpstreamConnection, asyncio.TimerHandle] = {}
+        self._retired: set[UpstreamConnection] = set()
         self._closed = False
 
     def take(self) -> UpstreamConnection | None:
@@ -109,14 +108,15 @@ class Pool:
         if self._trimmer is not None:
             self._trimmer.cancel()
             self._trimmer = None
-        self._close_idle(len(self._available))
+        for connection in list(self._connections):
+            self._retire(connection)
 
     # -- idle connections -----------------------------------------------------------------------------------------
 
     def _keep(self, connection: UpstreamConnection) -> None:
         """Have a connection available."""
         self._available[connection] = None
-        if len(self._available) > MAX_IDLE and self._trimmer is None and not self._closed:
+        if len(self._available) > self._max_idle and self._trimmer is None and not self._closed:
             self._set_trimmer()
 
     def _set_trimmer(self) -> None:
@@ -126,8 +126,8 @@ class Pool:
     def _trim(self) -> None:
         """Close what was available all the time, but for the number that may be."""
         self._trimmer = None
-        self._close_idle(max(0, min(self._fewest, len(self._available)) - MAX_IDLE))
-        if len(self._available) > MAX_IDLE:
+        self._close_idle(max(0, min(self._fewest, len(self._available)) - self._max_idle))
+        if len(self._available) > self._max_idle:
             self._set_trimmer()
 
     def _close_idle(self, count: int) -> None:
@@ -135,6 +135,14 @@ class Pool:
         for connection in list(islice(self._available, count)):
             if connection.is_idle():
                 connection.close()
+
+    def _retire(self, connection: UpstreamConnection) -> None:
+        """Have a connection take no more requests, and close it when it has none."""
+        if connection in self._available and connection.is_idle():
+            connection.close()
+        else:  # one that was handed out may be idle still: nobody has begun on it yet
+            self._available.pop(connection, None)
+            self._retired.add(connection)
 
     # -- opening and waiting --------------------------------------------------------------------------------------
 
@@ -150,6 +158,12 @@ class Pool:
             raise ConnectionResetError("the destination closed the connection at once")
         self._connections.add(connection)
         connection.slots -= 1
+        if self._closed:
+            self._retired.add(connection)
+            return connection
+        if self._lifetime is not None:
+            loop = asyncio.get_running_loop()
+            self._lifetimes[connection] = loop.call_later(self._lifetime, self._retire, connection)
         self._offer(connection)
         return connection
 
@@ -198,11 +212,12 @@ class Pool:
 
     def released(self, connection: UpstreamConnection) -> None:
         """Offer a slot that is free again."""
-        if self._closed and connection.is_idle():
-            connection.close()
+        if self._retired and connection in self._retired:
+            if connection.is_idle():
+                connection.close()
         elif self._waiting:
             self._offer(connection)
-        elif len(self._available) < MAX_IDLE:
+        elif len(self._available) < self._max_idle:
             self._available[connection] = None
         else:
             self._keep(connection)
@@ -212,4 +227,7 @@ class Pool:
         if connection in self._connections:
             self._connections.remove(connection)
             self._available.pop(connection, None)
+            self._retired.discard(connection)
+            if self._lifetimes and (timer := self._lifetimes.pop(connection, None)) is not None:
+                timer.cancel()
             self._vacate()

@@ -346,6 +346,21 @@ class HttpClient:
     """Headers are passed on byte for byte, so that neither encoding changes them."""
 
     web_proxy: WebProxy | None = None
+    connect_timeout: float = 15.0
+    """Seconds to connect in: name, web proxy and TLS included (SocketsHttpHandler.ConnectTimeout as YARP sets it)."""
+
+    pooled_connection_idle_timeout: float = 60.0
+    """Seconds after which an idle connection is closed (SocketsHttpHandler)."""
+
+    pooled_connection_lifetime: float | None = None
+    """Seconds after which a connection takes no more requests; None is for ever (SocketsHttpHandler)."""
+
+    max_idle_connections_per_server: int = 200
+    """Idle connections to a destination that are kept for their idle timeout; more are for two seconds.
+
+    That is Traefik's maxIdleConnsPerHost; nginx's `keepalive` is what its administrator says for each worker, and
+    SocketsHttpHandler, which YARP uses, has no such limit.
+    """
 
 
 @frozen

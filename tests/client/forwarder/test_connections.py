@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-import hostler.client.connector
 from hostler import HttpClient, Reason
 from hostler.client.pool import Pool
 from tests.client.peers import OK, answering, destination, front, until
@@ -49,8 +48,8 @@ async def test_bytes_on_an_idle_connection_close_it():
         assert (await proxy.fetch()).body == b"ok"
 
 
-async def test_an_idle_connection_is_closed_after_its_limit(monkeypatch):
-    monkeypatch.setattr(hostler.client.connector, "IDLE_TIMEOUT", 0.02)
+@pytest.mark.parametrize("key", ["pooled_connection_idle_timeout", "pooled_connection_lifetime"])
+async def test_an_idle_connection_is_closed_after_its_limit(key):
     ends = []
 
     async def script(peer):
@@ -58,7 +57,8 @@ async def test_an_idle_connection_is_closed_after_its_limit(monkeypatch):
         peer.send(OK)
         ends.append(await peer.rest())
 
-    async with destination(script) as there, front(there.address) as proxy:
+    client = HttpClient(**{key: 0.02})
+    async with destination(script) as there, front(there.address, client=client) as proxy:
         assert (await proxy.fetch()).body == b"ok"
         await until(lambda: ends)
         assert (await proxy.fetch()).body == b"ok"

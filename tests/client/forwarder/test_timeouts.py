@@ -7,8 +7,6 @@ import socket
 
 import pytest
 
-import hostler.client.connector
-import hostler.client.forwarder
 from hostler import HttpClient, HttpRequest, Reason
 from tests.client.peers import destination, front
 
@@ -86,12 +84,11 @@ def deaf():
             filler.close()
 
 
-async def test_a_destination_that_takes_no_connection_is_504(deaf, monkeypatch):
-    monkeypatch.setattr(hostler.client.connector, "CONNECT_TIMEOUT", 0.05)
-    monkeypatch.setattr(hostler.client.forwarder, "CONNECT_TIMEOUT", 0.05)
-    async with front(deaf) as proxy:
+async def test_a_destination_that_takes_no_connection_is_504(deaf, caplog):
+    async with front(deaf, client=HttpClient(connect_timeout=0.05)) as proxy:
         got = await proxy.fetch()
         assert (got.status, proxy.failure) == (504, Reason.REQUEST_TIMED_OUT)
+    assert "no connection within 0.05 s" in caplog.text
 
 
 async def test_connecting_may_take_no_longer_than_the_activity_timeout(deaf):

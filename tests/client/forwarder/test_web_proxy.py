@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from hostler import HttpClient, Reason
-from hostler.client import connector
 from hostler.config.model import WebProxy
 from tests.client.forwarder.test_tls import presenting
 from tests.client.peers import OK, SWITCHING, UPGRADE, Peer, answering, destination, front, lines
@@ -194,11 +194,10 @@ async def test_an_answer_that_comes_a_byte_at_a_time_is_read():
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
-async def test_a_proxy_that_never_answers_is_504(answer, monkeypatch):
-    monkeypatch.setattr(connector, "CONNECT_TIMEOUT", 0.1)
+async def test_a_proxy_that_never_answers_is_504(answer):
     async with (
         destination(refusing(answer)) as proxy,
-        front("https://localhost:1", client=through(proxy)) as ours,
+        front("https://localhost:1", client=evolve(through(proxy), connect_timeout=0.1)) as ours,
     ):
         assert (await ours.fetch()).status == 504
         assert ours.failure is Reason.REQUEST_TIMED_OUT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.address import find_fault_in_web_proxy
+from hostler.config.checks.values import check_positive
 from hostler.config.model import TLS_VERSIONS
 from hostler.errors import Problem
 
@@ -31,6 +32,16 @@ def check_http_client(path: str, client: HttpClient) -> Iterator[Problem]:
     if limit is not None and limit < 1:
         message = f"{limit} is out of range; use 1 or more connections, or remove it for no limit"
         yield Problem(f"{path}.MaxConnectionsPerServer", message)
+    if client.max_idle_connections_per_server < 0:
+        message = f"{client.max_idle_connections_per_server} is out of range; use 0 or more connections"
+        yield Problem(f"{path}.MaxIdleConnectionsPerServer", message)
+    for key, seconds in (
+        ("ConnectTimeout", client.connect_timeout),
+        ("PooledConnectionIdleTimeout", client.pooled_connection_idle_timeout),
+        ("PooledConnectionLifetime", client.pooled_connection_lifetime),
+    ):
+        if seconds is not None:
+            yield from check_positive(f"{path}.{key}", seconds)
     for key, encoding in (
         ("RequestHeaderEncoding", client.request_header_encoding),
         ("ResponseHeaderEncoding", client.response_header_encoding),
