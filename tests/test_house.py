@@ -38,10 +38,12 @@ ALLOWED = {
     "server.choose": {"errors", "config", "server.base", "server.options", "server.httpsys", "server.usermode"},
     "server.check": {"errors", "config", "server.prefix", "steps"},
     "client.outgoing": {"errors", "http"},
-    "client": {"client.outgoing", "answering", "completion", "errors", "http", "config", "deadline", "reading", "exchange"},
+    "client": {"client.outgoing", "client.probe", "answering", "completion", "errors", "http", "config", "deadline", "reading", "exchange"},
     "stages": {"answering", "errors", "http", "config", "exchange", "fleet", "pipeline"},
+    "client.probe": {"http"},
+    "probing": {"client.probe", "config", "fleet", "stages"},
     "chains": {"config", "exchange", "fleet", "pipeline"},
-    "policies": {"errors", "importing", "fleet", "stages"},
+    "policies": {"errors", "importing", "fleet", "probing", "stages"},
     "documents": {"errors", "config", "policies", "server.check", "steps"},
     "steps": set(),
     "service": {"server.base", "server.choose", "server.options", "server.prefix", "stages"},
@@ -49,7 +51,7 @@ ALLOWED = {
     "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
-    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "documents", "client", "steps"},
+    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "client", "steps"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""

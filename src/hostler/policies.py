@@ -17,6 +17,7 @@ from hostler.errors import ConfigError, Problem
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import PolicyKind, Recipe
 from hostler.importing import import_object
+from hostler.probing import ACTIVE_HEALTH, PROBE_REQUEST
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE
 from hostler.stages.balance import BALANCE
 from hostler.stages.health import PASSIVE_HEALTH
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
+    from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
     from hostler.stages.balance import BalancePolicy, Balancing
     from hostler.stages.health import PassiveHealthPolicy
@@ -59,6 +61,8 @@ class Policies:
     balance: Mapping[str, Callable[[Balancing], BalancePolicy]] = _row(BALANCE)
     affinity: Mapping[str, Callable[[SessionAffinity], AffinityPolicy]] = _row(AFFINITY)
     affinity_failure: Mapping[str, Callable[[], AffinityFailurePolicy]] = _row(AFFINITY_FAILURE)
+    active_health: Mapping[str, Callable[[Cluster], ActiveHealthPolicy]] = _row(ACTIVE_HEALTH)
+    probe_request: Mapping[str, Callable[[Cluster], ProbeRequestFactory]] = _row(PROBE_REQUEST)
     passive_health: Mapping[str, Callable[[Cluster], PassiveHealthPolicy]] = _row(PASSIVE_HEALTH)
     available_destinations: Mapping[str, Callable[[HealthCheck], AvailableDestinationsPolicy]] = _row(
         AVAILABLE_DESTINATIONS

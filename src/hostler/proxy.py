@@ -19,6 +19,7 @@ from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
 from hostler.pipeline import lifespans
 from hostler.policies import Policies
+from hostler.probing.monitor import Monitor
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.stages import affinity, balance, delegate, forward, passive_health
@@ -79,6 +80,7 @@ class Proxy:
         self._policies = policies or Policies()
         self._fleet = Fleet((*self._policies.recipes, RANKS, _SENDERS, *self._chains.recipes))
         self._rules: DestinationRules | None = None
+        self._monitor: Monitor | None = None
         self._source: FileSource | None = None
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls)))
@@ -141,15 +143,36 @@ class Proxy:
 
         It is the same object for as long as the configuration has it. Raises LookupError when there is none.
         """
-        cluster = self._fleet.find_cluster(cluster_id)
-        for destination in () if cluster is None else cluster.destinations:
+        cluster = self._cluster(cluster_id)
+        for destination in cluster.destinations:
             if destination.id.lower() == destination_id.lower():
                 return destination
-        have = self.clusters if cluster is None else cluster.destinations
-        raise LookupError(
-            f"there is no {f'cluster {cluster_id!r}' if cluster is None else f'destination {destination_id!r}'}; "
-            f"there is {', '.join(repr(one.id) for one in have) or 'none'}"
-        )
+        raise _unknown("destination", destination_id, cluster.destinations)
+
+    def _cluster(self, cluster_id: str) -> LiveCluster:
+        cluster = self._fleet.find_cluster(cluster_id)
+        if cluster is None:
+            raise _unknown("cluster", cluster_id, self.clusters)
+        return cluster
+
+    @property
+    def initial_probes_completed(self) -> bool:
+        """Whether each destination with an active health check has been probed since the proxy started.
+
+        However that ended (IActiveHealthCheckMonitor.InitialProbeCompleted). It is False while the proxy does not run.
+        """
+        return self._monitor is not None and self._monitor.initial_probes_completed
+
+    async def check_health(self, *cluster_ids: str) -> None:
+        """Probe the destinations of these clusters now, or of all clusters; return when their health has been judged.
+
+        Those without an active health check are not probed. Raises LookupError for a cluster that there is not,
+        RuntimeError when the proxy does not run. (IActiveHealthCheckMonitor.CheckHealthAsync)
+        """
+        if self._monitor is None:
+            raise RuntimeError("this proxy does not run, and probes nobody; serve it first")
+        found = [self._cluster(name) for name in cluster_ids]
+        await self._monitor.check(found or self.clusters)
 
     def on_health_change(self, listener: HealthListener) -> Callable[[], None]:
         """Call `listener(cluster, destination, before, after)` whenever a destination's condition has changed.
@@ -187,6 +210,8 @@ class Proxy:
         self._fleet.apply(snapshot)
         if self._rules is not None and rules is not None:
             self._rules.apply(rules)
+        if self._monitor is not None:
+            self._monitor.follow(snapshot.clusters.values())
         for sender in _senders(before) - _senders(snapshot):
             sender.close()
 
@@ -246,7 +271,7 @@ class Proxy:
 
     @asynccontextmanager
     async def lifespan(self, server: Server) -> AsyncIterator[None]:
-        """Run with a server: open the delegation rules, enter the stages' lifespans, follow the file."""
+        """Run with a server: open the delegation rules, enter the stages' lifespans, probe, follow the file."""
         if self._rules is not None:
             raise RuntimeError("this proxy runs already; make one for each server")
         rules = DestinationRules(server)
@@ -255,12 +280,19 @@ class Proxy:
         async with AsyncExitStack() as stack:
             stack.callback(self._stop, rules)
             await stack.enter_async_context(lifespans(self._stages))
+            self._monitor = Monitor()
+            stack.push_async_callback(self._stop_probing, self._monitor)
+            self._monitor.follow(self.clusters)
             if self._source is not None:
                 following = asyncio.create_task(
                     follow(self._source, partial(self._reload, self._source), self.config.urls)
                 )
                 stack.push_async_callback(_cancel, following)
             yield
+
+    async def _stop_probing(self, monitor: Monitor) -> None:
+        self._monitor = None
+        await monitor.close()
 
     def _stop(self, rules: DestinationRules) -> None:
         self._rules = None
@@ -288,6 +320,12 @@ class Proxy:
 
 def _senders(snapshot: Snapshot) -> set[Sender]:
     return {cluster.equipment[SENDER] for cluster in snapshot.clusters.values()}
+
+
+def _unknown(kind: str, name: str, known: Iterable[LiveCluster | LiveDestination]) -> LookupError:
+    return LookupError(
+        f"there is no {kind} {name!r}; there is {', '.join(repr(one.id) for one in known) or 'none'}"
+    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
 from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
+from hostler.client.probe import ask
 from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
@@ -21,6 +22,7 @@ from hostler.exchange import Kind, Outcome
 if TYPE_CHECKING:
     import ssl
 
+    from hostler.client.probe import ProbeRequest, ProbeResponse
     from hostler.client.upstream import UpstreamConnection
     from hostler.config.model import Destination
     from hostler.contract import Stream
@@ -169,7 +171,19 @@ class Forwarder:
 
     def _add_pool(self, key: tuple[str, str | None]) -> tuple[DestinationAddress, Pool]:
         """Make a pool, and keep it until it is empty."""
-        address = DestinationAddress.parse(*key)
+        connector = self._connector(*key)
+        pool = Pool(
+            connector.connect,
+            self._client,
+            lambda: self._pools.pop(key, None),
+        )
+        if self._closed:
+            pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
+        pooled = self._pools[key] = connector.address, pool
+        return pooled
+
+    def _connector(self, name: str, host: str | None) -> Connector:
+        address = DestinationAddress.parse(name, host)
         context = None
         if address.scheme == "https":
             if self._context is None:
@@ -178,15 +192,14 @@ class Forwarder:
         proxy = find_proxy(self._client.web_proxy, address)
         if proxy is not None and context is None:
             address = in_absolute_form(address, proxy)
-        pool = Pool(
-            Connector(address, self._client, context, proxy).connect,
-            self._client,
-            lambda: self._pools.pop(key, None),
-        )
-        if self._closed:
-            pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
-        self._pools[key] = address, pool
-        return address, pool
+        return Connector(address, self._client, context, proxy)
+
+    async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
+        """Ask a destination something on a connection of its own, made with the same settings (`client.probe.ask`).
+
+        It needs no place among those that MaxConnectionsPerServer allows.
+        """
+        return await ask(self._connector(request.origin, request.host), request, timeout)
 
     def close(self) -> None:
         """Close the idle connections; those in use close when their exchange is over."""

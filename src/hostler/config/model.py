@@ -303,10 +303,20 @@ class ActiveHealthCheck:
 
     enabled: bool = True
     interval: float = 15.0
+    """Seconds from the end of one round of probes to the next."""
+
     timeout: float = 10.0
+    """Seconds that one probe may take."""
+
     policy: str = "ConsecutiveFailures"
     path: str | None = None
+    """What is appended to the path of a destination's `Health` or `Address`; begins with a slash."""
+
     query: str | None = None
+    """The query, with its question mark."""
+
+    request: str = "Get"
+    """What makes the request of a probe (Request, hostler's own)."""
 
 
 @frozen

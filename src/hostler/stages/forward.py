@@ -13,6 +13,7 @@ from hostler.stages.balance import place, settle_for_one
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from hostler.client.probe import ProbeRequest, ProbeResponse
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveDestination
     from hostler.pipeline import Next
@@ -28,6 +29,10 @@ class Sender(Protocol):
 
     def send(self, exchange: Exchange, destination: LiveDestination | str) -> Awaitable[Outcome]:
         """Forward, and count as in flight at the destination meanwhile; the outcome says how it went."""
+        ...
+
+    async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
+        """Ask a destination whether it is well; raises an exception where it does not answer in so many seconds."""
         ...
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hostler.client.probe import ProbeResponse
 from hostler.fleet import LiveCluster, LiveDestination
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import Equipment
@@ -15,6 +16,7 @@ from hostler.stages.forward import SENDER
 from hostler.stages.health import PASSIVE_HEALTH
 
 if TYPE_CHECKING:
+    from hostler.client.probe import ProbeRequest
     from hostler.config.model import Cluster
     from hostler.errors import Failure
     from hostler.exchange import Exchange, Outcome
@@ -27,11 +29,15 @@ __all__ = ["FakeSender", "live"]
 
 
 class FakeSender:
-    """Forwards to nowhere: answers 200, or ends each exchange with `failure`; `sent` has what was forwarded where."""
+    """Forwards to nowhere: answers 200, or ends each exchange with `failure`.
+
+    `sent` has what was forwarded where, `probed` what health checks asked.
+    """
 
     def __init__(self, failure: Failure | None = None) -> None:
         self.failure = failure
         self.sent: list[tuple[Exchange, LiveDestination | str]] = []
+        self.probed: list[ProbeRequest] = []
         self.closed = False
 
     async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
@@ -50,6 +56,11 @@ class FakeSender:
         if self.failure is not None:
             return await exchange.fail(self.failure)
         return await exchange.respond(200, "forwarded")
+
+    async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
+        """Record the probe and answer 200."""
+        self.probed.append(request)
+        return ProbeResponse(200)
 
     def close(self) -> None:
         """Record that it was closed."""

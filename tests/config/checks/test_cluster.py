@@ -5,31 +5,11 @@ from __future__ import annotations
 import pytest
 
 from hostler.config.model import (
-    ActiveHealthCheck,
-    HealthCheck,
     HttpClient,
     HttpRequest,
-    PassiveHealthCheck,
     VersionPolicy,
 )
 from tests.config.checks.saying import of_cluster
-
-
-class TestHealth:
-    def test_off_is_not_looked_at(self):
-        passive = PassiveHealthCheck(enabled=False, policy="Nope", reactivation_period=0.0)
-        active = ActiveHealthCheck(enabled=False, interval=0.0)
-        assert of_cluster(health_check=HealthCheck(passive=passive, active=active)) == {}
-
-    def test_times_are_positive(self):
-        passive = PassiveHealthCheck(reactivation_period=0.0)
-        active = ActiveHealthCheck(interval=0.0, timeout=-1.0)
-        assert list(of_cluster(health_check=HealthCheck(passive=passive, active=active))) == [
-            "HealthCheck.Passive.ReactivationPeriod",
-            "HealthCheck.Active.Interval",
-            "HealthCheck.Active.Timeout",
-            "HealthCheck.Active.Enabled",
-        ]
 
 
 class TestHttp:

@@ -1,4 +1,4 @@
-"""Rules for a cluster: health checks, and how its destinations are spoken to."""
+"""Rules for a cluster, and how its destinations are spoken to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hostler.config.checks.affinity import check_affinity
 from hostler.config.checks.balancing import check_balancing
 from hostler.config.checks.client import check_http_client
 from hostler.config.checks.destination import check_destination
+from hostler.config.checks.health import check_health
 from hostler.config.checks.metadata import check_metadata
 from hostler.config.checks.values import check_ids, check_positive, refuse_later
 from hostler.config.model import VersionPolicy
@@ -16,7 +17,7 @@ from hostler.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.model import Cluster, HealthCheck
+    from hostler.config.model import Cluster
 
 __all__ = ["check_cluster"]
 
@@ -26,7 +27,7 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     if cluster.affinity is not None and cluster.affinity.enabled:
         yield from check_affinity(f"{path}.SessionAffinity", cluster.affinity)
     yield from check_balancing(f"{path}.LoadBalancing", cluster)
-    yield from _health(f"{path}.HealthCheck", cluster.health_check)
+    yield from check_health(path, cluster)
     yield from check_http_client(f"{path}.HttpClient", cluster.http_client)
     yield from check_positive(f"{path}.HttpRequest.ActivityTimeout", cluster.http_request.activity_timeout)
     version = cluster.http_request.version
@@ -40,15 +41,6 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     yield from check_metadata(f"{path}.Metadata", cluster.metadata)
 
 
-def _health(path: str, checks: HealthCheck) -> Iterator[Problem]:
-    passive, active = checks.passive, checks.active
-    if passive.enabled:
-        yield from check_positive(f"{path}.Passive.ReactivationPeriod", passive.reactivation_period)
-    if active.enabled:
-        yield from check_positive(f"{path}.Active.Interval", active.interval)
-        yield from check_positive(f"{path}.Active.Timeout", active.timeout)
-
-
 def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Refuse what a cluster can say and the program does not do yet."""
     request = cluster.http_request
@@ -56,7 +48,6 @@ def _refuse_later(path: str, cluster: Cluster) -> Iterator[Problem]:
     yield from refuse_later(
         path,
         {
-            "HealthCheck.Active.Enabled": cluster.health_check.active.enabled,
             "HttpRequest.Version": request.version == "1.0",
             "HttpRequest.VersionPolicy": request.version in {"2", "3"} and not or_lower,
         },
