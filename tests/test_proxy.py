@@ -848,7 +848,7 @@ def test_a_document_gets_all_its_mistakes_at_once(tmp_path):
     path.write_text(
         """
         {"ReverseProxy": {
-          "Routes": {"a": {"ClusterId": "c", "Timeout": "00:00:10", "Match": {"Path": "/{", "Method": ["GET"]}}},
+          "Routes": {"a": {"ClusterId": "c", "Timeout": "00:00:00", "Match": {"Path": "/{", "Method": ["GET"]}}},
           "Clusters": {"c": {"LoadBalancingPolicy": "RoundRobbin", "Destinations": {"d": {"Adress": "http://a"}}}}
         }}
         """

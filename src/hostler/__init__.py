@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from hostler.client.forwarder import Forwarder
+    from hostler.config.definitions import Definitions, TimeoutDefinition
     from hostler.config.model import (
         ActiveHealthCheck,
         AffinityCookie,
@@ -62,16 +63,17 @@ if TYPE_CHECKING:
     from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = [
-    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "DelegationError",
+    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "Definitions", "DelegationError",
     "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode", "HealthCheck", "HostlerError",
     "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "LoadBalancing", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
     "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode", "QueueAccessError", "QueueError",
     "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
-    "Stage", "StageWithLifespan", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
+    "Stage", "StageWithLifespan", "TimeoutDefinition", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip
 
 _MODULES: Final = {
     "hostler.client.forwarder": ["Forwarder"],
+    "hostler.config.definitions": ["Definitions", "TimeoutDefinition"],
     "hostler.config.model": [
         "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HashBy", "HeaderMatch",
         "HeaderMatchMode", "HealthCheck", "HttpClient", "HttpRequest", "LoadBalancing", "PassiveHealthCheck", "QueryMatch", "QueryMatchMode", "Route",

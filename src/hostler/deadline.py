@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
-__all__ = ["Deadline", "Timer"]
+__all__ = ["Deadline", "Timer", "call_later"]
 
 
 class Timer(Protocol):
@@ -16,6 +16,11 @@ class Timer(Protocol):
 
     def cancel(self) -> None:
         """Do not call any more."""
+
+
+def call_later(delay: float, callback: Callable[..., object], *args: object) -> Timer:
+    """Call `callback(*args)` in `delay` seconds, on the running event loop."""
+    return asyncio.get_running_loop().call_later(delay, callback, *args)
 
 
 class Deadline:

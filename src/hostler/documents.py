@@ -57,6 +57,7 @@ def find_problems(config: Config, policies: Policies | None = None) -> list[Prob
 def _find_problems(config: Config, policies: Policies | None) -> Steps[list[Problem]]:
     known = Policies() if policies is None else policies
     found = yield from check_prefixes(config)
+    found += known.problems_of_definitions(config.policies)
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     return found + [problem for problem in problems if problem.path not in reported]

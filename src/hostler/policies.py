@@ -9,10 +9,11 @@ import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import field, fields, frozen
 
+from hostler.config.definitions import Definitions
 from hostler.errors import ConfigError, Problem
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import PolicyKind, Recipe
@@ -21,10 +22,12 @@ from hostler.probing import ACTIVE_HEALTH, PROBE_REQUEST
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE
 from hostler.stages.balance import BALANCE
 from hostler.stages.health import PASSIVE_HEALTH
+from hostler.stages.limit_time import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hostler.config.definitions import TimeoutDefinition
     from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from hostler.stages.health import PassiveHealthPolicy
 
 __all__ = ["Policies"]
+
+_NO_DEFINITIONS: Final = Definitions()
 
 Kind: TypeAlias = PolicyKind[Any, Any]
 Factory: TypeAlias = Callable[..., Any]
@@ -54,8 +59,9 @@ def _frozen(given: Factories) -> Factories:
 class Policies:
     """The policies that a proxy's configuration may name: your own, beside hostler's or in their place.
 
-    Each argument maps names, which are case-insensitive, to what makes a policy object for one cluster. A name with a
-    colon in it, `package.module:attribute`, is imported instead.
+    Each argument maps names, which are case-insensitive, to what makes a policy object, for one cluster or for the
+    routes that name it. A name with a colon in it, `package.module:attribute`, is imported instead. What a document
+    defines itself is in `Config.policies`.
     """
 
     balance: Mapping[str, Callable[[Balancing], BalancePolicy]] = _row(BALANCE)
@@ -67,6 +73,7 @@ class Policies:
     available_destinations: Mapping[str, Callable[[HealthCheck], AvailableDestinationsPolicy]] = _row(
         AVAILABLE_DESTINATIONS
     )
+    timeout: Mapping[str, Callable[[], TimeoutDefinition]] = _row(TIMEOUT)
 
     _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 
@@ -75,46 +82,111 @@ class Policies:
         rows = [(row.metadata["kind"], getattr(self, row.name)) for row in fields(Policies) if row.metadata]
         return {kind: _without_case(kind.builtin, own) for kind, own in rows}
 
-    def problems(self, owner: Cluster | Route, path: str) -> Iterator[Problem]:
+    def problems(
+        self, owner: Cluster | Route, path: str, definitions: Definitions = _NO_DEFINITIONS
+    ) -> Iterator[Problem]:
         """Find the unknown policies that a cluster or a route names; `path` is that of the cluster or the route."""
         for kind, known in self._known.items():
-            name = kind.named(owner) if isinstance(owner, kind.owner) else None
-            if name is not None:
+            settings = kind.settings(owner) if isinstance(owner, kind.owner) else None
+            if settings is not None and _definition(kind, settings[0], definitions) is None:
                 try:
-                    _find(kind, known, name)
+                    _find(kind, known, settings[0], tuple(_defined(kind, definitions)))
                 except LookupError as error:
                     yield Problem(f"{path}.{kind.key}", str(error.args[0]))
+
+    def problems_of_definitions(self, definitions: Definitions) -> Iterator[Problem]:
+        """Find the policies, a document's and a program's, that have the name of another or one of YARP's."""
+        for kind, known in self._known.items():
+            taken = {name.lower() for name in (*kind.off, *kind.reserved)}
+            path = _section(kind)
+            for name in _defined(kind, definitions):
+                if name.lower() in taken:
+                    yield Problem(
+                        f"{path}.{name}", f'"{name}" is YARP\'s name for something else; choose another'
+                    )
+                elif name.lower() in known:
+                    yield Problem(
+                        f"{path}.{name}", f'"{name}" is defined in the program too (Policies); choose another'
+                    )
+            for name in known.keys() & taken:
+                spelled = known[name][0]
+                if spelled not in kind.builtin:
+                    yield Problem(
+                        "Policies", f'"{spelled}" cannot be the name of a {kind.key}; choose another'
+                    )
 
     @property
     def recipes(self) -> tuple[Recipe[Any], ...]:
         """How the policies that clusters and routes name are made; an unknown one raises LookupError."""
         return tuple(
-            Recipe(part=kind, owner=kind.owner, settings=kind.settings, make=partial(_make, kind, known))
+            Recipe(
+                part=kind,
+                owner=kind.owner,
+                settings=kind.settings,
+                resolve=partial(_with_definition, kind),
+                make=partial(_make, kind, known),
+                shared=kind.shared,
+            )
             for kind, known in self._known.items()
         )
+
+
+def _section(kind: Kind) -> str:
+    return f"Policies.{kind.defined_in.title().replace('_', '')}"
+
+
+def _defined(kind: Kind, definitions: Definitions) -> Mapping[str, Any]:
+    """Return what a document defines of a kind, by name."""
+    defined: Mapping[str, Any] = getattr(definitions, kind.defined_in) if kind.defined_in else {}
+    return defined
+
+
+def _definition(kind: Kind, name: str, definitions: Definitions) -> object | None:
+    defined = _defined(kind, definitions)
+    exact: object | None = defined.get(name)
+    if exact is not None:
+        return exact
+    return next((made for spelled, made in defined.items() if spelled.lower() == name.lower()), None)
+
+
+def _with_definition(kind: Kind, settings: tuple[Any, ...], definitions: Definitions) -> tuple[Any, ...]:
+    """Put the definition of a policy behind its name, None where the document has none."""
+    name, *arguments = settings
+    return (name if ":" in name else name.lower(), _definition(kind, name, definitions), *arguments)
 
 
 def _without_case(*layers: Factories) -> Known:
     return {name.lower(): (name, factory) for layer in layers for name, factory in layer.items()}
 
 
-def _make(kind: Kind, known: Known, name: str, *arguments: object) -> object:
+def _make(kind: Kind, known: Known, name: str, definition: object | None, *arguments: object) -> object:
+    if definition is not None and kind.define is not None:
+        return kind.define(definition, *arguments)
     return _find(kind, known, name)(*arguments)
 
 
-def _find(kind: Kind, known: Known, name: str) -> Factory:
-    """Return what makes the policy of that name; raises LookupError with what to do."""
+def _find(kind: Kind, known: Known, name: str, defined: tuple[str, ...] = ()) -> Factory:
+    """Return what makes the policy of that name; raises LookupError with what to do.
+
+    `defined` are the names of those that the document defines, which may have been meant.
+    """
     found = known.get((name or kind.default).lower())
     if found is not None:
         return found[1]
     if ":" in name:
         return _import(name)
-    names = ", ".join(sorted(spelled for spelled, _ in known.values()))
+    spelled = {name.lower(): name for name in (*(name for name, _ in known.values()), *defined, *kind.off)}
+    names = ", ".join(sorted(spelled.values()))
     if name.lower() in (later.lower() for later in kind.later):
         key = kind.key.rpartition(".")[2]
         raise LookupError(f'not supported yet: {key} "{name}"; remove it, or use {names}')
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"did you mean {known[close[0]][0]}?" if close else f"use {names}, or package.module:name"
+    close = difflib.get_close_matches(name.lower(), spelled, n=1)
+    if close:
+        hint = f"did you mean {spelled[close[0]]}?"
+    elif kind.defined_in:
+        hint = f"use {names}, package.module:name, or define it in {_section(kind)}"
+    else:
+        hint = f"use {names}, or package.module:name"
     raise LookupError(f'unknown policy "{name}"; {hint}')
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains
 from hostler.client.forwarder import Forwarder
+from hostler.config.definitions import Definitions
 from hostler.config.model import Cluster, Config
 from hostler.config.source import FileSource
 from hostler.documents import find_problems, follow, in_slices, load_aside, load_config
@@ -22,7 +23,7 @@ from hostler.policies import Policies
 from hostler.probing.monitor import Monitor
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
-from hostler.stages import affinity, balance, delegate, forward, passive_health
+from hostler.stages import affinity, balance, delegate, forward, limit_time, passive_health
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.steps import finish
@@ -44,8 +45,15 @@ __all__ = ["DEFAULT_PIPELINE", "Proxy"]
 
 _log = logging.getLogger("hostler.proxy")
 
-DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (affinity, balance, passive_health, delegate, forward)
-"""YARP's order: affinity, balance, passive health, delegate, forward."""
+DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
+    limit_time,
+    affinity,
+    balance,
+    passive_health,
+    delegate,
+    forward,
+)
+"""The limits of a route; then YARP's order: affinity, balance, passive health, delegate, forward."""
 
 _SENDERS: Final[Recipe[Cluster]] = Recipe(
     part=SENDER,
@@ -60,7 +68,8 @@ class Proxy:
     """A reverse proxy; an instance is a handler: `await proxy(exchange)`.
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
-    `policies` what names in the configuration stand for beyond hostler's own. A path that leads to different routes
+    `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
+    data (a document's `Policies` section). A path that leads to different routes
     depending on how a destination reads it is answered with 400, unless `dangerous_allow_ambiguous_paths`: then a stage
     that guards a route can be walked around (`routing.readings`). Raises ConfigError with every problem.
     """
@@ -71,6 +80,7 @@ class Proxy:
         clusters: Iterable[Cluster] = (),
         *,
         urls: Iterable[str] = (),
+        definitions: Definitions | None = None,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
@@ -83,7 +93,7 @@ class Proxy:
         self._monitor: Monitor | None = None
         self._source: FileSource | None = None
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
-        self.update(Config(tuple(routes), tuple(clusters), tuple(urls)))
+        self.update(Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions()))
 
     @classmethod
     def from_config(
@@ -99,6 +109,7 @@ class Proxy:
             config.routes,
             config.clusters,
             urls=config.urls,
+            definitions=config.policies,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,

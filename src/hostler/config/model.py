@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from attrs import Factory, evolve, field, frozen
 
+from hostler.config.definitions import Definitions
 from hostler.errors import QueueNameError, redact
 
 __all__ = [
@@ -435,3 +436,6 @@ class Config:
     clusters: tuple[Cluster, ...] = field(default=(), converter=_clusters)
     urls: tuple[str, ...] = field(default=Factory(tuple), converter=_strings)
     """Where to listen (ASP.NET's `Urls`); empty means that the document does not say."""
+
+    policies: Definitions = Factory(Definitions)
+    """The policies that the document defines for its routes to name (its `Policies` section)."""

@@ -7,16 +7,19 @@ made; it is made anew when its settings change, and otherwise kept across reload
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
+from hostler.config.definitions import Definitions
 from hostler.config.model import Cluster, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Equipment", "Part", "PolicyKind", "Recipe", "equip"]
+__all__ = ["Equipment", "Part", "PolicyKind", "Recipe", "Shared", "equip"]
+
+_NO_DEFINITIONS: Final = Definitions()
 
 Owner = TypeVar("Owner", Cluster, Route)
 T = TypeVar("T")
@@ -48,8 +51,23 @@ class PolicyKind(Part[T], Generic[Owner, T]):
     builtin: Mapping[str, Callable[..., T]]
     """What makes a policy, by YARP's name for it."""
 
+    defined_in: str = ""
+    """Where a document defines such policies: an attribute of `Definitions`; "" where it cannot."""
+
+    define: Callable[..., T] | None = None
+    """What makes a policy that a document defines: it gets the definition, and then the arguments."""
+
+    off: tuple[str, ...] = ()
+    """YARP's names for no policy. No policy may have such a name."""
+
+    reserved: tuple[str, ...] = ()
+    """Other names that no policy of a user's may have."""
+
     arguments: Callable[[Owner], tuple[Any, ...]] = _no_arguments
     """What a policy is made of."""
+
+    shared: bool = False
+    """Whether those that name a policy, with the same arguments, have one object together, and not one each."""
 
     later: tuple[str, ...] = ()
     """YARP's names for policies that hostler does not have yet."""
@@ -57,11 +75,18 @@ class PolicyKind(Part[T], Generic[Owner, T]):
     def settings(self, owner: Owner) -> tuple[Any, ...] | None:
         """Return the policy's name and its arguments; None where the policy is switched off."""
         name = self.named(owner)
-        return None if name is None else (name, *self.arguments(owner))
+        if name is None or name.lower() in map(str.lower, self.off):
+            return None
+        return (name, *self.arguments(owner))
 
 
 class Equipment(dict[Part[Any], Any]):
     """The things of one live cluster or route, by part; what is switched off is missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made_of: dict[Part[Any], tuple[Any, ...]] = {}
+        """The settings of each thing."""
 
     if TYPE_CHECKING:
 
@@ -98,24 +123,58 @@ class Recipe(Generic[Owner]):
     make: Callable[..., Any]
     """Called with the settings."""
 
+    resolve: Callable[[tuple[Any, ...], Definitions], tuple[Any, ...]] | None = None
+    """Adds what the document defines to the settings."""
 
-def equip(recipes: Iterable[Recipe[Any]], config: Cluster | Route, previous: Equipped | None) -> Equipment:
+    shared: bool = False
+    """Whether all that have the same settings have one thing together."""
+
+
+class Shared:
+    """The things of one configuration that several have together; those of the one before it are found again."""
+
+    def __init__(self, before: Shared | None = None) -> None:
+        self._before = {} if before is None else before._things
+        self._things: dict[tuple[Part[Any], Any], list[tuple[tuple[Any, ...], Any]]] = {}
+
+    def find(self, recipe: Recipe[Any], settings: tuple[Any, ...]) -> Any:
+        """Return the thing of a shared part that has these settings; it is made when there is none."""
+        key = recipe.part, settings[0]
+        things = self._things.setdefault(key, [])
+        for held, thing in things:
+            if held == settings:
+                return thing
+        known = [thing for held, thing in self._before.get(key, ()) if held == settings]
+        made = known[0] if known else recipe.make(*settings)
+        things.append((settings, made))
+        return made
+
+
+def equip(
+    recipes: Iterable[Recipe[Any]],
+    config: Cluster | Route,
+    previous: Equipped | None,
+    definitions: Definitions = _NO_DEFINITIONS,
+    shared: Shared | None = None,
+) -> Equipment:
     """Make the equipment that a cluster or a route asks for.
 
-    What has the same settings as in `previous`, the live one of the same id, is taken from there. Whatever `make`
-    raises passes through.
+    What has the same settings as in `previous`, the live one of the same id, is taken from there, what is shared from
+    `shared`. Whatever `make` raises passes through.
     """
+    shared = Shared() if shared is None else shared
     equipment = Equipment()
     for recipe in recipes:
         settings = recipe.settings(config) if isinstance(config, recipe.owner) else None
         if settings is None:
             continue
+        if recipe.resolve is not None:
+            settings = recipe.resolve(settings, definitions)
         part = recipe.part
-        if (
-            previous is not None
-            and part in previous.equipment
-            and recipe.settings(previous.config) == settings
-        ):
+        equipment.made_of[part] = settings
+        if recipe.shared:
+            equipment[part] = shared.find(recipe, settings)
+        elif previous is not None and previous.equipment.made_of.get(part) == settings:
             equipment[part] = previous.equipment[part]
         else:
             equipment[part] = recipe.make(*settings)

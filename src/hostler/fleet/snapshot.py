@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from hostler.config.model import Config
 from hostler.fleet.clusters import LiveCluster
 from hostler.fleet.destinations import LiveDestination
-from hostler.fleet.equipment import equip
+from hostler.fleet.equipment import Equipment, Shared, equip
 from hostler.fleet.health import HealthListeners
 from hostler.fleet.routes import LiveRoute
 from hostler.routing.table import Table
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet", "Snapshot"]
 
+Equip: TypeAlias = Callable[..., Equipment]
+"""Makes the equipment of a cluster or a route, given what is live of the same id."""
+
 
 @frozen(eq=False)
 class Snapshot:
@@ -36,6 +40,9 @@ class Snapshot:
 
     clusters: Mapping[str, LiveCluster]
     """By lower-case id, in the configuration's order."""
+
+    shared: Shared = field(factory=Shared)
+    """What several routes or clusters have together."""
 
 
 class Fleet:
@@ -62,18 +69,20 @@ class Fleet:
         Whatever a recipe raises passes through. When another snapshot comes in force between two steps, what was built
         so far is of no use.
         """
+        shared = Shared(self.snapshot.shared)
+        equipped = partial(equip, self._recipes, definitions=config.policies, shared=shared)
         clusters: dict[str, LiveCluster] = {}
         for cluster in config.clusters:
             yield
-            clusters[cluster.id.lower()] = self._cluster(cluster)
+            clusters[cluster.id.lower()] = self._cluster(cluster, equipped)
         routes: dict[str, LiveRoute] = {}
         for route in config.routes:
             yield
-            routes[route.id.lower()] = self._route(route, clusters)
+            routes[route.id.lower()] = self._route(route, clusters, equipped)
         table = yield from Table.build(routes.values())
-        return Snapshot(config, table, routes, clusters)
+        return Snapshot(config, table, routes, clusters, shared)
 
-    def _cluster(self, config: Cluster) -> LiveCluster:
+    def _cluster(self, config: Cluster, equipped: Equip) -> LiveCluster:
         previous = self.find_cluster(config.id)
         known = {} if previous is None else {live.id.lower(): live for live in previous.destinations}
         find = partial(self.find_cluster, config.id)
@@ -85,7 +94,7 @@ class Fleet:
         cluster = LiveCluster(
             config.id,
             config,
-            equip(self._recipes, config, previous),
+            equipped(config, previous),
             destinations,
             find_current=self.find_cluster,
             listeners=self.listeners,
@@ -93,10 +102,10 @@ class Fleet:
         cluster.refresh_this()
         return cluster
 
-    def _route(self, config: Route, clusters: Mapping[str, LiveCluster]) -> LiveRoute:
+    def _route(self, config: Route, clusters: Mapping[str, LiveCluster], equipped: Equip) -> LiveRoute:
         previous = self.snapshot.routes.get(config.id.lower())
         cluster = None if config.cluster_id is None else clusters.get(config.cluster_id.lower())
-        equipment = equip(self._recipes, config, previous)
+        equipment = equipped(config, previous)
         if previous is None:
             return LiveRoute(config.id, config, cluster, equipment)
         return LiveRoute(config.id, config, cluster, equipment, previous.state)

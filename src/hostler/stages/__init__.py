@@ -9,6 +9,7 @@ from hostler.stages.balance import balance
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
+from hostler.stages.limit_time import limit_time
 from hostler.stages.request_id import request_id
 
-__all__ = ["affinity", "balance", "delegate", "forward", "passive_health", "request_id"]
+__all__ = ["affinity", "balance", "delegate", "forward", "limit_time", "passive_health", "request_id"]

@@ -143,8 +143,6 @@ class TestRoute:
             ("AuthorizationPolicy", {"authorization_policy": "Default"}),
             ("RateLimiterPolicy", {"rate_limiter_policy": "tenPerSecond"}),
             ("OutputCachePolicy", {"output_cache_policy": "hour"}),
-            ("TimeoutPolicy", {"timeout_policy": "long"}),
-            ("Timeout", {"timeout": 3.0}),
             ("CorsPolicy", {"cors_policy": "Default"}),
             ("MaxRequestBodySize", {"max_request_body_size": 0}),
             ("Transforms", {"transforms": [{}]}),

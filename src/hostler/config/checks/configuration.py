@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hostler.config.checks.address import find_fault_in_url
 from hostler.config.checks.cluster import check_cluster
+from hostler.config.checks.definitions import check_definitions
 from hostler.config.checks.route import check_route
 from hostler.config.checks.values import check_ids
+from hostler.config.definitions import Definitions
 from hostler.config.model import Cluster, Route
 from hostler.errors import Problem
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PolicyCheck", "check"]
 
-PolicyCheck: TypeAlias = Callable[[Cluster | Route, str], Iterator[Problem]]
+PolicyCheck: TypeAlias = Callable[[Cluster | Route, str, Definitions], Iterator[Problem]]
 """Finds the policies which a cluster or a route, at that path, names and which do not exist."""
 
 
@@ -27,16 +29,17 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     problems = [
         Problem("Urls", fault) for url in config.urls if (fault := find_fault_in_url(url, listened_on=True))
     ]
+    problems += check_definitions("Policies", config.policies)
     problems += check_ids("Routes", (route.id for route in config.routes))
     for route in config.routes:
         yield
         path = f"Routes.{route.id}"
         problems += check_route(path, route)
-        problems += policies(route, path)
+        problems += policies(route, path, config.policies)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
     for cluster in config.clusters:
         yield
         path = f"Clusters.{cluster.id}"
-        problems += policies(cluster, path)
+        problems += policies(cluster, path, config.policies)
         problems += check_cluster(path, cluster)
     return problems

@@ -102,8 +102,6 @@ def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
             "AuthorizationPolicy": _names(route.authorization_policy, "Anonymous"),
             "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
             "OutputCachePolicy": _names(route.output_cache_policy),
-            "TimeoutPolicy": _names(route.timeout_policy, "Disable"),
-            "Timeout": route.timeout is not None,
             "CorsPolicy": _names(route.cors_policy, "Disable"),
             "Transforms": bool(route.transforms),
         },

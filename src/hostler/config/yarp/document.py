@@ -1,4 +1,4 @@
-"""A whole document: its `ReverseProxy` section and its `Urls`, and the sections of others, which are left alone."""
+"""A whole document: its sections `ReverseProxy` and `Policies` and its `Urls`; the sections of others are left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import ABSENT, read_section
+from hostler.config.yarp.reading import ABSENT, read_policies, read_section
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -116,6 +116,8 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
         urls = _urls(parts.get("urls", ""))
     except ValueError as error:
         problems.append(Problem("Urls", str(error)))
+    policies, unread = read_policies(parts.get("policies", {}))
+    problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
     routes, clusters = [], []
@@ -125,7 +127,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls), problems
+    return Config(routes, clusters, urls, policies), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -138,7 +140,8 @@ def dump(config: Config) -> dict[str, Any]:
         "Clusters": {cluster.id: write(cluster) for cluster in config.clusters},
     }
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
-    return {**urls, "ReverseProxy": {key: value for key, value in section.items() if value}}
+    policies = {"Policies": defined} if (defined := write(config.policies)) else {}
+    return {**urls, **policies, "ReverseProxy": {key: value for key, value in section.items() if value}}
 
 
 def _urls(value: object) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args, get_origin
 
 import attrs
 
+from hostler.config.definitions import Definitions
 from hostler.config.model import METADATA_KEYS, Cluster, Destination, HttpRequest, Route
 from hostler.config.yarp.colons import unfold
 from hostler.config.yarp.keys import keys_of
@@ -33,7 +34,7 @@ from hostler.errors import Problem
 if TYPE_CHECKING:
     from hostler.steps import Steps
 
-__all__ = ["ABSENT", "Section", "read_section"]
+__all__ = ["ABSENT", "Section", "read_policies", "read_section"]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
@@ -70,6 +71,13 @@ def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
             made.clusters.update(read.clusters)
         problems += [Problem(place[1:] or "ReverseProxy", why) for place, why in faults]
     return made, problems
+
+
+def read_policies(section: object) -> tuple[Definitions, list[Problem]]:
+    """Read the `Policies` section; what can be read of it, and a problem for each thing that cannot."""
+    faults: Faults = []
+    read = _attempt(_reader(Definitions), section, "Policies", faults)
+    return Definitions() if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
 
 
 def _parts(section: object) -> Iterator[object]:

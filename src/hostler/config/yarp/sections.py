@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hostler.config.yarp.scalars import shown
 from hostler.errors import Problem, Severity
@@ -56,12 +56,14 @@ def _member(value: object, key: str) -> object:
     return next((item for name, item in members if name.lower() == key), None)
 
 
+_OURS: Final = {"reverseproxy": "ReverseProxy", "urls": "Urls", "policies": "Policies"}
+
+
 def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> Iterator[Problem]:
     for key in document:
         name = key.lower()
-        close = difflib.get_close_matches(name[:100], ("reverseproxy", "urls"), n=1, cutoff=0.8)
+        close = difflib.get_close_matches(name[:100], list(_OURS), n=1, cutoff=0.8)
         if name in {"routes", "clusters"} and "reverseproxy" not in parts:
             yield Problem(key, f'{key} is at the top level; move it under "ReverseProxy"')
         elif close and close[0] != name:
-            meant = {"reverseproxy": "ReverseProxy", "urls": "Urls"}[close[0]]
-            yield Problem(key, f'unknown section "{key}"; did you mean {meant}?')
+            yield Problem(key, f'unknown section "{key}"; did you mean {_OURS[close[0]]}?')

@@ -32,7 +32,7 @@ def _write(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: _write(item) for key, item in value.items()}
     if isinstance(value, tuple):
         if any(isinstance(item, Destination) for item in value):
             return {item.id: write(item) for item in value}

@@ -121,6 +121,7 @@ class AcceptedConnection:
         except ProtocolError as error:
             return Failure(Reason.REQUEST_CREATION, str(error), error)
         body, whole = connection.suspend()
+        loan: _RequestLoan | None = None
         try:
             lent = self._lent
             # what a member has answered is with the system; what we have written may not be
@@ -136,7 +137,10 @@ class AcceptedConnection:
             loan.http, loan.client, loan.stream, loan.body = connection, socket, stream, body
             await cast("Rule", rule).lend(loan)
         except asyncio.CancelledError:
-            stream.abort()  # while the socket is lent: the reset is for every copy
+            if loan is not None and not loan.number:
+                loan.take_back()
+            else:
+                stream.abort()  # while the socket is lent: the reset is for every copy
             raise
         return loan.result()
 
@@ -165,13 +169,23 @@ class _RequestLoan(Loan):
     body: bytes
     """What had come of the request's body, and goes on with it when nobody takes it."""
 
+    def begun(self, status: int) -> None:
+        """Let whoever awaits the outcome know too with which status the answer has begun."""
+        super().begun(status)
+        self.stream.status = status
+
+    def take_back(self) -> None:
+        """Go on as if the request had not been lent: no member has had it."""
+        self.client.regain()
+        self.http.restore(self.body)
+
     def settle(self, result: Returned | Failure) -> None:
         """Take the connection back, have whoever awaits the loan go on, and then the connection."""
-        self.client.regain()
         if isinstance(result, Failure):
-            self.http.restore(self.body)
+            self.take_back()
             self.resolve(result)
             return
+        self.client.regain()
         self.stream.answered_elsewhere(result)
         self.resolve(result)
         # its next request may have come already: within the task that awaits this loan, that could not begin

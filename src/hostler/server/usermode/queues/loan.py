@@ -136,6 +136,10 @@ class Loan(Completion[Returned | Failure]):
         self.read = read
         """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
 
+    def begun(self, status: int) -> None:
+        """Note the status of an answer that has begun and lasts."""
+        self.status = status
+
     def settle(self, result: Returned | Failure) -> None:
         """Take what became of it."""
         self.resolve(result)

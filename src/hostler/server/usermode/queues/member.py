@@ -180,7 +180,7 @@ class Member:
         elif isinstance(packet, Data) and packet.loan in self.loans:
             self.loans[packet.loan].early += packet.data
         elif isinstance(packet, Begun) and packet.loan in self.loans:
-            self.loans[packet.loan].status = packet.status
+            self.loans[packet.loan].begun(packet.status)
 
     def _take_done(self, block: bytes) -> bool:
         """Take a DONE without a failure, of a connection that lasts: nearly every packet is one."""
