@@ -27,6 +27,7 @@ HTTPSYS = {
     "hostler.windows",
 }
 SELDOM = {
+    "cryptography",
     "ctypes",
     "email",
     "hostler.demo",

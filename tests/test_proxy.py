@@ -378,6 +378,33 @@ async def test_affinity_keeps_a_client_where_it_was():
             assert not any("set-cookie" in got.headers for got in again)
 
 
+@pytest.mark.parametrize(("policy", "name"), [("Cookie", "set-cookie"), ("CustomHeader", "key")])
+async def test_sealed_keys_outlive_the_proxy_that_wrote_them(tmp_path, policy, name):
+    keys = tmp_path / "sealing.keys"
+    keys.write_text("A" * 43 + "=")
+    keys.chmod(0o600)
+    affinity = SessionAffinity(
+        "key", policy=policy, failure_policy="Return503Error", sealing_key_file=str(keys)
+    )
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        cluster = Cluster("c", [a.url, b.url], balance="RoundRobin", affinity=affinity)
+        async with running(Proxy([EVERYTHING], [cluster])) as client:
+            await client.get("/")
+            client.cookies.clear()
+            second = await client.get("/")
+            key = second.headers[name].partition(";")[0]
+        assert second.text == "b"
+        async with running(Proxy([EVERYTHING], [cluster])) as client:
+            header = "cookie" if policy == "Cookie" else "key"
+            again = [await client.get("/", headers={header: key}) for _ in range(4)]
+            assert {(got.status_code, got.text) for got in again} == {(200, "b")}
+            assert not any(name in got.headers for got in again)
+            key = key[:-8] + key[-8:].swapcase()
+            tampered = await client.get("/", headers={header: key})
+            assert tampered.status_code == 503
+            assert name not in tampered.headers
+
+
 async def test_passive_health_takes_a_dead_destination_out():
     async with serving(naming("b")) as b:
         cluster = Cluster(

@@ -90,9 +90,12 @@ class Policies:
             settings = kind.settings(owner) if isinstance(owner, kind.owner) else None
             if settings is not None and _definition(kind, settings[0], definitions) is None:
                 try:
-                    _find(kind, known, settings[0], tuple(_defined(kind, definitions)))
+                    make = _find(kind, known, settings[0], tuple(_defined(kind, definitions)))
                 except LookupError as error:
                     yield Problem(f"{path}.{kind.key}", str(error.args[0]))
+                else:
+                    if make in kind.builtin.values() and (fault := kind.find_fault_here(owner)):
+                        yield Problem(f"{path}.{fault[0]}", fault[1])
 
     def problems_of_definitions(self, definitions: Definitions) -> Iterator[Problem]:
         """Find the policies, a document's and a program's, that have the name of another or one of YARP's."""

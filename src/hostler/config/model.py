@@ -265,6 +265,9 @@ class SessionAffinity:
     enabled: bool = True
     policy: str = "HashCookie"
     failure_policy: str = "Redistribute"
+    sealing_key_file: str | None = None
+    """The file of the keys that Cookie and CustomHeader seal with (SealingKeyFile, hostler's own)."""
+
     cookie: AffinityCookie = AffinityCookie()
 
 

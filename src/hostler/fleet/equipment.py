@@ -30,6 +30,10 @@ class Part(Generic[T]):
     """A key of an `Equipment`; what it stands for is a `T`."""
 
 
+def _no_fault(_: object) -> None:
+    return None
+
+
 def _no_arguments(_: object) -> tuple[Any, ...]:
     return ()
 
@@ -68,6 +72,9 @@ class PolicyKind(Part[T], Generic[Owner, T]):
 
     shared: bool = False
     """Whether those that name a policy, with the same arguments, have one object together, and not one each."""
+
+    find_fault_here: Callable[[Owner], tuple[str, str] | None] = _no_fault
+    """Says why a policy of hostler's own cannot be made on this machine: the key, from the owner on, and what to do."""
 
     later: tuple[str, ...] = ()
     """YARP's names for policies that hostler does not have yet."""

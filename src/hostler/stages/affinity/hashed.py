@@ -6,12 +6,13 @@ import time
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
+from hostler.stages.affinity.candidates import CandidatesByKey
 from hostler.stages.affinity.cookies import KeyCookie
 from hostler.stages.affinity.policy import AffinityFailure
 from hostler.stages.affinity.xxhash import xxh64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hostler.config.model import SessionAffinity
     from hostler.exchange import Exchange
@@ -40,19 +41,16 @@ class HashedKeyCookie:
     ) -> None:
         self._cookie = KeyCookie(config, now=now)
         self._hash_id = hash_id
-        self._candidates: tuple[LiveDestination, ...] = ()
-        self._by_key: Mapping[bytes, LiveDestination] = {}
+        self._candidates = CandidatesByKey(hash_id)
 
     def find(self, exchange: Exchange, candidates: tuple[LiveDestination, ...], /) -> Found:
         """Return the destination of the request's key; of several keys, of the first that names one."""
         keys = self._cookie.read(exchange)
         if not keys:
             return None
-        if candidates is not self._candidates:
-            self._by_key = {self._hash_id(destination.id): destination for destination in candidates}
-            self._candidates = candidates
+        by_key = self._candidates.of(candidates)
         for key in keys:
-            destination = self._by_key.get(key)
+            destination = by_key.get(key)
             if destination is not None:
                 return (destination,)
         return AffinityFailure.DESTINATION_NOT_FOUND

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 from hostler.config.model import Cluster
 from hostler.fleet.equipment import PolicyKind
 from hostler.pipeline import for_clusters
-from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE
-from hostler.stages.affinity.policy import AffinityFailure, redistribute, return_503_error
+from hostler.stages.affinity.builtin import FAILURE_POLICIES, POLICIES, find_fault
+from hostler.stages.affinity.policy import AffinityFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -37,9 +37,9 @@ AFFINITY: Final[PolicyKind[Cluster, AffinityPolicy]] = PolicyKind(
     key="SessionAffinity.Policy",
     named=lambda cluster: cluster.affinity.policy if _is_on(cluster.affinity) else None,
     default="HashCookie",
-    builtin=MappingProxyType({"HashCookie": HASH_COOKIE, "ArrCookie": ARR_COOKIE}),
+    builtin=MappingProxyType(POLICIES),
     arguments=lambda cluster: (cluster.affinity,),
-    later=("Cookie", "CustomHeader"),
+    find_fault_here=find_fault,
 )
 """The kind of policy that finds and writes keys."""
 
@@ -48,9 +48,7 @@ AFFINITY_FAILURE: Final[PolicyKind[Cluster, AffinityFailurePolicy]] = PolicyKind
     key="SessionAffinity.FailurePolicy",
     named=lambda cluster: cluster.affinity.failure_policy if _is_on(cluster.affinity) else None,
     default="Redistribute",
-    builtin=MappingProxyType(
-        {"Redistribute": lambda: redistribute, "Return503Error": lambda: return_503_error}
-    ),
+    builtin=MappingProxyType(FAILURE_POLICIES),
 )
 """The kind of policy that decides when a key is of no use."""
 
