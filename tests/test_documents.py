@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from hostler import documents
+from hostler import documents, steps
 from hostler.config import yarp
 from hostler.config.model import QUEUE_METADATA
 from hostler.config.source import FileSource
 from hostler.fleet.snapshot import Fleet
 from hostler.policies import Policies
+from hostler.sources import Sources
 
 
 def document(count):
@@ -56,7 +57,7 @@ def read(count):
 
 
 def check(count):
-    return calls_in(documents._find_problems(yarp.load(document(count)), Policies()))
+    return calls_in(documents._find_problems(yarp.load(document(count)), Policies(), ()))
 
 
 def build(count):
@@ -73,10 +74,10 @@ def test_no_step_of_a_reload_is_longer_for_more_routes(work):
 
 
 async def test_others_have_their_turn_while_a_document_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "_SLICE", 0.0)
+    monkeypatch.setattr(steps, "_SLICE", 0.0)
     path = tmp_path / "appsettings.json"
     path.write_text(json.dumps(document(200)))
-    loading = asyncio.create_task(documents.load_aside(FileSource(path), Policies()))
+    loading = asyncio.create_task(Sources([FileSource(path)], Policies()).load())
     turns = 0
     while not loading.done():
         await asyncio.sleep(0)

@@ -46,12 +46,14 @@ ALLOWED = {
     "policies": {"errors", "config", "importing", "fleet", "probing", "stages"},
     "documents": {"errors", "config", "policies", "server.check", "steps"},
     "steps": set(),
+    "filters": {"errors", "config"},
+    "sources": {"errors", "config", "documents", "filters", "policies", "steps"},
     "service": {"server.base", "server.choose", "server.options", "server.prefix", "stages"},
     "loaders": {"errors", "importing", "asgi", "proxy"},
     "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
-    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "client", "steps"},
+    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""

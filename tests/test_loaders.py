@@ -131,6 +131,17 @@ def test_a_document_is_read_in_each_process(document):
     assert there.load().config == loader.load().config
 
 
+def test_several_documents_cross_with_what_is_laid_over_them(document, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"ReverseProxy": {"Clusters": {"c": {}}}}))
+    (tmp_path / "other.Staging.json").write_text(json.dumps({"ReverseProxy": {"Clusters": {"d": {}}}}))
+    there = crossed(DocumentLoader(document, str(other), environment="Staging"))
+    assert there.name == f"{document}, {other}"
+    assert [cluster.id for cluster in there.load().config.clusters] == ["c", "d"]
+    alone = crossed(DocumentLoader(document, str(other), environment="Staging", layers=False))
+    assert [cluster.id for cluster in alone.load().config.clusters] == ["c"]
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("allowed", "status"), [(False, 400), (True, 404)])
 async def test_ambiguous_paths_are_allowed_in_each_process_or_in_none(tmp_path, allowed, status):

@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+import attrs
 import httpx
 import pytest
 
@@ -19,9 +20,11 @@ from hostler import (
     HealthCheck,
     HttpClient,
     HttpRequest,
+    InMemorySource,
     Kind,
     PassiveHealthCheck,
     Policies,
+    Problem,
     Proxy,
     QueueMode,
     Route,
@@ -29,7 +32,6 @@ from hostler import (
     UnsupportedError,
     serving,
 )
-from hostler.documents import load_aside
 from hostler.fleet import Health
 from hostler.proxy import DEFAULT_PIPELINE
 from hostler.server.usermode.server import UserModeServer
@@ -743,7 +745,7 @@ def document(address, **cluster):
 
 def following(path, policies=None):
     proxy = Proxy.from_file(path, policies=policies)
-    proxy._source._interval = 0.005
+    proxy._sources._sources[0]._interval = 0.005
     return proxy
 
 
@@ -766,13 +768,15 @@ class Held:
     def __init__(self, proxy, monkeypatch):
         self.read = asyncio.Event()
         self.go_on = asyncio.Event()
-        monkeypatch.setattr("hostler.proxy.load_aside", self._load_aside)
+        source = proxy._sources._sources[0]
+        self._load_source = source.load
+        monkeypatch.setattr(source, "load", self._load)
 
-    async def _load_aside(self, source, policies):
-        config = await load_aside(source, policies)
+    async def _load(self):
+        loaded = await self._load_source()
         self.read.set()
         await self.go_on.wait()
-        return config
+        return loaded
 
 
 async def test_the_last_of_several_changes_is_taken_also_when_it_comes_while_another_is_read(
@@ -844,6 +848,100 @@ def test_a_file_that_cannot_be_used_is_the_callers_error(tmp_path):
     (tmp_path / "wrong.json").write_text(document("nonsense"))
     with pytest.raises(ConfigError):
         Proxy.from_file(tmp_path / "wrong.json")
+
+
+async def test_the_layers_and_the_other_documents_are_followed_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOSTLER_ENVIRONMENT", "Staging")
+    path, other, over = (tmp_path / name for name in ("a.json", "b.json", "a.Staging.json"))
+    clusters = {"Clusters": {"d": {"Destinations": {"d": {"Address": "http://127.0.0.1:1/"}}}}}
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        path.write_text(document(a.url))
+        other.write_text(json.dumps({"ReverseProxy": clusters}))
+        proxy = Proxy.from_file(path, other)
+        for source in proxy._sources._sources:
+            source._interval = 0.005
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "a"
+            over.write_text(json.dumps({"ReverseProxy:Clusters:C:Destinations": {"d": {"Address": b.url}}}))
+            await until(lambda: proxy.config.clusters[0].destinations[0].address == b.url)
+            assert (await client.get("/")).text == "b"
+            other.write_text(
+                json.dumps(
+                    {
+                        "ReverseProxy": {
+                            "Routes": {"x": {"ClusterId": "d", "Match": {"Path": "/x"}}},
+                            **clusters,
+                        }
+                    }
+                )
+            )
+            await until(lambda: len(proxy.config.routes) == 2)
+            over.unlink()
+            await until(lambda: proxy.config.clusters[0].destinations[0].address == a.url)
+            assert (await client.get("/")).text == "a"
+
+
+class Late:
+    """A source that can be read in an event loop only."""
+
+    name = "late"
+
+    def __init__(self, config):
+        self.config = config
+
+    async def load(self):
+        await asyncio.sleep(0)
+        return self.config
+
+    async def changes(self):
+        await asyncio.Event().wait()
+        yield
+
+
+async def test_what_cannot_be_read_at_once_is_loaded_before_the_first_request():
+    async with serving(naming("a")) as a:
+        late = Late(Config([EVERYTHING], [Cluster("c", [a.url])]))
+        proxy = Proxy.from_sources([late], urls=["http://127.0.0.1:0/"])
+        assert proxy.config == Config(urls=["http://127.0.0.1:0/"])
+        for _ in range(2):
+            async with running(proxy) as client:
+                assert (await client.get("/")).text == "a"
+
+
+async def test_a_source_that_is_wrong_keeps_a_proxy_from_starting():
+    proxy = Proxy.from_sources([Late(Config([Route("/{", "c", id="r")]))])
+    with pytest.raises(ConfigError, match=r"late: Routes\.r\.Match\.Path"):
+        async with running(proxy):
+            pass
+
+
+async def test_filters_have_the_last_word_before_the_checks_each_time():
+    async def found(cluster):
+        return attrs.evolve(cluster, destinations=[address])
+
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        address = a.url
+        source = InMemorySource(Config([EVERYTHING], [Cluster("c", ["nonsense"])]))
+        proxy = Proxy.from_sources([source], cluster_filters=[found])
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "a"
+            address = b.url
+            before = proxy.config
+            source.update(source.config)
+            await until(lambda: proxy.config is not before)
+            assert (await client.get("/")).text == "b"
+
+
+def test_a_validator_has_a_say_in_every_update():
+    def none_at_all(config):
+        for route in config.routes:
+            yield Problem(f"Routes.{route.id}", "is one too many")
+
+    heard = []
+    proxy = Proxy.from_sources([InMemorySource(Config())], validators=[none_at_all], listeners=[heard.append])
+    with pytest.raises(ConfigError, match="is one too many"):
+        proxy.update(Config([EVERYTHING]))
+    assert [event.kind.value for event in heard] == ["loaded", "applied"]
 
 
 async def test_a_proxy_runs_once_at_a_time():

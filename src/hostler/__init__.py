@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hostler.client.forwarder import Forwarder
     from hostler.config.definitions import Definitions, TimeoutDefinition
+    from hostler.config.environment import Environment
     from hostler.config.model import (
         ActiveHealthCheck,
         AffinityCookie,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         SessionAffinity,
         queue,
     )
+    from hostler.config.source import FileSource, InMemorySource, Source
     from hostler.errors import (
         ConfigError,
         DelegationError,
@@ -42,12 +44,14 @@ if TYPE_CHECKING:
         ListenError,
         NoSuchQueueError,
         PrefixError,
+        Problem,
         ProtocolError,
         QueueAccessError,
         QueueError,
         QueueExistsError,
         QueueNameError,
         Reason,
+        Severity,
         Side,
         UnsupportedError,
         WorkerError,
@@ -61,28 +65,34 @@ if TYPE_CHECKING:
     from hostler.server.base import QueueMode, ServerKind
     from hostler.server.options import ServerOptions, Timeouts
     from hostler.server.options.httpsys import HttpSysOptions
+    from hostler.sources import ConfigEvent, ConfigEventKind
 
 __all__ = [
-    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "Definitions", "DelegationError",
-    "Destination", "Exchange", "Failure", "Forwarder", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode", "HealthCheck", "HostlerError",
-    "HttpClient", "HttpRequest", "HttpSysOptions", "Kind", "LifespanError", "ListenError", "LoadBalancing", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
-    "Policies", "PrefixError", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode", "QueueAccessError", "QueueError",
-    "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions", "SessionAffinity", "Side",
-    "Stage", "StageWithLifespan", "TimeoutDefinition", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
+    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "ConfigEvent",
+    "ConfigEventKind", "Definitions", "DelegationError", "Destination", "Environment", "Exchange", "Failure",
+    "FileSource", "Forwarder", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode",
+    "HealthCheck", "HostlerError", "HttpClient", "HttpRequest", "HttpSysOptions", "InMemorySource", "Kind",
+    "LifespanError", "ListenError", "LoadBalancing", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
+    "Policies", "PrefixError", "Problem", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode",
+    "QueueAccessError", "QueueError", "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route",
+    "ServerKind", "ServerOptions", "SessionAffinity", "Severity", "Side", "Source", "Stage", "StageWithLifespan",
+    "TimeoutDefinition", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip
 
 _MODULES: Final = {
     "hostler.client.forwarder": ["Forwarder"],
     "hostler.config.definitions": ["Definitions", "TimeoutDefinition"],
+    "hostler.config.environment": ["Environment"],
     "hostler.config.model": [
         "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "Destination", "HashBy", "HeaderMatch",
         "HeaderMatchMode", "HealthCheck", "HttpClient", "HttpRequest", "LoadBalancing", "PassiveHealthCheck", "QueryMatch", "QueryMatchMode", "Route",
         "SessionAffinity", "queue",
     ],
+    "hostler.config.source": ["FileSource", "InMemorySource", "Source"],
     "hostler.errors": [
         "ConfigError", "DelegationError", "Failure", "HostlerError", "LifespanError", "ListenError",
-        "NoSuchQueueError", "PrefixError", "ProtocolError", "QueueAccessError", "QueueError", "QueueExistsError",
-        "QueueNameError", "Reason", "Side", "UnsupportedError", "WorkerError",
+        "NoSuchQueueError", "PrefixError", "Problem", "ProtocolError", "QueueAccessError", "QueueError", "QueueExistsError",
+        "QueueNameError", "Reason", "Severity", "Side", "UnsupportedError", "WorkerError",
     ],
     "hostler.exchange": ["Exchange", "Kind", "Outcome"],
     "hostler.pipeline": ["Handler", "HandlerWithLifespan", "Next", "Stage", "StageWithLifespan", "compose"],
@@ -93,6 +103,7 @@ _MODULES: Final = {
     "hostler.server.base": ["QueueMode", "ServerKind"],
     "hostler.server.options": ["ServerOptions", "Timeouts"],
     "hostler.server.options.httpsys": ["HttpSysOptions"],
+    "hostler.sources": ["ConfigEvent", "ConfigEventKind"],
 }  # fmt: skip
 """Where the public names stand: what type checkers see above."""
 

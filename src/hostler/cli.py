@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _COMMANDS: Final = {
-    "run": "run a proxy from a YARP document, and follow the file when it changes",
-    "check": "say everything that is wrong with a YARP document",
+    "run": "run a proxy from YARP documents, and follow the files when they change",
+    "check": "say everything that is wrong with YARP documents",
     "serve": "serve an ASGI application from a queue, on URL prefixes, or both",
     "demo": "start a proxy, destinations and workers, to see forwarding and delegation",
 }

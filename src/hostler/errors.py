@@ -27,7 +27,7 @@ import enum
 import re
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,8 +99,12 @@ class Problem:
     line: int | None = None
     """The line of the document, from 1, where that is known."""
 
+    source: str | None = None
+    """The file or the variable that says so, where that is known."""
+
     def __str__(self) -> str:
         pieces = [
+            self.source,
             "" if self.line is None else f"line {self.line}",
             "warning" if self.severity is Severity.WARNING else "",
             self.path,
@@ -116,6 +120,10 @@ class ConfigError(HostlerError, ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    def at(self, source: str) -> ConfigError:
+        """Return the same, said of a file or a variable."""
+        return ConfigError(evolve(problem, source=problem.source or source) for problem in self.problems)
 
 
 class PrefixError(HostlerError, ValueError):

@@ -1,6 +1,6 @@
 """The kinds of handlers that can be served, and how each is found in another process.
 
-An ASGI application and a handler are found by their import name, a proxy by the path of its document.
+An ASGI application and a handler are found by their import name, a proxy by the paths of its documents.
 """
 
 from __future__ import annotations
@@ -112,37 +112,46 @@ class HandlerLoader:
 
 
 class DocumentLoader:
-    """A proxy of a YARP document, which each process reads, and follows when it changes."""
+    """A proxy of YARP documents, which each process reads, and follows when they change."""
 
-    def __init__(self, path: str, *, dangerous_allow_ambiguous_paths: bool = False) -> None:
-        self.name = path
-        """The path of the document."""
-        self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
+    def __init__(
+        self,
+        *paths: str,
+        environment: str | None = None,
+        layers: bool = True,
+        dangerous_allow_ambiguous_paths: bool = False,
+    ) -> None:
+        """`environment` and `layers` are those of `Proxy.from_file`."""
+        self.name = ", ".join(paths)
+        """The paths of the documents."""
+        self._paths = paths
+        self._options: dict[str, Any] = {
+            "environment": environment,
+            "layers": layers,
+            "dangerous_allow_ambiguous_paths": dangerous_allow_ambiguous_paths,
+        }
         self._loaded: Proxy | None = None
 
     def load(self) -> Proxy:
-        """Read the document; raises OSError, and ConfigError with every problem."""
+        """Read the documents; raises OSError, and ConfigError with every problem."""
         if self._loaded is None:
-            self._loaded = Proxy.from_file(
-                self.name, dangerous_allow_ambiguous_paths=self._allow_ambiguous_paths
-            )
+            self._loaded = Proxy.from_file(*self._paths, **self._options)
         return self._loaded
 
     def urls(self) -> tuple[str, ...]:
-        """Return what the document's Urls say."""
+        """Return what the documents' Urls say."""
         return self.load().config.urls
 
     def reload(self) -> bool:
-        """Have the document read again."""
+        """Have the documents read again."""
         return self.load().reload()
 
     def for_workers(self) -> DocumentLoader:
         """Return this: a path is good in every process."""
         return self
 
-    def __reduce__(self) -> tuple[Callable[..., DocumentLoader], tuple[str]]:
-        load = partial(DocumentLoader, dangerous_allow_ambiguous_paths=self._allow_ambiguous_paths)
-        return load, (self.name,)
+    def __reduce__(self) -> tuple[Callable[..., DocumentLoader], tuple[str, ...]]:
+        return partial(DocumentLoader, **self._options), self._paths
 
 
 def _name(found: Any) -> str:

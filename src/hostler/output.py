@@ -209,12 +209,14 @@ class _ErrorHandler(logging.Handler):
 def log_to_stderr(level: int) -> logging.Handler:
     """Write what hostler logs from `level` on to standard error; returns the handler that does.
 
-    That a reload worked is said at every level, since somebody waits for it.
+    That a reload worked is said at every level, since somebody waits for it, and of which layers a configuration is,
+    since not all of them were named.
     """
     handler = _ErrorHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("hostler")
     logger.setLevel(level)
-    logging.getLogger("hostler.reload").setLevel(logging.INFO)
+    for name in ("hostler.reload", "hostler.layers"):
+        logging.getLogger(name).setLevel(logging.INFO)
     logger.addHandler(handler)
     return handler

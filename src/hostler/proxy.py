@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
+from hostler.config.environment import Environment
 from hostler.config.model import Cluster, Config
-from hostler.config.source import FileSource
-from hostler.documents import find_problems, follow, in_slices, load_aside, load_config
-from hostler.errors import ConfigError, Failure, Reason, Side
+from hostler.config.source import file_sources
+from hostler.documents import accept, find_problems
+from hostler.errors import Failure, Reason, Side
+from hostler.filters import Filters
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
@@ -23,22 +24,27 @@ from hostler.policies import Policies
 from hostler.probing.monitor import Monitor
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
+from hostler.sources import Sources
 from hostler.stages import affinity, balance, delegate, forward, limit_time, passive_health
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
-from hostler.steps import finish
+from hostler.steps import finish, in_slices
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from hostler.config.model import Route
+    from hostler.config.source import Source
+    from hostler.documents import Check
     from hostler.exchange import Exchange, Outcome
+    from hostler.filters import ClusterFilter, RouteFilter
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
     from hostler.fleet.health import HealthListener
     from hostler.fleet.snapshot import Snapshot
     from hostler.pipeline import Stage
     from hostler.server.base import Server
+    from hostler.sources import ConfigListener
     from hostler.stages.forward import Sender
 
 __all__ = ["DEFAULT_PIPELINE", "Proxy"]
@@ -91,7 +97,8 @@ class Proxy:
         self._fleet = Fleet((*self._policies.recipes, RANKS, _SENDERS, *self._chains.recipes))
         self._rules: DestinationRules | None = None
         self._monitor: Monitor | None = None
-        self._source: FileSource | None = None
+        self._sources: Sources | None = None
+        self._validators: tuple[Check, ...] = ()
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions()))
 
@@ -119,24 +126,74 @@ class Proxy:
     def from_file(
         cls,
         path: str | os.PathLike[str],
-        *,
+        *others: str | os.PathLike[str],
+        environment: str | None = None,
+        layers: bool = True,
+        cluster_filters: Iterable[ClusterFilter] = (),
+        route_filters: Iterable[RouteFilter] = (),
+        validators: Iterable[Check] = (),
+        listeners: Iterable[ConfigListener] = (),
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
     ) -> Proxy:
-        """Make a proxy of a YARP document; while it runs, it follows the file.
+        """Make a proxy of one YARP document or several; while it runs, it follows the files.
 
-        Raises OSError when it cannot be read, ConfigError with every problem. A later version of the file that is
-        wrong is logged, and the one before stays in force.
+        Over each document are laid the file of the environment beside it, as `appsettings.Production.json` over
+        `appsettings.json`, and the environment variables, unless `layers` is False (`docs/configuration.md`).
+        `environment` is what the environment is called. Raises OSError when a document cannot be read, ConfigError with
+        every problem. A later version of a file that is wrong is logged, and the one before stays in force.
         """
-        source = FileSource(path)
-        proxy = cls.from_config(
-            load_config(source, policies),
+        around = Environment.of(environment) if layers else None
+        return cls.from_sources(
+            file_sources((path, *others), around),
+            cluster_filters=cluster_filters,
+            route_filters=route_filters,
+            validators=validators,
+            listeners=listeners,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
         )
-        proxy._source = source
+
+    @classmethod
+    def from_sources(
+        cls,
+        sources: Iterable[Source],
+        *,
+        urls: Iterable[str] = (),
+        cluster_filters: Iterable[ClusterFilter] = (),
+        route_filters: Iterable[RouteFilter] = (),
+        validators: Iterable[Check] = (),
+        listeners: Iterable[ConfigListener] = (),
+        pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
+        policies: Policies | None = None,
+        dangerous_allow_ambiguous_paths: bool = False,
+    ) -> Proxy:
+        """Make a proxy of what sources say, together; while it runs, it follows them.
+
+        Files and what is in memory are read now, and it is as with `from_file`. Where there are filters, or sources of
+        your own, everything is loaded when the proxy starts: it has no routes before, listens on `urls`, and what is
+        wrong then is raised there. `urls` take the place of the sources'.
+        """
+        known, checks = policies or Policies(), tuple(validators)
+        found = Sources(
+            tuple(sources),
+            known,
+            filters=Filters(tuple(cluster_filters), tuple(route_filters)),
+            validators=checks,
+            listeners=listeners,
+            urls=urls,
+        )
+        proxy = cls.from_config(
+            found.read() if found.can_be_read else Config(urls=found.find_urls()),
+            pipeline=pipeline,
+            policies=known,
+            dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
+        )
+        proxy._sources, proxy._validators = found, checks
+        if found.can_be_read:
+            found.applied(proxy.config)
         return proxy
 
     @property
@@ -200,20 +257,19 @@ class Proxy:
         Destinations that are in both, by id, keep their health and counts. Raises ConfigError with every problem, and
         UnsupportedError when it delegates and the server cannot; then nothing has changed.
         """
-        problems = find_problems(config, self._policies)
-        if problems:
-            raise ConfigError(problems)
+        accept(config, find_problems(config, self._policies, self._validators))
         self._put_in_force(finish(self._fleet.build(config)))
 
-    async def _reload(self, source: FileSource) -> Config | None:
-        """Put a document's configuration in force, built aside, whole; None if `update` did meanwhile, which prevails."""
-        before = self._fleet.snapshot
-        config = await load_aside(source, self._policies)
+    async def _apply(self, config: Config, before: Config) -> bool:
+        """Put a checked configuration in force, without stopping the event loop.
+
+        Returns False where another one than `before` is in force by then, which prevails.
+        """
         snapshot = await in_slices(self._fleet.build(config))
-        if self._fleet.snapshot is not before:
-            return None
+        if self.config is not before:
+            return False
         self._put_in_force(snapshot)
-        return config
+        return True
 
     def _put_in_force(self, snapshot: Snapshot) -> None:
         rules = None if self._rules is None else self._rules.open(snapshot.clusters.values())
@@ -282,9 +338,11 @@ class Proxy:
 
     @asynccontextmanager
     async def lifespan(self, server: Server) -> AsyncIterator[None]:
-        """Run with a server: open the delegation rules, enter the stages' lifespans, probe, follow the file."""
+        """Run with a server: open the delegation rules, enter the stages' lifespans, probe, follow the sources."""
         if self._rules is not None:
             raise RuntimeError("this proxy runs already; make one for each server")
+        if self._sources is not None and not self._sources.can_be_read:
+            await self._load(self._sources)
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
         self._rules = rules
@@ -294,12 +352,16 @@ class Proxy:
             self._monitor = Monitor()
             stack.push_async_callback(self._stop_probing, self._monitor)
             self._monitor.follow(self.clusters)
-            if self._source is not None:
-                following = asyncio.create_task(
-                    follow(self._source, partial(self._reload, self._source), self.config.urls)
-                )
+            if self._sources is not None:
+                following = asyncio.create_task(self._sources.follow(lambda: self.config, self._apply))
                 stack.push_async_callback(_cancel, following)
             yield
+
+    async def _load(self, sources: Sources) -> None:
+        before = self.config
+        config = await sources.load()
+        if await self._apply(config, before):
+            sources.applied(config)
 
     async def _stop_probing(self, monitor: Monitor) -> None:
         self._monitor = None
@@ -314,10 +376,10 @@ class Proxy:
             cluster.equipment[SENDER] = Forwarder(cluster.config.http_client, cluster.config.http_request)
 
     def reload(self) -> bool:
-        """Have a running proxy read its document again, whether it changed or not; returns whether it has one."""
-        if self._source is None:
+        """Have a running proxy load its sources again, whether they changed or not; returns whether it has any."""
+        if self._sources is None:
             return False
-        self._source.reload()
+        self._sources.reload()
         return True
 
     def reset_queue(self, queue: str, prefix: str) -> None:

@@ -5,10 +5,15 @@ It is written once, as a generator that yields where it may be interrupted and r
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Generator
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-__all__ = ["Steps", "finish"]
+__all__ = ["Steps", "finish", "in_slices"]
+
+_SLICE: Final = 0.005
+"""Seconds that a work in slices may keep the event loop."""
 
 T = TypeVar("T")
 
@@ -24,3 +29,17 @@ def finish(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+async def in_slices(steps: Steps[T]) -> T:
+    """Do a work of several steps, and give the event loop a turn every few milliseconds."""
+    end = time.perf_counter() + _SLICE
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end_of_work:
+            result: T = end_of_work.value
+            return result
+        if time.perf_counter() >= end:
+            await asyncio.sleep(0)
+            end = time.perf_counter() + _SLICE

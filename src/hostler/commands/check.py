@@ -1,4 +1,4 @@
-"""`hostler check`: what is wrong with a YARP document."""
+"""`hostler check`: what is wrong with YARP documents."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hostler.commands.execution import refuse, refuse_unreadable
-from hostler.commands.options import add_app_dir, add_server, look_in
-from hostler.config.source import FileSource
+from hostler.commands.options import add_app_dir, add_documents, add_server, look_in, sources_of
 from hostler.documents import describe, examine, has_errors
 from hostler.errors import ConfigError, Problem
 from hostler.output import write_out
@@ -25,26 +24,25 @@ __all__ = ["add_options", "execute"]
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options of `check`."""
-    parser.add_argument("config", metavar="CONFIG", help="the document, such as appsettings.json")
+    add_documents(parser)
     add_app_dir(parser, "the module of a policy")
     add_server(parser)
 
 
 def execute(args: Namespace) -> int:
-    """Say everything that is wrong with a document."""
+    """Say everything that is wrong with documents."""
     look_in(args.app_dir)
+    sources = sources_of(args)
     try:
-        config, problems = examine(
-            FileSource(args.config), also=partial(_not_yet, server=choose(args.server))
-        )
+        draft, problems = examine(sources, checks=[partial(_not_yet, server=choose(args.server))])
     except OSError as error:
-        return refuse_unreadable(args.config, error)
+        return refuse_unreadable(error)
     except ConfigError as error:
-        return refuse(args.config, error.problems)
-    status = refuse(args.config, problems)
+        return refuse(error.problems)
+    status = refuse(problems)
     if has_errors(problems):
         return status
-    write_out(f"{args.config}: ok, {describe(config)}\n")
+    write_out(f"{draft.names}: ok, {describe(draft.config)}\n")
     return 0
 
 

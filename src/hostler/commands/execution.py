@@ -51,16 +51,16 @@ def _logging(level: int) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def refuse_unreadable(path: str, error: OSError) -> int:
+def refuse_unreadable(error: OSError) -> int:
     """Say that a document cannot be read; returns the exit status."""
-    _complain(f"{path} cannot be read: {error.strerror or error}")
+    _complain(f"{error.filename} cannot be read: {error.strerror or error}")
     return _UNREADABLE
 
 
-def refuse(path: str, problems: Sequence[Problem]) -> int:
-    """Say what is wrong with a document; returns the exit status."""
+def refuse(problems: Sequence[Problem]) -> int:
+    """Say what is wrong with documents; returns the exit status."""
     for problem in problems:
-        _complain(f"{path}: {problem}")
+        _complain(str(problem))
     return 1
 
 

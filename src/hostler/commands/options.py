@@ -9,6 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from hostler.config.environment import Environment
+from hostler.config.source import file_sources
 from hostler.errors import HostlerError
 from hostler.output import write_out
 from hostler.server.base import ServerKind
@@ -18,16 +20,19 @@ from hostler.service import GRACE, Service, prefixes_for
 from hostler.stages.access import LOG_FORMATS
 
 if TYPE_CHECKING:
+    from hostler.config.source import FileSource
     from hostler.service import Loader
 
 __all__ = [
     "add_app_dir",
+    "add_documents",
     "add_running",
     "add_server",
     "add_urls",
     "log_level",
     "look_in",
     "service_of",
+    "sources_of",
     "url_prefix",
 ]
 
@@ -37,6 +42,25 @@ def add_urls(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument(
         "--url", metavar="PREFIX", type=url_prefix, action="append", default=[],
         help=f"{text}; a URL prefix such as http://localhost:8080/ or http://+:80/shop/; may be repeated",
+    )  # fmt: skip
+
+
+def add_documents(parser: argparse.ArgumentParser) -> None:
+    """Add the documents, and what is laid over them."""
+    parser.add_argument(
+        "config",
+        metavar="CONFIG",
+        nargs="+",
+        help="a document, such as appsettings.json; several are put together",
+    )
+    parser.add_argument(
+        "--environment", metavar="NAME",
+        help="the environment, as in CONFIG.NAME.json, which is laid over CONFIG.json (default: HOSTLER_ENVIRONMENT, "
+        "DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, else Production)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-layers", action="store_false", dest="layers",
+        help="read the documents alone, without the environment's files and variables",
     )  # fmt: skip
 
 
@@ -97,6 +121,11 @@ def _seconds(text: str) -> float:
 def look_in(directory: str) -> None:
     """Look for modules there first (`add_app_dir`)."""
     sys.path.insert(0, os.path.abspath(directory))  # noqa: PTH100 - sys.path has strings
+
+
+def sources_of(args: argparse.Namespace) -> tuple[FileSource, ...]:
+    """Return the documents that `add_documents` is about; raises ConfigError for what names no environment."""
+    return file_sources(args.config, Environment.of(args.environment) if args.layers else None)
 
 
 def log_level(args: argparse.Namespace) -> int:

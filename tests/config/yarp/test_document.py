@@ -98,21 +98,6 @@ class TestDocuments:
     def test_nothing_is_said_is_nothing_configured(self, text):
         assert yarp.loads(text) == Config()
 
-    def test_a_file(self, tmp_path):
-        path = tmp_path / "appsettings.json"
-        path.write_text(SHOP, encoding="utf-8-sig")
-        assert yarp.load_file(path) == yarp.loads(SHOP)
-
-    def test_a_file_that_is_not_there(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            yarp.load_file(tmp_path / "appsettings.json")
-
-    def test_a_file_in_another_encoding(self, tmp_path):
-        path = tmp_path / "appsettings.json"
-        path.write_bytes('{"Größe": 1}'.encode("latin-1"))
-        with pytest.raises(ConfigError, match=r"the file is not UTF-8 \(byte 4\); save it as UTF-8"):
-            yarp.load_file(path)
-
 
 class TestWhatCanBeRead:
     """Of a document with mistakes, the rest is read too, so that everything can be reported at once."""

@@ -48,10 +48,10 @@ def test_what_is_wrong_has_its_line(tmp_path):
     file.write_text(
         '{\n"ReverseProxy": {"Routes": {"a": {"Match": {"Path": "/"}, "ClusterId": "c"}}, "Clusters": {"c": {}}},\n"Policies": {\n"Timeouts": {\n"a": {"Timeout": "soon"},\n"b": {\n"Timeout": 0}}}}'
     )
-    _, problems = examine(FileSource(file))
+    _, problems = examine([FileSource(file)])
     assert [str(problem) for problem in problems] == [
         (
-            'line 5: Policies.Timeouts.a.Timeout: "soon" is not a time; write "hh:mm:ss", or "d.hh:mm:ss" from 24 hours on '
+            f'{file}: line 5: Policies.Timeouts.a.Timeout: "soon" is not a time; write "hh:mm:ss", or "d.hh:mm:ss" from 24 hours on '
             "(a bare number is days)"
         ),
         "line 7: Policies.Timeouts.b.Timeout: 0 seconds is out of range; use more than 0",

@@ -5,16 +5,6 @@ that start under the `ReverseProxy` section (`Routes.api.Match.Path`). `dump` wr
 may not say although it can be read is the business of `hostler.config.checks`.
 """
 
-from hostler.config.yarp.document import (
-    DocumentError,
-    Parsed,
-    build,
-    dump,
-    load,
-    load_file,
-    loads,
-    parse,
-    parse_file,
-)
+from hostler.config.yarp.document import DocumentError, Parsed, build, dump, load, loads
 
-__all__ = ["DocumentError", "Parsed", "build", "dump", "load", "load_file", "loads", "parse", "parse_file"]
+__all__ = ["DocumentError", "Parsed", "build", "dump", "load", "loads"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
@@ -19,24 +18,11 @@ from hostler.errors import ConfigError, Problem, Severity
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
-__all__ = [
-    "MAX_SIZE",
-    "DocumentError",
-    "Parsed",
-    "build",
-    "dump",
-    "load",
-    "load_file",
-    "loads",
-    "parse",
-    "parse_file",
-]
+    from hostler.config.places import Origin
 
-MAX_SIZE: Final = 16 << 20
-"""Bytes that a document may have; one of 10,000 routes has two millions."""
+__all__ = ["DocumentError", "Parsed", "build", "dump", "load", "loads"]
 
 
 class DocumentError(ConfigError):
@@ -49,44 +35,20 @@ class DocumentError(ConfigError):
 
 @frozen
 class Parsed:
-    """The JSON of a document."""
+    """A document that was parsed, with its layers laid over each other."""
 
     value: object
-    repeated: tuple[Problem, ...] = ()
-    """Keys that appear more than once."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with how it is written, such as keys that appear more than once."""
 
-    text: str = ""
-
-
-def load_file(path: str | os.PathLike[str]) -> Config:
-    """Read a YARP document from a file in UTF-8. Raises `ConfigError`, or `OSError` when it cannot be read."""
-    return load(parse_file(path))
-
-
-def parse_file(path: str | os.PathLike[str]) -> Parsed:
-    """Parse a file in UTF-8: what `build` takes. Raises `ConfigError`, or `OSError` when it cannot be read."""
-    with Path(path).open("rb") as file:
-        content = file.read(MAX_SIZE + 1)
-    if len(content) > MAX_SIZE:
-        message = f"the file has more than {MAX_SIZE >> 20} MiB, which no document has; is it the right one?"
-        raise ConfigError([Problem("", message)])
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"the file is not UTF-8 (byte {error.start}); save it as UTF-8"
-        raise ConfigError([Problem("", message)]) from error
-    return parse(text)
-
-
-def parse(text: str) -> Parsed:
-    """Parse a document's text: what `build` takes. Raises `ConfigError`."""
-    value, repeated = read_json(text)
-    return Parsed(value, tuple(repeated), text)
+    origins: tuple[Origin, ...] = ()
+    """Its layers, from the lowest up."""
 
 
 def loads(text: str) -> Config:
     """Read a YARP document from its text. Raises `ConfigError`."""
-    return load(parse(text))
+    value, repeated = read_json(text)
+    return load(Parsed(value, tuple(repeated)))
 
 
 def load(document: object) -> Config:
@@ -110,7 +72,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
         raise ConfigError([Problem("", message)])
     document, twice = unfold(parsed.value)
     parts = {key.lower(): value for key, value in document.items() if value not in ABSENT}
-    problems = [*parsed.repeated, *twice, *check_sections(document, parts)]
+    problems = [*parsed.problems, *twice, *check_sections(document, parts)]
     urls: tuple[str, ...] = ()
     try:
         urls = _urls(parts.get("urls", ""))

@@ -240,10 +240,12 @@ def _list_reader(element: Any) -> Reader:
 
     def read(value: Any, faults: Faults) -> tuple[Any, ...]:
         if isinstance(value, dict) and all(re.fullmatch(r"[0-9]{1,9}", key) for key in value):
-            value = [item for _, item in sorted(value.items(), key=lambda pair: int(pair[0]))]
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{shown(value)} is not a list; write [...]")  # noqa: TRY004 - one kind for all
-        items = ((index, f"[{index}]", item) for index, item in enumerate(value))
+            members = sorted(value.items(), key=lambda pair: int(pair[0]))
+        elif isinstance(value, list | tuple):
+            members = [(str(index), item) for index, item in enumerate(value)]
+        else:
+            raise ValueError(f"{shown(value)} is not a list; write [...]")
+        items = ((key, f"[{key}]", item) for key, item in members)
         return tuple(_collect(items, _reader(element), faults).values())
 
     return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hostler.config.lines import place
+from hostler.config.places import Origin, locate, read_json_places
 from hostler.errors import Problem
 
 DOCUMENT = """{ // one
@@ -29,6 +29,9 @@ DOCUMENT = """{ // one
 """
 
 
+FILE = Origin("a.json", lambda: read_json_places(DOCUMENT))
+
+
 @pytest.mark.parametrize(
     ("path", "line"),
     [
@@ -48,10 +51,10 @@ DOCUMENT = """{ // one
     ],
 )
 def test_places(path, line):
-    [problem] = place(DOCUMENT, [Problem(path, "wrong")])
-    assert problem.line == line
+    [problem] = locate([Problem(path, "wrong")], [FILE])
+    assert (problem.source, problem.line) == ("a.json", line)
 
 
 def test_problems_are_in_the_documents_order():
-    placed = place(DOCUMENT, [Problem(path, "") for path in ("Routes.a", "", "Urls", "Routes.a.b")])
+    placed = locate([Problem(path, "") for path in ("Routes.a", "", "Urls", "Routes.a.b")], [FILE])
     assert [problem.path for problem in placed] == ["", "Urls", "Routes.a.b", "Routes.a"]

@@ -1,0 +1,311 @@
+"""The sources of a proxy: what they say is loaded, put together and checked, and followed while the proxy runs."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from attrs import evolve, frozen
+
+from hostler.config.source import Loaded, ReadableSource
+from hostler.config.union import unite
+from hostler.documents import accept, describe, has_errors, inspect
+from hostler.errors import ConfigError, HostlerError
+from hostler.filters import Filters
+from hostler.steps import finish, in_slices
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+
+    from hostler.config.model import Config
+    from hostler.config.source import Source
+    from hostler.config.union import Draft
+    from hostler.documents import Check
+    from hostler.policies import Policies
+    from hostler.steps import Steps
+
+__all__ = ["RETRY", "ConfigEvent", "ConfigEventKind", "ConfigListener", "Sources"]
+
+RETRY: Final = 300.0
+"""Seconds after which a source that failed, or that tells of no changes, is asked again: YARP's."""
+
+_log: Final = logging.getLogger("hostler.proxy")
+_layers: Final = logging.getLogger("hostler.layers")
+_reloads: Final = logging.getLogger("hostler.reload")
+
+
+class ConfigEventKind(enum.Enum):
+    """What became of a configuration.: YARP's IConfigChangeListener."""
+
+    LOADED = "loaded"
+    """The sources were read, and nothing has been filtered or checked yet."""
+
+    LOAD_FAILED = "load failed"
+    """A source could not be read; what it said before stays."""
+
+    APPLIED = "applied"
+    APPLY_FAILED = "apply failed"
+    """A filter, a check or a policy failed; the configuration before stays in force."""
+
+
+@frozen
+class ConfigEvent:
+    """Something that became of a configuration."""
+
+    kind: ConfigEventKind
+    config: Config | None = None
+    """What was loaded, applied or refused; None for LOAD_FAILED."""
+
+    source: str | None = None
+    """The name of the source that could not be read."""
+
+    error: Exception | None = None
+
+
+ConfigListener: TypeAlias = "Callable[[ConfigEvent], object]"
+"""Is called with each event, where the proxy runs; what it raises is logged."""
+
+
+Apply: TypeAlias = "Callable[[Config, Config], Awaitable[bool]]"
+"""Puts the first configuration in force, which was loaded while the second was; False if that is not any more."""
+
+
+class Sources:
+    """Everything that a proxy's configuration comes from.
+
+    A source is loaded again when it tells of a change. While it cannot be read, it counts with what it said last, and
+    is asked again after `retry` seconds.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        policies: Policies,
+        *,
+        filters: Filters = Filters(),  # noqa: B008 - a frozen value
+        validators: Iterable[Check] = (),
+        listeners: Iterable[ConfigListener] = (),
+        urls: Iterable[str] = (),
+        retry: float = RETRY,
+    ) -> None:
+        """`urls` take the place of what the sources say."""
+        self._sources = tuple(sources)
+        self._policies = policies
+        self._filters = filters
+        self._validators = tuple(validators)
+        self._listeners = tuple(listeners)
+        self._urls = tuple(urls)
+        self._retry = retry
+        self._said: dict[int, Loaded] = {}
+        """What each source said when it could be read last."""
+
+        self._changed: set[int] = set()
+        self._wake: asyncio.Event | None = None
+        """Of the event loop in which the sources are followed."""
+
+        self._refusals: dict[str, str] = {}
+        """Why something was not applied, as it was logged, until it can be."""
+
+    @property
+    def names(self) -> str:
+        """What the sources are called, for messages."""
+        return ", ".join(source.name for source in self._sources)
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether all of it can be had before there is an event loop."""
+        return not self._filters and all(isinstance(source, ReadableSource) for source in self._sources)
+
+    def find_urls(self) -> tuple[str, ...]:
+        """Return where to listen, as far as that is known before anything is loaded; raises OSError and ConfigError."""
+        if self._urls:
+            return self._urls
+        said = [
+            (source.name, source.read()) for source in self._sources if isinstance(source, ReadableSource)
+        ]
+        return finish(unite(said)).config.urls
+
+    # -- the first time -----------------------------------------------------------------------------------------------
+
+    def read(self) -> Config:
+        """Return what the sources say; raises OSError, and ConfigError with every problem. Warnings are logged."""
+        for number, source in enumerate(self._sources):
+            assert isinstance(source, ReadableSource)
+            self._said[number] = source.read()
+        draft = finish(self._unite(self._said))
+        self._name_layers(draft)
+        self._tell(ConfigEventKind.LOADED, draft.config)
+        return accept(draft.config, finish(inspect(draft, self._policies, self._validators)))
+
+    async def load(self) -> Config:
+        """Return what the sources say, filtered; raises what a source raises, and ConfigError with every problem."""
+        for number, source in enumerate(self._sources):
+            self._said[number] = await _load(source)
+        draft = await in_slices(self._unite(self._said))
+        self._name_layers(draft)
+        return await self._checked(draft)
+
+    def _name_layers(self, draft: Draft) -> None:
+        if len(draft.origins) > len(self._sources):
+            _layers.info("read in this order, where the last to say something prevails: %s", draft.names)
+
+    # -- following ----------------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Have every source loaded again, whether it changed or not."""
+        self._refusals.clear()
+        for number in range(len(self._sources)):
+            self._note(number)
+
+    def _note(self, number: int) -> None:
+        if self._wake is not None:
+            self._changed.add(number)
+            self._wake.set()
+
+    async def follow(self, current: Callable[[], Config], apply: Apply) -> None:
+        """Put in force what the sources say, whenever that has changed; what is wrong with it is logged.
+
+        `current` returns the configuration in force, another object for each.
+        """
+        self._wake = asyncio.Event()
+        began = current().urls
+        failed: set[int] = set()
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(len(self._sources)):
+                tasks.create_task(self._watch(number))
+            while True:
+                try:
+                    async with asyncio.timeout(self._retry if failed else None):
+                        await self._wake.wait()
+                except TimeoutError:
+                    self._changed |= failed
+                self._wake.clear()
+                changed, self._changed = self._changed, set()
+                failed = await self._update(current(), apply, changed, failed - changed)
+                self._warn_of_urls(current(), began)
+
+    async def _watch(self, number: int) -> None:
+        source = self._sources[number]
+        while True:
+            try:
+                async for _ in source.changes():
+                    self._note(number)
+            except Exception:  # noqa: BLE001 - a user's
+                _log.exception("%s: waiting for changes failed; it is asked again", source.name)
+            await asyncio.sleep(self._retry)
+            self._note(number)
+
+    async def _update(
+        self, before: Config, apply: Apply, changed: Collection[int], failed: set[int]
+    ) -> set[int]:
+        """Load sources, and put in force what all say now; returns those that could not be read."""
+        new: dict[int, Loaded] = {}
+        for number in sorted(changed):
+            try:
+                new[number] = await _load(self._sources[number])
+            except Exception as error:  # noqa: BLE001 - a source is a user's
+                self._refuse_source(number, error)
+        wrong = {number for number, loaded in new.items() if has_errors(loaded.problems)}
+        if wrong:
+            await self._refuse_all(new, wrong)
+        good = {number: loaded for number, loaded in new.items() if number not in wrong}
+        self._said |= good
+        for number in good:
+            self._refusals.pop(self._sources[number].name, None)
+        if good:
+            await self._put_in_force(before, apply)
+        return failed | (set(changed) - good.keys())
+
+    async def _refuse_all(self, new: Mapping[int, Loaded], wrong: Iterable[int]) -> None:
+        """Say everything that is wrong with documents of which something cannot be read."""
+        draft = await in_slices(self._unite({**self._said, **new}))
+        error = ConfigError(await in_slices(inspect(draft, self._policies, self._validators)))
+        names = ", ".join(self._sources[number].name for number in wrong)
+        self._refuse(names, error)
+        for number in wrong:
+            self._tell(ConfigEventKind.LOAD_FAILED, source=self._sources[number].name, error=error)
+
+    async def _put_in_force(self, before: Config, apply: Apply) -> None:
+        draft = await in_slices(self._unite(self._said))
+        try:
+            config = await self._checked(draft)
+            applied = await apply(config, before)
+        except Exception as error:  # noqa: BLE001 - whatever a policy does, the sources are followed on
+            self._refuse(self.names, error)
+            self._tell(ConfigEventKind.APPLY_FAILED, draft.config, error=error)
+            return
+        self._refusals.pop(self.names, None)
+        if not applied:
+            _log.warning(
+                "%s was not applied: the program put another configuration in force meanwhile", self.names
+            )
+            return
+        _reloads.info("%s was applied: %s", self.names, describe(config))
+        self.applied(config)
+
+    def applied(self, config: Config) -> None:
+        """Tell that a configuration of the sources came in force."""
+        self._tell(ConfigEventKind.APPLIED, config)
+
+    def _warn_of_urls(self, config: Config, began: tuple[str, ...]) -> None:
+        if config.urls != began:
+            _log.warning(
+                "%s: Urls are %s now and were %s: a running proxy listens where it did; restart it to have them "
+                "followed, unless --url says where to listen",
+                self.names, "; ".join(config.urls) or "none", "; ".join(began) or "none",
+            )  # fmt: skip
+
+    # -- what they say ------------------------------------------------------------------------------------------------
+
+    def _unite(self, said: Mapping[int, Loaded]) -> Steps[Draft]:
+        draft = yield from unite(
+            [(source.name, said[number]) for number, source in enumerate(self._sources) if number in said]
+        )
+        return evolve(draft, config=evolve(draft.config, urls=self._urls)) if self._urls else draft
+
+    async def _checked(self, draft: Draft) -> Config:
+        """Filter and check what was loaded; raises ConfigError with every problem."""
+        self._tell(ConfigEventKind.LOADED, draft.config)
+        filtered = await self._filters.apply(draft)
+        problems = await in_slices(inspect(filtered, self._policies, self._validators))
+        return accept(filtered.config, problems)
+
+    # -- what went wrong ----------------------------------------------------------------------------------------------
+
+    def _refuse_source(self, number: int, error: Exception) -> None:
+        name = self._sources[number].name
+        self._refuse(name, error)
+        self._tell(ConfigEventKind.LOAD_FAILED, source=name, error=error)
+
+    def _refuse(self, names: str, error: Exception) -> None:
+        """Log why something was not applied, once for each reason."""
+        refusal = repr(error)
+        if self._refusals.get(names) == refusal:
+            return
+        self._refusals[names] = refusal
+        if isinstance(error, OSError | HostlerError):
+            _log.error("%s was not applied, the previous configuration stays in force:\n%s", names, error)
+        else:
+            _log.error("%s was not applied, the previous configuration stays in force", names, exc_info=error)
+
+    def _tell(
+        self,
+        kind: ConfigEventKind,
+        config: Config | None = None,
+        *,
+        source: str | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        event = ConfigEvent(kind, config, source, error)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - a user's
+                _log.exception("a listener raised, told that a configuration was: %s", kind.value)
+
+
+async def _load(source: Source) -> Loaded:
+    said = await source.load()
+    return said if isinstance(said, Loaded) else Loaded(said)
