@@ -243,7 +243,6 @@ def test_a_variable_is_read_as_text_in_a_document_is(path, key, text, value):
         ("Order", ""),
         ("Order", "1.0"),
         ("Order", "0x5"),
-        ("Timeout", "10"),
         ("Timeout", ""),
         ("Timeout", "10s"),
     ],

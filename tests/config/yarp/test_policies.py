@@ -54,5 +54,5 @@ def test_what_is_wrong_has_its_line(tmp_path):
             f'{file}: line 5: Policies.Timeouts.a.Timeout: "soon" is not a time; write "hh:mm:ss", or "d.hh:mm:ss" from 24 hours on '
             "(a bare number is days)"
         ),
-        "line 7: Policies.Timeouts.b.Timeout: 0 seconds is out of range; use more than 0",
+        f"{file}: line 7: Policies.Timeouts.b.Timeout: 0 seconds is out of range; use more than 0",
     ]
