@@ -10,10 +10,12 @@ from hostler.config.model import (
     AffinityCookie,
     Cluster,
     Config,
+    HashBy,
     HeaderMatch,
     HeaderMatchMode,
     HealthCheck,
     HttpRequest,
+    LoadBalancing,
     PassiveHealthCheck,
     QueryMatch,
     QueryMatchMode,
@@ -170,4 +172,26 @@ class TestKeysAndScalars:
         assert cluster.health_check == HealthCheck(
             passive=PassiveHealthCheck(enabled=False, policy="p"),
             active=ActiveHealthCheck(enabled=False, path="/up"),
+        )
+
+    def test_hostlers_own_keys_beside_yarps(self):
+        cluster = load_cluster(
+            {
+                "LoadBalancingPolicy": "ConsistentHash",
+                "LoadBalancing": {"HashBy": "pathsegment", "Segment": "2"},
+                "SessionAffinity": {"Policy": "Cookie", "SealingKeyFile": "/run/keys"},
+                "Destinations": {"a": {"Address": "http://a", "Weight": "3", "Priority": 1}},
+            }
+        )
+        assert cluster.load_balancing == LoadBalancing(HashBy.PATH_SEGMENT, segment=2)
+        assert cluster.affinity.sealing_key_file == "/run/keys"
+        (destination,) = cluster.destinations
+        assert (destination.weight, destination.priority) == (3, 1)
+
+    def test_a_thing_to_hash_by_that_there_is_not(self):
+        document = section(clusters={"c": {"LoadBalancing": {"HashBy": "Moon"}}})
+        (said,) = refused(document)
+        assert said == (
+            'Clusters.c.LoadBalancing.HashBy: unknown value "Moon"; '
+            "use one of ClientAddress, Cookie, Header, PathSegment"
         )

@@ -15,11 +15,13 @@ from hostler.config.model import (
     Cluster,
     Config,
     Destination,
+    HashBy,
     HeaderMatch,
     HeaderMatchMode,
     HealthCheck,
     HttpClient,
     HttpRequest,
+    LoadBalancing,
     PassiveHealthCheck,
     QueryMatch,
     QueryMatchMode,
@@ -43,6 +45,7 @@ AFFINITY = st.builds(
     enabled=st.booleans(),
     policy=TEXT,
     failure_policy=TEXT,
+    sealing_key_file=MAYBE,
     cookie=st.builds(
         AffinityCookie,
         path=TEXT,
@@ -86,12 +89,17 @@ REQUEST = st.builds(
     version_policy=st.sampled_from(VersionPolicy),
     allow_response_buffering=st.booleans(),
 )
-DESTINATION = st.builds(Destination, TEXT, id=TEXT, health=MAYBE, host=MAYBE, metadata=METADATA)
+NUMBER = st.integers(-(2**31), 2**31)
+DESTINATION = st.builds(
+    Destination, TEXT, id=TEXT, health=MAYBE, host=MAYBE, weight=NUMBER, priority=NUMBER, metadata=METADATA
+)
+BALANCING = st.builds(LoadBalancing, st.sampled_from(HashBy), TEXT, NUMBER)
 CLUSTER = st.builds(
     Cluster,
     TEXT,
     st.lists(DESTINATION, max_size=3, unique_by=lambda destination: destination.id),
     balance=TEXT,
+    load_balancing=BALANCING,
     affinity=st.none() | AFFINITY,
     health_check=HEALTH,
     http_client=CLIENT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_a_file_that_breaks_leaves_the_keys_in_force_and_says_so_once(write, cap
     path = write(text(ONE))
     keys = KeyFile(path, clock=clock)
     if broken is None:
-        os.unlink(path)  # noqa: PTH108
+        Path(path).unlink()
     else:
         write(broken)
     for _ in range(3):
@@ -115,5 +116,18 @@ def test_a_file_that_breaks_leaves_the_keys_in_force_and_says_so_once(write, cap
     (message,) = caplog.messages
     assert message.endswith("; the sealing keys of before stay in force until it is corrected")
     write(text(TWO))
+    clock.advance(5)
+    assert sealed_by(keys) == sealed_by(FixedKeys([TWO]))
+
+
+@on_posix
+def test_a_mode_that_is_corrected_is_noticed(write, caplog):
+    clock = FakeClock()
+    keys = KeyFile(write(text(ONE)), clock=clock)
+    path = Path(write(text(TWO), 0o644))
+    clock.advance(5)
+    assert sealed_by(keys) == sealed_by(FixedKeys([ONE]))
+    assert "others may read or change it" in caplog.text
+    path.chmod(0o600)
     clock.advance(5)
     assert sealed_by(keys) == sealed_by(FixedKeys([TWO]))

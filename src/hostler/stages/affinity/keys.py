@@ -99,13 +99,13 @@ class KeyFile:
             _log.info("%s: sealing keys were read again: %d", self._path, len(self._keys.current()))
 
 
-def _signature(path: str) -> tuple[int, int, int] | None:
-    """Return what changes when a file does, None when there is none."""
+def _signature(path: str) -> tuple[int, int, int, int] | None:
+    """Return what changes when a file does, or its mode; None when there is none."""
     try:
         found = Path(path).stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def read_keys(path: str) -> tuple[bytes, ...]:
