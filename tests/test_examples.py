@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
+from tests.authorization.tokens import RSA, public, token
 from tests.documentation import ROOT, Program, with_ports
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
@@ -21,20 +23,38 @@ class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        body = f"{self.server.name} {self.path}".encode()
+        body = self.answer().encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def answer(self):
+        """Return the answer's text."""
+        return f"{self.server.name} {self.path}"
+
     def log_message(self, *_):
         """Say nothing."""
 
 
+class Issuer(Answer):
+    """Publishes the key of tokens."""
+
+    def answer(self):
+        return public(RSA).decode()
+
+
+class Personal(Answer):
+    """Answers with who asks, as a gateway has it, and whether a token came along."""
+
+    def answer(self):
+        return f"{self.headers.get_all('X-User')} {'Authorization' in self.headers}"
+
+
 @contextmanager
-def answering(name):
+def answering(name, answer=Answer):
     """Run a destination; returns its port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
         server.name, server.daemon_threads = name, True
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
@@ -51,8 +71,9 @@ def start(tmp_path):
     running = []
     with answering("one") as one, answering("two") as two:
 
-        def start(name):
-            text = with_ports((ROOT / "examples" / name).read_text(), {"9001": one, "9002": two})
+        def start(name, **others):
+            ports = {"9001": one, "9002": two, **others}
+            text = with_ports((ROOT / "examples" / name).read_text(), ports)
             (tmp_path / name).write_text(text)
             command = ["-m", "hostler", "run", name, "--url"] if name.endswith(".json") else [name]
             running.append(Program([sys.executable, *command, "http://localhost:0/"], tmp_path))
@@ -159,11 +180,30 @@ def check_blue_green(start):
         assert client.get("/a").text == "one /a"
 
 
+def check_jwt_gateway(start):
+    with answering("orders", Personal) as orders, answering("issuer", Issuer) as issuer:
+        url = start("jwt_gateway.py", **{"9001": orders, "9002": issuer}).url()
+        with httpx.Client(base_url=url, trust_env=False) as client:
+
+            def ask(path, *, forged="mallory", **claims):
+                text = token(exp=int(time.time()) + 60, **claims)
+                headers = {"Authorization": f"Bearer {text}", "X-User": forged}
+                return client.get(path, headers=headers)
+
+            assert ask("/orders/1", sub="alice").text == "['alice'] False"
+            assert ask("/orders/1", sub="b\u00f6rje").text == "['b%C3%B6rje'] False"
+            assert ask("/orders/1", scope="orders.write").status_code == 403
+            assert ask("/orders/1", aud="billing").status_code == 401
+            assert client.get("/orders/1").headers["www-authenticate"] == 'Bearer realm="hostler"'
+            assert ask("/public/1").text == "None True"
+
+
 CHECKS = {
     "appsettings.json": check_appsettings,
     "blue_green.py": check_blue_green,
     "canary.py": check_canary,
     "direct.py": check_direct,
+    "jwt_gateway.py": check_jwt_gateway,
     "proxy.py": check_proxy,
     "sticky_sessions.py": check_sticky_sessions,
     "tenant_stage.py": check_tenant_stage,

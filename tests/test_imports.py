@@ -38,7 +38,10 @@ SELDOM = {
 }
 """What costs a millisecond or more, and serves a few programs, or a test."""
 
-ELSEWHERE = {"anyio", "cattrs", "typing_extensions", "unittest"}
+EXTRAS = {"argon2", "cryptography", "joserfc"}
+"""What only those need who use what the extras are for."""
+
+ELSEWHERE = {*EXTRAS, "anyio", "cattrs", "typing_extensions", "unittest"}
 """What hostler does without."""
 
 

@@ -11,7 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from hostler.authorization.decision import Denied, Granted
     from hostler.client.forwarder import Forwarder
+    from hostler.config.access import (
+        ApiKeyDefinition,
+        AuthorizationDefinition,
+        BasicDefinition,
+        BearerDefinition,
+        CorsDefinition,
+    )
     from hostler.config.definitions import Definitions, TimeoutDefinition
     from hostler.config.environment import Environment
     from hostler.config.model import (
@@ -68,19 +76,24 @@ if TYPE_CHECKING:
     from hostler.sources import ConfigEvent, ConfigEventKind
 
 __all__ = [
-    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "Cluster", "Config", "ConfigError", "ConfigEvent",
-    "ConfigEventKind", "Definitions", "DelegationError", "Destination", "Environment", "Exchange", "Failure",
-    "FileSource", "Forwarder", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode",
+    "DEFAULT_PIPELINE", "ActiveHealthCheck", "AffinityCookie", "ApiKeyDefinition", "AuthorizationDefinition",
+    "BasicDefinition", "BearerDefinition", "Cluster", "Config", "ConfigError", "ConfigEvent", "ConfigEventKind",
+    "CorsDefinition", "Definitions", "DelegationError", "Denied", "Destination", "Environment", "Exchange", "Failure",
+    "FileSource", "Forwarder", "Granted", "Handler", "HandlerWithLifespan", "HashBy", "HeaderMatch", "HeaderMatchMode",
     "HealthCheck", "HostlerError", "HttpClient", "HttpRequest", "HttpSysOptions", "InMemorySource", "Kind",
     "LifespanError", "ListenError", "LoadBalancing", "Next", "NoSuchQueueError", "Outcome", "PassiveHealthCheck",
-    "Policies", "PrefixError", "Problem", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode",
-    "QueueAccessError", "QueueError", "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route",
-    "ServerKind", "ServerOptions", "SessionAffinity", "Severity", "Side", "Source", "Stage", "StageWithLifespan",
-    "TimeoutDefinition", "Timeouts", "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
+    "Policies", "PrefixError", "Problem", "ProtocolError", "Proxy", "QueryMatch", "QueryMatchMode", "QueueAccessError",
+    "QueueError", "QueueExistsError", "QueueMode", "QueueNameError", "Reason", "Route", "ServerKind", "ServerOptions",
+    "SessionAffinity", "Severity", "Side", "Source", "Stage", "StageWithLifespan", "TimeoutDefinition", "Timeouts",
+    "UnsupportedError", "WorkerError", "compose", "queue", "run", "serve", "serving",
 ]  # fmt: skip
 
 _MODULES: Final = {
+    "hostler.authorization.decision": ["Denied", "Granted"],
     "hostler.client.forwarder": ["Forwarder"],
+    "hostler.config.access": [
+        "ApiKeyDefinition", "AuthorizationDefinition", "BasicDefinition", "BearerDefinition", "CorsDefinition",
+    ],
     "hostler.config.definitions": ["Definitions", "TimeoutDefinition"],
     "hostler.config.environment": ["Environment"],
     "hostler.config.model": [

@@ -11,16 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.model import Cluster, Route
+from hostler.errors import Problem
 from hostler.fleet.equipment import Part, Recipe
 from hostler.pipeline import fold, is_ours, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from hostler.config.model import Config
     from hostler.exchange import Exchange, Outcome
     from hostler.pipeline import Next, Stage
 
-__all__ = ["CONCERNED", "Chains"]
+__all__ = ["CONCERNED", "Chains", "find_missing_stages"]
 
 CONCERNED: Final[Part[int]] = Part()
 """Which stages concern a cluster or a route: a bit each, the first stage's is 1."""
@@ -76,3 +78,30 @@ class Chains(dict[int, "tuple[Next, ...]"]):
             return self[concerned][index](exchange)
 
         return go_on
+
+
+def find_missing_stages(
+    stages: tuple[Stage, ...], ours: Iterable[Stage]
+) -> Callable[[Config], Iterator[Problem]]:
+    """Return what finds the routes that ask for something which none of a pipeline's stages does, as ASP.NET does.
+
+    `ours` are the stages that do what routes can ask for. Without this a route that is meant to be guarded would be open.
+    """
+    missing = [
+        (stage, concerns)
+        for stage in ours
+        if stage not in stages and (concerns := getattr(stage, "concerns_route", None)) is not None
+    ]
+
+    def find(config: Config) -> Iterator[Problem]:
+        for route in config.routes if missing else ():
+            for stage, concerns in missing:
+                if concerns(route):
+                    name = getattr(stage, "__name__", type(stage).__name__)
+                    yield Problem(
+                        f"Routes.{route.id}",
+                        f"it asks for what the stage {name} does, which the pipeline does not have; put "
+                        f"hostler.stages.{name} into the pipeline, or remove the setting",
+                    )
+
+    return find

@@ -31,6 +31,7 @@ from hostler.http.message import CHUNKED, Request, Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
+    from hostler.authorization import Granted
     from hostler.contract import Address, Stream
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
     from hostler.http.plain_request import PlainRequest
@@ -97,6 +98,9 @@ class Exchange:
 
     authenticated: Authenticated | None = None
     """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
+
+    granted: Granted | None = None
+    """Who may go on: what the route's authorization policy returned; None where there is none."""
 
     _items: dict[str, Any] | None = None
     _id: str | None = None

@@ -20,19 +20,23 @@ from hostler.fleet.equipment import PolicyKind, Recipe
 from hostler.importing import import_object
 from hostler.probing import ACTIVE_HEALTH, PROBE_REQUEST
 from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE
+from hostler.stages.authorize import AUTHORIZATION
 from hostler.stages.balance import BALANCE
+from hostler.stages.cors import CORS
 from hostler.stages.health import PASSIVE_HEALTH
 from hostler.stages.limit_time import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hostler.authorization import AuthorizationPolicy
     from hostler.config.definitions import TimeoutDefinition
     from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
     from hostler.stages.balance import BalancePolicy, Balancing
+    from hostler.stages.cors import Cors
     from hostler.stages.health import PassiveHealthPolicy
 
 __all__ = ["Policies"]
@@ -74,6 +78,9 @@ class Policies:
         AVAILABLE_DESTINATIONS
     )
     timeout: Mapping[str, Callable[[], TimeoutDefinition]] = _row(TIMEOUT)
+    cors: Mapping[str, Callable[[], Cors]] = _row(CORS)
+    authorization: Mapping[str, AuthorizationPolicy] = _row(AUTHORIZATION)
+    """Policies themselves: async functions of an exchange."""
 
     _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 
@@ -102,7 +109,10 @@ class Policies:
         for kind, known in self._known.items():
             taken = {name.lower() for name in (*kind.off, *kind.reserved)}
             path = _section(kind)
-            for name in _defined(kind, definitions):
+            for name, definition in _defined(kind, definitions).items():
+                fault = kind.find_fault(definition)
+                if fault is not None:
+                    yield Problem(f"{path}.{name}.{fault[0]}", fault[1])
                 if name.lower() in taken:
                     yield Problem(
                         f"{path}.{name}", f'"{name}" is YARP\'s name for something else; choose another'
@@ -165,7 +175,8 @@ def _without_case(*layers: Factories) -> Known:
 def _make(kind: Kind, known: Known, name: str, definition: object | None, *arguments: object) -> object:
     if definition is not None and kind.define is not None:
         return kind.define(definition, *arguments)
-    return _find(kind, known, name)(*arguments)
+    found = _find(kind, known, name)
+    return found if kind.is_policy else found(*arguments)
 
 
 def _find(kind: Kind, known: Known, name: str, defined: tuple[str, ...] = ()) -> Factory:

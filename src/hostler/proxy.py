@@ -7,7 +7,7 @@ import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from hostler.chains import CONCERNED, Chains
+from hostler.chains import CONCERNED, Chains, find_missing_stages
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
 from hostler.config.environment import Environment
@@ -25,7 +25,7 @@ from hostler.probing.monitor import Monitor
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.sources import Sources
-from hostler.stages import affinity, balance, delegate, forward, limit_time, passive_health
+from hostler.stages import affinity, authorize, balance, cors, delegate, forward, limit_time, passive_health
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.steps import finish, in_slices
@@ -52,6 +52,8 @@ __all__ = ["DEFAULT_PIPELINE", "Proxy"]
 _log = logging.getLogger("hostler.proxy")
 
 DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
+    cors,
+    authorize,
     limit_time,
     affinity,
     balance,
@@ -59,7 +61,7 @@ DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
     delegate,
     forward,
 )
-"""The limits of a route; then YARP's order: affinity, balance, passive health, delegate, forward."""
+"""Who may use a route, and its limits; then YARP's order: affinity, balance, passive health, delegate, forward."""
 
 _SENDERS: Final[Recipe[Cluster]] = Recipe(
     part=SENDER,
@@ -98,7 +100,7 @@ class Proxy:
         self._rules: DestinationRules | None = None
         self._monitor: Monitor | None = None
         self._sources: Sources | None = None
-        self._validators: tuple[Check, ...] = ()
+        self._validators: tuple[Check, ...] = (find_missing_stages(self._stages, DEFAULT_PIPELINE),)
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions()))
 
@@ -176,7 +178,8 @@ class Proxy:
         your own, everything is loaded when the proxy starts: it has no routes before, listens on `urls`, and what is
         wrong then is raised there. `urls` take the place of the sources'.
         """
-        known, checks = policies or Policies(), tuple(validators)
+        stages, known = tuple(pipeline), policies or Policies()
+        checks = (*validators, find_missing_stages(stages, DEFAULT_PIPELINE))
         found = Sources(
             tuple(sources),
             known,
@@ -187,7 +190,7 @@ class Proxy:
         )
         proxy = cls.from_config(
             found.read() if found.can_be_read else Config(urls=found.find_urls()),
-            pipeline=pipeline,
+            pipeline=stages,
             policies=known,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
         )

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
+
 __all__ = ["Definitions", "TimeoutDefinition"]
 
 T = TypeVar("T")
@@ -38,3 +40,5 @@ class Definitions:
     """The `Policies` section: definitions by name, which is case-insensitive."""
 
     timeouts: Mapping[str, TimeoutDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
+    cors: Mapping[str, CorsDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
+    authorization: Mapping[str, AuthorizationDefinition] = field(default=_NOTHING, converter=_frozen_mapping)

@@ -61,6 +61,12 @@ class PolicyKind(Part[T], Generic[Owner, T]):
     define: Callable[..., T] | None = None
     """What makes a policy that a document defines: it gets the definition, and then the arguments."""
 
+    find_fault: Callable[[Any], tuple[str, str] | None] = _no_fault
+    """Says what keeps a definition without mistakes from being used here: the key, from there on, and why."""
+
+    is_policy: bool = False
+    """Whether a program names the policy itself, and not what makes one."""
+
     off: tuple[str, ...] = ()
     """YARP's names for no policy. No policy may have such a name."""
 

@@ -5,11 +5,23 @@ holds from the module: `from hostler.stages.balance.even import RoundRobin`.
 """
 
 from hostler.stages.affinity import affinity
+from hostler.stages.authorize import authorize
 from hostler.stages.balance import balance
+from hostler.stages.cors import cors
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
 from hostler.stages.limit_time import limit_time
 from hostler.stages.request_id import request_id
 
-__all__ = ["affinity", "balance", "delegate", "forward", "limit_time", "passive_health", "request_id"]
+__all__ = [
+    "affinity",
+    "authorize",
+    "balance",
+    "cors",
+    "delegate",
+    "forward",
+    "limit_time",
+    "passive_health",
+    "request_id",
+]

@@ -140,10 +140,8 @@ class TestRoute:
     @pytest.mark.parametrize(
         ("key", "fields"),
         [
-            ("AuthorizationPolicy", {"authorization_policy": "Default"}),
             ("RateLimiterPolicy", {"rate_limiter_policy": "tenPerSecond"}),
             ("OutputCachePolicy", {"output_cache_policy": "hour"}),
-            ("CorsPolicy", {"cors_policy": "Default"}),
             ("MaxRequestBodySize", {"max_request_body_size": 0}),
             ("Transforms", {"transforms": [{}]}),
         ],

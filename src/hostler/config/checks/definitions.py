@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hostler.config.checks.access import check_authorization, check_cors
 from hostler.config.checks.values import check_ids, check_positive
 from hostler.errors import Problem
 
@@ -20,6 +21,12 @@ def check_definitions(path: str, policies: Definitions) -> Iterator[Problem]:
     yield from check_ids(f"{path}.Timeouts", policies.timeouts)
     for name, timeout in policies.timeouts.items():
         yield from _timeout(f"{path}.Timeouts.{name}", timeout)
+    yield from check_ids(f"{path}.Cors", policies.cors)
+    for name, cors in policies.cors.items():
+        yield from check_cors(f"{path}.Cors.{name}", cors)
+    yield from check_ids(f"{path}.Authorization", policies.authorization)
+    for name, authorization in policies.authorization.items():
+        yield from check_authorization(f"{path}.Authorization.{name}", authorization)
 
 
 def _timeout(path: str, timeout: TimeoutDefinition) -> Iterator[Problem]:

@@ -99,10 +99,8 @@ def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
         path,
         {
             "MaxRequestBodySize": size is not None and size >= 0,
-            "AuthorizationPolicy": _names(route.authorization_policy, "Anonymous"),
             "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
             "OutputCachePolicy": _names(route.output_cache_policy),
-            "CorsPolicy": _names(route.cors_policy, "Disable"),
             "Transforms": bool(route.transforms),
         },
     )
