@@ -59,7 +59,6 @@ def _proxy(*stages) -> Proxy:
     return Proxy(ROUTES, (BOTH, PLAIN), pipeline=stages)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("path", "met"),
     [
@@ -76,7 +75,6 @@ async def test_a_stage_is_met_where_it_concerns_the_route_and_the_cluster(path, 
     assert steps.met == met
 
 
-@pytest.mark.asyncio
 async def test_a_stage_that_is_an_object_says_it_by_a_method():
     class Limit:
         def __init__(self) -> None:
@@ -96,7 +94,6 @@ async def test_a_stage_that_is_an_object_says_it_by_a_method():
     assert limit.count == 1
 
 
-@pytest.mark.asyncio
 async def test_behind_a_stage_of_a_user_the_stages_are_those_of_where_it_moved_the_exchange():
     steps = Steps()
 
@@ -110,7 +107,6 @@ async def test_behind_a_stage_of_a_user_the_stages_are_those_of_where_it_moved_t
     assert steps.met == ["route", "cluster"]
 
 
-@pytest.mark.asyncio
 async def test_a_reload_that_changes_whom_a_stage_concerns_is_followed():
     steps = Steps()
     proxy = _proxy(steps.of_routes(), steps.last)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.authorization.tokens import RSA, public, token
 from tests.documentation import ROOT, Program, with_ports
+from tests.wire.peers import free_port
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
 
@@ -23,6 +24,7 @@ class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.server.paths.append(self.path)
         body = self.answer().encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -53,16 +55,24 @@ class Personal(Answer):
 
 @contextmanager
 def answering(name, answer=Answer):
-    """Run a destination; returns its port."""
+    """Run a destination; gives its server."""
     with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
-        server.name, server.daemon_threads = name, True
+        server.name, server.daemon_threads, server.paths = name, True, []
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
-            yield str(server.server_port)
+            yield server
         finally:
             server.shutdown()
             thread.join()
+
+
+def until(condition):
+    """Wait for what no event tells of."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -72,13 +82,15 @@ def start(tmp_path):
     with answering("one") as one, answering("two") as two:
 
         def start(name, **others):
-            ports = {"9001": one, "9002": two, **others}
-            text = with_ports((ROOT / "examples" / name).read_text(), ports)
+            servers = {"9001": one, "9002": two, **others}
+            ports = {port: str(server.server_port) for port, server in servers.items()}
+            text = with_ports((ROOT / "examples" / name).read_text(), {"9003": str(free_port()), **ports})
             (tmp_path / name).write_text(text)
             command = ["-m", "hostler", "run", name, "--url"] if name.endswith(".json") else [name]
             running.append(Program([sys.executable, *command, "http://localhost:0/"], tmp_path))
             return running[-1]
 
+        start.one, start.two = one, two
         try:
             yield start
             for program in reversed(running):
@@ -198,13 +210,28 @@ def check_jwt_gateway(start):
             assert ask("/public/1").text == "None True"
 
 
+def check_retry(start):
+    url = start("retry.json").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert [client.get("/a").text for _ in range(3)] == ["one /a"] * 3
+
+
+def check_mirror(start):
+    url = start("mirror.json").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert [client.get(f"/{number}").text for number in range(3)] == ["one /0", "one /1", "one /2"]
+    until(lambda: sorted(start.two.paths) == ["/0", "/1", "/2"])
+
+
 CHECKS = {
     "appsettings.json": check_appsettings,
     "blue_green.py": check_blue_green,
     "canary.py": check_canary,
     "direct.py": check_direct,
     "jwt_gateway.py": check_jwt_gateway,
+    "mirror.json": check_mirror,
     "proxy.py": check_proxy,
+    "retry.json": check_retry,
     "sticky_sessions.py": check_sticky_sessions,
     "tenant_stage.py": check_tenant_stage,
     "worker.py": check_worker,

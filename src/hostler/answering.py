@@ -41,6 +41,11 @@ class Answerable(Protocol):
     _response_callbacks: list[Callable[[RawHeaders], None]] | None
     _channel: Channel | None
 
+    @property
+    def intercept_failure(self) -> Callable[[Failure], bool] | None:
+        """Asked before a failure is answered; True keeps it from the client."""
+        ...
+
 
 class AddedHeaders(list[tuple[bytes, bytes]]):
     """What callbacks get of an answer that another process gives: it takes headers, and refuses anything else.
@@ -111,7 +116,10 @@ def finish_response(exchange: Answerable, trailers: RawHeaders | None = None) ->
 
 
 def answer_failure(exchange: Answerable, failure: Failure) -> None:
-    """Answer a failure with its status if no response has begun, else abort the response; without waiting."""
+    """Answer a failure with its status if no response has begun, else abort the response; without waiting.
+
+    A stage that goes onward again may intercept it (`Exchange.intercept_failure`).
+    """
     stream = exchange.stream
     if stream.closed:
         return
@@ -119,6 +127,8 @@ def answer_failure(exchange: Answerable, failure: Failure) -> None:
         stream.abort()
         if exchange._channel is not None:
             exchange._channel.over()
+        return
+    if exchange.intercept_failure is not None and exchange.intercept_failure(failure):
         return
     body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
     raw: RawHeaders = [TEXT, (b"content-length", b"%d" % len(body))]

@@ -8,6 +8,7 @@ they need not be the cluster's, and no stage is left out because of it.
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.model import Cluster, Route
@@ -80,6 +81,11 @@ class Chains(dict[int, "tuple[Next, ...]"]):
         return go_on
 
 
+def _is_its_kind(stage: Stage, ours: Stage) -> bool:
+    """Whether a stage is made of the class of one of ours: with other randomness, say."""
+    return not isinstance(ours, FunctionType) and isinstance(stage, type(ours))
+
+
 def find_missing_stages(
     stages: tuple[Stage, ...], ours: Iterable[Stage]
 ) -> Callable[[Config], Iterator[Problem]]:
@@ -90,7 +96,8 @@ def find_missing_stages(
     missing = [
         (stage, concerns)
         for stage in ours
-        if stage not in stages and (concerns := getattr(stage, "concerns_route", None)) is not None
+        if not any(other is stage or _is_its_kind(other, stage) for other in stages)
+        and (concerns := getattr(stage, "concerns_route", None)) is not None
     ]
 
     def find(config: Config) -> Iterator[Problem]:

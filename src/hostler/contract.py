@@ -76,20 +76,30 @@ class RequestSource(Protocol):
 class Stream(Protocol):
     """One request and its response, as a server holds them."""
 
-    started: bool
-    """The response's head has been handed over; its status cannot change any more."""
+    @property
+    def started(self) -> bool:
+        """Whether the response's head has been handed over: its status cannot change any more."""
+        ...
 
-    closed: bool
-    """The client has disconnected or the response is complete; what is written is discarded."""
+    @property
+    def closed(self) -> bool:
+        """Whether the client has disconnected or the response is complete: what is written is discarded."""
+        ...
 
-    status: int
-    """The response's status, 0 before it has one."""
+    @property
+    def status(self) -> int:
+        """The response's status, 0 before it has one."""
+        ...
 
-    bytes_received: int
-    """Payload bytes of the request's body that were taken so far."""
+    @property
+    def bytes_received(self) -> int:
+        """Payload bytes of the request's body that were taken so far."""
+        ...
 
-    bytes_sent: int
-    """Payload bytes of the response's body so far."""
+    @property
+    def bytes_sent(self) -> int:
+        """Payload bytes of the response's body so far."""
+        ...
 
     @property
     def takes_plain(self) -> bool:

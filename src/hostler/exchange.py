@@ -107,6 +107,12 @@ class Exchange:
 
     _route_values: Mapping[str, str] | None = None
 
+    intercept_failure: Callable[[Failure], bool] | None = None
+    """Asked before a failure is answered, while no response has begun; True keeps it from the client.
+
+    For a stage that goes onward again then, as `retry` does.
+    """
+
     def __init__(
         self,
         head: Request | PlainRequest,

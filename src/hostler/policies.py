@@ -25,6 +25,7 @@ from hostler.stages.balance import BALANCE
 from hostler.stages.cors import CORS
 from hostler.stages.health import PASSIVE_HEALTH
 from hostler.stages.limit_time import TIMEOUT
+from hostler.stages.retry import RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from hostler.stages.balance import BalancePolicy, Balancing
     from hostler.stages.cors import Cors
     from hostler.stages.health import PassiveHealthPolicy
+    from hostler.stages.retry import RetryPolicy
 
 __all__ = ["Policies"]
 
@@ -81,6 +83,7 @@ class Policies:
     cors: Mapping[str, Callable[[], Cors]] = _row(CORS)
     authorization: Mapping[str, AuthorizationPolicy] = _row(AUTHORIZATION)
     """Policies themselves: async functions of an exchange."""
+    retry: Mapping[str, Callable[[], RetryPolicy]] = _row(RETRY)
 
     _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 

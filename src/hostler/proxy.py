@@ -25,7 +25,18 @@ from hostler.probing.monitor import Monitor
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.sources import Sources
-from hostler.stages import affinity, authorize, balance, cors, delegate, forward, limit_time, passive_health
+from hostler.stages import (
+    affinity,
+    authorize,
+    balance,
+    cors,
+    delegate,
+    forward,
+    limit_time,
+    mirror,
+    passive_health,
+    retry,
+)
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.steps import finish, in_slices
@@ -55,13 +66,15 @@ DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
     cors,
     authorize,
     limit_time,
+    mirror,
+    retry,
     affinity,
     balance,
     passive_health,
     delegate,
     forward,
 )
-"""Who may use a route, and its limits; then YARP's order: affinity, balance, passive health, delegate, forward."""
+"""Who may use a route, its limits, copies and retries; then YARP's order, from affinity on."""
 
 _SENDERS: Final[Recipe[Cluster]] = Recipe(
     part=SENDER,

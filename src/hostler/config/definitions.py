@@ -5,7 +5,7 @@ Times are seconds (float), sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - `keys_of` asks for the types
+from collections.abc import Iterable, Mapping  # noqa: TC003 - `keys_of` asks for the types
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
 
-__all__ = ["Definitions", "TimeoutDefinition"]
+__all__ = ["Definitions", "RetryDefinition", "TimeoutDefinition"]
 
 T = TypeVar("T")
 
@@ -35,6 +35,46 @@ class TimeoutDefinition:
     """What a client gets whose answer has not begun by then."""
 
 
+def _tuple(value: Iterable[T]) -> tuple[T, ...]:
+    return tuple(value)
+
+
+@frozen(kw_only=True)
+class RetryDefinition:
+    """What is sent again, and how often (Route.RetryPolicy)."""
+
+    max_attempts: int = 3
+    """How often a request is sent, the first time included."""
+
+    failures: tuple[str, ...] = field(
+        default=("Request", "RequestTimedOut", "RequestBodyDestination"), converter=_tuple
+    )
+    """After which failures, by YARP's names (`hostler.Reason`)."""
+
+    statuses: tuple[int, ...] = field(default=(), converter=_tuple)
+    """After which statuses of an answer."""
+
+    methods: tuple[str, ...] = field(
+        default=("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"), converter=_tuple
+    )
+    """Which methods, where some of the request may have reached a destination; by default the idempotent ones."""
+
+    max_body_size: int = 1 << 16
+    """Bytes of a request's body that are kept to be sent again; a larger one is sent once."""
+
+    try_timeout: float | None = None
+    """Seconds that one try may take until its answer begins."""
+
+    timeout: float | None = None
+    """Seconds that all tries together may take until an answer begins."""
+
+    budget_percent: int = 20
+    """How many retries there may be for 100 requests of the routes that name the policy."""
+
+    budget_reserve: int = 10
+    """How many more there may be at once, after quieter times."""
+
+
 @frozen(kw_only=True)
 class Definitions:
     """The `Policies` section: definitions by name, which is case-insensitive."""
@@ -42,3 +82,4 @@ class Definitions:
     timeouts: Mapping[str, TimeoutDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     cors: Mapping[str, CorsDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     authorization: Mapping[str, AuthorizationDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
+    retries: Mapping[str, RetryDefinition] = field(default=_NOTHING, converter=_frozen_mapping)

@@ -34,6 +34,7 @@ __all__ = [
     "HttpClient",
     "HttpRequest",
     "LoadBalancing",
+    "Mirror",
     "PassiveHealthCheck",
     "QueryMatch",
     "QueryMatchMode",
@@ -154,6 +155,24 @@ def _query_matches(values: Iterable[QueryMatch]) -> tuple[QueryMatch, ...]:
     return tuple(values)
 
 
+@frozen(kw_only=True)
+class Mirror:
+    """Where copies of a route's requests go (Route.Mirror, ours)."""
+
+    cluster_id: str = field(kw_only=False)
+    percent: int = 100
+    """Of how many of 100 requests there is a copy."""
+
+    max_body_size: int = 1 << 16
+    """Bytes of a request's body that are kept for the copy; of a request with a larger one there is none."""
+
+    max_concurrent: int = 100
+    """How many copies may be under way; while so many are, there are no more."""
+
+    timeout: float = 30.0
+    """Seconds that a copy may take."""
+
+
 @frozen
 class Route:
     """What a request must look like, and the cluster that it goes to.
@@ -177,6 +196,8 @@ class Route:
     timeout_policy: str | None = field(default=None, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
     cors_policy: str | None = field(default=None, kw_only=True)
+    retry_policy: str | None = field(default=None, kw_only=True)
+    mirror: Mirror | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
     transforms: tuple[Mapping[str, str], ...] = field(default=(), converter=_frozen_mappings, kw_only=True)
 

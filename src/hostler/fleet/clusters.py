@@ -66,6 +66,10 @@ class LiveCluster:
             enabled = tuple(one for one in destinations if one.override is not Override.DISABLED)
             self.for_affinity += tuple(one for one in choose(enabled) if one.override is not None)
 
+    def find_other(self, cluster_id: str) -> LiveCluster | None:
+        """Return the cluster of another id in the configuration that is in force; None when there is none."""
+        return self._find_current(cluster_id)
+
     def _current(self) -> LiveCluster:
         return self._find_current(self.id) or self
 

@@ -12,7 +12,9 @@ from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
 from hostler.stages.limit_time import limit_time
+from hostler.stages.mirror import mirror
 from hostler.stages.request_id import request_id
+from hostler.stages.retry import retry
 
 __all__ = [
     "affinity",
@@ -22,6 +24,8 @@ __all__ = [
     "delegate",
     "forward",
     "limit_time",
+    "mirror",
     "passive_health",
     "request_id",
+    "retry",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hostler import Config, Definitions, Policies, Route, TimeoutDefinition
+from hostler import Config, Definitions, Policies, RetryDefinition, Route, TimeoutDefinition
 from hostler.documents import find_problems
 
 
@@ -79,3 +79,31 @@ def test_a_slip_in_a_name_is_recognised():
 @pytest.mark.parametrize("name", ["short", "SHORT", "Disable", "DISABLE", "", None])
 def test_what_is_defined_and_what_asks_for_nothing_is_known(name):
     assert unknown(name, Definitions(timeouts={"Short": TimeoutDefinition(1)})) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "key"),
+    [
+        ("max_attempts", 0, "MaxAttempts"),
+        ("failures", ["Request", "Requset"], "Failures[1]"),
+        ("failures", ["UpgradeRequestClient"], "Failures[0]"),
+        ("statuses", [503, 100], "Statuses[1]"),
+        ("statuses", [600], "Statuses[0]"),
+        ("methods", ["GET", "get"], "Methods[1]"),
+        ("max_body_size", -1, "MaxBodySize"),
+        ("budget_percent", -1, "BudgetPercent"),
+        ("budget_reserve", -1, "BudgetReserve"),
+        ("try_timeout", 0, "TryTimeout"),
+        ("timeout", -1, "Timeout"),
+    ],
+)
+def test_retries_are_within_their_ranges(field, value, key):
+    (found,) = said(Definitions(retries={"again": RetryDefinition(**{field: value})}))
+    assert found == f"Policies.Retries.again.{key}"
+
+
+def test_failures_have_yarps_names_in_any_case():
+    assert (
+        said(Definitions(retries={"again": RetryDefinition(failures=["request", "NoAvailableDestinations"])}))
+        == {}
+    )

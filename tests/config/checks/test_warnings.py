@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hostler.config.checks import find_warnings
-from hostler.config.model import Cluster, Config, HttpClient, Route
+from hostler.config.definitions import Definitions, RetryDefinition
+from hostler.config.model import Cluster, Config, HttpClient, Mirror, Route, queue
 from hostler.errors import Severity
 from hostler.steps import finish
 
@@ -59,3 +60,19 @@ def test_versions_of_tls_that_nobody_should_speak():
         "Clusters.c.HttpClient.SslProtocols[0]", "Clusters.c.HttpClient.SslProtocols[1]",
     ]  # fmt: skip
     assert "use Tls12 or Tls13" in first.message
+
+
+def test_what_does_not_hold_for_delegated_requests_is_said():
+    delegated = Cluster("c", [queue("q", "http://*:80/")])
+    route = Route("/", "c", id="r", retry_policy="again", mirror=Mirror("other"))
+    policies = Definitions(retries={"Again": RetryDefinition(statuses=[503])})
+    found = finish(find_warnings(Config([route], [delegated], policies=policies)))
+    assert {problem.path: problem.severity for problem in found} == {
+        "Routes.r.RetryPolicy": Severity.WARNING,
+        "Routes.r.Mirror": Severity.WARNING,
+    }
+    forwarded = Cluster("c", ["http://a/"])
+    assert finish(find_warnings(Config([route], [forwarded], policies=policies))) == []
+    harmless = Definitions(retries={"again": RetryDefinition()})
+    (found,) = finish(find_warnings(Config([route], [delegated], policies=harmless)))
+    assert found.path == "Routes.r.Mirror"

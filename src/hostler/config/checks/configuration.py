@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hostler.config.checks.address import find_fault_in_url
 from hostler.config.checks.cluster import check_cluster
 from hostler.config.checks.definitions import check_definitions
+from hostler.config.checks.mirror import check_mirror
 from hostler.config.checks.route import check_route
 from hostler.config.checks.values import check_ids
 from hostler.config.definitions import Definitions
@@ -31,10 +32,13 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     ]
     problems += check_definitions("Policies", config.policies)
     problems += check_ids("Routes", (route.id for route in config.routes))
+    clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
     for route in config.routes:
         yield
         path = f"Routes.{route.id}"
         problems += check_route(path, route)
+        if route.mirror is not None:
+            problems += check_mirror(f"{path}.Mirror", route.mirror, clusters)
         problems += policies(route, path, config.policies)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
     for cluster in config.clusters:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.access import check_authorization, check_cors
 from hostler.config.checks.values import check_ids, check_positive
-from hostler.errors import Problem
+from hostler.errors import Problem, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.definitions import Definitions, TimeoutDefinition
+    from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
 
 __all__ = ["check_definitions"]
+
+_UPGRADED: Final = 101
 
 
 def check_definitions(path: str, policies: Definitions) -> Iterator[Problem]:
@@ -27,6 +29,36 @@ def check_definitions(path: str, policies: Definitions) -> Iterator[Problem]:
     yield from check_ids(f"{path}.Authorization", policies.authorization)
     for name, authorization in policies.authorization.items():
         yield from check_authorization(f"{path}.Authorization.{name}", authorization)
+    yield from check_ids(f"{path}.Retries", policies.retries)
+    for name, retry in policies.retries.items():
+        yield from _retry(f"{path}.Retries.{name}", retry)
+
+
+def _retry(path: str, retry: RetryDefinition) -> Iterator[Problem]:
+    if retry.max_attempts < 1:
+        yield Problem(f"{path}.MaxAttempts", f"{retry.max_attempts} is out of range; use 1 or more")
+    known = {reason.yarp_name.lower(): reason.yarp_name for reason in Reason if reason.status != _UPGRADED}
+    for index, name in enumerate(retry.failures):
+        if name.lower() not in known:
+            message = f'unknown failure "{name}"; use {", ".join(known.values())}'
+            yield Problem(f"{path}.Failures[{index}]", message)
+    for index, status in enumerate(retry.statuses):
+        if not 200 <= status <= 599:
+            yield Problem(f"{path}.Statuses[{index}]", f"{status} is no status of an answer; use 200 to 599")
+    for index, method in enumerate(retry.methods):
+        if not method.isascii() or not method.isupper():
+            yield Problem(
+                f"{path}.Methods[{index}]", f'"{method}" is no method; write it in capitals, such as GET'
+            )
+    for field in ("max_body_size", "budget_percent", "budget_reserve"):
+        value = getattr(retry, field)
+        if value < 0:
+            yield Problem(
+                f"{path}.{field.title().replace('_', '')}", f"{value} is out of range; use 0 or more"
+            )
+    for key, seconds in (("TryTimeout", retry.try_timeout), ("Timeout", retry.timeout)):
+        if seconds is not None:
+            yield from check_positive(f"{path}.{key}", seconds)
 
 
 def _timeout(path: str, timeout: TimeoutDefinition) -> Iterator[Problem]:

@@ -8,8 +8,9 @@ from hostler.errors import Problem, Severity
 from hostler.routing.template import MixedSegment, Parameter, Template, TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Mapping
 
+    from hostler.config.definitions import Definitions
     from hostler.config.model import Cluster, Config, Route
     from hostler.routing.template import Segment
     from hostler.steps import Steps
@@ -27,11 +28,12 @@ def find_warnings(config: Config) -> Steps[list[Problem]]:
     for cluster in config.clusters:
         yield
         found += _old_protocols(cluster)
-    clusters = {cluster.id.lower() for cluster in config.clusters}
+    clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
     first: dict[Hashable, str] = {}
     for route in config.routes:
         yield
         found += _unknown_cluster(route, clusters)
+        found += _not_for_delegation(route, clusters.get((route.cluster_id or "").lower()), config.policies)
         others = {first.setdefault(key, route.id) for key in _keys(route)} - {route.id}
         found += [
             _warning(
@@ -47,7 +49,7 @@ def _warning(path: str, message: str) -> Problem:
     return Problem(path, message, Severity.WARNING)
 
 
-def _unknown_cluster(route: Route, clusters: set[str]) -> Iterator[Problem]:
+def _unknown_cluster(route: Route, clusters: Mapping[str, Cluster]) -> Iterator[Problem]:
     path = f"Routes.{route.id}.ClusterId"
     if route.cluster_id is None:
         yield _warning(path, "is missing: the route's requests are answered with 503; name a cluster")
@@ -55,6 +57,26 @@ def _unknown_cluster(route: Route, clusters: set[str]) -> Iterator[Problem]:
         yield _warning(
             path,
             f'unknown cluster "{route.cluster_id}": the route\'s requests are answered with 503; add it, or correct this',
+        )
+
+
+def _not_for_delegation(route: Route, cluster: Cluster | None, policies: Definitions) -> Iterator[Problem]:
+    """Warn of what does not hold for requests that another process answers."""
+    if cluster is None or not any(destination.queue is not None for destination in cluster.destinations):
+        return
+    retries = {name.lower(): retry for name, retry in policies.retries.items()}
+    retry = retries.get((route.retry_policy or "").lower())
+    if retry is not None and (retry.statuses or retry.try_timeout is not None):
+        yield _warning(
+            f"Routes.{route.id}.RetryPolicy",
+            f'Statuses and TryTimeout of "{route.retry_policy}" do not hold for what is delegated: '
+            f'its answer does not come this way, and cluster "{cluster.id}" has request queues',
+        )
+    if route.mirror is not None:
+        yield _warning(
+            f"Routes.{route.id}.Mirror",
+            "a delegated request that has a body is not copied: "
+            f'the body does not come this way, and cluster "{cluster.id}" has request queues',
         )
 
 

@@ -1,0 +1,104 @@
+"""A request's body that is kept as it passes, so that it can be had again; for stages that send a request twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hostler.contract import Pump, Stream
+    from hostler.errors import Failure
+    from hostler.http.headers import RawHeaders
+
+__all__ = ["Recording"]
+
+
+class Recording:
+    """A `Pump` between a stream and whoever answers, which keeps what passes.
+
+    It keeps at most `limit` bytes; of a larger body it keeps nothing any more, and `is_too_large`. A pump that is
+    attached gets what was kept first, and what comes afterwards as it comes. `on_end` is called once the body is
+    complete.
+    """
+
+    def __init__(self, limit: int, on_end: Callable[[], object] | None = None) -> None:
+        self.pieces: list[bytes] = []
+        self.trailers: RawHeaders = []
+        self.is_complete = False
+        """The request's body has been read to its end."""
+        self.is_too_large = False
+        """What has passed cannot be had again."""
+        self._room = limit
+        self._on_end = on_end
+        self._pump: Pump | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of the body has passed."""
+        return not (self.pieces or self.is_too_large)
+
+    def attach(self, stream: Stream, pump: Pump, *, knows_end: bool) -> None:
+        """Send what was kept to `pump`, and then what comes of the stream."""
+        self._pump = pump
+        for piece in self.pieces:
+            pump.feed(piece)
+        if self.is_complete:
+            if self.pieces or not knows_end:
+                pump.feed_end(self.trailers)
+            knows_end = True
+        stream.attach(self, knows_end)
+
+    def detach(self, stream: Stream) -> None:
+        """Have the stream keep the rest of the body for the next pump."""
+        self._pump = None
+        stream.detach()
+
+    def forget(self) -> None:
+        """Keep nothing, now and from now on."""
+        self.is_too_large = self.is_too_large or bool(self.pieces)
+        self._room = 0
+        self.pieces = []
+
+    # -- Pump: what the client does -------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Keep a piece, and pass it on."""
+        if not self.is_too_large:
+            self._room -= len(data)
+            if self._room < 0:
+                self.is_too_large, self.pieces = True, []
+            else:
+                self.pieces.append(data)
+        if self._pump is not None:
+            self._pump.feed(data)
+
+    def feed_end(self, trailers: RawHeaders) -> None:
+        """Note that the body is complete, once; of an upgraded connection, pass on each end."""
+        first, self.is_complete = not self.is_complete, True
+        if first:
+            self.trailers = trailers
+        if self._pump is not None:
+            self._pump.feed_end(trailers)
+        if first and self._on_end is not None:
+            self._on_end()
+
+    def lost(self, failure: Failure) -> None:
+        """Pass on that the client is gone."""
+        if self._pump is not None:
+            self._pump.lost(failure)
+
+    def pause(self) -> None:
+        """Pass on that the client does not keep up."""
+        if self._pump is not None:
+            self._pump.pause()
+
+    def resume(self) -> None:
+        """Pass on that the client keeps up again."""
+        if self._pump is not None:
+            self._pump.resume()
+
+    def going_away(self) -> None:
+        """Pass on that the server begins to stop."""
+        if self._pump is not None:
+            self._pump.going_away()
