@@ -35,6 +35,8 @@ SELDOM = {
     "http.client",
     "importlib.metadata",
     "secrets",
+    "tomllib",
+    "yaml",
 }
 """What costs a millisecond or more, and serves a few programs, or a test."""
 

@@ -104,3 +104,11 @@ def test_what_is_wrong_with_a_layer_is_said_of_it():
 def test_a_layer_that_is_no_object():
     assert said({"a": 1}, ["x"]) == ['1.json: ["x"] is no layer over 0.json; expected an object, {...}']
     assert merge(layers([1], {"a": 1})) == ([1], [])
+
+
+def test_layers_that_nest_without_end():
+    deep = 1
+    for _ in range(500):
+        deep = {"a": deep}
+    [problem] = merge(layers(deep, deep))[1]
+    assert "nests deeper than 64 levels" in problem.message

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hostler.config.jsonc import read_json
 from hostler.config.layers import Layer
-from hostler.config.places import Origin, read_json_places
+from hostler.config.places import Origin, Place, read_json_places
 from hostler.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["MAX_SIZE", "read_layer"]
+
+Reader: TypeAlias = "Callable[[str], tuple[object, list[Problem]]]"
+"""Parses a text, and finds the keys that appear in it more than once."""
 
 MAX_SIZE: Final = 16 << 20
 """Bytes that a document may have; one of 10,000 routes has two millions."""
@@ -24,10 +28,25 @@ def read_layer(path: Path) -> Layer:
     name = str(path)
     try:
         text = _read(path)
-        value, repeated = read_json(text)
+        read, read_places = _format_of(path)
+        value, repeated = read(text)
     except ConfigError as error:
         raise error.at(name) from error
-    return Layer(Origin(name, partial(read_json_places, text)), value, tuple(repeated))
+    return Layer(Origin(name, partial(read_places, text)), value, tuple(repeated))
+
+
+def _format_of(path: Path) -> tuple[Reader, Callable[[str], Place]]:
+    """Return what reads a file of that name, and what finds out where its values stand."""
+    suffix = path.suffix.lower()
+    if suffix in {".yaml", ".yml"}:
+        from hostler.config.yaml import read_yaml, read_yaml_places  # noqa: PLC0415 - most documents are JSON
+
+        return read_yaml, read_yaml_places
+    if suffix == ".toml":
+        from hostler.config.toml import read_toml  # noqa: PLC0415 - most documents are JSON
+
+        return read_toml, lambda _: Place()
+    return read_json, read_json_places
 
 
 def _read(path: Path) -> str:

@@ -8,7 +8,7 @@ value away, but an empty object, an empty list, or a null takes nothing away fro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -26,6 +26,8 @@ __all__ = ["Layer", "merge"]
 Members: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
 """The keys that lead to a value."""
+
+_MAX_DEPTH: Final = 64
 
 
 @frozen(eq=False)
@@ -73,10 +75,12 @@ class _Merging:
     def _values(self, below: object, above: object, path: Path) -> object:
         if not _is_full(below):
             return above
-        if isinstance(above, dict | list) and above:
+        if len(path) > _MAX_DEPTH:
+            self._say(path[:3], f"nests deeper than {_MAX_DEPTH} levels, which nothing in a document does")
+        elif isinstance(above, dict | list) and above:
             made = self.objects(_by_index(below), _by_index(above), path)
             return made if isinstance(below, dict) and isinstance(above, dict) else _listed(made)
-        if above is None or isinstance(above, dict | list):
+        elif above is None or isinstance(above, dict | list):
             message = f"{shown(above)} takes nothing away from what the layers below say; change it there"
             self._say(path, message, Severity.WARNING)
         else:
