@@ -44,8 +44,10 @@ ALLOWED = {
     "probing": {"client.probe", "config", "fleet", "stages"},
     "authorization": {"client", "config", "http"},
     "chains": {"errors", "config", "exchange", "fleet", "pipeline"},
-    "policies": {"errors", "config", "importing", "fleet", "probing", "stages"},
+    "client.dns": {"client", "config", "fleet"},
+    "policies": {"client.dns", "errors", "config", "importing", "fleet", "probing", "stages"},
     "documents": {"errors", "config", "policies", "server.check", "steps"},
+    "resolving": {"client.dns", "config", "policies"},
     "steps": set(),
     "filters": {"errors", "config"},
     "sources": {"errors", "config", "documents", "filters", "policies", "steps"},
@@ -54,7 +56,7 @@ ALLOWED = {
     "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
-    "proxy": {"errors", "chains", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
+    "proxy": {"errors", "chains", "resolving", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""

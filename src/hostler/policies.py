@@ -9,11 +9,13 @@ import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from attrs import field, fields, frozen
 
+from hostler.client.dns import RESOLVER
 from hostler.config.definitions import Definitions
+from hostler.config.model import Cluster, Route
 from hostler.errors import ConfigError, Problem
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import PolicyKind, Recipe
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hostler.authorization import AuthorizationPolicy
+    from hostler.client.dns import DestinationResolver
     from hostler.config.definitions import TimeoutDefinition
-    from hostler.config.model import Cluster, HealthCheck, Route, SessionAffinity
+    from hostler.config.model import HealthCheck, Resolver, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["Policies"]
 
 _NO_DEFINITIONS: Final = Definitions()
+
+Owner = TypeVar("Owner", Cluster, Route)
+T = TypeVar("T")
 
 Kind: TypeAlias = PolicyKind[Any, Any]
 Factory: TypeAlias = Callable[..., Any]
@@ -84,6 +90,7 @@ class Policies:
     authorization: Mapping[str, AuthorizationPolicy] = _row(AUTHORIZATION)
     """Policies themselves: async functions of an exchange."""
     retry: Mapping[str, Callable[[], RetryPolicy]] = _row(RETRY)
+    resolver: Mapping[str, Callable[[Resolver], DestinationResolver]] = _row(RESOLVER)
 
     _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 
@@ -144,7 +151,15 @@ class Policies:
                 shared=kind.shared,
             )
             for kind, known in self._known.items()
+            if kind.equips
         )
+
+    def make(self, kind: PolicyKind[Owner, T], owner: Owner) -> T:
+        """Make the policy that a cluster or a route names, of a kind that is no part of its equipment."""
+        settings = kind.settings(owner)
+        assert settings is not None
+        made: T = _find(kind, self._known[kind], settings[0])(*settings[1:])
+        return made
 
 
 def _section(kind: Kind) -> str:

@@ -22,6 +22,7 @@ from hostler.fleet.snapshot import Fleet
 from hostler.pipeline import lifespans
 from hostler.policies import Policies
 from hostler.probing.monitor import Monitor
+from hostler.resolving import Resolving
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match, Miss, MissKind
 from hostler.sources import Sources
@@ -110,6 +111,8 @@ class Proxy:
         self._chains = Chains(self._stages)
         self._policies = policies or Policies()
         self._fleet = Fleet((*self._policies.recipes, RANKS, _SENDERS, *self._chains.recipes))
+        self._resolving = Resolving(self._policies)
+        self._applying = asyncio.Lock()
         self._rules: DestinationRules | None = None
         self._monitor: Monitor | None = None
         self._sources: Sources | None = None
@@ -214,8 +217,8 @@ class Proxy:
 
     @property
     def config(self) -> Config:
-        """The configuration in force."""
-        return self._fleet.snapshot.config
+        """The configuration in force, with the destinations that it lists, whatever resolvers make of them."""
+        return self._config
 
     @property
     def clusters(self) -> tuple[LiveCluster, ...]:
@@ -274,23 +277,32 @@ class Proxy:
         UnsupportedError when it delegates and the server cannot; then nothing has changed.
         """
         accept(config, find_problems(config, self._policies, self._validators))
-        self._put_in_force(finish(self._fleet.build(config)))
+        self._put_in_force(finish(self._fleet.build(self._resolving.resolved(config))), config)
 
     async def _apply(self, config: Config, before: Config) -> bool:
         """Put a checked configuration in force, without stopping the event loop.
 
         Returns False where another one than `before` is in force by then, which prevails.
         """
-        snapshot = await in_slices(self._fleet.build(config))
-        if self.config is not before:
-            return False
-        self._put_in_force(snapshot)
+        await self._resolving.learn(config)
+        async with self._applying:
+            in_force = self._fleet.snapshot
+            snapshot = await in_slices(self._fleet.build(self._resolving.resolved(config)))
+            if self.config is not before or self._fleet.snapshot is not in_force:
+                return False
+            self._put_in_force(snapshot, config)
         return True
 
-    def _put_in_force(self, snapshot: Snapshot) -> None:
+    async def _apply_again(self, config: Config) -> None:
+        """Put the configuration that is in force, in force with the destinations that have been found since."""
+        await self._apply(config, config)
+
+    def _put_in_force(self, snapshot: Snapshot, config: Config) -> None:
         rules = None if self._rules is None else self._rules.open(snapshot.clusters.values())
         before = self._fleet.snapshot
         self._fleet.apply(snapshot)
+        self._config = config
+        self._resolving.config_changed()
         if self._rules is not None and rules is not None:
             self._rules.apply(rules)
         if self._monitor is not None:
@@ -354,11 +366,14 @@ class Proxy:
 
     @asynccontextmanager
     async def lifespan(self, server: Server) -> AsyncIterator[None]:
-        """Run with a server: open the delegation rules, enter the stages' lifespans, probe, follow the sources."""
+        """Run with a server: open the delegation rules, enter the stages' lifespans, probe, follow the sources and names."""
         if self._rules is not None:
             raise RuntimeError("this proxy runs already; make one for each server")
         if self._sources is not None and not self._sources.can_be_read:
             await self._load(self._sources)
+        self._applying = asyncio.Lock()  # the last run may have been in another event loop
+        if await self._resolving.learn(self.config):
+            await self._apply_again(self.config)
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
         self._rules = rules
@@ -371,6 +386,8 @@ class Proxy:
             if self._sources is not None:
                 following = asyncio.create_task(self._sources.follow(lambda: self.config, self._apply))
                 stack.push_async_callback(_cancel, following)
+            resolving = asyncio.create_task(self._resolving.follow(lambda: self.config, self._apply_again))
+            stack.push_async_callback(_cancel, resolving)
             yield
 
     async def _load(self, sources: Sources) -> None:

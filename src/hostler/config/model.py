@@ -23,6 +23,7 @@ __all__ = [
     "THRESHOLD_METADATA",
     "TLS_VERSIONS",
     "ActiveHealthCheck",
+    "AddressFamily",
     "AffinityCookie",
     "Cluster",
     "Config",
@@ -38,6 +39,7 @@ __all__ = [
     "PassiveHealthCheck",
     "QueryMatch",
     "QueryMatchMode",
+    "Resolver",
     "Route",
     "SameSite",
     "SecurePolicy",
@@ -117,6 +119,13 @@ class SameSite(enum.Enum):
     NONE = "None"
     LAX = "Lax"
     STRICT = "Strict"
+
+
+class AddressFamily(enum.Enum):
+    """Which addresses of a name are looked up (.NET's AddressFamily)."""
+
+    INTER_NETWORK = "InterNetwork"
+    INTER_NETWORK_V6 = "InterNetworkV6"
 
 
 class VersionPolicy(enum.Enum):
@@ -411,6 +420,20 @@ class HttpRequest:
     """Without effect: what arrives is passed on at once."""
 
 
+@frozen
+class Resolver:
+    """Have a policy say again and again which destinations take the place of each that a cluster lists.
+
+    The one that is there, `Dns`, makes one of each address that a name has (YARP's AddDnsDestinationResolver).
+    """
+
+    enabled: bool = True
+    policy: str = "Dns"
+    refresh_period: float = 300.0
+    address_family: AddressFamily | None = None
+    """None is any."""
+
+
 def _destinations(
     value: Iterable[str | Destination] | Mapping[str, str | Destination],
 ) -> tuple[Destination, ...]:
@@ -439,6 +462,7 @@ class Cluster:
     load_balancing: LoadBalancing = field(default=LoadBalancing(), kw_only=True)
     affinity: SessionAffinity | None = field(default=None, kw_only=True)
     health_check: HealthCheck = field(default=HealthCheck(), kw_only=True)
+    resolver: Resolver | None = field(default=None, kw_only=True)
     http_client: HttpClient = field(default=HttpClient(), kw_only=True)
     http_request: HttpRequest = field(default=HttpRequest(), kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)

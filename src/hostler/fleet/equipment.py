@@ -82,6 +82,9 @@ class PolicyKind(Part[T], Generic[Owner, T]):
     find_fault_here: Callable[[Owner], tuple[str, str] | None] = _no_fault
     """Says why a policy of hostler's own cannot be made on this machine: the key, from the owner on, and what to do."""
 
+    equips: bool = True
+    """Whether it is part of the equipment; else whoever uses such policies has them made (`Policies.make`)."""
+
     later: tuple[str, ...] = ()
     """YARP's names for policies that hostler does not have yet."""
 

@@ -29,6 +29,8 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     yield from check_balancing(f"{path}.LoadBalancing", cluster)
     yield from check_health(path, cluster)
     yield from check_http_client(f"{path}.HttpClient", cluster.http_client)
+    if cluster.resolver is not None and cluster.resolver.enabled:
+        yield from check_positive(f"{path}.Resolver.RefreshPeriod", cluster.resolver.refresh_period)
     yield from check_positive(f"{path}.HttpRequest.ActivityTimeout", cluster.http_request.activity_timeout)
     version = cluster.http_request.version
     if version not in {"1.0", "1.1", "2", "3"}:
