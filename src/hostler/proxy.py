@@ -262,7 +262,7 @@ class Proxy:
         await self._monitor.check(found or self.clusters)
 
     def on_health_change(self, listener: HealthListener) -> Callable[[], None]:
-        """Call `listener(cluster, destination, before, after)` whenever a destination's condition has changed.
+        """Call `listener(cluster, destination, before, after)` whenever a destination's standing has changed.
 
         That is what its health checks say, or its operator; by then `cluster.available` is what follows from it. It
         is called in the event loop, by whatever brought the change about, and should return soon. One that raises is

@@ -12,7 +12,7 @@ from hostler.config.model import (
     PassiveHealthCheck,
     queue,
 )
-from hostler.fleet import Condition, Health, Override
+from hostler.fleet import Health, Override, Standing
 from hostler.proxy import Proxy
 from hostler.testing import live
 
@@ -162,13 +162,13 @@ def test_a_listener_is_told_of_each_change_when_it_has_taken_effect():
     other.drain()
     unknown = Health.UNKNOWN
     assert told == [
-        ("Api", "a", Condition(unknown, unknown, None), Condition(unknown, Health.UNHEALTHY, None), ["b"]),
-        ("Api", "b", Condition(unknown, unknown, None), Condition(Health.HEALTHY, unknown, None), ["b"]),
+        ("Api", "a", Standing(unknown, unknown, None), Standing(unknown, Health.UNHEALTHY, None), ["b"]),
+        ("Api", "b", Standing(unknown, unknown, None), Standing(Health.HEALTHY, unknown, None), ["b"]),
         (
             "Api",
             "b",
-            Condition(Health.HEALTHY, unknown, None),
-            Condition(Health.HEALTHY, unknown, Override.DRAINED),
+            Standing(Health.HEALTHY, unknown, None),
+            Standing(Health.HEALTHY, unknown, Override.DRAINED),
             ["a"],
         ),
     ]

@@ -4,14 +4,16 @@ import asyncio
 import logging
 
 import pytest
+from attrs import evolve
 
 from hostler.config.model import Cluster, Config, HealthCheck, PassiveHealthCheck, Route, queue
 from hostler.errors import Failure, Reason, Side
 from hostler.exchange import Kind, Outcome
 from hostler.fleet import Health
 from hostler.fleet.snapshot import Fleet
+from hostler.pipeline import fold
 from hostler.policies import Policies
-from hostler.stages import passive_health
+from hostler.stages import balance, passive_health
 from hostler.stages.health import PASSIVE_HEALTH, PassiveHealth, TransportFailureRate
 from hostler.steps import finish
 from hostler.testing import FakeClock, FakeRule, exchange, live
@@ -335,4 +337,311 @@ async def test_what_is_logged(clock, caplog):
         ("WARNING", f"{fallen} x, ended with {BAD.failure}"),
         ("INFO", "cluster api: destination http://a:80 is unknown"),
         ("WARNING", f"{fallen} -, ended with 200"),
+    ]
+
+
+# -- what else counts as a failure
+
+
+def judge_of(clock, **keys):
+    """A policy with settings of the passive check, and a destination."""
+    cluster = live(
+        Cluster("api", ["http://a"], health_check=HealthCheck(PassiveHealthCheck(**keys))),
+    )
+    return TransportFailureRate(cluster.config, clock=clock), cluster.destinations[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.FORWARDED, Kind.DELEGATED])
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        (200, Health.HEALTHY),
+        (429, Health.UNHEALTHY),
+        (499, Health.HEALTHY),
+        (500, Health.UNHEALTHY),
+        (599, Health.UNHEALTHY),
+    ],
+)
+def test_statuses_that_count_as_failures(clock, kind, status, health):
+    policy, destination = judge_of(clock, unhealthy_statuses=["5xx", "429"])
+    for _ in range(10):
+        said = policy(exchange(), destination, Outcome(kind, status))
+    assert said is health
+
+
+def test_what_a_stage_answered_itself_is_no_failure_of_the_destination(clock):
+    policy, destination = judge_of(clock, unhealthy_statuses=["5xx"])
+    for _ in range(10):
+        said = policy(exchange(), destination, Outcome(Kind.RESPONDED, 503))
+    assert said is Health.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("seconds", "health"), [(1.9, Health.HEALTHY), (2.0, Health.HEALTHY), (2.1, Health.UNHEALTHY)]
+)
+async def test_answers_that_begin_late_count_as_failures(clock, seconds, health):
+    checks = HealthCheck(PassiveHealthCheck(latency_limit=2.0))
+    cluster = live(Cluster("api", ["http://a"], health_check=checks))
+    cluster.equipment[PASSIVE_HEALTH] = TransportFailureRate(cluster.config, clock=clock)
+    stage = PassiveHealth(clock.call_later, clock)
+
+    async def onward(exchange):
+        exchange.destination = cluster.destinations[0]
+        clock.advance(seconds)
+        await exchange.start(200)
+        clock.advance(30.0)  # how long the body takes does not matter
+        await exchange.end()
+        return GOOD
+
+    for _ in range(10):
+        clock.now = 1000.0
+        await stage(exchange(cluster=cluster), onward)
+    assert cluster.destinations[0].passive is health
+
+
+# -- trials: the half-open circuit
+
+
+class Circuit:
+    """Two destinations, the first of which breaks, behind `balance` and the stage, at a time that stands still."""
+
+    def __init__(self, clock, *, policy="HealthyAndUnknown", period=30.0, names="ab"):
+        checks = HealthCheck(
+            PassiveHealthCheck(half_open=True, reactivation_period=period),
+            available_destinations_policy=policy,
+        )
+        self.cluster = live(Cluster("api", {name: f"http://{name}" for name in names}, health_check=checks))
+        self.cluster.equipment[PASSIVE_HEALTH] = TransportFailureRate(self.cluster.config, clock=clock)
+        self.clock = clock
+        self.first = self.cluster.destinations[0]
+        self.run = fold([balance, PassiveHealth(clock.call_later, clock), self.send])
+        self.sent = []
+        self.answers = {}
+
+    async def send(self, exchange, onward):
+        (exchange.destination,) = exchange.candidates
+        self.sent.append(exchange.destination.id)
+        answer = self.answers.get(exchange.destination.id, GOOD)
+        return await answer if isinstance(answer, asyncio.Future) else answer
+
+    def go(self, given=None):
+        return asyncio.ensure_future(self.run(given or exchange(cluster=self.cluster)))
+
+    async def open(self):
+        """Have the first destination break until it is left out; return what the trial waits for."""
+        self.answers["a"] = BAD
+        for _ in range(10):
+            await self.go()
+        assert self.available == self.others
+        self.sent.clear()
+
+    async def half_open(self):
+        """Have the first destination on trial, with an answer that is to come."""
+        await self.open()
+        self.clock.advance(30.0)
+        self.answers["a"] = asyncio.get_running_loop().create_future()
+        return self.answers["a"]
+
+    @property
+    def available(self):
+        return [destination.id for destination in self.cluster.available]
+
+    @property
+    def others(self):
+        return [destination.id for destination in self.cluster.destinations[1:]]
+
+
+async def turns():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_an_open_circuit_lets_nothing_through_for_the_reactivation_period(clock):
+    circuit = Circuit(clock)
+    await circuit.open()
+    await circuit.go()
+    assert circuit.sent == ["b"]
+    clock.advance(29.9)
+    assert circuit.available == ["b"]
+    clock.advance(0.1)
+    assert circuit.available == ["a", "b"]
+    assert circuit.first.passive is Health.UNKNOWN
+
+
+async def test_on_trial_one_exchange_at_a_time_is_let_through(clock):
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    tries = [circuit.go()]
+    await turns()
+    tries += [circuit.go(), circuit.go()]
+    await turns()
+    assert circuit.sent == ["a", "b", "b"]
+    circuit.answers["a"].set_result(GOOD)
+    await asyncio.gather(*tries)
+    assert circuit.available == ["a", "b"]
+    assert circuit.first.passive is Health.HEALTHY
+    assert circuit.first.trial is None
+
+
+async def test_one_that_was_listed_before_the_trial_began_goes_elsewhere(clock):
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    waited = exchange(cluster=circuit.cluster)
+    circuit.go()
+    await turns()
+    circuit.go(waited)
+    await turns()
+    assert circuit.sent == ["a", "b"]
+    circuit.answers["a"].set_result(GOOD)
+
+
+async def test_one_that_was_listed_before_and_has_nowhere_else_to_go_is_not_sent(clock):
+    circuit = Circuit(clock, names="a")
+    await circuit.half_open()
+    waited = exchange(cluster=circuit.cluster)
+    trial = circuit.go()
+    await turns()
+    assert circuit.available == []
+
+    async def refuse(exchange, onward):
+        assert exchange.candidates == ()
+        return BAD
+
+    stage = PassiveHealth(clock.call_later, clock)
+    assert await fold([stage, refuse])(waited) is BAD
+    circuit.answers["a"].set_result(GOOD)
+    await trial
+
+
+async def test_a_trial_that_fails_opens_the_circuit_for_another_period(clock):
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    circuit.answers["a"] = BAD
+    await circuit.go()
+    assert circuit.first.passive is Health.UNHEALTHY
+    clock.advance(29.9)
+    assert circuit.available == ["b"]
+    clock.advance(0.1)
+    assert circuit.available == ["a", "b"]
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    assert circuit.first.passive is Health.HEALTHY
+
+
+async def test_a_success_forgets_what_was_before_it(clock):
+    circuit = Circuit(clock, period=1.0)
+    await circuit.open()
+    clock.advance(1.0)
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    circuit.answers["a"] = BAD
+    await circuit.go()
+    assert circuit.first.passive is Health.HEALTHY  # 1 of 2, not 11 of 12
+
+
+GONE = Outcome(Kind.FAILED, 0, failure=Failure(Reason.REQUEST_CANCELED))
+UNSEEN = Outcome(Kind.FAILED, 0, failure=Failure(Reason.REQUEST))
+
+
+@pytest.mark.parametrize("outcome", [GONE, UNSEEN])
+async def test_a_trial_whose_client_left_says_nothing_and_is_followed_by_another(clock, outcome):
+    circuit = Circuit(clock)
+    answer = await circuit.half_open()
+    trial = circuit.go()
+    await turns()
+    answer.set_result(outcome)
+    await trial
+    assert circuit.first.trial is not None
+    assert circuit.available == ["a", "b"]
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    assert circuit.first.trial is None
+
+
+async def test_a_trial_that_is_cancelled_is_followed_by_another(clock):
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    trial = circuit.go()
+    await turns()
+    trial.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trial
+    assert circuit.available == ["a", "b"]
+    assert circuit.first.passive is Health.UNKNOWN
+
+
+async def test_a_trial_without_end_makes_room_for_another_and_the_first_to_end_decides(clock):
+    circuit = Circuit(clock)
+    first = await circuit.half_open()
+    one = circuit.go()
+    await turns()
+    clock.advance(29.9)
+    assert circuit.available == ["b"]
+    clock.advance(0.1)
+    assert circuit.available == ["a", "b"]
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    assert circuit.first.passive is Health.HEALTHY
+    first.set_result(BAD)
+    await one
+    assert circuit.first.passive is Health.HEALTHY  # judged like any other: 1 of 2
+
+
+async def test_what_is_no_trial_does_not_count_meanwhile(clock):
+    circuit = Circuit(clock)
+    answer = circuit.answers["a"] = asyncio.get_running_loop().create_future()
+    early = circuit.go()
+    await turns()
+    await circuit.half_open()
+    answer.set_result(GOOD)
+    await early
+    assert circuit.first.passive is Health.UNKNOWN
+    assert circuit.first.trial is not None
+
+
+async def test_in_a_panic_all_go_through(clock):
+    circuit = Circuit(clock, policy="HealthyOrPanic", names="a")
+    circuit.answers["a"] = BAD
+    for _ in range(10):
+        await circuit.go()
+    clock.advance(30.0)
+    answer = circuit.answers["a"] = asyncio.get_running_loop().create_future()
+    tries = [circuit.go(), circuit.go()]
+    await turns()
+    assert len(circuit.sent) == 12
+    answer.set_result(GOOD)
+    await asyncio.gather(*tries)
+    assert circuit.first.passive is Health.HEALTHY
+
+
+async def test_a_policy_that_knows_no_trials_decides_them(clock):
+    circuit = Circuit(clock)
+    circuit.cluster.equipment[PASSIVE_HEALTH] = Verdicts(Health.UNHEALTHY, Health.UNHEALTHY, Health.HEALTHY)
+    for _ in range(3):
+        await circuit.go()
+        clock.advance(30.0)
+    assert circuit.first.passive is Health.HEALTHY
+    assert circuit.sent == ["a"] * 3
+
+
+async def test_a_trial_outlives_the_setting(clock):
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    circuit.cluster.config = evolve(circuit.cluster.config, health_check=HealthCheck(PassiveHealthCheck()))
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    assert circuit.first.trial is None
+    assert circuit.first.passive is Health.HEALTHY
+
+
+async def test_what_is_logged_of_a_trial(clock, caplog):
+    caplog.set_level(logging.INFO)
+    circuit = Circuit(clock)
+    await circuit.half_open()
+    circuit.answers["a"] = GOOD
+    await circuit.go()
+    assert [record.getMessage() for record in caplog.records][-3:] == [
+        f"cluster api: destination http://a is unhealthy for 30 s; the last exchange, by route -, ended with {BAD.failure}",
+        "cluster api: destination http://a is on trial",
+        "cluster api: destination http://a is healthy",
     ]

@@ -329,6 +329,16 @@ class PassiveHealthCheck:
     enabled: bool = True
     policy: str = "TransportFailureRate"
     reactivation_period: float = 60.0
+    """Seconds for which an unhealthy destination gets nothing, before it is unknown again."""
+
+    half_open: bool = False
+    """Whether it gets one exchange at a time then, until one succeeds (HalfOpen, hostler's own)."""
+
+    unhealthy_statuses: tuple[str, ...] = field(default=(), converter=_strings)
+    """Statuses of answers that count as failures, "503" or "5xx" (UnhealthyStatuses, hostler's own)."""
+
+    latency_limit: float | None = None
+    """Seconds after which the beginning of an answer counts as a failure (LatencyLimit, hostler's own)."""
 
 
 @frozen
@@ -360,6 +370,8 @@ class HealthCheck:
     passive: PassiveHealthCheck = PassiveHealthCheck(enabled=False)
     active: ActiveHealthCheck = ActiveHealthCheck(enabled=False)
     available_destinations_policy: str = "HealthyOrPanic"
+    slow_start: float | None = None
+    """Seconds in which a destination that comes back gets all of its weight (SlowStart, hostler's own)."""
 
 
 @frozen

@@ -7,7 +7,7 @@ All of it belongs to one event loop. Imports configuration, routing and errors; 
 
 from hostler.fleet.clusters import LiveCluster
 from hostler.fleet.destinations import LiveDestination
-from hostler.fleet.health import Condition, Health, Override
+from hostler.fleet.health import Health, Override, Standing
 from hostler.fleet.routes import LiveRoute
 
-__all__ = ["Condition", "Health", "LiveCluster", "LiveDestination", "LiveRoute", "Override"]
+__all__ = ["Health", "LiveCluster", "LiveDestination", "LiveRoute", "Override", "Standing"]

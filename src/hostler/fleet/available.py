@@ -26,8 +26,16 @@ class AvailableDestinationsPolicy(Protocol):
         ...
 
 
+def _fails(destination: LiveDestination) -> bool:
+    trial = destination.trial
+    return destination.passive is Health.UNHEALTHY or (trial is not None and trial.under_way)
+
+
 class HealthyAndUnknown:
-    """Leave out the destinations that a check which is on found unhealthy (YARP: HealthyAndUnknown)."""
+    """Leave out the destinations that a check which is on found unhealthy (YARP: HealthyAndUnknown).
+
+    One whose trial is under way is left out, too.
+    """
 
     def __init__(self, checks: HealthCheck) -> None:
         self._active, self._passive = checks.active.enabled, checks.passive.enabled
@@ -38,7 +46,7 @@ class HealthyAndUnknown:
             destination
             for destination in destinations
             if not (self._active and destination.active is Health.UNHEALTHY)
-            and not (self._passive and destination.passive is Health.UNHEALTHY)
+            and not (self._passive and _fails(destination))
         )
 
 

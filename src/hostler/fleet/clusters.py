@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
-from hostler.fleet.health import HealthListeners, Override
+from hostler.fleet.health import Health, HealthListeners, Override
+from hostler.fleet.ramp import Ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from hostler.config.model import Cluster
     from hostler.fleet.destinations import LiveDestination
     from hostler.fleet.equipment import Equipment
-    from hostler.fleet.health import Condition, Health
+    from hostler.fleet.health import Standing
 
 __all__ = ["LiveCluster"]
 
@@ -42,6 +44,7 @@ class LiveCluster:
     """Finds the cluster of an id in the configuration that is in force."""
 
     _listeners: HealthListeners = field(factory=HealthListeners)
+    _clock: Callable[[], float] = time.monotonic
 
     def refresh(self) -> None:
         """Compute `available` and `for_affinity` again; call after any health changed.
@@ -77,7 +80,7 @@ class LiveCluster:
         """Record what the passive check says; returns whether that changed anything."""
         if destination.passive is health:
             return False
-        before = destination.condition
+        before = destination.standing
         destination.passive = health
         self.changed([(destination, before)])
         return True
@@ -85,7 +88,7 @@ class LiveCluster:
     def set_active(self, verdicts: Mapping[LiveDestination, Health]) -> list[LiveDestination]:
         """Record what the active check says; returns the destinations for which that changed anything."""
         changes = [
-            (destination, destination.condition)
+            (destination, destination.standing)
             for destination, health in verdicts.items()
             if destination.active is not health
         ]
@@ -95,9 +98,32 @@ class LiveCluster:
             self.changed(changes)
         return [destination for destination, _ in changes]
 
-    def changed(self, changes: Iterable[tuple[LiveDestination, Condition]]) -> None:
-        """Have conditions that changed take effect, and tell the listeners; each comes with what it was before."""
+    def changed(self, changes: Iterable[tuple[LiveDestination, Standing]]) -> None:
+        """Have changes take effect, and tell the listeners; each comes with what it was before."""
         self.refresh()
         current = self._current()
         for destination, before in changes:
+            current._warm_up(destination)
             self._listeners.tell(current, destination, before)
+
+    def _warm_up(self, destination: LiveDestination) -> None:
+        """Have a destination warm up that was out and is back, if that is asked for."""
+        out, was_out = self._is_out(destination), destination.was_out
+        destination.was_out = out
+        period = self.config.health_check.slow_start
+        if out:
+            destination.ramp = None
+        elif was_out and period is not None:
+            Ramp.begin(destination, period, self._clock)
+
+    def _is_out(self, destination: LiveDestination) -> bool:
+        """Whether its operator or a check that is on has taken a destination out, or lets it prove itself first."""
+        checks = self.config.health_check
+        return (
+            destination.override is not None
+            or (checks.active.enabled and destination.active is Health.UNHEALTHY)
+            or (
+                checks.passive.enabled
+                and (destination.passive is Health.UNHEALTHY or destination.trial is not None)
+            )
+        )

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
-from hostler.fleet.health import Condition, Health, Override
+from hostler.fleet.health import Health, Override, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.config.model import Destination
     from hostler.fleet.clusters import LiveCluster
+    from hostler.fleet.health import Trial
     from hostler.server.base import DelegationRule
 
 __all__ = ["LiveDestination"]
@@ -36,6 +37,9 @@ class LiveDestination:
     override: Override | None = None
     """What its operator says, by `drain`, `disable` and `enable`; it survives reloads."""
 
+    trial: Trial | None = None
+    """Whether it has to prove itself before it is sent more than one exchange at a time."""
+
     in_flight: int = 0
     """Exchanges that were sent there and are not over, delegated ones included."""
 
@@ -48,13 +52,16 @@ class LiveDestination:
     state: dict[str, Any] = field(factory=dict)
     """What policies remember of this destination."""
 
+    was_out: bool = False
+    """Whether its checks or its operator had taken it out, when that was last looked at."""
+
     _find_cluster: Callable[[], LiveCluster | None] = _no_cluster
     """Finds its cluster in the configuration that is in force."""
 
     @property
-    def condition(self) -> Condition:
+    def standing(self) -> Standing:
         """Its health and its override, as they stand now."""
-        return Condition(self.active, self.passive, self.override)
+        return Standing(self.active, self.passive, self.override)
 
     @property
     def weight(self) -> float:
@@ -85,7 +92,7 @@ class LiveDestination:
     def _set_override(self, override: Override | None, called: str) -> None:
         if self.override is override:
             return
-        before, self.override = self.condition, override
+        before, self.override = self.standing, override
         cluster = self._find_cluster()
         if cluster is not None and self in cluster.destinations:
             _log.info("cluster %s: destination %s is %s", cluster.id, self.name, called)

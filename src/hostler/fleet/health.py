@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from hostler.fleet.clusters import LiveCluster
     from hostler.fleet.destinations import LiveDestination
 
-__all__ = ["Condition", "Health", "HealthListener", "HealthListeners", "Override"]
+__all__ = ["Health", "HealthListener", "HealthListeners", "Override", "Standing", "Trial"]
 
 _log: Final = logging.getLogger("hostler.fleet")
 
@@ -36,8 +36,16 @@ class Override(enum.Enum):
     """It gets no requests."""
 
 
+@define(eq=False)
+class Trial:
+    """What a destination is on that was unhealthy, while it gets one exchange at a time (a half-open circuit)."""
+
+    under_way: bool = False
+    """Whether that exchange is under way; until it is over nobody else may go there."""
+
+
 @frozen
-class Condition:
+class Standing:
     """The health of a destination at one moment: what its checks say, and its operator."""
 
     active: Health
@@ -45,13 +53,13 @@ class Condition:
     override: Override | None
 
 
-HealthListener: TypeAlias = Callable[["LiveCluster", "LiveDestination", Condition, Condition], object]
-"""Called with a cluster, one of its destinations, and what the condition of that was and is."""
+HealthListener: TypeAlias = Callable[["LiveCluster", "LiveDestination", Standing, Standing], object]
+"""Called with a cluster, one of its destinations, and what the standing of that was and is."""
 
 
 @frozen(eq=False)
 class HealthListeners:
-    """Those who are told when the condition of a destination has changed."""
+    """Those who are told when the standing of a destination has changed."""
 
     _listeners: dict[object, HealthListener] = field(factory=dict, init=False)
 
@@ -65,9 +73,9 @@ class HealthListeners:
 
         return remove
 
-    def tell(self, cluster: LiveCluster, destination: LiveDestination, before: Condition) -> None:
+    def tell(self, cluster: LiveCluster, destination: LiveDestination, before: Standing) -> None:
         """Tell all of them; one that raises is logged, and keeps nothing from the others."""
-        after = destination.condition
+        after = destination.standing
         for listener in tuple(self._listeners.values()):
             try:
                 listener(cluster, destination, before, after)

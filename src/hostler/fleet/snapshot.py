@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -52,8 +53,12 @@ class Fleet:
     longer than looking at every destination once.
     """
 
-    def __init__(self, recipes: Iterable[Recipe[Any]]) -> None:
+    def __init__(
+        self, recipes: Iterable[Recipe[Any]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` is what destinations warm up by."""
         self._recipes = tuple(recipes)
+        self._clock = clock
         self.snapshot = Snapshot(Config(), Table(()), {}, {})
         self.listeners = HealthListeners()
         """Told when the health of any destination has changed."""
@@ -98,6 +103,7 @@ class Fleet:
             destinations,
             find_current=self.find_cluster,
             listeners=self.listeners,
+            clock=self._clock,
         )
         cluster.refresh_this()
         return cluster

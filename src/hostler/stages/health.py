@@ -2,6 +2,15 @@
 
 The policy judges; the stage records the verdict and, after a while, forgets a bad one: an unhealthy destination gets
 no requests, so it would have no other way to prove itself.
+
+States and transitions of a destination, as far as this check goes. It begins UNKNOWN, and is then what the policy says
+after each of its exchanges, HEALTHY or UNHEALTHY. UNHEALTHY sets a timer, whose end makes it UNKNOWN again. That is all,
+unless the cluster has HalfOpen, which makes of it what is known as a circuit breaker: healthy or unknown, the circuit is
+closed; unhealthy, it is open. Then the timer's end puts the destination on trial, the half-open circuit: it is UNKNOWN,
+and the first exchange that comes is its trial. While that is under way it gets no others. A trial that fails makes it
+UNHEALTHY, with a new timer; one that succeeds makes it HEALTHY. One that says nothing of the destination, since its client
+left, is followed by another; so is one that lasts longer than the ReactivationPeriod, and whichever ends first decides.
+What exchanges say that are not the trial does not count meanwhile.
 """
 
 from __future__ import annotations
@@ -9,16 +18,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import define, field
-
-from hostler.config.model import FAILURE_RATE_METADATA, Cluster
-from hostler.errors import Reason, Side
+from hostler.config.model import Cluster
 from hostler.fleet import Health
 from hostler.fleet.equipment import PolicyKind
+from hostler.fleet.health import Trial
+from hostler.stages.balance import balance
+from hostler.stages.failure_rate import LATENCY, TransportFailureRate, is_to_blame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,36 +34,14 @@ if TYPE_CHECKING:
     from hostler.deadline import Timer
     from hostler.exchange import Exchange, Outcome
     from hostler.fleet import LiveCluster, LiveDestination
+    from hostler.http.headers import RawHeaders
     from hostler.pipeline import Next
 
-__all__ = [
-    "PASSIVE_HEALTH",
-    "PassiveHealth",
-    "PassiveHealthPolicy",
-    "TransportFailureRate",
-    "passive_health",
-]
+__all__ = ["PASSIVE_HEALTH", "PassiveHealth", "PassiveHealthPolicy", "TransportFailureRate", "passive_health"]
 
 _log: Final = logging.getLogger("hostler.stages.health")
 
-_WINDOW: Final = 60.0
-_MINIMUM: Final = 10
-_LIMIT: Final = 0.3
-_BUCKET: Final = 1.0
-
-_HISTORY: Final = "TransportFailureRate"
 _TIMER: Final = "reactivation"
-
-_COUNTED: Final = frozenset(
-    {
-        Reason.REQUEST,
-        Reason.REQUEST_TIMED_OUT,
-        Reason.REQUEST_BODY_DESTINATION,
-        Reason.RESPONSE_BODY_DESTINATION,
-        Reason.UPGRADE_REQUEST_DESTINATION,
-        Reason.UPGRADE_RESPONSE_DESTINATION,
-    }
-)
 
 
 class PassiveHealthPolicy(Protocol):
@@ -63,82 +49,6 @@ class PassiveHealthPolicy(Protocol):
 
     def __call__(self, exchange: Exchange, destination: LiveDestination, outcome: Outcome, /) -> Health:
         """Return what the destination's passive health is now."""
-
-
-@define(eq=False)
-class _Bucket:
-    """What happened in one second."""
-
-    end: float
-    """When the second was over, which is what dates it."""
-
-    total: int = 0
-    failed: int = 0
-
-
-@define(eq=False)
-class _History:
-    """What became of a destination's exchanges within the window."""
-
-    buckets: deque[_Bucket] = field(factory=deque)
-    total: int = 0
-    failed: int = 0
-
-    def record(self, now: float, *, failed: bool) -> None:
-        """Count one more exchange, forget those that are too long ago."""
-        buckets = self.buckets
-        if not buckets or now >= buckets[-1].end:
-            buckets.append(_Bucket(now + _BUCKET))
-        bucket = buckets[-1]
-        bucket.total += 1
-        self.total += 1
-        if failed:
-            bucket.failed += 1
-            self.failed += 1
-        while now - buckets[0].end > _WINDOW:
-            old = buckets.popleft()
-            self.total -= old.total
-            self.failed -= old.failed
-
-    def rate(self) -> float:
-        """Return the share that failed, 0 while there is too little to tell."""
-        return 0.0 if self.total < _MINIMUM else self.failed / self.total
-
-
-class TransportFailureRate:
-    """Unhealthy is a destination whose share of broken exchanges reached a limit (YARP: TransportFailureRate).
-
-    The share is that of the last 60 seconds, and up to one more since whole seconds are forgotten, once they saw 10
-    exchanges; the limit is 0.3 unless the cluster's metadata
-    `TransportFailureRateHealthPolicy.RateLimit` says otherwise. Any status counts as success, a 500 too. The history
-    belongs to the destination and survives reloads.
-    """
-
-    window: Final = _WINDOW
-    """How long the policy looks back, in seconds."""
-
-    def __init__(self, cluster: Cluster, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = float(cluster.metadata.get(FAILURE_RATE_METADATA, _LIMIT))
-        self._clock = clock
-
-    def __call__(self, exchange: Exchange, destination: LiveDestination, outcome: Outcome, /) -> Health:
-        """Count the exchange and judge."""
-        history: _History | None = destination.state.get(_HISTORY)
-        if history is None:
-            history = destination.state[_HISTORY] = _History()
-        failed = outcome.failure is not None and _to_blame(destination, outcome)
-        history.record(self._clock(), failed=failed)
-        return Health.HEALTHY if history.rate() < self._limit else Health.UNHEALTHY
-
-
-def _to_blame(destination: LiveDestination, outcome: Outcome) -> bool:
-    """Tell whether a failure is the destination's and the client was still there to see it."""
-    failure = outcome.failure
-    if failure is None or failure.reason not in _COUNTED or failure.side is Side.CLIENT:
-        return False
-    # A client that is there gets at least the failure's status. Of a delegated exchange that broke under way nobody
-    # knows what the client got.
-    return outcome.status != 0 or destination.rule is not None
 
 
 def _policy_name(cluster: Cluster) -> str | None:
@@ -165,11 +75,15 @@ class PassiveHealth:
     """The stage that judges destinations when their exchanges are over (YARP: UsePassiveHealthChecks).
 
     An unhealthy destination becomes unknown again after the cluster's ReactivationPeriod, or after the policy's
-    `window` (in seconds, where it has one) if that is longer. `call_later` is the event loop's, unless given.
+    `window` (in seconds, where it has one) if that is longer; with HalfOpen it is on trial after the former. Timers are
+    the event loop's, unless `call_later` is given.
     """
 
-    def __init__(self, call_later: Callable[..., Timer] = _call_later) -> None:
+    def __init__(
+        self, call_later: Callable[..., Timer] = _call_later, time: Callable[[], float] = time.monotonic
+    ) -> None:
         self._call_later = call_later
+        self._time = time
 
     def concerns(self, cluster: Cluster) -> bool:
         """Whether a cluster has passive checks (`hostler.pipeline.for_clusters`)."""
@@ -180,30 +94,54 @@ class PassiveHealth:
         cluster = exchange.cluster
         if cluster is None or PASSIVE_HEALTH not in cluster.equipment:
             return onward(exchange)
+        if cluster.config.health_check.passive.latency_limit is not None:
+            self._time_answer(exchange)
+        candidates = exchange.candidates
+        if len(candidates) == 1 and (trial := candidates[0].trial) is not None:
+            return self._on_trial(exchange, onward, cluster, candidates[0], trial)
         return self._judged(exchange, onward)
+
+    def _time_answer(self, exchange: Exchange) -> None:
+        began = self._time()
+
+        def note(_: RawHeaders) -> None:
+            exchange.items[LATENCY] = self._time() - began
+
+        exchange.on_response(note)
 
     async def _judged(self, exchange: Exchange, onward: Next) -> Outcome:
         outcome = await onward(exchange)
         destination, cluster = exchange.destination, exchange.cluster
-        if destination is not None and cluster is not None:
-            policy = cluster.equipment.get(PASSIVE_HEALTH)
-            if policy is not None:
-                health = policy(exchange, destination, outcome)
-                if cluster.set_passive(destination, health):
-                    self._changed(exchange, cluster, destination, outcome)
+        if destination is not None and cluster is not None and destination.trial is None:
+            self._judge(exchange, cluster, destination, outcome)
         return outcome
 
-    def _changed(
+    def _judge(
         self, exchange: Exchange, cluster: LiveCluster, destination: LiveDestination, outcome: Outcome
     ) -> None:
+        policy = cluster.equipment.get(PASSIVE_HEALTH)
+        if policy is not None:
+            self._record(exchange, cluster, destination, outcome, policy(exchange, destination, outcome))
+
+    def _record(
+        self,
+        exchange: Exchange,
+        cluster: LiveCluster,
+        destination: LiveDestination,
+        outcome: Outcome,
+        health: Health,
+    ) -> None:
+        if not cluster.set_passive(destination, health):
+            return
         timer: Timer | None = destination.state.pop(_TIMER, None)
         if timer is not None:
             timer.cancel()
-        if destination.passive is not Health.UNHEALTHY:
-            _report(logging.INFO, cluster, destination)
+        if health is not Health.UNHEALTHY:
+            _report(cluster, destination)
             return
+        check = cluster.config.health_check.passive
         window: float = getattr(cluster.equipment.get(PASSIVE_HEALTH), "window", 0.0)
-        delay = max(cluster.config.health_check.passive.reactivation_period, window)
+        delay = check.reactivation_period if check.half_open else max(check.reactivation_period, window)
         destination.state[_TIMER] = self._call_later(delay, _reactivate, cluster, destination)
         _log.warning(
             "cluster %s: destination %s is unhealthy for %g s; the last exchange, by route %s, ended with %s",
@@ -211,18 +149,88 @@ class PassiveHealth:
             exchange.route.id if exchange.route else "-", outcome.failure or outcome.status,
         )  # fmt: skip
 
+    # -- trials ---------------------------------------------------------------------------------------------------
+
+    def _on_trial(
+        self,
+        exchange: Exchange,
+        onward: Next,
+        cluster: LiveCluster,
+        destination: LiveDestination,
+        trial: Trial,
+    ) -> Awaitable[Outcome]:
+        """Make the exchange the destination's trial, or choose another one if that is under way."""
+        if not trial.under_way:
+            return self._try(exchange, onward, cluster, destination, trial)
+        if destination in cluster.available:  # all are unhealthy, and the policy panics
+            return self._judged(exchange, onward)
+        exchange.candidates = cluster.available  # the trial began after this exchange's were listed
+        return balance(exchange, lambda again: self(again, onward))
+
+    async def _try(
+        self,
+        exchange: Exchange,
+        onward: Next,
+        cluster: LiveCluster,
+        destination: LiveDestination,
+        trial: Trial,
+    ) -> Outcome:
+        period = cluster.config.health_check.passive.reactivation_period
+        trial.under_way = True
+        cluster.refresh()
+        timer = self._call_later(period, _allow_another, cluster, trial)
+        try:
+            outcome = await onward(exchange)
+        except BaseException:
+            _allow_another(cluster, trial)
+            raise
+        finally:
+            timer.cancel()
+        if destination.trial is trial:
+            self._conclude(exchange, cluster, destination, outcome, trial)
+        elif destination.trial is None:  # another one that was allowed meanwhile has decided
+            self._judge(exchange, cluster, destination, outcome)
+        return outcome
+
+    def _conclude(
+        self,
+        exchange: Exchange,
+        cluster: LiveCluster,
+        destination: LiveDestination,
+        outcome: Outcome,
+        trial: Trial,
+    ) -> None:
+        """End a trial with the policy's verdict, where the exchange says anything of its destination."""
+        health = Health.UNKNOWN
+        if exchange.destination is destination and (
+            outcome.failure is None or is_to_blame(destination, outcome)
+        ):
+            health = cluster.equipment[PASSIVE_HEALTH](exchange, destination, outcome)
+        if health is Health.UNKNOWN:
+            _allow_another(cluster, trial)
+        else:
+            destination.trial = None
+            cluster.refresh()
+            self._record(exchange, cluster, destination, outcome, health)
+
+
+def _allow_another(cluster: LiveCluster, trial: Trial) -> None:
+    trial.under_way = False
+    cluster.refresh()
+
 
 def _reactivate(cluster: LiveCluster, destination: LiveDestination) -> None:
     destination.state.pop(_TIMER, None)
     if destination.passive is Health.UNHEALTHY:
+        if cluster.config.health_check.passive.half_open:
+            destination.trial = Trial()
         cluster.set_passive(destination, Health.UNKNOWN)
-        _report(logging.INFO, cluster, destination)
+        _report(cluster, destination)
 
 
-def _report(level: int, cluster: LiveCluster, destination: LiveDestination) -> None:
-    _log.log(
-        level, "cluster %s: destination %s is %s", cluster.id, destination.name, destination.passive.value
-    )
+def _report(cluster: LiveCluster, destination: LiveDestination) -> None:
+    state = "on trial" if destination.trial is not None else destination.passive.value
+    _log.info("cluster %s: destination %s is %s", cluster.id, destination.name, state)
 
 
 passive_health: Final = PassiveHealth()

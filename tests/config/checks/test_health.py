@@ -28,6 +28,18 @@ def test_times_are_positive():
     ]
 
 
+def test_what_counts_as_a_failure_beside_what_breaks():
+    good = PassiveHealthCheck(unhealthy_statuses=["5xx", "429"], latency_limit=2.0, half_open=True)
+    assert of_cluster(health_check=HealthCheck(good, slow_start=30.0)) == {}
+    bad = PassiveHealthCheck(unhealthy_statuses=["500", "5x", "600"], latency_limit=0.0)
+    assert of_cluster(health_check=HealthCheck(bad, slow_start=-1.0)) == {
+        "HealthCheck.Passive.UnhealthyStatuses[1]": '"5x" is no final status; write a number such as "503", or "5xx"',
+        "HealthCheck.Passive.UnhealthyStatuses[2]": '"600" is no final status; write a number such as "503", or "5xx"',
+        "HealthCheck.Passive.LatencyLimit": "0 seconds is out of range; use more than 0",
+        "HealthCheck.SlowStart": "-1 seconds is out of range; use more than 0",
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "query"), [(None, None), ("", ""), ("/", "?"), ("/health", "?deep=1"), ("/a?b#c %", "?a b")]
 )

@@ -5,26 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hostler.config.checks.values import check_positive
+from hostler.config.statuses import parse_statuses
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.model import ActiveHealthCheck, Cluster
+    from hostler.config.model import ActiveHealthCheck, Cluster, PassiveHealthCheck
 
 __all__ = ["check_health"]
 
 
 def check_health(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Find what is wrong with the health checks that are on; `path` is that of the cluster."""
-    passive, active = cluster.health_check.passive, cluster.health_check.active
-    if passive.enabled:
-        yield from check_positive(
-            f"{path}.HealthCheck.Passive.ReactivationPeriod", passive.reactivation_period
-        )
-    if active.enabled:
-        yield from _active(f"{path}.HealthCheck.Active", active)
+    checks = cluster.health_check
+    if checks.passive.enabled:
+        yield from _passive(f"{path}.HealthCheck.Passive", checks.passive)
+    if checks.active.enabled:
+        yield from _active(f"{path}.HealthCheck.Active", checks.active)
         yield from _reachable(path, cluster)
+    if checks.slow_start is not None:
+        yield from check_positive(f"{path}.HealthCheck.SlowStart", checks.slow_start)
+
+
+def _passive(path: str, check: PassiveHealthCheck) -> Iterator[Problem]:
+    yield from check_positive(f"{path}.ReactivationPeriod", check.reactivation_period)
+    for index, status in enumerate(check.unhealthy_statuses):
+        try:
+            parse_statuses([status])
+        except ValueError as error:
+            yield Problem(f"{path}.UnhealthyStatuses[{index}]", str(error))
+    if check.latency_limit is not None:
+        yield from check_positive(f"{path}.LatencyLimit", check.latency_limit)
 
 
 def _active(path: str, check: ActiveHealthCheck) -> Iterator[Problem]:

@@ -38,10 +38,11 @@ class Balancing:
 
     settings: LoadBalancing
     weighted: bool
-    """Whether its destinations have weights; only then does a policy ask for `LiveDestination.weight`."""
+    """Whether its destinations have weights, or may have a part of them; only then does a policy ask for them."""
 
     @classmethod
     def of(cls, cluster: Cluster) -> Balancing:
         """Return what the policy of a cluster is made of."""
         weights = {destination.weight for destination in cluster.destinations} - {0}
-        return cls(cluster.load_balancing, weighted=len(weights) > 1)
+        warm_up = cluster.health_check.slow_start is not None
+        return cls(cluster.load_balancing, weighted=len(weights) > 1 or warm_up)
