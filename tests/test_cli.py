@@ -57,6 +57,41 @@ def test_check_a_good_document(hostler, write):
     assert hostler("check", write(GOOD)) == (0, "proxy.json: ok, 1 route, 2 clusters\n", "")
 
 
+def test_check_explains_a_request(hostler, write):
+    path = write(GOOD)
+    status, out, err = hostler(
+        "check", path, "--explain", "GET", "http://localhost:8080/api/7", "-H", "X-A: 1"
+    )
+    assert (status, err) == (0, "")
+    assert "  api  WINS, with rest = '7'\n" in out
+    assert "Sent to 127.0.0.1, port 1 (cluster c):\n  GET /api/7 HTTP/1.1\n" in out
+    assert "  X-A: 1\n" in out
+
+
+def test_check_explains_that_no_route_takes_a_request(hostler, write):
+    status, out, err = hostler("check", write(GOOD), "--explain", "GET", "http://localhost:8080/other")
+    assert (status, err) == (1, "")
+    assert "  api  no: path: /api/{**rest}\n" in out
+    assert "  HTTP/1.1 404 Not Found\n" in out
+
+
+def test_check_explains_no_request_by_a_document_that_is_wrong(hostler, write):
+    status, out, err = hostler("check", write({"Urls": "nonsense"}), "--explain", "GET", "http://h/")
+    assert (status, out) == (1, "")
+    assert "Urls" in err
+
+
+def test_check_refuses_to_explain_what_is_no_request(hostler, write):
+    path = write(GOOD)
+    status, _, err = hostler("check", path, "--explain", "GET", "localhost:8080/")
+    assert (status, err) == (
+        1,
+        "hostler: --explain: 'localhost:8080/' is not a URL; write http://host/path\n",
+    )
+    status, _, err = hostler("check", path, "-H", "X-A: 1")
+    assert (status, err) == (1, "hostler: --header is for --explain; add --explain METHOD URL\n")
+
+
 def test_check_says_everything_at_once_with_paths_and_remedies(hostler, write):
     document = {
         "Urls": "http://localhost:8080:1/;http://localhost:0x/",

@@ -17,6 +17,7 @@ from hostler import (
     ConfigError,
     Destination,
     Forwarder,
+    HeaderMatch,
     HealthCheck,
     HttpClient,
     HttpRequest,
@@ -26,6 +27,8 @@ from hostler import (
     Policies,
     Problem,
     Proxy,
+    QueryMatch,
+    QueryMatchMode,
     QueueMode,
     Route,
     SessionAffinity,
@@ -67,6 +70,36 @@ EVERYTHING = Route("/{**rest}", "c", id="all")
 
 
 # -- routing ----------------------------------------------------------------------------------------------------------
+
+
+async def test_headers_and_the_query_choose_a_route_and_leave_a_plain_head_plain():
+    plain = []
+
+    async def note(exchange, onward):
+        plain.append(exchange.plain is not None)
+        return await onward(exchange)
+
+    async with serving(naming("a")) as a, serving(naming("b")) as b:
+        proxy = Proxy(
+            [
+                Route("/{**rest}", "a", id="all"),
+                Route("/{**rest}", "b", id="red", headers=[HeaderMatch("X-Tenant", "red")]),
+                Route(
+                    "/{**rest}",
+                    "b",
+                    id="beta",
+                    query_parameters=[QueryMatch("beta", mode=QueryMatchMode.EXISTS)],
+                ),
+            ],
+            [Cluster("a", [a.url]), Cluster("b", [b.url])],
+            pipeline=[note, *DEFAULT_PIPELINE],
+        )
+        async with running(proxy) as client:
+            assert (await client.get("/")).text == "a"
+            assert (await client.get("/", headers={"x-tenant": "Red"})).text == "b"
+            assert (await client.get("/?beta=1")).text == "b"
+            assert (await client.get("/?beta=")).text == "a"
+    assert plain == [True] * 4
 
 
 async def test_a_request_goes_to_the_cluster_of_its_route():

@@ -8,7 +8,6 @@ they need not be the cluster's, and no stage is left out because of it.
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.model import Cluster, Route
@@ -81,9 +80,10 @@ class Chains(dict[int, "tuple[Next, ...]"]):
         return go_on
 
 
-def _is_its_kind(stage: Stage, ours: Stage) -> bool:
-    """Whether a stage is made of the class of one of ours: with other randomness, say."""
-    return not isinstance(ours, FunctionType) and isinstance(stage, type(ours))
+def _condition(stage: Stage) -> object:
+    """Return what tells which routes a stage concerns, the same one for all stages of a class; None for every route."""
+    concerns = getattr(stage, "concerns_route", None)
+    return getattr(concerns, "__func__", concerns)
 
 
 def find_missing_stages(
@@ -91,13 +91,15 @@ def find_missing_stages(
 ) -> Callable[[Config], Iterator[Problem]]:
     """Return what finds the routes that ask for something which none of a pipeline's stages does, as ASP.NET does.
 
-    `ours` are the stages that do what routes can ask for. Without this a route that is meant to be guarded would be open.
+    `ours` are the stages that do what routes can ask for. A stage that is told by the same function or method which
+    routes it concerns counts as one of them: it is of the same class, or stands around it. Without this a route that is
+    meant to be guarded would be open.
     """
+    there = {_condition(stage) for stage in stages}
     missing = [
         (stage, concerns)
         for stage in ours
-        if not any(other is stage or _is_its_kind(other, stage) for other in stages)
-        and (concerns := getattr(stage, "concerns_route", None)) is not None
+        if _condition(stage) not in there and (concerns := getattr(stage, "concerns_route", None)) is not None
     ]
 
     def find(config: Config) -> Iterator[Problem]:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from hostler.fleet.health import HealthListener
     from hostler.fleet.snapshot import Snapshot
     from hostler.pipeline import Stage
+    from hostler.routing.table import Table
     from hostler.server.base import Server
     from hostler.sources import ConfigListener
     from hostler.stages.forward import Sender
@@ -219,6 +220,11 @@ class Proxy:
     def config(self) -> Config:
         """The configuration in force, with the destinations that it lists, whatever resolvers make of them."""
         return self._config
+
+    @property
+    def table(self) -> Table[LiveRoute]:
+        """The table of the routes as they stand now."""
+        return self._fleet.snapshot.table
 
     @property
     def clusters(self) -> tuple[LiveCluster, ...]:

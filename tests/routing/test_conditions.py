@@ -358,10 +358,10 @@ class TestSubjects:
     @pytest.mark.parametrize(
         ("rule", "expected"),
         [
-            (HeaderMatch("X-A", ["a", "b"]), 'header X-A is "a" or "b"'),
-            (HeaderMatch("X-A", "a", NOT_CONTAINS), 'header X-A does not contain "a"'),
-            (HeaderMatch("X-A", mode=NOT_EXISTS), "header X-A does not exist"),
-            (QueryMatch("q", "a", Q_PREFIX), 'query parameter q begins with "a"'),
+            (HeaderMatch("X-A", ["a", "b"]), 'X-A is "a" or "b"'),
+            (HeaderMatch("X-A", "a", NOT_CONTAINS), 'X-A does not contain "a"'),
+            (HeaderMatch("X-A", mode=NOT_EXISTS), "X-A does not exist"),
+            (QueryMatch("q", "a", Q_PREFIX), 'q begins with "a"'),
         ],
     )
     def test_a_condition_says_what_it_asks_for(self, rule, expected):

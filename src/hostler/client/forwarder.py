@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ssl
 
     from hostler.client.probe import ProbeRequest, ProbeResponse
-    from hostler.client.upstream import UpstreamConnection
+    from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
     from hostler.config.model import Destination
     from hostler.contract import Stream
     from hostler.exchange import Exchange
@@ -40,7 +40,8 @@ _FORWARDED = Kind.FORWARDED
 class Forwarder:
     """Forwards exchanges over pooled connections; one per set of client settings (IHttpForwarder).
 
-    Belongs to the event loop that it is used in. `context` replaces the TLS settings for https destinations.
+    Belongs to the event loop that it is used in. `context` replaces the TLS settings for https destinations, `connector`
+    what opens connections.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class Forwarder:
         http_client: HttpClient | None = None,
         http_request: HttpRequest | None = None,
         context: ssl.SSLContext | None = None,
+        connector: Connecting = Connector,
     ) -> None:
         self._client = http_client or HttpClient()
         self._request = http_request or HttpRequest()
         self._context = context
+        self._connecting = connector
         self._timeout = self._request.activity_timeout
         self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
         self._closed = False
@@ -182,7 +185,7 @@ class Forwarder:
         pooled = self._pools[key] = connector.address, pool
         return pooled
 
-    def _connector(self, name: str, host: str | None) -> Connector:
+    def _connector(self, name: str, host: str | None) -> ConnectionOpener:
         address = DestinationAddress.parse(name, host)
         context = None
         if address.scheme == "https":
@@ -192,7 +195,7 @@ class Forwarder:
         proxy = find_proxy(self._client.web_proxy, address)
         if proxy is not None and context is None:
             address = in_absolute_form(address, proxy)
-        return Connector(address, self._client, context, proxy)
+        return self._connecting(address, self._client, context, proxy)
 
     async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
         """Ask a destination something on a connection of its own, made with the same settings (`client.probe.ask`).

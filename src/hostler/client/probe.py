@@ -11,8 +11,7 @@ from hostler.http.headers import Headers
 from hostler.http.message import Request
 
 if TYPE_CHECKING:
-    from hostler.client.connector import Connector
-    from hostler.client.upstream import UpstreamConnection, UpstreamStream
+    from hostler.client.upstream import ConnectionOpener, UpstreamConnection, UpstreamStream
     from hostler.errors import ProtocolError
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
@@ -54,7 +53,7 @@ class ProbeResponse:
     """Its first bytes, at most BODY_LIMIT."""
 
 
-async def ask(connector: Connector, request: ProbeRequest, timeout: float) -> ProbeResponse:
+async def ask(connector: ConnectionOpener, request: ProbeRequest, timeout: float) -> ProbeResponse:
     """Connect, ask, and close; once the answer's head is there, it is an answer, whatever its body does.
 
     Raises TimeoutError where that takes more than `timeout` seconds, OSError or UnicodeError for a connection that
@@ -84,7 +83,7 @@ async def ask(connector: Connector, request: ProbeRequest, timeout: float) -> Pr
     raise error
 
 
-def _outgoing(connector: Connector, request: ProbeRequest) -> Request:
+def _outgoing(connector: ConnectionOpener, request: ProbeRequest) -> Request:
     address = connector.address
     headers = Headers.of([("Host", address.authority), *request.headers, ("Connection", "close")])
     if address.proxy_authorization is not None:

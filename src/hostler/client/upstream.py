@@ -15,12 +15,23 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ssl import SSLContext
 
+    from hostler.client.address import DestinationAddress
+    from hostler.client.web_proxy import HttpProxy
+    from hostler.config.model import HttpClient
     from hostler.errors import ProtocolError
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request, Response
 
-__all__ = ["ConnectionOwner", "ExchangeSink", "UpstreamConnection", "UpstreamStream"]
+__all__ = [
+    "Connecting",
+    "ConnectionOpener",
+    "ConnectionOwner",
+    "ExchangeSink",
+    "UpstreamConnection",
+    "UpstreamStream",
+]
 
 
 class ExchangeSink(Protocol):
@@ -128,3 +139,36 @@ class ConnectionOwner(Protocol):
 
     def closed(self, connection: UpstreamConnection) -> None:
         """Called once, when the connection is closed, by whichever side."""
+
+
+class ConnectionOpener(Protocol):
+    """Opens connections to one destination: `hostler.client.connector.Connector`."""
+
+    @property
+    def address(self) -> DestinationAddress:
+        """The destination's address, as requests to it need it."""
+        ...
+
+    @property
+    def client(self) -> HttpClient:
+        """The settings of the connections that it opens."""
+        ...
+
+    async def connect(self, owner: ConnectionOwner, /) -> UpstreamConnection:
+        """Open a connection; raises OSError (TimeoutError, ssl.SSLError), or UnicodeError for a name like no other."""
+        ...
+
+
+class Connecting(Protocol):
+    """Makes what opens connections to an address."""
+
+    def __call__(
+        self,
+        address: DestinationAddress,
+        client: HttpClient,
+        context: SSLContext | None,
+        proxy: HttpProxy | None,
+        /,
+    ) -> ConnectionOpener:
+        """Return it; `context` is for https, `proxy` is what the destination is reached through."""
+        ...

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from hostler.fleet.clusters import LiveCluster
     from hostler.fleet.destinations import LiveDestination
-    from hostler.server.base import DelegationRule, Server
+    from hostler.server.base import DelegationRule, Delegator
 
 __all__ = ["DestinationRules", "OpenRule"]
 
@@ -29,7 +29,7 @@ class OpenRule:
 class DestinationRules:
     """The open rules of a proxy's destinations on one server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Delegator) -> None:
         self._server = server
         self._rules: Mapping[LiveDestination, OpenRule] = {}
 

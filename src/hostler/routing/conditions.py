@@ -238,9 +238,8 @@ class Condition:
                 yield subject, _fold(value)
 
     def __str__(self) -> str:
-        what = "header" if isinstance(self.rule, HeaderMatch) else "query parameter"
         values = " or ".join(f'"{value}"' for value in self.rule.values)
-        return f"{what} {self.rule.name} {_MODES[self.rule.mode][2].format(values)}"
+        return f"{self.rule.name} {_MODES[self.rule.mode][2].format(values)}"
 
 
 def conditions_of(route: Route) -> tuple[Condition, ...]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from hostler.routing.conditions import Head
 
-__all__ = ["Match", "Miss", "MissKind", "RouteLike", "Table"]
+__all__ = ["Match", "Miss", "MissKind", "RouteLike", "Table", "find_preflight"]
 
 _EVERY_PATH: Final = "/{**catchall}"
 
@@ -95,6 +95,8 @@ class Table(Generic[R]):
         self._has_conditions = False
         self._takes_preflights = False
         """Whether a route with methods and a CORS policy is to have the preflights for its methods."""
+        self.candidates: list[Candidate[R]] = []
+        """All of them, in the order of precedence."""
         finish(self._fill(routes))
 
     @classmethod
@@ -118,6 +120,8 @@ class Table(Generic[R]):
             self._tree(candidate.host, candidate.port).add(candidate, choose_condition(candidate, shared))
             self._has_conditions |= bool(candidate.conditions)
             self._takes_preflights |= candidate.takes_preflight and candidate.methods is not None
+        candidates.sort(key=_RANK)
+        self.candidates = candidates
         if len(candidates) == 1 and candidates[0].always and self._anywhere.below:
             self._every_path = candidates[0]
 
@@ -155,7 +159,7 @@ class Table(Generic[R]):
         if self._has_conditions or (self._takes_preflights and method == "OPTIONS"):
             subjects = Subjects(head)
             if self._takes_preflights and method == "OPTIONS":
-                preflight = _preflight(found, pieces, end, subjects)
+                preflight = find_preflight(found, pieces, end, subjects)
         best: Match[R] | None = None
         rank = 0
         for candidate in self._ranked(found, subjects):
@@ -184,6 +188,11 @@ class Table(Generic[R]):
             candidates = found  # type: ignore[assignment]
         candidates.sort(key=_RANK)
         return candidates
+
+    def is_for(self, candidate: Candidate[R], host: str, port: int) -> bool:
+        """Tell whether a request's host is that of a candidate: whether `find` looks where it stands."""
+        tree = self._tree(candidate.host, candidate.port)
+        return tree is self._anywhere or tree in self._trees(host, port)
 
     def _tree(self, host: str, port: int | None) -> Node[R]:
         """Give the tree of a host, which a first route makes."""
@@ -225,7 +234,7 @@ def _each_representative(found: Iterable[Place[R]]) -> Iterator[Candidate[R]]:
             yield place
 
 
-def _preflight(found: list[Place[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
+def find_preflight(found: Iterable[Place[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
     """Return the method that a CORS preflight asks about, where a route is to answer that (Fetch, 3.3.2)."""
     asked = subjects[_REQUESTED_METHOD]
     if not (subjects[_ORIGIN] and asked and asked[0]):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["DelegationRule", "QueueMode", "RequestQueue", "Server", "ServerKind"]
+__all__ = ["DelegationRule", "Delegator", "QueueMode", "RequestQueue", "Server", "ServerKind"]
 
 
 class ServerKind(enum.Enum):
@@ -60,7 +60,25 @@ class RequestQueue(Protocol):
         """Take no more requests, finish those under way, let go of the queue."""
 
 
-class Server(Protocol):
+class Delegator(Protocol):
+    """Opens delegation rules."""
+
+    def open_rule(self, queue: str, prefix: str) -> DelegationRule:
+        """Open (or share) the delegation rule for `queue` and `prefix`, compared without case.
+
+        A queue that does not exist yet is no error: it is looked for with each request.
+        """
+        ...
+
+    def close_rule(self, rule: DelegationRule) -> None:
+        """Give a rule back; the last one to do so closes the handle.
+
+        An exchange under way may still delegate by a closed rule: in user mode the queue is opened for as long as that
+        takes, HTTP.sys answers 503.
+        """
+
+
+class Server(Delegator, Protocol):
     """Listens on URL prefixes, serves queues, delegates."""
 
     @property
@@ -83,20 +101,6 @@ class Server(Protocol):
         Raises NoSuchQueueError, QueueExistsError, QueueAccessError, QueueNameError.
         """
         ...
-
-    def open_rule(self, queue: str, prefix: str) -> DelegationRule:
-        """Open (or share) the delegation rule for `queue` and `prefix`, compared without case.
-
-        A queue that does not exist yet is no error: it is looked for with each request.
-        """
-        ...
-
-    def close_rule(self, rule: DelegationRule) -> None:
-        """Give a rule back; the last one to do so closes the handle.
-
-        An exchange under way may still delegate by a closed rule: in user mode the queue is opened for as long as that
-        takes, HTTP.sys answers 503.
-        """
 
     async def stop(self, grace: float) -> None:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""

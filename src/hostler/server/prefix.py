@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from hostler.errors import PrefixError, redact
+from hostler.errors import PrefixError, ProtocolError, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hostler.contract import Address
 
 __all__ = ["Category", "PrefixMatch", "PrefixTable", "UrlPrefix"]
 
@@ -322,6 +324,15 @@ class PrefixTable:
             return "", path
         found = self.match(scheme, host, port, local_ip, path)
         return None if found is None else (found.path_base, found.path)
+
+    def refusal(self, host: str, server: Address, path: str) -> ProtocolError:
+        """Say why no prefix takes a request: 400 when none has its host, 404 when none has its path."""
+        local_ip, port = server
+        everywhere = "[::]" if ":" in local_ip else "0.0.0.0"  # noqa: S104 - compared, not bound
+        hosts = {host, "+", "*", local_ip, f"[{local_ip}]", everywhere}
+        if any(prefix.port == port and prefix.host in hosts for prefix in self):
+            return ProtocolError(f"no URL prefix takes {path}", 404)
+        return ProtocolError(f"no URL prefix takes the host {host!r}")
 
     def match(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> PrefixMatch | None:
         """Find the prefix that takes a request, or None.

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, cast
 
-from hostler.errors import ListenError, PrefixError, ProtocolError, UnsupportedError
+from hostler.errors import ListenError, PrefixError, UnsupportedError
 from hostler.server.handling import Handling
 from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_usermode
 from hostler.server.pending import Pending
@@ -106,11 +106,7 @@ class UserModeServer:
         placed = self.prefixes.place(scheme, host, server[1], server[0], path)
         if placed is not None:
             return placed
-        everywhere = "[::]" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - compared, not bound
-        hosts = {host, "+", "*", server[0], f"[{server[0]}]", everywhere}
-        if any(prefix.port == server[1] and prefix.host in hosts for prefix in self.prefixes):
-            raise ProtocolError(f"no URL prefix takes {path}", 404)
-        raise ProtocolError(f"no URL prefix takes the host {host!r}")
+        raise self.prefixes.refusal(host, server, path)
 
     # -- queues ---------------------------------------------------------------------------------------------------
 
