@@ -63,7 +63,7 @@ def run(setup: Setup) -> Command:
         "Urls": f"http://127.0.0.1:{setup.port}/",
         "ReverseProxy": {
             "Routes": {
-                f"route-{number}": {"ClusterId": "all", "Match": {"Path": path}}
+                f"route-{number}": {"ClusterId": "all", "Match": {"Path": path}, "MaxRequestBodySize": -1}
                 for number, path in enumerate(paths)
             },
             "Clusters": {"all": {"Destinations": {"one": {"Address": f"http://{setup.behind}/"}}}},

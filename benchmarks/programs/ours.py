@@ -55,7 +55,7 @@ def _proxy(
 ) -> hostler.Proxy:
     paths = [f"/route-{number}/{{**rest}}" for number in range(routes)] or ["/{**rest}"]
     return hostler.Proxy(
-        [hostler.Route(path, "all") for path in paths],
+        [hostler.Route(path, "all", max_request_body_size=-1) for path in paths],
         [hostler.Cluster("all", [destination])],
         pipeline=[*stages, *hostler.DEFAULT_PIPELINE],
     )

@@ -64,7 +64,11 @@ class Field:
         return {
             "ReverseProxy": {
                 "Routes": {
-                    name: {"ClusterId": name, "Match": {"Path": f"/{name}/{{**rest}}"}}
+                    name: {
+                        "ClusterId": name,
+                        "Match": {"Path": f"/{name}/{{**rest}}"},
+                        "MaxRequestBodySize": -1,
+                    }
                     for name in ("forwarded", "delegated")
                 },
                 "Clusters": {

@@ -28,6 +28,7 @@ __all__ = [
     "apply_response_callbacks",
     "begin_response",
     "finish_response",
+    "limit_body",
 ]
 
 TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -44,6 +45,11 @@ class Answerable(Protocol):
     @property
     def intercept_failure(self) -> Callable[[Failure], bool] | None:
         """Asked before a failure is answered; True keeps it from the client."""
+        ...
+
+    @property
+    def max_request_body_size(self) -> int | None:
+        """Bytes that the request's body may have."""
         ...
 
 
@@ -81,6 +87,12 @@ for _name in (
     "__setitem__", "clear", "copy", "count", "index", "insert", "pop", "remove", "reverse", "sort",
 ):  # fmt: skip
     setattr(AddedHeaders, _name, AddedHeaders._refuse)
+
+
+def limit_body(exchange: Answerable) -> Failure | None:
+    """Hold the request's body to its limit; whoever takes a body calls this first. Returns why it is refused."""
+    size = exchange.max_request_body_size
+    return None if size is None else exchange.stream.limit_body(size)
 
 
 def apply_response_callbacks(exchange: Answerable, headers: RawHeaders) -> None:

@@ -119,6 +119,14 @@ class Stream(Protocol):
     def detach(self) -> None:
         """Call the pump no more, and keep the body for the next one."""
 
+    def limit_body(self, size: int) -> Failure | None:
+        """Take at most `size` bytes of the request's body; call it before `attach`.
+
+        Returns why a body is refused whose length is known to be larger. Of one that turns out to be larger the pump is
+        told by `lost`. Either way an answer can still be sent.
+        """
+        ...
+
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client disconnects, whoever has the request's body; None: call nobody any more."""
 

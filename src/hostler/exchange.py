@@ -22,6 +22,7 @@ from hostler.answering import (
     apply_response_callbacks,
     begin_response,
     finish_response,
+    limit_body,
 )
 from hostler.channel import Channel
 from hostler.errors import DelegationError, Failure
@@ -102,6 +103,7 @@ class Exchange:
     granted: Granted | None = None
     """Who may go on: what the route's authorization policy returned; None where there is none."""
 
+    _max_request_body_size: int | None = -1
     _items: dict[str, Any] | None = None
     _id: str | None = None
 
@@ -359,9 +361,24 @@ class Exchange:
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
+    @property
+    def max_request_body_size(self) -> int | None:
+        """Bytes that the request's body may have: what its route says, unless a stage sets another; None for any number.
+
+        A larger body is a failure with 413 for whoever takes it.
+        """
+        if self._max_request_body_size == -1:
+            return None if self.route is None else self.route.max_request_body_size
+        return self._max_request_body_size
+
+    @max_request_body_size.setter
+    def max_request_body_size(self, size: int | None) -> None:
+        self._max_request_body_size = size
+
     def channel(self) -> Channel:
         """Return the awaitable ends of this exchange, attached to the stream."""
         if self._channel is None:
+            limit_body(self)
             self._channel = Channel(self.stream)
             self.stream.attach(self._channel)
         return self._channel
@@ -408,6 +425,9 @@ class Exchange:
                 else "its connection or server cannot delegate, or it is over"
             )  # fmt: skip
             raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
+        refused = limit_body(self)
+        if refused is not None:
+            return await self.fail(refused)
         added: RawHeaders = []
         if self._response_callbacks is not None:
             headers = AddedHeaders()

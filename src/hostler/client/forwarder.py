@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from hostler.answering import answer_failure
+from hostler.answering import answer_failure, limit_body
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
 from hostler.client.outgoing import outgoing_request, plain_request_head
@@ -93,6 +93,9 @@ class Forwarder:
         pooled = self._pools.get((config.address, config.host))
         if pooled is None or exchange._channel is not None or stream.started or stream.closed:
             return None
+        framing = plain.framing
+        if framing and limit_body(exchange) is not None:  # `_send` says so
+            return None
         address, pool = pooled
         try:
             head = plain_request_head(exchange, plain, address)
@@ -102,7 +105,7 @@ class Forwarder:
         if connection is None:
             return None
         transfer = Transfer(exchange, self._timeout, plain.method)
-        transfer.begin_plain(connection, head, plain.framing)
+        transfer.begin_plain(connection, head, framing)
         return transfer
 
     async def _send(self, exchange: Exchange, name: str, host: str | None) -> Outcome:
@@ -115,7 +118,7 @@ class Forwarder:
             )
         key = name, host
         plain = exchange.plain
-        failure: Failure | None = RETRY
+        failure: Failure | None = limit_body(exchange) or RETRY
         while failure is RETRY:
             # each time anew: an empty pool is not kept
             address, pool = self._pools.get(key) or self._add_pool(key)

@@ -18,6 +18,7 @@ from hostler.errors import QueueNameError, redact
 
 __all__ = [
     "FAILURE_RATE_METADATA",
+    "MAX_REQUEST_BODY_SIZE",
     "METADATA_KEYS",
     "QUEUE_METADATA",
     "THRESHOLD_METADATA",
@@ -64,6 +65,9 @@ METADATA_KEYS = (QUEUE_METADATA, FAILURE_RATE_METADATA, THRESHOLD_METADATA)
 
 TLS_VERSIONS = ("Tls", "Tls11", "Tls12", "Tls13")
 """The versions of TLS in their order, as HttpClient.SslProtocols names them."""
+
+MAX_REQUEST_BODY_SIZE = 30_000_000
+"""Bytes that a request's body may have on a route that does not say: ASP.NET's default."""
 
 _QUEUE_NAME_LIMIT = 260
 _NOT_IN_QUEUE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from hostler.config.model import MAX_REQUEST_BODY_SIZE
 from hostler.fleet.equipment import Equipment
 
 if TYPE_CHECKING:
@@ -27,3 +28,11 @@ class LiveRoute:
     equipment: Equipment = field(factory=Equipment)
     state: dict[str, Any] = field(factory=dict)
     """What stages remember of this route; it survives reloads."""
+
+    max_request_body_size: int | None = field(init=False)
+    """Bytes that the bodies of its requests may have; None for any number."""
+
+    @max_request_body_size.default
+    def _max_request_body_size(self) -> int | None:
+        size = self.config.max_request_body_size
+        return MAX_REQUEST_BODY_SIZE if size is None else None if size < 0 else size

@@ -27,10 +27,16 @@ __all__ = [
     "encode_chunk",
     "encode_last_chunk",
     "measure_body",
+    "too_large",
 ]
 
 _END: Final = b"\r\n\r\n"
 _DEFAULT_LIMITS: Final = Limits()
+
+
+def too_large(limit: int) -> ProtocolError:
+    """Return the error of a body with more bytes than are allowed."""
+    return ProtocolError(f"the body is larger than the {limit} bytes that are allowed", 413)
 
 
 class Body(Protocol):
@@ -177,7 +183,9 @@ class ChunkedBody:
         "_in_trailers",
         "_limits",
         "_remaining",
+        "_taken",
         "complete",
+        "limit",
         "trailers",
         "unread",
     )
@@ -190,6 +198,9 @@ class ChunkedBody:
         """Bytes of a chunk that have not come."""
         self._after_data = False
         self._in_trailers = False
+        self._taken = 0
+        self.limit: int | None = None
+        """Bytes of payload that there may be; more are an error as soon as a chunk says so."""
         self.complete = False
         self.unread = b""
         self.trailers: RawHeaders = []
@@ -225,7 +236,11 @@ class ChunkedBody:
             else:
                 self._keep_line(data[position:])
                 break
-        return b"".join(pieces)
+        payload = b"".join(pieces)
+        self._taken += len(payload)
+        if self.limit is not None and self._taken + self._remaining > self.limit:
+            raise too_large(self.limit)
+        return payload
 
     def end(self) -> None:
         """Take the end of the connection."""

@@ -175,6 +175,9 @@ class RecordingStream:
         """Let somebody else answer."""
         self._pump = None
 
+    def limit_body(self, size: int) -> None:
+        """Do nothing: there is no body."""
+
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Do nothing: this client stays."""
 

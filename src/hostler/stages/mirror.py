@@ -220,6 +220,10 @@ class _StreamOfCopy:
         """Keep the body for the next pump."""
         self._pump = None
 
+    def limit_body(self, size: int) -> Failure | None:
+        """Do nothing: the body that was copied was within the limit."""
+        return None
+
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call nobody: this client stays."""
 

@@ -67,6 +67,10 @@ class WrappedStream:
         """Call the pump no more, and keep the body for the next one."""
         self._recording.detach(self._inner)
 
+    def limit_body(self, size: int) -> Failure | None:
+        """Take at most `size` bytes of the request's body."""
+        return self._inner.limit_body(size)
+
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
         self._inner.when_departed(callback)

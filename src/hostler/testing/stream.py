@@ -9,6 +9,7 @@ from attrs import define, field
 
 from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
+from hostler.http.body import too_large
 from hostler.http.headers import Headers, RawHeaders
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ Delegation = Delegated | Failure
 """How the delegation of a `FakeStream` ends."""
 
 
+def _too_large(limit: int) -> Failure:
+    error = too_large(limit)
+    return Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status)
+
+
 class FakeStream:
     """One request and its response, with a client that does as it is told.
 
@@ -84,6 +90,8 @@ class FakeStream:
         self.response = FakeResponse()
         self.delegated: tuple[DelegationRule, RawHeaders] | None = None
         """The rule that the request left by, and the headers that it took along for the answer."""
+        self._length = len(body) if isinstance(body, bytes) else None
+        self._max_body: int | None = None
         self._pieces = deque([body] if isinstance(body, bytes) and body else body or ())
         self._ended = body is not None
         self._trailers = Headers.of(trailers).raw
@@ -133,6 +141,10 @@ class FakeStream:
         while self._pieces and not self.paused and not self.closed:
             piece = self._pieces.popleft()
             self.bytes_received += len(piece)
+            if self._max_body is not None and self.bytes_received > self._max_body:
+                self._told = True
+                pump.lost(_too_large(self._max_body))
+                return
             pump.feed(piece)
         if self._ended and not (self._pieces or self.paused or self.closed or self._told):
             self._told = True
@@ -144,6 +156,11 @@ class FakeStream:
     def can_delegate(self) -> bool:
         """Whether a delegation was scripted, and nothing was read or sent yet."""
         return self._delegation is not None and not (self.closed or self.started or self._pump is not None)
+
+    def limit_body(self, size: int) -> Failure | None:
+        """Refuse a body of known length that is larger; one that comes larger is lost."""
+        self._max_body = size
+        return _too_large(size) if self._length is not None and self._length > size else None
 
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client goes away; None: call nobody any more."""

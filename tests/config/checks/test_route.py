@@ -142,7 +142,6 @@ class TestRoute:
         [
             ("RateLimiterPolicy", {"rate_limiter_policy": "tenPerSecond"}),
             ("OutputCachePolicy", {"output_cache_policy": "hour"}),
-            ("MaxRequestBodySize", {"max_request_body_size": 0}),
             ("Transforms", {"transforms": [{}]}),
         ],
     )

@@ -472,3 +472,10 @@ async def too_late(exchange):
         await exchange.write(b"myself")
         return await exchange.end()
     return exchange.outcome(Kind.DELEGATED)
+
+
+@named
+async def narrow(exchange):
+    """Answer with the request's body, of ten bytes at most."""
+    exchange.max_request_body_size = 10
+    return await exchange.respond(200, await exchange.read())

@@ -199,3 +199,23 @@ async def test_a_body_that_is_not_what_it_says_is_refused(machine):
             assert (await client.answer()).status == 400
     async with await Client.connect(node.urls[0]) as client:
         assert (await client.get("/")).status == 200
+
+
+async def test_a_body_that_says_it_is_larger_than_its_limit_is_413(machine):
+    node = await machine.serve("narrow")
+    async with await Client.connect(node.urls[0]) as client:
+        await client.send(client.request("POST", "/", body=bytes(10)))
+        assert (await client.answer()).body == bytes(10)
+        await client.send(client.request("POST", "/", body=bytes(11)))
+        assert (await client.answer()).status == 413
+
+
+@needs("chunked requests")
+async def test_a_body_in_chunks_that_becomes_larger_than_its_limit_is_413(machine):
+    node = await machine.serve("narrow")
+    async with await Client.connect(node.urls[0]) as client:
+        head = client.request("POST", "/", "Transfer-Encoding: chunked")
+        await client.send(head + chunked(bytes(4), bytes(6)))
+        assert (await client.answer()).body == bytes(10)
+        await client.send(head + chunked(bytes(4), bytes(7)))
+        assert (await client.answer()).status == 413

@@ -94,11 +94,9 @@ def _value_rule(path: str, rule: HeaderMatch | QueryMatch) -> Iterator[Problem]:
 
 def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
     """Refuse what a route can say and the program does not do yet."""
-    size = route.max_request_body_size
     yield from refuse_later(
         path,
         {
-            "MaxRequestBodySize": size is not None and size >= 0,
             "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
             "OutputCachePolicy": _names(route.output_cache_policy),
             "Transforms": bool(route.transforms),

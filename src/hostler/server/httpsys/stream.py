@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from hostler.client.outgoing import changed_parts
 from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, ProtocolError, Reason
-from hostler.http.body import encode_last_chunk
+from hostler.http.body import encode_last_chunk, too_large
 from hostler.http.encode import rejection_body
 from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
@@ -62,6 +62,7 @@ class HttpSysStream:
         "_handled",
         "_held",
         "_incoming",
+        "_max_body",
         "_patience",
         "_paused",
         "_pump",
@@ -87,6 +88,7 @@ class HttpSysStream:
         self._incoming: Incoming | None = None
         self._sending: Sending | None = None
         self._read = not arrival.has_body
+        self._max_body: int | None = None
         self._paused = False
         self._held = arrival.request.expect_continue
         self._patience: asyncio.TimerHandle | None = None
@@ -97,7 +99,7 @@ class HttpSysStream:
         self._departed: Callable[[], object] | None = None
         self._forgotten = False
         self.failure: Failure | None = None
-        """Why the client is gone, once it is."""
+        """Why the client is gone, or its body no use, once that is so."""
         self.started = False
         self.closed = False
         self.status = 0
@@ -109,7 +111,7 @@ class HttpSysStream:
 
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, and tell it about the client from now on."""
-        if self.closed:
+        if self.closed or self.failure is not None:
             if self._read:
                 pump.feed_end([])
             pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
@@ -137,11 +139,32 @@ class HttpSysStream:
         if self._incoming is not None:
             self._incoming.pause()
 
+    def limit_body(self, size: int) -> Failure | None:
+        """Have a body fail that is larger, at once if its head says so."""
+        if not self._read and self.failure is None:
+            self._max_body = size
+            if self._arrival.request.framing > size:
+                self._refuse_body(size)
+        return self.failure
+
+    def _refuse_body(self, limit: int) -> None:
+        """Take no more of a body that is too large; the client can be answered."""
+        pump, self._pump = self._pump, None
+        if self._incoming is not None:
+            self._incoming.pause()
+        error = too_large(limit)
+        self.failure = failure = Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status)
+        if pump is not None:
+            pump.lost(failure)
+
     def _took(self, data: bytes) -> None:
         self.bytes_received += len(data)
         announced = self._arrival.request.framing
         if 0 <= announced < self.bytes_received and not self._tunnel:
             self._break_off("the body is longer than its Content-Length")
+            return
+        if self._max_body is not None and self.bytes_received > self._max_body and not self._tunnel:
+            self._refuse_body(self._max_body)
             return
         assert self._pump is not None
         self._pump.feed(data)

@@ -37,6 +37,7 @@ class AcceptedConnection:
         "_is_fresh",
         "_lent",
         "added_headers",
+        "body_limit",
         "can_lend",
         "connection",
         "keeps_open",
@@ -53,6 +54,7 @@ class AcceptedConnection:
         """Nothing has been written yet."""
         self.placing = placing
         self.added_headers: RawHeaders = []
+        self.body_limit: int | None = None
         self.can_lend = self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
@@ -135,6 +137,7 @@ class AcceptedConnection:
             data = head + body if body else head
             loan = _RequestLoan(lent, data, added, None if whole else bytes_read(lent.socket))
             loan.http, loan.client, loan.stream, loan.body = connection, socket, stream, body
+            loan.body_limit = stream.body_limit
             await cast("Rule", rule).lend(loan)
         except asyncio.CancelledError:
             if loan is not None and not loan.number:

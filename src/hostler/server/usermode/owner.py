@@ -23,6 +23,9 @@ class ConnectionOwner(RequestLender, Protocol):
     added_headers: RawHeaders
     """Headers to add to the next answer."""
 
+    body_limit: int | None
+    """Bytes that the body of the next request may have, where that is known already; None for any number."""
+
     reads_ahead: bool
     """Whether what the client sends behind the request under way is read here, and nowhere else."""
 

@@ -28,7 +28,7 @@ from hostler.server.usermode.queues.packets import (
 # -- playbook: what stands on the wire --------------------------------------------------------------------------------
 
 WIRE = [
-    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\3" b"\0\0\0\7")),
+    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\4" b"\0\0\0\7")),
     (
         Open(6, ("1.2.3.4", 80), ("::1", 443), https=True),
         (b"\2\1\0\0" b"\0\0\0\6" b"\0\7\0\3\0\x50\1\xbb" b"1.2.3.4" b"::1"),
@@ -36,7 +36,7 @@ WIRE = [
     (Open(2**32 - 1, ("", 0), ("", 0)), (b"\2\0\0\0" b"\xff\xff\xff\xff") + bytes(8)),
     (
         Lend(5, 6, "http://*:80/", b"x: y\r\n", b"GET"),
-        (b"\3\0\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\x0c" b"\0\0\0\6"
+        (b"\3\0\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\x0c" b"\0\0\0\6" b"\xff\xff\xff\xff\xff\xff\xff\xff"
         b"http://*:80/" b"x: y\r\n" b"GET"),
     ),
     (Data(5, b"abc"), (b"\4\0\0\0" b"\0\0\0\5" b"abc")),
@@ -54,8 +54,8 @@ WIRE = [
     (Departed(6), (b"\x09\0\0\0" b"\0\0\0\6")),
     (Begun(5, 200), (b"\x0a\0\0\0" b"\0\0\0\5" b"\0\xc8")),
     (
-        Lend(5, 6, "/", b"", b"GET", whole=True),
-        (b"\3\1\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\1" b"\0\0\0\0" b"/" b"GET"),
+        Lend(5, 6, "/", b"", b"GET", whole=True, body_limit=7),
+        (b"\3\1\0\0" b"\0\0\0\5" b"\0\0\0\6" b"\0\1" b"\0\0\0\0" b"\0\0\0\0\0\0\0\7" b"/" b"GET"),
     ),
     (Leaving(), (b"\x08\0\0\0" b"\0\0\0\0")),
 ]  # fmt: skip
@@ -154,7 +154,16 @@ counts = st.integers(0, 2**64 - 1)
 packets = st.one_of(
     st.builds(Hello, st.integers(0, 2**32 - 1), st.integers(0, 65535)),
     st.builds(Open, loans, addresses, addresses, st.booleans()),
-    st.builds(Lend, loans, loans, st.text(max_size=40), payloads, payloads, st.booleans()),
+    st.builds(
+        Lend,
+        loans,
+        loans,
+        st.text(max_size=40),
+        payloads,
+        payloads,
+        st.booleans(),
+        st.none() | st.integers(0, 2**63),
+    ),
     st.builds(Data, loans, payloads),
     st.builds(
         Done,
@@ -214,8 +223,8 @@ def is_canonical(block):
         return
     assert encode(packet) == block
     if lend is not None:
-        loan, connection, prefix, headers, data, whole = lend
-        assert packet == Lend(loan, connection, prefix.decode(), headers, data, whole)
+        loan, connection, prefix, headers, data, whole, limit = lend
+        assert packet == Lend(loan, connection, prefix.decode(), headers, data, whole, limit)
     if done is not None:
         loan, status, received, sent, keep_alive, unread, written = done
         assert packet == Done(loan, status, received, sent, keep_alive, None, unread, written)

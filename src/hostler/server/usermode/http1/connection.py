@@ -27,7 +27,15 @@ from typing import TYPE_CHECKING, Any, Final
 from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Exchange
-from hostler.http.body import NO_BODY, ClosingBody, LengthBody, body_reader, measure_body
+from hostler.http.body import (
+    NO_BODY,
+    ChunkedBody,
+    ClosingBody,
+    LengthBody,
+    body_reader,
+    measure_body,
+    too_large,
+)
 from hostler.http.encode import encode_rejection
 from hostler.http.h1 import RequestReader
 from hostler.http.heads import read_request
@@ -293,6 +301,8 @@ class Http1Connection:
         socket = self._socket
         if framing:
             self._body, self._pace = body_reader(framing, self._context.options.limits), None
+            if self._owner.body_limit is not None:
+                stream.limit_body(self._owner.body_limit)
         else:
             self._body = NO_BODY
         socket.deadline.due = 0.0  # as `clear` does
@@ -347,6 +357,14 @@ class Http1Connection:
             if self._pace is not None:
                 self._pace.pause()
             self._socket.deadline.clear()
+
+    def limit_body(self, size: int) -> None:
+        """Have the body of the request under way fail if it is larger."""
+        body = self._body
+        if isinstance(body, ChunkedBody):
+            body.limit = size
+        elif isinstance(body, LengthBody) and self._stream is not None and self._stream.head.framing > size:
+            self._body_failed(too_large(size))
 
     def begin_tunnel(self) -> None:
         """Give all that comes from now on to the stream, as a body that ends with the connection and has no deadline."""

@@ -66,6 +66,9 @@ class StreamConnection(Protocol):
     def begin_tunnel(self) -> None:
         """Give all that comes from now on to the stream."""
 
+    def limit_body(self, size: int) -> None:
+        """Have a body fail that is larger."""
+
     def response_over(self, *, reusable: bool) -> None:
         """Go on after a complete answer."""
 
@@ -92,6 +95,8 @@ class Http1Stream:
     handled = None
     # what is rarely looked at is the class's until it changes; the rest is not, since Python finds it faster so
     _departed: Callable[[], object] | None = None
+    body_limit: int | None = None
+    """Bytes that the request's body may have; None for any number."""
     _silent = False
     _chunked = False
     aborted = False
@@ -158,6 +163,13 @@ class Http1Stream:
         """Keep the body for the next pump."""
         self._pump = None
         self.pause()
+
+    def limit_body(self, size: int) -> Failure | None:
+        """Have a body fail that is larger, at once if its head says so."""
+        if not self._body_complete:
+            self.body_limit = size
+            self._connection.limit_body(size)
+        return self.failure
 
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""

@@ -86,6 +86,7 @@ class BorrowedConnection:
         "_returning",
         "_transport",
         "added_headers",
+        "body_limit",
         "can_lend",
         "connection",
         "keeps_open",
@@ -112,6 +113,7 @@ class BorrowedConnection:
         self._prefix = b""
         """The URL prefix of `placing`."""
         self.added_headers: RawHeaders = []
+        self.body_limit: int | None = None
         self.can_lend = self.reads_ahead = self.keeps_open = False
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
@@ -123,12 +125,14 @@ class BorrowedConnection:
         self.socket.connection_made(self._transport)
         self.socket.pause_reading()  # nothing is read before a body is wanted
 
-    def begin(self, loan: int, prefix: bytes, headers: bytes, data: bytes, whole: bool) -> None:
+    def begin(
+        self, loan: int, prefix: bytes, headers: bytes, data: bytes, whole: bool, body_limit: int | None
+    ) -> None:
         """Answer a request: what LEND says."""
         if prefix != self._prefix:
             self.placing, self._prefix = _placing(prefix), prefix
         self.added_headers = _header_lines(headers) if headers else []
-        self.loan = loan
+        self.loan, self.body_limit = loan, body_limit
         self.reads_ahead = not whole
         self.lasts = False
         queue = self._lender.queue

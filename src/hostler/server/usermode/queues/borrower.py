@@ -204,11 +204,11 @@ class Lender:
         lend = read_lend(block)
         if lend is None:
             return False
-        loan, connection, prefix, headers, data, whole = lend
+        loan, connection, prefix, headers, data, whole, body_limit = lend
         borrowed = self.borrowed.get(connection)
         if borrowed is None or borrowed.loan or self.queue.leaving or self._early:
             return False
-        borrowed.begin(loan, prefix, headers, data, whole)
+        borrowed.begin(loan, prefix, headers, data, whole, body_limit)
         return True
 
     def _on_packet(self, packet: Packet, descriptor: int) -> None:
@@ -220,7 +220,9 @@ class Lender:
                 raise PacketError(f"connection {packet.connection} is not open, or is lent twice")
             else:
                 data = self._early.pop(packet.loan, b"") + packet.data
-                borrowed.begin(packet.loan, packet.prefix.encode(), packet.headers, data, packet.whole)
+                borrowed.begin(
+                    packet.loan, packet.prefix.encode(), packet.headers, data, packet.whole, packet.body_limit
+                )
         elif isinstance(packet, Open):
             if packet.connection in self.borrowed:
                 if descriptor >= 0:

@@ -115,6 +115,9 @@ class Loan(Completion[Returned | Failure]):
     crashes = 0
     """Members that have ended with it in their hands."""
 
+    body_limit: int | None = None
+    """Bytes that the request's body may have; None for any number."""
+
     early = b""
     """Bytes of later requests that came back ahead of the request."""
 

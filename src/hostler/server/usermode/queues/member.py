@@ -97,7 +97,9 @@ class Member:
         if len(data) > MAX_DATA:
             ahead, data = split(number, data)
         # if it is too large, that shows before some of it was sent
-        block = encode_lend(number, connection.number, loan.prefix, loan.headers, data, loan.read is None)
+        block = encode_lend(
+            number, connection.number, loan.prefix, loan.headers, data, loan.read is None, loan.body_limit
+        )
         if self not in connection.holders:
             opening = Open(connection.number, connection.client, connection.server, connection.https)
             link.open(opening, connection.socket.fileno(), b"" if ahead else block)

@@ -15,8 +15,9 @@ machine: big-endian, this header in front:
     OPEN 2       lender    connection  1 https        three lengths: uint16 client, server, then the ports, uint16
                                                       each, then the two addresses in text. A copy of the client's
                                                       descriptor travels with this packet, and is the borrower's
-    LEND 3       lender    loan        1 whole        connection: uint32; lengths: uint16 prefix, uint32 headers; then
-                                                      the URL prefix, the headers, and the data
+    LEND 3       lender    loan        1 whole        connection: uint32; lengths: uint16 prefix, uint32 headers; the
+                                                      largest body: uint64, all ones for any; then the URL prefix, the
+                                                      headers, and the data
     DATA 4       both      loan        0              bytes that belong in front of the next LEND's or DONE's data
     DONE 5       borrower  loan        1 keep alive,  status: uint16; reason: uint8 (1 + position in `Reason`, 0 none);
                                        2 failed       zero: uint8; bytes received, bytes sent, bytes written: uint64;
@@ -79,7 +80,7 @@ __all__ = [
     "split",
 ]
 
-VERSION: Final = 3
+VERSION: Final = 4
 MAX_PACKET: Final = 128 * 1024
 MAX_DATA: Final = 96 * 1024
 """Bytes of data that a packet has room for; `split` has what is longer go ahead."""
@@ -88,7 +89,8 @@ _HEADER: Final = struct.Struct("!BBHI")
 _HELLO: Final = struct.Struct("!HI")
 _BEGUN: Final = struct.Struct("!H")
 _OPEN: Final = struct.Struct("!HHHH")
-_LEND: Final = struct.Struct("!BBHIIHI")
+_LEND: Final = struct.Struct("!BBHIIHIQ")
+_ANY_SIZE: Final = 0xFFFF_FFFF_FFFF_FFFF
 _DONE: Final = struct.Struct("!BBHIHBBQQQ")
 _REASONS: Final = tuple(Reason)
 
@@ -147,6 +149,9 @@ class Lend:
     data: bytes
     whole: bool = False
     """The data is all of the request."""
+
+    body_limit: int | None = None
+    """Bytes that the request's body may have; None for any number."""
 
 
 @frozen
@@ -212,7 +217,13 @@ def encode(packet: Packet) -> bytes:
     """Write one packet; raises PacketError when it would be larger than MAX_PACKET, or a number is out of range."""
     if isinstance(packet, Lend):
         return encode_lend(
-            packet.loan, packet.connection, packet.prefix, packet.headers, packet.data, packet.whole
+            packet.loan,
+            packet.connection,
+            packet.prefix,
+            packet.headers,
+            packet.data,
+            packet.whole,
+            packet.body_limit,
         )
     if isinstance(packet, Done):
         return encode_done(
@@ -231,11 +242,14 @@ def _checked(block: bytes) -> bytes:
     return block
 
 
-def encode_lend(loan: int, connection: int, prefix: str, headers: bytes, data: bytes, whole: bool) -> bytes:
+def encode_lend(
+    loan: int, connection: int, prefix: str, headers: bytes, data: bytes, whole: bool, body_limit: int | None
+) -> bytes:
     """Write a LEND without making one; see `encode`."""
     place = prefix.encode()
+    limit = _ANY_SIZE if body_limit is None else body_limit
     try:
-        head = _LEND.pack(_LEND_KIND, whole, 0, loan, connection, len(place), len(headers))
+        head = _LEND.pack(_LEND_KIND, whole, 0, loan, connection, len(place), len(headers), limit)
     except struct.error as error:
         raise PacketError(f"Lend does not fit a packet: {error}") from error
     return _checked(b"".join((head, place, headers, data)))
@@ -319,19 +333,20 @@ def read_done(block: bytes) -> tuple[int, int, int, int, bool, bytes, int] | Non
     return loan, status, received, sent, flags == 1, block[_DONE_SIZE:], written
 
 
-def read_lend(block: bytes) -> tuple[int, int, bytes, bytes, bytes, bool] | None:
+def read_lend(block: bytes) -> tuple[int, int, bytes, bytes, bytes, bool, int | None] | None:
     """Return what a LEND says, without making one; None for anything else, which is to be decoded.
 
-    That is: loan, connection, URL prefix in UTF-8, headers, data, whether they are the whole request.
+    That is: loan, connection, URL prefix in UTF-8, headers, data, whether they are the whole request, the largest body.
     """
     if block[:1] != _LEND_MARK or not _LEND_SIZE <= len(block) <= MAX_PACKET:
         return None
-    _, flags, zero, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    _, flags, zero, loan, connection, prefix, headers, limit = _LEND.unpack_from(block)
     middle = _LEND_SIZE + prefix
     end = middle + headers
     if zero or flags > 1 or end > len(block):
         return None
-    return loan, connection, block[_LEND_SIZE:middle], block[middle:end], block[end:], flags == 1
+    largest = None if limit == _ANY_SIZE else limit
+    return loan, connection, block[_LEND_SIZE:middle], block[middle:end], block[end:], flags == 1, largest
 
 
 def _decode_done(block: bytes) -> Done:
@@ -343,13 +358,16 @@ def _decode_done(block: bytes) -> Done:
 
 
 def _decode_lend(block: bytes) -> Lend:
-    _, flags, _, loan, connection, prefix, headers = _LEND.unpack_from(block)
+    _, flags, _, loan, connection, prefix, headers, limit = _LEND.unpack_from(block)
     at = _LEND.size
     middle = at + prefix
     end = middle + headers
     if flags > 1 or end > len(block):
         raise PacketError("the lengths in LEND do not add up")
-    return Lend(loan, connection, block[at:middle].decode(), block[middle:end], block[end:], bool(flags))
+    largest = None if limit == _ANY_SIZE else limit
+    return Lend(
+        loan, connection, block[at:middle].decode(), block[middle:end], block[end:], bool(flags), largest
+    )
 
 
 def _decode(block: bytes) -> Packet:
