@@ -223,6 +223,15 @@ def check_mirror(start):
     until(lambda: sorted(start.two.paths) == ["/0", "/1", "/2"])
 
 
+def check_mounted(start):
+    url = start("mounted.py").url()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        assert client.get("/health").json() == "well"
+        assert client.get("/services/shop/a?b=c").text == "one /shop/a?b=c"
+        assert client.get("/services/news/today").text == "two /news/today"
+        assert client.get("/services/other").status_code == 404
+
+
 CHECKS = {
     "appsettings.json": check_appsettings,
     "blue_green.py": check_blue_green,
@@ -230,6 +239,7 @@ CHECKS = {
     "direct.py": check_direct,
     "jwt_gateway.py": check_jwt_gateway,
     "mirror.json": check_mirror,
+    "mounted.py": check_mounted,
     "proxy.py": check_proxy,
     "retry.json": check_retry,
     "sticky_sessions.py": check_sticky_sessions,

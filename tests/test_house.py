@@ -57,6 +57,7 @@ ALLOWED = {
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
     "proxy": {"errors", "chains", "resolving", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
+    "mounting": {"answering", "asgi", "errors", "exchange", "http", "pipeline"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "channel"},
 }  # fmt: skip
 """What each part may import from the others; what is not listed composes, and may import anything."""

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from hostler.exchange import Exchange, Kind, Outcome
+    from hostler.mounting.application import Mounted
     from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
     from hostler.policies import Policies
     from hostler.processes.serving import serving
@@ -117,6 +118,7 @@ __all__ = [
     "ListenError",
     "LoadBalancing",
     "Mirror",
+    "Mounted",
     "Next",
     "NoSuchQueueError",
     "Outcome",
@@ -231,6 +233,9 @@ _MODULES: Final = {
         "Exchange",
         "Kind",
         "Outcome",
+    ],
+    "hostler.mounting.application": [
+        "Mounted",
     ],
     "hostler.pipeline": [
         "Handler",

@@ -1,0 +1,290 @@
+"""A proxy inside FastAPI: what destinations get, and what clients do."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from hostler import Cluster, LifespanError, Mounted, Proxy, Route, UnsupportedError, queue, serving
+from hostler.asgi import Application
+from tests.client.peers import OK, answering, connected, destination
+from tests.wire.peers import free_port
+
+
+@asynccontextmanager
+async def mounted(address, **route):
+    """Serve a FastAPI application with a proxy for one address at /shop; gives its URL."""
+    proxy = Proxy([Route("/{**rest}", "c", **route)], [Cluster("c", [address])])
+    inside = Mounted(proxy)
+    app = FastAPI(lifespan=inside.lifespan)
+
+    @app.get("/health")
+    def health():
+        return "well"
+
+    app.mount("/shop", inside)
+    async with serving(Application(app)) as served:
+        yield served.url.rstrip("/")
+
+
+def client(url):
+    return httpx.AsyncClient(base_url=url, trust_env=False)
+
+
+async def test_a_request_goes_to_the_destination_without_the_path_it_is_mounted_at():
+    heads = []
+
+    async def script(peer):
+        while True:
+            heads.append(await peer.head())
+            peer.send(OK)
+
+    async with destination(script) as there, mounted(there.address) as url, client(url) as ask:
+        assert (await ask.get("/shop/a%2Fb/c?d=%20e", headers={"X-Tenant": "red"})).text == "ok"
+        assert (await ask.get("/health")).json() == "well"
+        assert (await ask.get("/shop/")).text == "ok"
+    head = heads[0].lower()
+    assert head.startswith(b"get /a%2fb/c?d=%20e http/1.1\r\n")
+    assert b"\r\nx-tenant: red\r\n" in head
+    assert b"\r\nx-forwarded-prefix: /shop\r\n" in head
+    assert b"\r\nx-forwarded-for: 127.0.0.1\r\n" in head
+    assert heads[1].startswith(b"GET / HTTP/1.1\r\n")
+
+
+async def _digest(exchange):
+    digest = hashlib.sha256()
+    async for piece in exchange.chunks():
+        digest.update(piece)
+    return await exchange.respond(200, digest.hexdigest())
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_streams_to_the_destination(chunked):
+    body = bytes(range(256)) * 8192
+
+    async def pieces():
+        for start in range(0, len(body), 50_000):
+            yield body[start : start + 50_000]
+
+    async with serving(_digest) as there, mounted(there.url) as url, client(url) as ask:
+        answer = await ask.post("/shop/", content=pieces() if chunked else body)
+    assert answer.text == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("length", [None, 10 << 20])
+async def test_a_body_streams_to_the_client(length):
+    piece = bytes(range(256)) * 256
+
+    async def large(exchange):
+        await exchange.start(200, length=length)
+        for _ in range((10 << 20) // len(piece)):
+            await exchange.write(piece)
+        return await exchange.end()
+
+    async with serving(large) as there, mounted(there.url) as url, client(url) as ask:
+        answer = await ask.get("/shop/")
+    assert len(answer.content) == 10 << 20
+    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(piece * 160).digest()
+
+
+async def test_a_client_that_does_not_read_stops_the_destination():
+    sent = []
+
+    async def endless(exchange):
+        await exchange.start(200)
+        for _ in range(1000):
+            await exchange.write(b"x" * 65536)
+            sent.append(1)
+        return await exchange.end()
+
+    async with serving(endless, grace=0) as there, mounted(there.url) as url:
+        async with connected(url) as peer:
+            peer.writer.transport.pause_reading()
+            peer.send(b"GET /shop/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            before = -1
+            while len(sent) != before:
+                before = len(sent)
+                await asyncio.sleep(0.2)
+        assert 0 < len(sent) < 900
+
+
+async def test_the_ends_of_messages_without_a_body():
+    async def script(exchange):
+        if exchange.path == "/empty":
+            return await exchange.respond(204)
+        return await exchange.respond(200, "body", headers={"X-Method": exchange.method})
+
+    async with serving(script) as there, mounted(there.url) as url, client(url) as ask:
+        assert (await ask.get("/shop/empty")).status_code == 204
+        head = await ask.head("/shop/a")
+        assert (head.headers["content-length"], head.headers["x-method"], head.content) == ("4", "HEAD", b"")
+        assert (await ask.get("/shop/a")).text == "body"
+
+
+async def test_a_destination_that_cannot_be_reached_is_502():
+    async with mounted(f"http://127.0.0.1:{free_port()}") as url, client(url) as ask:
+        answer = await ask.get("/shop/")
+    assert (answer.status_code, answer.text) == (502, "502 Bad Gateway\n")
+
+
+@pytest.mark.logs_errors("the answer broke off")
+async def test_an_answer_that_breaks_off_is_not_completed():
+    async def script(peer):
+        await peer.head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        await peer.drain()
+        peer.reset()
+
+    async with destination(script) as there, mounted(there.address) as url, client(url) as ask:
+        with pytest.raises(httpx.TransportError):
+            await ask.get("/shop/")
+
+
+async def test_a_client_that_leaves_takes_its_request_back():
+    arrived, gone = asyncio.Event(), asyncio.Event()
+
+    async def script(peer):
+        await peer.head()
+        arrived.set()
+        await peer.rest()
+        gone.set()
+
+    async with destination(script) as there, mounted(there.address) as url:
+        async with connected(url) as peer:
+            peer.send(b"GET /shop/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.wait_for(arrived.wait(), 10)
+        await asyncio.wait_for(gone.wait(), 10)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [("GET /shop/..%2Fadmin HTTP/1.1", 400), ("GET /shop/%zz HTTP/1.1", 400), ("FOO /shop/ HTTP/1.1", 200)],
+)
+async def test_targets_and_methods_are_judged_as_by_hostlers_own_server(request_line, status):
+    async with destination(answering(OK)) as there, mounted(there.address) as url, connected(url) as peer:
+        peer.send(f"{request_line}\r\nHost: a\r\n\r\n".encode())
+        assert (await peer.answer()).status == status
+
+
+async def test_routes_and_prefix_of_a_proxy_that_is_the_whole_application():
+    heads = []
+
+    async def script(peer):
+        heads.append(await peer.head())
+        peer.send(OK)
+
+    async with destination(script) as there:
+        proxy = Proxy([Route("/a/{**rest}", "c")], [Cluster("c", [there.address])])
+        async with serving(Application(Mounted(proxy))) as served, client(served.url) as ask:
+            assert (await ask.get("/a/b")).text == "ok"
+            assert (await ask.get("/b")).status_code == 404
+    assert b"prefix" not in heads[0].lower()
+
+
+async def test_delegating_is_refused_when_it_starts():
+    proxy = Proxy([Route("/", "c")], [Cluster("c", [queue("q", "http://*:80/")])])
+    with pytest.raises(UnsupportedError, match="a mounted handler cannot delegate to the queue q: "):
+        async with Mounted(proxy).lifespan():
+            pass
+    with pytest.raises(LifespanError, match="cannot delegate to the queue q"):
+        async with serving(Application(Mounted(proxy))):
+            pass
+
+
+async def test_a_handler_whose_lifespan_was_forgotten_says_what_to_do():
+    async def nothing(message=None):
+        return {}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(RuntimeError, match=r"FastAPI\(lifespan=mounted.lifespan\)"):
+        await Mounted(Proxy())(scope, nothing, nothing)
+
+
+class Asked:
+    """A server outside, by hand: one request, and what was sent for it."""
+
+    def __init__(self, *messages, **scope):
+        self.scope = {"type": "http", "method": "GET", "path": "/", "headers": [], **scope}
+        self._messages = list(messages)
+        self.sent = []
+
+    async def receive(self):
+        if self._messages:
+            return self._messages.pop(0)
+        return await asyncio.get_running_loop().create_future()
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    async def answered_by(self, handler):
+        made = Mounted(handler)
+        async with made.lifespan():
+            await made(self.scope, self.receive, self.send)
+        return self
+
+
+async def _path(exchange):
+    return await exchange.respond(200, f"{exchange.path_base}|{exchange.path}|{exchange.client[0]}")
+
+
+@pytest.mark.parametrize(
+    ("scope", "text"),
+    [
+        ({"path": "/a b"}, "|/a b|unknown"),
+        ({"path": "/a", "root_path": "/r", "client": ("192.0.2.1", 5)}, "|/a|192.0.2.1"),
+        ({"path": "/r/a", "root_path": "/r", "client": ("192.0.2.1", None)}, "/r|/a|192.0.2.1"),
+        ({"path": "/rest", "root_path": "/r"}, "|/rest|unknown"),
+        ({"path": "/r", "root_path": "/r/"}, "/r||unknown"),
+        ({"path": "/x", "raw_path": b"/r/%41?q", "root_path": "/r"}, "/r|/A|unknown"),
+    ],
+)
+async def test_where_servers_put_the_path(scope, text):
+    asked = await Asked(**scope).answered_by(_path)
+    assert asked.sent[0]["status"] == 200
+    assert b"".join(message.get("body", b"") for message in asked.sent) == text.encode()
+
+
+async def _length(exchange):
+    return await exchange.respond(200, f"{exchange.request.framing} {len(await exchange.read())}")
+
+
+@pytest.mark.parametrize(
+    ("scope", "text"),
+    [
+        ({"http_version": "2", "method": "POST"}, "-1 5"),
+        ({"http_version": "2", "method": "GET"}, "0 0"),
+        ({"http_version": "1.1", "method": "POST"}, "0 0"),
+        ({"method": "POST", "headers": [(b"content-length", b"5")]}, "5 5"),
+        ({"method": "GET", "headers": [(b"transfer-encoding", b"chunked")]}, "-1 5"),
+    ],
+)
+async def test_how_long_a_body_is(scope, text):
+    body = {"type": "http.request", "body": b"hello", "more_body": False}
+    asked = await Asked(body, **scope).answered_by(_length)
+    assert b"".join(message.get("body", b"") for message in asked.sent) == text.encode()
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"5, 5", b"1" * 19])
+async def test_a_length_that_is_none_is_400(value):
+    asked = await Asked(method="POST", headers=[(b"content-length", value)]).answered_by(_length)
+    assert asked.sent[0]["status"] == 400
+
+
+async def test_a_client_that_is_gone_when_something_is_sent():
+    async def send(message):
+        raise OSError("gone")
+
+    asked = Asked()
+    asked.send = send
+    await asked.answered_by(_path)
+
+
+@pytest.mark.parametrize("unanswered", [lambda exchange: asyncio.sleep(0, exchange.outcome("x"))])
+async def test_an_exchange_that_nobody_answered_is_500(unanswered):
+    asked = await Asked().answered_by(unanswered)
+    assert asked.sent[0]["status"] == 500
