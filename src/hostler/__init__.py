@@ -45,6 +45,11 @@ if TYPE_CHECKING:
         queue,
     )
     from hostler.config.source import FileSource, InMemorySource, Source
+    from hostler.config.transforms import (
+        request_transform,
+        response_trailers_transform,
+        response_transform,
+    )
     from hostler.errors import (
         ConfigError,
         DelegationError,
@@ -77,6 +82,11 @@ if TYPE_CHECKING:
     from hostler.server.options import ServerOptions, Timeouts
     from hostler.server.options.httpsys import HttpSysOptions
     from hostler.sources import ConfigEvent, ConfigEventKind
+    from hostler.transforms.contexts import (
+        RequestTransformContext,
+        ResponseTrailersTransformContext,
+        ResponseTransformContext,
+    )
 
 __all__ = [
     "DEFAULT_PIPELINE",
@@ -136,7 +146,10 @@ __all__ = [
     "QueueMode",
     "QueueNameError",
     "Reason",
+    "RequestTransformContext",
     "Resolver",
+    "ResponseTrailersTransformContext",
+    "ResponseTransformContext",
     "RetryDefinition",
     "Route",
     "ServerKind",
@@ -153,6 +166,9 @@ __all__ = [
     "WorkerError",
     "compose",
     "queue",
+    "request_transform",
+    "response_trailers_transform",
+    "response_transform",
     "run",
     "serve",
     "serving",
@@ -207,6 +223,11 @@ _MODULES: Final = {
         "FileSource",
         "InMemorySource",
         "Source",
+    ],
+    "hostler.config.transforms": [
+        "request_transform",
+        "response_trailers_transform",
+        "response_transform",
     ],
     "hostler.errors": [
         "ConfigError",
@@ -273,6 +294,11 @@ _MODULES: Final = {
     "hostler.sources": [
         "ConfigEvent",
         "ConfigEventKind",
+    ],
+    "hostler.transforms.contexts": [
+        "RequestTransformContext",
+        "ResponseTrailersTransformContext",
+        "ResponseTransformContext",
     ],
 }
 """Where the public names stand: what type checkers see above."""

@@ -27,6 +27,7 @@ __all__ = [
     "answer_failure",
     "apply_response_callbacks",
     "begin_response",
+    "failure_response",
     "finish_response",
     "limit_body",
 ]
@@ -142,8 +143,12 @@ def answer_failure(exchange: Answerable, failure: Failure) -> None:
         return
     if exchange.intercept_failure is not None and exchange.intercept_failure(failure):
         return
-    body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
-    raw: RawHeaders = [TEXT, (b"content-length", b"%d" % len(body))]
-    apply_response_callbacks(exchange, raw)
-    stream.start(Response(failure.status, Headers(raw), len(body)), body)
+    response, body = failure_response(failure)
+    begin_response(exchange, response, body)
     finish_response(exchange)
+
+
+def failure_response(failure: Failure) -> tuple[Response, bytes]:
+    """Return the answer to a failure, and its body."""
+    body = b"%d %s\n" % (failure.status, reason_phrase(failure.status))
+    return Response(failure.status, Headers([TEXT, (b"content-length", b"%d" % len(body))]), len(body)), body

@@ -68,6 +68,11 @@ class RequestSource(Protocol):
         """The plain head that it came with, while nobody has changed anything of it."""
         ...
 
+    @property
+    def transformed(self) -> Request | None:
+        """What transforms have made of it for a process that it is delegated to."""
+        ...
+
     client: Address
     scheme: str
     path_base: str

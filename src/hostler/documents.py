@@ -13,6 +13,7 @@ from hostler.errors import ConfigError, Severity
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
+from hostler.transforms.reading import check_transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence, Sized
@@ -48,6 +49,9 @@ def _find_problems(
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     found += [problem for problem in problems if problem.path not in reported]
+    for route in config.routes:
+        yield
+        found += check_transforms(route.transforms, f"Routes.{route.id}.Transforms")
     for more in checks:
         for problem in more(config):
             yield

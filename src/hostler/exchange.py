@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
     from hostler.server.base import DelegationRule
+    from hostler.transforms.compiled import Transforms
 
 __all__ = ["Exchange", "Kind", "Outcome"]
 
@@ -108,6 +109,10 @@ class Exchange:
     _id: str | None = None
 
     _route_values: Mapping[str, str] | None = None
+    _transforms: Transforms | None = None
+
+    transformed: Request | None = None
+    """The request that transforms have made for a process that it is delegated to."""
 
     intercept_failure: Callable[[Failure], bool] | None = None
     """Asked before a failure is answered, while no response has begun; True keeps it from the client.
@@ -229,6 +234,17 @@ class Exchange:
         if plain is None or (self._request is None and self._target is None):
             return plain
         return plain if plain.stands_for(self._request, self._target) else None
+
+    @property
+    def transforms(self) -> Transforms | None:
+        """What is changed of it when it is forwarded or delegated, and of its response; None for nothing."""
+        return self._transforms
+
+    @transforms.setter
+    def transforms(self, transforms: Transforms | None) -> None:
+        self._transforms = transforms
+        if transforms is not None:
+            self._request, self._target, self._plain = self.request, self.target, None
 
     @property
     def id(self) -> str:
@@ -417,6 +433,10 @@ class Exchange:
         Raises DelegationError when the body was read, the response has begun, or the server cannot delegate; on
         HTTP.sys also when a stage changed the request. (HttpDelegateRequestEx; IHttpSysRequestDelegationFeature.)
         """
+        if self._transforms is not None:
+            answered = await self._transforms.apply_to_delegated(self, rule.prefix)
+            if answered is not None:
+                return answered
         stream = self.stream
         if not stream.can_delegate:
             why = (

@@ -11,7 +11,7 @@ from hostler.chains import CONCERNED, Chains, find_missing_stages
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
 from hostler.config.environment import Environment
-from hostler.config.model import Cluster, Config
+from hostler.config.model import Cluster, Config, Route
 from hostler.config.source import file_sources
 from hostler.documents import accept, find_problems
 from hostler.errors import Failure, Reason, Side
@@ -40,13 +40,15 @@ from hostler.stages import (
 )
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
+from hostler.stages.transform import transform
 from hostler.steps import finish, in_slices
+from hostler.transforms.compiled import TRANSFORMS
+from hostler.transforms.reading import make_transforms
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from hostler.config.model import Route
     from hostler.config.source import Source
     from hostler.documents import Check
     from hostler.exchange import Exchange, Outcome
@@ -87,6 +89,15 @@ _SENDERS: Final[Recipe[Cluster]] = Recipe(
 """A client for the destinations of each cluster, with its own connections."""
 
 
+_TRANSFORMS: Final[Recipe[Route]] = Recipe(
+    part=TRANSFORMS,
+    owner=Route,
+    settings=lambda route: (route.transforms,) if route.transforms else None,
+    make=make_transforms,
+)
+"""The transforms of each route that has any, compiled."""
+
+
 class Proxy:
     """A reverse proxy; an instance is a handler: `await proxy(exchange)`.
 
@@ -108,10 +119,11 @@ class Proxy:
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
     ) -> None:
-        self._stages = tuple(pipeline)
+        self._stages = (transform, *pipeline)
         self._chains = Chains(self._stages)
         self._policies = policies or Policies()
-        self._fleet = Fleet((*self._policies.recipes, RANKS, _SENDERS, *self._chains.recipes))
+        recipes = (*self._policies.recipes, RANKS, _SENDERS, _TRANSFORMS, *self._chains.recipes)
+        self._fleet = Fleet(recipes)
         self._resolving = Resolving(self._policies)
         self._applying = asyncio.Lock()
         self._rules: DestinationRules | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hostler.answering import answer_failure, limit_body
 from hostler.client.address import DestinationAddress
@@ -14,10 +14,13 @@ from hostler.client.pool import Pool
 from hostler.client.probe import ask
 from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
+from hostler.client.transformed_transfer import TransformedTransfer, complete_transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side
 from hostler.exchange import Kind, Outcome
+from hostler.transforms.requests import forwarded_request, transform_request
+from hostler.transforms.responses import answer_transformed_failure
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
     from hostler.contract import Stream
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.http.message import Request
     from hostler.http.plain_request import PlainRequest
+    from hostler.transforms.contexts import RequestTransformContext
+
+    _Key: TypeAlias = tuple[str, str | None]
+    """A destination's address, and its host."""
 
 __all__ = ["Forwarder"]
 
@@ -116,18 +124,36 @@ class Forwarder:
             raise RuntimeError(
                 "the request's body was read by a stage; the exchange cannot be forwarded any more"
             )
-        key = name, host
-        plain = exchange.plain
-        failure: Failure | None = limit_body(exchange) or RETRY
+        failure: Failure | None
+        made: RequestTransformContext | Outcome | Failure | None = limit_body(exchange)
+        if made is None and exchange.transforms is not None:
+            made = await transform_request(exchange, exchange.transforms, name)
+        if isinstance(made, Outcome):
+            return made
+        if isinstance(made, Failure):
+            failure = made
+        else:
+            failure = await self._transfer(exchange, (name, host), made)
+        if failure is None:
+            return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
+        if exchange.transforms is None:
+            return self._failed(exchange, name, failure)
+        _log_failure(exchange, name, failure)
+        await answer_transformed_failure(exchange, exchange.transforms, failure)
+        return exchange.outcome(Kind.FAILED, failure, name)
+
+    async def _transfer(
+        self, exchange: Exchange, key: _Key, context: RequestTransformContext | None
+    ) -> Failure | None:
+        """Send the exchange over connections until one takes it, and wait until it is over."""
+        stream = exchange.stream
+        failure: Failure | None = RETRY
         while failure is RETRY:
-            # each time anew: an empty pool is not kept
-            address, pool = self._pools.get(key) or self._add_pool(key)
             try:
-                request = outgoing_request(exchange, address) if plain is None else None
-                head = plain_request_head(exchange, plain, address) if plain is not None else b""
-            except ProtocolError as error:  # for what a stage made of it
-                failure = Failure(Reason.REQUEST_CREATION, str(error), error)
-                break
+                # each time anew: an empty pool is not kept
+                pool, request, head = self._make_request(exchange, key, context)
+            except ProtocolError as error:  # for what a stage or a transform made of it
+                return Failure(Reason.REQUEST_CREATION, str(error), error)
             connection = pool.take() or await self._acquire(pool, stream)
             if isinstance(connection, Failure):
                 failure = connection
@@ -135,21 +161,56 @@ class Forwarder:
                 pool.put_back(connection)
                 failure = Failure(Reason.REQUEST_CANCELED)
             else:
-                transfer = Transfer(exchange, self._timeout, exchange.method)
-                try:
-                    if plain is not None:
-                        transfer.begin_plain(connection, head, plain.framing)
-                    elif request is not None:
-                        transfer.begin(connection, request)
-                except ProtocolError as error:  # the request cannot be written
-                    pool.put_back(connection)
-                    failure = Failure(Reason.REQUEST_CREATION, str(error), error)
-                else:
-                    await transfer
-                    failure = transfer.result()
-        if failure is None:
-            return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
-        return self._failed(exchange, name, failure)
+                failure = await self._try(exchange, pool, connection, request, head)
+        return failure
+
+    def _make_request(
+        self, exchange: Exchange, key: _Key, context: RequestTransformContext | None
+    ) -> tuple[Pool, Request | None, bytes]:
+        """Return the pool of a destination with what it is sent: a request, or the head of a plain one.
+
+        Raises ProtocolError.
+        """
+        if context is not None and context.destination_prefix != key[0]:
+            key = context.destination_prefix, None
+            try:
+                DestinationAddress.parse(*key)
+            except ValueError as error:
+                raise ProtocolError(f"a transform set the destination prefix: {error}") from error
+        address, pool = self._pools.get(key) or self._add_pool(key)
+        if context is not None:
+            return pool, forwarded_request(context, address), b""
+        plain = exchange.plain
+        if plain is None:
+            return pool, outgoing_request(exchange, address), b""
+        return pool, None, plain_request_head(exchange, plain, address)
+
+    async def _try(
+        self,
+        exchange: Exchange,
+        pool: Pool,
+        connection: UpstreamConnection,
+        request: Request | None,
+        head: bytes,
+    ) -> Failure | None:
+        """Send the exchange over a connection, and wait until it is over."""
+        transforms, plain = exchange.transforms, exchange.plain
+        if transforms is None or not transforms.concern_responses:
+            transfer = Transfer(exchange, self._timeout, exchange.method)
+        else:
+            transfer = TransformedTransfer(exchange, self._timeout, exchange.method, transforms)
+        try:
+            if request is not None:
+                transfer.begin(connection, request)
+            elif plain is not None:
+                transfer.begin_plain(connection, head, plain.framing)
+        except ProtocolError as error:  # the request cannot be written
+            pool.put_back(connection)
+            return Failure(Reason.REQUEST_CREATION, str(error), error)
+        if isinstance(transfer, TransformedTransfer):
+            return await complete_transfer(transfer)
+        await transfer
+        return transfer.result()
 
     async def _acquire(self, pool: Pool, stream: Stream) -> UpstreamConnection | Failure:
         """Wait for a slot, or say why there is none; a request whose client has left waits no longer."""
@@ -170,8 +231,7 @@ class Forwarder:
 
     @staticmethod
     def _failed(exchange: Exchange, name: str, failure: Failure) -> Outcome:
-        level = logging.DEBUG if failure.side is Side.CLIENT else logging.WARNING
-        _log.log(level, "%s %s to %s: %s", exchange.request.method, exchange.path, name, failure)
+        _log_failure(exchange, name, failure)
         answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 
@@ -212,3 +272,8 @@ class Forwarder:
         self._closed = True
         for _, pool in list(self._pools.values()):
             pool.close()
+
+
+def _log_failure(exchange: Exchange, name: str, failure: Failure) -> None:
+    level = logging.DEBUG if failure.side is Side.CLIENT else logging.WARNING
+    _log.log(level, "%s %s to %s: %s", exchange.request.method, exchange.path, name, failure)

@@ -36,7 +36,9 @@ __all__ = [
     "REPLACED",
     "REPLACED_IN_DELEGATING",
     "changed_parts",
+    "check_length",
     "delegated_head",
+    "nominated",
     "outgoing_request",
     "outgoing_request_trailers",
     "outgoing_response",
@@ -113,6 +115,8 @@ def delegated_head(source: RequestSource, head: bytes) -> bytes:
 
     Raises ProtocolError when what a stage made of the request cannot be sent.
     """
+    if source.transformed is not None:
+        return encode_request(source.transformed)
     plain = source.plain
     if plain is not None and _is_passed_whole(plain):
         said = _said(source.client[0], plain.host, source.scheme == "https", "")
@@ -169,7 +173,7 @@ def _has_nothing_to_drop(headers: Headers) -> bool:
     names = (
         headers.lines.keys() if headers.lines is not None else {name.lower() for name, _ in headers.pairs()}
     )
-    return names.isdisjoint(_STRIPPED) and (b"connection" not in names or not _nominated(headers))
+    return names.isdisjoint(_STRIPPED) and (b"connection" not in names or not nominated(headers))
 
 
 def request_headers(
@@ -183,9 +187,9 @@ def request_headers(
     """
     headers, lines = source.request.headers, source.request.headers.lines
     if b"connection" in (headers if lines is None else lines):
-        replaced |= _nominated(headers)
+        replaced |= nominated(headers)
     if headers.changed:
-        _check_length(source.request)
+        check_length(source.request)
     said = _said_of_client(source, path_base)
     host = [] if authority is None else [(b"Host", authority)]
     if lines is None:
@@ -231,7 +235,7 @@ def _said(client: str, host: bytes | None, https: bool, path_base: str) -> _Said
     return _Said(pairs, lines, b"".join([line + b"\r\n" for line in lines.values()]))
 
 
-def _check_length(request: Request) -> None:
+def check_length(request: Request) -> None:
     """Refuse changed headers that say something else of the body's length than came: the body comes all the same."""
     headers, framing = request.headers, request.framing
     lengths = headers.get_all_raw(b"content-length")
@@ -248,7 +252,7 @@ def outgoing_response(response: Response) -> Response:
     dropped = HOP_BY_HOP if response.status != 101 else _SWITCHING
     headers, lines = response.headers, response.headers.lines
     if b"connection" in (headers if lines is None else lines):
-        dropped |= _nominated(headers)
+        dropped |= nominated(headers)
     if response.framing < 0 or response.status < 200 or response.status in {204, 205}:
         # Transfer-Encoding overrides it, or there is no body that it could describe
         dropped |= {b"content-length"}
@@ -266,17 +270,17 @@ def outgoing_request_trailers(request: Request, trailers: RawHeaders) -> RawHead
 
     Nor what is forbidden there, whichever server read it.
     """
-    dropped = REPLACED | NOT_TRAILERS | _nominated(request.headers)
+    dropped = REPLACED | NOT_TRAILERS | nominated(request.headers)
     return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 
 def outgoing_response_trailers(response: Response, trailers: RawHeaders) -> RawHeaders:
     """Return what the client gets of a response's trailers: nothing that its head would not let through."""
-    dropped = NOT_TRAILERS | _nominated(response.headers)
+    dropped = NOT_TRAILERS | nominated(response.headers)
     return [pair for pair in trailers if pair[0].lower() not in dropped]
 
 
-def _nominated(headers: Headers) -> frozenset[bytes]:
+def nominated(headers: Headers) -> frozenset[bytes]:
     """Return the fields that Connection says are for one hop only, in lower case (RFC 9110 7.6.1)."""
     options = connection_options(b",".join(headers.get_all_raw(b"connection")))
     return frozenset() if options <= _HARMLESS_OPTIONS else options - _NEVER_NOMINATED

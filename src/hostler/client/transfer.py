@@ -28,6 +28,8 @@ from hostler.errors import Failure, ProtocolError, Reason, Side
 from hostler.http.message import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.client.upstream import UpstreamConnection, UpstreamStream
     from hostler.contract import PlainStream
     from hostler.exchange import Exchange
@@ -65,7 +67,7 @@ class Transfer(Completion[Failure | None]):
         self._stream = stream = exchange.stream
         self._timeout = timeout
         self._method = method
-        self.received = stream.write
+        self.received: Callable[[bytes], None] = stream.write
         """Sends a piece of the response on: nothing of ours is between."""
         self._sent = False
         """The request is complete."""

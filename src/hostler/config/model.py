@@ -14,6 +14,7 @@ from types import MappingProxyType
 from attrs import Factory, evolve, field, frozen
 
 from hostler.config.definitions import Definitions
+from hostler.config.transforms import CodeTransform, convert_transforms
 from hostler.errors import QueueNameError, redact
 
 __all__ = [
@@ -77,10 +78,6 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value)) if value else _NOTHING
-
-
-def _frozen_mappings(values: Iterable[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
-    return tuple(_frozen_mapping(value) for value in values)
 
 
 def _strings(value: Iterable[str]) -> tuple[str, ...]:
@@ -212,7 +209,9 @@ class Route:
     retry_policy: str | None = field(default=None, kw_only=True)
     mirror: Mirror | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
-    transforms: tuple[Mapping[str, str], ...] = field(default=(), converter=_frozen_mappings, kw_only=True)
+    transforms: tuple[Mapping[str, str] | CodeTransform, ...] = field(
+        default=(), converter=convert_transforms, kw_only=True
+    )
 
     @id.default  # noqa: A003 - the field, not the builtin
     def _id(self) -> str:

@@ -35,7 +35,16 @@ from attrs import define
 
 from hostler.errors import ProtocolError
 
-__all__ = ["Target", "encode_path", "join", "parse_host", "parse_target"]
+__all__ = [
+    "Target",
+    "check_path",
+    "decode_path",
+    "encode_path",
+    "escape",
+    "join",
+    "parse_host",
+    "parse_target",
+]
 
 _PATH_CHARACTERS = "!$&'()*+,-./0123456789:;=@_~" + string.ascii_letters
 """What YARP leaves as it is when it writes a path; everything else is escaped."""
@@ -57,6 +66,8 @@ _ESCAPES = {
 
 _ESCAPED_SEPARATOR = re.compile(rb"\\|%2f|%5c", re.IGNORECASE)
 """What some destinations take for a slash in a path that was decoded once."""
+
+_ESCAPE = re.compile(rb"(%[0-9A-Fa-f]{2})")
 
 _AMBIGUOUS = re.compile(r"//|%|\\|/\.\.?;")
 """What has more than one reading in a path that was decoded once, and has no dot segments."""
@@ -231,6 +242,29 @@ def encode_path(path: str) -> bytes:
     return "%2F".join(quote_from_bytes(piece, _PATH_CHARACTERS) for piece in raw.split(b"%2F")).encode(
         "ascii"
     )
+
+
+def decode_path(path: bytes) -> str:
+    """Decode the escapes of a path, `%2F` excepted; raises ProtocolError for one that is none."""
+    return _decode(path).decode("utf-8", "surrogateescape")
+
+
+def escape(path: str) -> bytes:
+    """Escape what cannot stand in a path, and leave what is an escape already."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if not raw.translate(None, _PATH):
+        return raw
+    return b"".join([
+        one if _ESCAPE.fullmatch(one) else quote_from_bytes(one, _PATH_CHARACTERS).encode("ascii")
+        for one in _ESCAPE.split(raw)
+    ])  # fmt: skip
+
+
+def check_path(path: bytes) -> None:
+    """Refuse a path that a stage or a transform made and that climbs or cannot be sent: raises ProtocolError."""
+    target = parse_target("GET", path)
+    if target.forward_path != path or target.authority is not None or target.query is not None:
+        raise ProtocolError(f"{_shown(path)} is not a path without dot segments")
 
 
 def join(base_path: bytes, path: bytes, query: bytes | None) -> bytes:

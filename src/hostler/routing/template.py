@@ -23,7 +23,7 @@ from attrs import field, frozen
 
 from hostler.routing.constraint import Test, constraint
 
-__all__ = ["MixedSegment", "Parameter", "Segment", "Template", "TemplateError"]
+__all__ = ["MixedSegment", "Parameter", "Segment", "Template", "TemplateError", "read_pattern"]
 
 
 class TemplateError(ValueError):
@@ -234,12 +234,21 @@ _in_use: WeakValueDictionary[str, Template] = WeakValueDictionary()
 """The templates that somebody holds: those of the table in force, which the next configuration mostly has too."""
 
 
+def read_pattern(text: str) -> tuple[tuple[str | Parameter, ...], ...]:
+    """Return the parts of each segment of a template that a path is to be written by; raises TemplateError."""
+    parser = _Parser(text)
+    parser.segments()
+    return tuple(parser.written)
+
+
 class _Parser:
     """Reads one template from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.names: set[str] = set()
+        self.written: list[tuple[str | Parameter, ...]] = []
+        """The parts of each segment, literals as they are written."""
 
     def wrong(self, reason: str, at: int) -> TemplateError:
         return TemplateError(f'"{self.text}" is not a path template ({reason} at {at})')
@@ -259,6 +268,7 @@ class _Parser:
                 and (before.catch_all or before.optional)
             ):
                 self.check_order(before, parts, at)
+            self.written.append(tuple(parts))
             segments.append(self.joined(parts, at))
             at = end + 1
         return tuple(segments)

@@ -142,7 +142,6 @@ class TestRoute:
         [
             ("RateLimiterPolicy", {"rate_limiter_policy": "tenPerSecond"}),
             ("OutputCachePolicy", {"output_cache_policy": "hour"}),
-            ("Transforms", {"transforms": [{}]}),
         ],
     )
     def test_what_is_not_done_yet_is_refused(self, key, fields):

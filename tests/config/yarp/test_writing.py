@@ -32,6 +32,8 @@ from hostler.config.model import (
     VersionPolicy,
     WebProxy,
 )
+from hostler.config.transforms import request_transform
+from hostler.errors import ConfigError
 from tests.config.yarp.documents import DELEGATING, SHOP
 
 TEXT = st.text(max_size=8)
@@ -176,3 +178,9 @@ class TestDump:
     def test_documents_are_read_back(self, text):
         config = yarp.loads(text)
         assert yarp.loads(json.dumps(yarp.dump(config))) == config
+
+
+def test_a_function_cannot_be_written():
+    route = Route("/", "c", id="r", transforms=[request_transform(repr)])
+    with pytest.raises(ConfigError, match="the function repr cannot be written"):
+        yarp.dump(Config([route]))

@@ -99,7 +99,6 @@ def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
         {
             "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
             "OutputCachePolicy": _names(route.output_cache_policy),
-            "Transforms": bool(route.transforms),
         },
     )
 

@@ -136,9 +136,6 @@ _SCALARS: Mapping[type, Callable[[Any], Any]] = {
     float: read_time,  # a float of the model is always a time
 }
 
-# What an attribute's type does not say about how it is read.
-_READ: Mapping[tuple[type, str], Reader] = {(HttpRequest, "version"): _scalar(read_version)}
-
 
 def _class_reader(cls: type) -> Reader:
     """Read an object with the keys of a class."""
@@ -259,3 +256,10 @@ def _collect(items: Iterable[tuple[Any, str, object]], read: Reader, faults: Fau
         if found is not _NOTHING:
             made[key] = found
     return made
+
+
+# What an attribute's type does not say about how it is read.
+_READ: Mapping[tuple[type, str], Reader] = {
+    (HttpRequest, "version"): _scalar(read_version),
+    (Route, "transforms"): _list_reader(Mapping[str, str]),
+}

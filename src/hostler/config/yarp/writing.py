@@ -9,8 +9,10 @@ from typing import Any
 import attrs
 
 from hostler.config.model import Destination
+from hostler.config.transforms import CodeTransform
 from hostler.config.yarp.keys import keys_of
 from hostler.config.yarp.scalars import write_time
+from hostler.errors import ConfigError, Problem
 
 __all__ = ["write"]
 
@@ -33,6 +35,9 @@ def _write(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {key: _write(item) for key, item in value.items()}
+    if isinstance(value, CodeTransform):
+        message = f"the function {value.name} cannot be written in a document; leave it out of the route's transforms"
+        raise ConfigError([Problem("Transforms", message)])
     if isinstance(value, tuple):
         if any(isinstance(item, Destination) for item in value):
             return {item.id: write(item) for item in value}

@@ -1,0 +1,154 @@
+"""A route's transforms, compiled: what is copied of a message's headers, and what is called to change it.
+
+The copy comes first, then what YARP does by default, then the transforms in the order in which they are configured.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from attrs import field, frozen
+
+from hostler.errors import Failure, ProtocolError, Reason
+from hostler.exchange import Kind, Outcome
+from hostler.fleet.equipment import Part
+from hostler.transforms.contexts import RequestTransformContext
+from hostler.transforms.requests import delegated_request, transform_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hostler.exchange import Exchange
+    from hostler.http.headers import RawHeaders
+    from hostler.transforms.contexts import (
+        ResponseTrailersTransformContext,
+        ResponseTransformContext,
+    )
+
+__all__ = ["TRANSFORMS", "Copied", "Transforms", "waits"]
+
+Function: TypeAlias = "Callable[[Any], Any]"
+
+
+@frozen
+class Copied:
+    """Which headers of a message are passed on, before transforms change them."""
+
+    all: bool = True
+    """Those that a proxy passes on by default."""
+
+    allowed: frozenset[bytes] = frozenset()
+    """These, in lower case, whether a proxy passes them on or not."""
+
+
+@frozen(kw_only=True)
+class Transforms:
+    """The transforms of a route, or of one exchange that is forwarded directly; `hostler.transforms.compile` makes them."""
+
+    request: tuple[Function, ...] = ()
+    response: tuple[Function, ...] = ()
+    trailers: tuple[Function, ...] = ()
+    request_headers: Copied = Copied()
+    response_headers: Copied = Copied()
+    response_trailers: Copied = Copied()
+    added_when_delegated: RawHeaders = field(factory=list)
+    """What is added to the answer of whoever an exchange is delegated to."""
+
+    response_waits: bool = field(init=False)
+    """Whether the response waits for its transforms."""
+
+    trailers_wait: bool = field(init=False)
+
+    @response_waits.default
+    def _response_waits(self) -> bool:
+        return any(map(waits, self.response))
+
+    @trailers_wait.default
+    def _trailers_wait(self) -> bool:
+        return any(map(waits, self.trailers))
+
+    @property
+    def concern_responses(self) -> bool:
+        """Whether anything is done to responses."""
+        return (
+            bool(self.response or self.trailers)
+            or Copied() != self.response_headers
+            or (Copied() != self.response_trailers)
+        )
+
+    async def change_request(self, context: RequestTransformContext) -> Outcome | None:
+        """Change an outgoing request; an Outcome when a transform has answered the exchange. What one raises passes."""
+        exchange = context.exchange
+        stream = exchange.stream
+        for function in self.request:
+            returned = function(context)
+            if returned is not None and inspect.isawaitable(returned):
+                returned = await returned
+            if isinstance(returned, Outcome):
+                return returned
+            if stream.started or stream.closed:
+                return exchange.outcome(Kind.RESPONDED)
+        return None
+
+    async def apply_to_delegated(self, exchange: Exchange, url_prefix: str) -> Outcome | None:
+        """Make the request that a process under `url_prefix` is to answer; an Outcome when it is answered already.
+
+        What is added to every response travels with it. The other transforms of responses cannot.
+        """
+        made = await transform_request(exchange, self, url_prefix)
+        if isinstance(made, RequestTransformContext):
+            try:
+                exchange.transformed = delegated_request(made)
+            except ProtocolError as error:
+                made = Failure(Reason.REQUEST_CREATION, str(error), error)
+            else:
+                if self.added_when_delegated:
+                    exchange.on_response(lambda headers: headers.extend(self.added_when_delegated))
+                return None
+        return made if isinstance(made, Outcome) else await exchange.fail(made)
+
+    async def change_response(self, context: ResponseTransformContext) -> None:
+        """Change a response. What a transform raises passes."""
+        await _call(self.response, context)
+
+    async def change_trailers(self, context: ResponseTrailersTransformContext) -> None:
+        """Change a response's trailers. What a transform raises passes."""
+        await _call(self.trailers, context)
+
+    def change_response_now(self, context: ResponseTransformContext) -> None:
+        """Change a response that waits for nobody."""
+        _call_now(self.response, context)
+
+    def change_trailers_now(self, context: ResponseTrailersTransformContext) -> None:
+        """Change trailers that wait for nobody."""
+        _call_now(self.trailers, context)
+
+
+TRANSFORMS: Final[Part[Transforms]] = Part()
+"""The transforms of a route; a route without any has none."""
+
+
+def waits(function: Function) -> bool:
+    """Tell whether a transform is an `async def` function, or an object with such a `__call__`."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - its function, not whether it can be called
+    )
+
+
+async def _call(functions: Iterable[Function], context: object) -> None:
+    for function in functions:
+        returned = function(context)
+        if returned is not None and inspect.isawaitable(returned):
+            await returned
+
+
+def _call_now(functions: Iterable[Function], context: object) -> None:
+    for function in functions:
+        returned = function(context)
+        if returned is not None and inspect.isawaitable(returned):
+            if inspect.iscoroutine(returned):
+                returned.close()
+            raise TypeError(
+                f"{function!r} returned an awaitable: write it as `async def`, so that the response waits for it"
+            )
