@@ -76,6 +76,22 @@ async def test_a_body_streams_to_the_destination(chunked):
     assert answer.text == hashlib.sha256(body).hexdigest()
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_is_held_to_the_limit_of_its_route(chunked):
+    async def pieces():
+        for _ in range(10):
+            yield b"x" * 50
+
+    async with (
+        serving(_digest) as there,
+        mounted(there.url, max_request_body_size=499) as url,
+        client(url) as ask,
+    ):
+        answer = await ask.post("/shop/", content=pieces() if chunked else b"x" * 500)
+        assert answer.status_code == 413
+        assert (await ask.post("/shop/", content=b"x" * 499)).status_code == 200
+
+
 @pytest.mark.parametrize("length", [None, 10 << 20])
 async def test_a_body_streams_to_the_client(length):
     piece = bytes(range(256)) * 256

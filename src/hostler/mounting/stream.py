@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.errors import DelegationError, Failure, ProtocolError, Reason
+from hostler.http.body import too_large
 from hostler.http.fields import HOP_BY_HOP
 
 if TYPE_CHECKING:
@@ -139,6 +140,10 @@ class MountedStream:
         self._pump = None
         self.pause()
 
+    def limit_body(self, size: int) -> Failure | None:
+        """Take at most `size` bytes of the request's body: there is none, unless a subclass has one."""
+        return None
+
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client disconnects."""
         self._departed = callback
@@ -184,14 +189,33 @@ class HttpStream(MountedStream):
     def __init__(self, receive: Receive, send: Send, method: str) -> None:
         super().__init__(receive, send)
         self._method = method
+        self._framing = 0
+        self._max_body: int | None = None
         self._body_complete = False
+        self._body_failure: Failure | None = None
         self._unread = b""
         self._left: int | None = None
         self._silent = False
 
     def expect(self, framing: int) -> None:
         """Say how long the request's body is."""
+        self._framing = framing
         self._body_complete = not framing
+
+    def limit_body(self, size: int) -> Failure | None:
+        """Take at most `size` bytes of the request's body."""
+        self._max_body = size
+        if self._framing > size:
+            self._refuse_body(size)
+        return self._body_failure
+
+    def _refuse_body(self, limit: int) -> None:
+        """Take no more of a body that is too large; the client can be answered."""
+        error = too_large(limit)
+        self._body_failure = Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status)
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.lost(self._body_failure)
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
@@ -217,7 +241,7 @@ class HttpStream(MountedStream):
             reason = Reason.RESPONSE_BODY_CLIENT if self.started else Reason.REQUEST_CANCELED
             self._lose(Failure(reason, "the client went away"))
             return
-        piece = message.get("body", b"")
+        piece = b"" if self._body_failure is not None else message.get("body", b"")
         ended = not message.get("more_body", False) and not self._body_complete
         self._body_complete = self._body_complete or ended
         if self._pump is None:
@@ -230,7 +254,9 @@ class HttpStream(MountedStream):
 
     def _feed(self, piece: bytes) -> None:
         self.bytes_received += len(piece)
-        if self._pump is not None:
+        if self._max_body is not None and self.bytes_received > self._max_body:
+            self._refuse_body(self._max_body)
+        elif self._pump is not None:
             self._pump.feed(piece)
 
     # -- the response ---------------------------------------------------------------------------------------------
