@@ -8,8 +8,10 @@ from hostler.answering import apply_response_callbacks
 from hostler.config.model import Cluster
 from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, Reason
-from hostler.exchange import Kind
+from hostler.exchange import Exchange, Kind
+from hostler.http.heads import read_request
 from hostler.http.message import CHUNKED, Response
+from hostler.http.plain_request import PlainRequest
 from hostler.testing import FakeRule, FakeStream, exchange, live
 
 TEXT = ("content-type", "text/plain; charset=utf-8")
@@ -36,6 +38,17 @@ def test_narrowing_keeps_what_is_wanted():
     given = exchange(cluster=live(Cluster("api", ["http://a", "http://b"])))
     given.narrow(lambda destination: destination.id == "http://b")
     assert [destination.id for destination in given.candidates] == ["http://b"]
+
+
+def test_the_values_of_a_header_are_the_same_whether_its_head_is_plain_or_was_changed():
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\nX: cookie: no\r\nCOOKIE:b=2 \r\n\r\n"
+    plain = PlainRequest(head, read_request(head, 8192, 8192, 100))
+    given = Exchange(plain, FakeStream(), None, ("127.0.0.1", 1), ("127.0.0.1", 2), "a", 80)
+    assert given.header_values(b"cookie") == [b"a=1", b"b=2"]
+    assert given.plain is plain
+    given.request.headers.add("Cookie", "c=3")
+    assert given.header_values(b"cookie") == [b"a=1", b"b=2", b"c=3"]
+    assert given.header_values(b"accept") == []
 
 
 def test_items_are_a_place_of_its_own():

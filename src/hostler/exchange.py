@@ -235,6 +235,14 @@ class Exchange:
             return plain
         return plain if plain.stands_for(self._request, self._target) else None
 
+    def header_values(self, name: bytes) -> list[bytes]:
+        """Return every value of a request header, given in lower case, one per line, in order.
+
+        That costs less than `request.headers`, which makes the values of a plain head.
+        """
+        plain = self._plain if self._request is None else None
+        return (plain or self.request.headers).get_all_raw(name)
+
     @property
     def transforms(self) -> Transforms | None:
         """What is changed of it when it is forwarded or delegated, and of its response; None for nothing."""

@@ -34,7 +34,9 @@ def plain(*lines, target=b"/a?b", behind=b""):
 )
 def test_a_header_is_found_as_among_pairs(lines):
     made = plain(*lines, behind=b"\nx-request-id: of the body\r\n")
-    assert made.get_raw(b"x-request-id") == made.request().headers.get_raw(b"x-request-id")
+    headers = made.request().headers
+    assert made.get_raw(b"x-request-id") == headers.get_raw(b"x-request-id")
+    assert made.get_all_raw(b"x-request-id") == headers.get_all_raw(b"x-request-id")
 
 
 @pytest.mark.parametrize("target", [b"/", b"/a/b", b"/?", b"/a?b=c?d"])

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hostler.http.headers import RawHeaders
+    from collections.abc import Iterable
 
 __all__ = ["cookie_values"]
 
 
-def cookie_values(headers: RawHeaders, name: bytes) -> list[bytes]:
-    """Return every value of the cookie `name`, in order."""
+def cookie_values(lines: Iterable[bytes], name: bytes) -> list[bytes]:
+    """Return every value of the cookie `name`, in order; `lines` are the values of the Cookie headers."""
     found = []
-    for key, value in headers:
-        if len(key) == 6 and name in value and key.lower() == b"cookie":
-            for pair in value.split(b";"):
+    for line in lines:
+        if name in line:
+            for pair in line.split(b";"):
                 cookie, equals, text = pair.partition(b"=")
                 if equals and cookie.strip() == name:
                     found.append(text.strip())

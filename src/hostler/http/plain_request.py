@@ -75,6 +75,18 @@ class PlainRequest(_Facts):
         at += len(name) + 2
         return head[at : head.index(b"\r", at)].strip(b" \t")
 
+    def get_all_raw(self, name: bytes) -> list[bytes]:
+        """Return every value of a header, given in lower case, one per line, in order."""
+        head, start = self.head, b"\n%b:" % name
+        lowered = head.lower()
+        values = []
+        at = lowered.find(start)
+        while at >= 0:
+            end = head.index(b"\r", at)
+            values.append(head[at + len(start) : end].strip(b" \t"))
+            at = lowered.find(start, end)
+        return values
+
     def request(self) -> Request:
         """Return it as a request like any other."""
         method, target, _, _, host, framing, keep_alive, _, _, _ = self

@@ -34,7 +34,7 @@ class KeyCookie:
 
     def read(self, exchange: Exchange) -> list[bytes]:
         """Return every value of the cookie in a request, in order."""
-        return cookie_values(exchange.request.headers.pairs(), self._name)
+        return cookie_values(exchange.header_values(b"cookie"), self._name)
 
     def write(self, exchange: Exchange, key: bytes) -> RawHeaders:
         """Return the Set-Cookie header with a key."""

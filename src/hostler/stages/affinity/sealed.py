@@ -147,7 +147,7 @@ class CustomHeader:
 
     def find(self, exchange: Exchange, candidates: tuple[LiveDestination, ...], /) -> Found:
         """Return the destination of the request's header, which may stand there once."""
-        values = exchange.request.headers.get_all_raw(self._lower)
+        values = exchange.header_values(self._lower)
         if len(values) > 1:
             return AffinityFailure.KEY_EXTRACTION_FAILED
         return self._sealer.find(exchange, values, candidates)

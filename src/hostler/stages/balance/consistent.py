@@ -93,10 +93,10 @@ def _key_by(settings: LoadBalancing) -> Callable[[Exchange], bytes | None]:
     lower, segment = name.lower(), settings.segment
 
     def header(exchange: Exchange) -> bytes | None:
-        return (exchange.plain or exchange.request.headers).get_raw(lower)
+        return next(iter(exchange.header_values(lower)), None)
 
     def cookie(exchange: Exchange) -> bytes | None:
-        return next(iter(cookie_values(exchange.request.headers.pairs(), name)), None)
+        return next(iter(cookie_values(exchange.header_values(b"cookie"), name)), None)
 
     def client_address(exchange: Exchange) -> bytes | None:
         return exchange.client[0].encode("utf-8", "surrogatepass")
