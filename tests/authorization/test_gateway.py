@@ -305,11 +305,11 @@ async def test_keys_come_from_an_issuer_once_for_all_routes():
         assert granted.startswith("Bearer ")
 
 
-async def test_thousands_of_unknown_keys_cost_one_question():
+async def test_unknown_keys_by_the_dozen_cost_one_question():
     issuer = Issuer()
     async with serving(issuer) as there, guarded(bearer(f"{there.url}/keys")) as (client, gate):
         assert (await client.get("/", headers=current())).status_code == 200
-        for number in range(200):
+        for number in range(50):
             headers = current(header={"kid": f"unknown-{number}"})
             assert (await client.get("/", headers=headers)).status_code == 401
         assert issuer.asked == 1  # less than half a minute has gone by

@@ -87,7 +87,10 @@ async def test_missing_keys_cost_one_reading_in_a_while(clock):
     source = Source("a")
     keys = made(source, clock)
     await keys.current()
-    clock.advance(RETRY)
+    clock.advance(RETRY - 1)
+    assert await keys.latest() == ("a",)
+    assert source.reads == 1
+    clock.advance(1)
     for _ in range(1000):
         assert await keys.latest() == ("a",)
     assert source.reads == 2

@@ -81,10 +81,10 @@ class KeySet(Generic[K]):
         now = self._clock()
         if (self._task is None or self._task.done()) and now >= self._not_before:
             self._not_before = now + (RETRY if self._keys else RETRY_EMPTY)
-            self._task = asyncio.get_running_loop().create_task(self._take())
+            self._task = asyncio.get_running_loop().create_task(self._take(now))
         return self._task
 
-    async def _take(self) -> None:
+    async def _take(self, began: float) -> None:
         try:
             self._keys = await self._read()
         except (OSError, ValueError) as error:
@@ -96,6 +96,7 @@ class KeySet(Generic[K]):
             self._failing = True
             return
         self._age_from = self._clock()
+        self._not_before = began + RETRY
         if self._failing:
             self._failing = False
             _log.info("read keys from %s again", self._source)
