@@ -1,4 +1,4 @@
-"""Asking a destination one thing, on a connection of its own, and taking a bounded answer: a probe of a health check."""
+"""Asking for one thing, on a connection of its own, and taking a bounded answer: a probe of a health check, keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["BODY_LIMIT", "ProbeRequest", "ProbeResponse", "ask"]
 
 BODY_LIMIT: Final = 1 << 14
-"""How many bytes of an answer's body are read; what follows them is not waited for."""
+"""How many bytes of an answer's body are read, if nobody asks for more; what follows them is not waited for."""
 
 
 @frozen
@@ -50,16 +50,21 @@ class ProbeResponse:
     status: int
     headers: Headers = field(factory=Headers)
     body: bytes = b""
-    """Its first bytes, at most BODY_LIMIT."""
+    """Its first bytes, at most as many as were asked for."""
+
+    complete: bool = True
+    """Whether that is all of it."""
 
 
-async def ask(connector: ConnectionOpener, request: ProbeRequest, timeout: float) -> ProbeResponse:
+async def ask(
+    connector: ConnectionOpener, request: ProbeRequest, timeout: float, *, body_limit: int = BODY_LIMIT
+) -> ProbeResponse:
     """Connect, ask, and close; once the answer's head is there, it is an answer, whatever its body does.
 
     Raises TimeoutError where that takes more than `timeout` seconds, OSError or UnicodeError for a connection that
     cannot be opened or breaks, ProtocolError for what is not HTTP.
     """
-    answer = _Answer()
+    answer = _Answer(body_limit)
     connection: UpstreamConnection | None = None
     stream: UpstreamStream | None = None
     try:
@@ -75,7 +80,8 @@ async def ask(connector: ConnectionOpener, request: ProbeRequest, timeout: float
         elif connection is not None:
             connection.close()
     if answer.response is not None:
-        return ProbeResponse(answer.response.status, answer.response.headers, b"".join(answer.pieces))
+        response, body = answer.response, b"".join(answer.pieces)
+        return ProbeResponse(response.status, response.headers, body, answer.is_complete)
     if error is None or isinstance(error, TimeoutError):
         if connection is None:
             timeout = min(timeout, connector.client.connect_timeout)
@@ -108,14 +114,16 @@ _NOBODY: Final = _Nobody()
 class _Answer:
     """The answer as far as it has come; `ExchangeSink`."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
         self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         """Over when there is nothing more to wait for; its result is why, where that was an error."""
         self.is_over = False
         """The stream is over."""
+        self.is_complete = False
+        """The last byte of the answer has come."""
         self.response: Response | None = None
         self.pieces: list[bytes] = []
-        self._room = BODY_LIMIT
+        self._room = room
 
     def takes_plain(self) -> bool:
         """Have the head as a value."""
@@ -144,6 +152,7 @@ class _Answer:
 
     def complete(self, trailers: RawHeaders) -> None:
         """Take the answer as it is."""
+        self.is_complete = True
         self._end(None)
 
     def ended(self) -> None:
