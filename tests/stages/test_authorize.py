@@ -32,9 +32,12 @@ async def test_who_is_granted_goes_on_and_later_stages_know_who_that_is():
     assert (response.status, response.body) == (200, b"hello alice")
 
 
-async def test_who_is_denied_gets_the_policys_answer():
+@pytest.mark.parametrize("kind", [list, dict])
+async def test_who_is_denied_gets_the_policys_answer(kind):
+    headers = kind([("WWW-Authenticate", 'Basic realm="r"')])
+
     async def staff(exchange):
-        return Denied(401, [("WWW-Authenticate", 'Basic realm="r"')], "no password")
+        return Denied(401, headers, "no password")
 
     response = await ask(staff)
     assert (response.status, response.body) == (401, b"401 Unauthorized\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable
 
     from hostler.exchange import Exchange
 
@@ -19,8 +20,8 @@ def _claims(claims: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(claims))
 
 
-def _headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple(headers)
+def _headers(headers: Iterable[tuple[str, str]] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 @frozen
@@ -40,7 +41,7 @@ class Denied:
 
     status: int = 403
     headers: tuple[tuple[str, str], ...] = field(default=(), converter=_headers)
-    """Headers of the answer; with 401 one is `WWW-Authenticate` (RFC 9110 15.5.2)."""
+    """Headers of the answer, given as pairs or as a mapping; with 401 one is `WWW-Authenticate` (RFC 9110 15.5.2)."""
 
     reason: str = ""
     """Why, for the log; clients do not see it."""

@@ -102,7 +102,7 @@ class BearerDefinition:
 class BasicDefinition:
     """Asks for a name and a password (RFC 7617)."""
 
-    users: Mapping[str, str] = field(converter=_texts)
+    users: Mapping[str, str] = field(converter=_texts, repr=False)
     """Argon2 hashes of passwords, by name."""
 
 
@@ -110,7 +110,7 @@ class BasicDefinition:
 class ApiKeyDefinition:
     """Asks for a key in a header."""
 
-    keys: Mapping[str, str] = field(converter=_texts)
+    keys: Mapping[str, str] = field(converter=_texts, repr=False)
     """SHA-256 digests of keys in hexadecimal, by the name of whoever has the key."""
 
     header: str = "X-API-Key"
