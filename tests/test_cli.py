@@ -301,6 +301,51 @@ def test_the_module_of_a_policy_is_looked_for_here_or_in_a_directory(hostler, wr
     )
 
 
+# -- config -----------------------------------------------------------------------------------------------------------
+
+
+def test_config_prints_what_the_layers_come_to(hostler, write, tmp_path, monkeypatch):
+    (tmp_path / "proxy.Staging.json").write_text('{"ReverseProxy": {"Routes": {"api": {"Order": 3}}}}')
+    monkeypatch.setenv("URLS", "http://localhost:8081/")
+    status, out, _err = hostler("config", write(GOOD), "--environment", "Staging")
+    assert (status, json.loads(out)["Urls"]) == (0, "http://localhost:8081/")
+    assert json.loads(out)["ReverseProxy"]["Routes"]["api"]["Order"] == 3
+    _, out, _ = hostler("config", write(GOOD), "--environment", "Staging", "--origins")
+    assert '"Order": 3  // proxy.Staging.json:1' in out
+    assert '"Urls": "http://localhost:8081/",  // URLS' in out
+    _, out, _ = hostler("config", write(GOOD), "--environment", "Staging", "--no-layers")
+    assert json.loads(out) == GOOD
+
+
+def test_config_prints_what_is_wrong_too(hostler, write):
+    status, out, err = hostler(
+        "config", write({"ReverseProxy": {"Routes": {"a": {"Order": "x", "Match": {"Path": "/"}}}}})
+    )
+    assert status == 1
+    assert json.loads(out)["ReverseProxy"]["Routes"]["a"]["Order"] == "x"
+    assert 'hostler: proxy.json: line 1: Routes.a.Order: "x" is not an integer' in err
+
+
+@pytest.mark.parametrize("command", ["config", "check", "run"])
+def test_what_cannot_be_read_is_named(hostler, write, tmp_path, command):
+    write(GOOD)
+    assert hostler(command, "proxy.json", "none.json") == (
+        2, "", "hostler: none.json cannot be read: No such file or directory\n",
+    )  # fmt: skip
+    (tmp_path / "proxy.Production.json").write_text("{")
+    status, _, err = hostler(command, "proxy.json")
+    assert (status, err.splitlines()[0].partition(": not JSON")[0]) == (
+        1, "hostler: proxy.Production.json: line 1: column 2",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["config", "check", "run"])
+def test_an_environment_that_is_no_name(hostler, write, command):
+    status, _, err = hostler(command, write(GOOD), "--environment", "../etc")
+    assert status == 1
+    assert "hostler: environment: '../etc' is not the name of an environment" in err
+
+
 # -- run --------------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The command `hostler`: run, check, serve, demo.
+"""The command `hostler`: run, check, config, serve, demo.
 
 Which command it is, is read first, and only then its options and what it does are imported (`hostler.commands`).
 Exit status: 2 for a command line that is wrong, else as `hostler.commands.execution` has it.
@@ -20,6 +20,7 @@ __all__ = ["main"]
 _COMMANDS: Final = {
     "run": "run a proxy from YARP documents, and follow the files when they change",
     "check": "say everything that is wrong with YARP documents",
+    "config": "print what YARP documents and the layers over them come to",
     "serve": "serve an ASGI application from a queue, on URL prefixes, or both",
     "demo": "start a proxy, destinations and workers, to see forwarding and delegation",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hostler.config.places import Origin
 
-__all__ = ["Layer", "merge"]
+__all__ = ["Layer", "has_ids", "merge"]
 
 Members: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
@@ -91,7 +91,7 @@ class _Merging:
         return below
 
     def _unfolded(self, value: Members, path: Path) -> Members:
-        if _has_ids(path):
+        if has_ids(path):
             return value
         made, twice = unfold(value)
         for problem in twice:
@@ -120,7 +120,7 @@ def _listed(members: Members) -> Members | list[Any]:
     return [members[name] for name in names] if members.keys() == set(names) else members
 
 
-def _has_ids(path: Path) -> bool:
+def has_ids(path: Path) -> bool:
     """Tell whether the keys of an object are the user's own, in which a colon is nothing but a colon."""
     keys = [key.lower() for key in path]
     return (

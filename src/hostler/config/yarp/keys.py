@@ -39,6 +39,9 @@ class Key:
     default: Any
     """`attrs.NOTHING` where there is none."""
 
+    is_secret: bool
+    """Whether nobody is shown the value (`repr=False`)."""
+
 
 @cache
 def keys_of(cls: type) -> tuple[Key, ...]:
@@ -50,6 +53,7 @@ def keys_of(cls: type) -> tuple[Key, ...]:
             attribute.name,
             _without_none(hints[attribute.name]),
             attribute.default,
+            attribute.repr is False,
         )
         for attribute in attrs.fields(cls)
         if attribute.init and attribute.name != "id"
