@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from hostler import HttpClient
@@ -34,3 +36,13 @@ async def test_an_idle_connection_can_be_closed():
 async def test_what_cannot_be_connected_to_is_an_os_error():
     with pytest.raises(ConnectionRefusedError):
         await Connector(DestinationAddress.parse("http://127.0.0.1:1"), HttpClient()).connect(Owner())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_what_is_written_leaves_at_once(host):
+    async with destination(lambda peer: peer.gone()) as there:
+        address = DestinationAddress.parse(f"http://{host}:{there.port}")
+        connection = await Connector(address, HttpClient()).connect(Owner())
+        sock = connection._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        connection.close()

@@ -87,7 +87,8 @@ async def race(addresses: Iterable[Address], host: str, delay: float = ATTEMPT_D
 
 
 async def _attempt(family: socket.AddressFamily, address: Any) -> socket.socket:
-    connecting = socket.socket(family, socket.SOCK_STREAM)
+    # the protocol by its name: else asyncio would not set TCP_NODELAY
+    connecting = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         connecting.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connecting, address)
