@@ -183,6 +183,17 @@ class Destination:
             peer.close()
 
 
+async def closed(writers):
+    """Have the ends of connections noted: asyncio would log those that were resets, whenever they are collected."""
+    waiting = [asyncio.ensure_future(writer.wait_closed()) for writer in writers]
+    if waiting:
+        done, late = await asyncio.wait(waiting, timeout=1)
+        for task in late:
+            task.cancel()
+        for task in done:
+            task.exception()
+
+
 @asynccontextmanager
 async def destination(script, *, context=None, limit=1 << 16):
     """Run a destination for as long as the context lasts."""
@@ -199,6 +210,7 @@ async def destination(script, *, context=None, limit=1 << 16):
         await asyncio.gather(*made._tasks, return_exceptions=True)
         for peer in made.peers:
             peer.close()
+        await closed(peer.writer for peer in made.peers)
     for error in broken:
         if error is not None:
             raise error
@@ -225,6 +237,7 @@ async def connected(url, *, limit=1 << 16):
         yield Peer(reader, writer)
     finally:
         writer.close()
+        await closed([writer])
 
 
 @define(eq=False)
