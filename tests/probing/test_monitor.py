@@ -388,7 +388,7 @@ async def test_a_policy_sees_each_round_whole_and_decides():
 
 
 @pytest.mark.parametrize("verdict", ["raise", None, {"a": "healthy"}, "a string of Health"])
-@pytest.mark.logs_errors("cluster api: its active health policy raised, and judged nothing")
+@pytest.mark.logs_errors("cluster api: judging the destinations by their probes raised")
 async def test_a_policy_that_raises_or_returns_no_verdicts_hurts_nobody_else(verdict):
     def policy(cluster, results):
         if verdict == "raise":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,22 @@ async def test_probes_go_with_the_clusters_settings_for_tls():
                 for _ in range(2):
                     await proxy.check_health()
             assert health(proxy) == [expected]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="queues of the user-mode server")
+async def test_a_queue_is_probed_where_it_says():
+    health_of_queue = [WELL, ILL, ILL]
+    async with destination(answering(*health_of_queue)) as there:
+        reports = Destination(
+            "http://+:80/", id="q", health=there.address, metadata={"HttpSysDelegationQueue": "reports"}
+        )
+        proxy = Proxy.from_config(config_of(reports))
+        async with serving(proxy):
+            await proxy.check_health()
+            assert health(proxy) == [UP]
+            for _ in range(2):
+                await proxy.check_health()
+            assert health(proxy) == [DOWN]
 
 
 async def test_a_document_with_active_checks(tmp_path):

@@ -369,6 +369,22 @@ def test_statuses_that_count_as_failures(clock, kind, status, health):
     assert said is health
 
 
+@pytest.mark.parametrize("reason", [Reason.RESPONSE_BODY_CANCELED, Reason.RESPONSE_BODY_CLIENT])
+def test_a_status_counts_whoever_broke_the_body_off(clock, reason):
+    policy, destination = judge_of(clock, unhealthy_statuses=["5xx"])
+    for _ in range(10):
+        said = policy(exchange(), destination, Outcome(Kind.FAILED, 500, failure=Failure(reason)))
+    assert said is Health.UNHEALTHY
+
+
+def test_the_status_of_a_failure_is_not_the_destinations(clock):
+    policy, destination = judge_of(clock, unhealthy_statuses=["5xx"])
+    outcome = Outcome(Kind.FAILED, 503, failure=Failure(Reason.NO_AVAILABLE_DESTINATIONS))
+    for _ in range(10):
+        said = policy(exchange(), destination, outcome)
+    assert said is Health.HEALTHY
+
+
 def test_what_a_stage_answered_itself_is_no_failure_of_the_destination(clock):
     policy, destination = judge_of(clock, unhealthy_statuses=["5xx"])
     for _ in range(10):

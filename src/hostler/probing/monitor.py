@@ -164,7 +164,7 @@ class _Watch:
         try:
             self._record(cluster.equipment[ACTIVE_HEALTH](cluster, results), results)
         except Exception:  # noqa: BLE001 - a policy may be the user's code
-            _log.exception("cluster %s: its active health policy raised, and judged nothing", cluster.id)
+            _log.exception("cluster %s: judging the destinations by their probes raised", cluster.id)
 
     async def _probe(self, cluster: LiveCluster, destination: LiveDestination) -> ProbeResult | None:
         timeout = cluster.config.health_check.active.timeout

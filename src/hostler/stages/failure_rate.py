@@ -45,6 +45,10 @@ _COUNTED: Final = frozenset(
 )
 
 _ANSWERED: Final = frozenset({Kind.FORWARDED, Kind.DELEGATED})
+_UNDER_WAY: Final = frozenset(
+    {Reason.RESPONSE_BODY_CANCELED, Reason.RESPONSE_BODY_CLIENT, Reason.RESPONSE_BODY_DESTINATION}
+)
+"""What an exchange fails with whose answer had begun."""
 
 
 @define(eq=False)
@@ -114,9 +118,7 @@ class TransportFailureRate:
         history: _History | None = destination.state.get(_HISTORY)
         if history is None or destination.trial is not None:
             history = destination.state[_HISTORY] = _History()
-        failed = (
-            self._is_bad(exchange, outcome) if outcome.failure is None else is_to_blame(destination, outcome)
-        )
+        failed = is_to_blame(destination, outcome) or self._is_bad(exchange, outcome)
         history.record(self._clock(), failed=failed)
         if destination.trial is not None:
             return Health.UNHEALTHY if failed else Health.HEALTHY
@@ -124,10 +126,15 @@ class TransportFailureRate:
 
     def _is_bad(self, exchange: Exchange, outcome: Outcome) -> bool:
         """Tell whether an answer counts as a failure for its status, or for how long it took to begin."""
-        if outcome.status in self._statuses and outcome.kind in _ANSWERED:
+        if outcome.status in self._statuses and _is_the_destinations(outcome):
             return True
         limit = self._latency_limit
         return limit is not None and exchange.items.get(LATENCY, 0.0) > limit
+
+
+def _is_the_destinations(outcome: Outcome) -> bool:
+    """Tell whether a status is the destination's, and not that of a failure or a stage."""
+    return outcome.kind in _ANSWERED or (outcome.failure is not None and outcome.failure.reason in _UNDER_WAY)
 
 
 def is_to_blame(destination: LiveDestination, outcome: Outcome) -> bool:
