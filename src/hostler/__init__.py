@@ -305,7 +305,7 @@ _MODULES: Final = {
 
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
-_PACKAGES: Final = ("asgi", "fleet", "stages", "testing")
+_PACKAGES: Final = ("asgi", "fleet", "probing", "stages", "testing")
 """What `import hostler` is enough for, as in `hostler.stages.balance`."""
 
 
