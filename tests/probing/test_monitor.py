@@ -202,6 +202,15 @@ async def test_nobody_is_probed_once_it_is_closed(house):
     assert len(house.sender.probed) == 2
 
 
+async def test_closing_waits_for_what_a_reload_cut_short_before(house):
+    house.sender.answers["http://a"] = asyncio.get_running_loop().create_future()
+    house.load(cluster_of("a"))
+    await house.settle()
+    house.load()
+    await house.monitor.close()
+    assert house.sender.under_way == 0
+
+
 async def test_one_that_hangs_puts_no_other_cluster_off(house):
     house.sender.answers["http://a"] = asyncio.get_running_loop().create_future()
     house.load(cluster_of("a"), cluster_of("b", name="shop"))

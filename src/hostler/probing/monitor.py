@@ -56,6 +56,8 @@ class Monitor:
         self.slots = asyncio.Semaphore(MAX_PROBES)
         self._watches: dict[str, _Watch] = {}
         """By lower-case cluster id."""
+        self._ending: set[asyncio.Task[None]] = set()
+        """Rounds that were cut short."""
         self._initial: tuple[_Watch, ...] | None = None
         """Those that there were at the start; None before it."""
 
@@ -68,7 +70,7 @@ class Monitor:
         """Probe these clusters from now on, and no others."""
         wanted = {cluster.id.lower(): cluster for cluster in clusters if ACTIVE_HEALTH in cluster.equipment}
         for key in self._watches.keys() - wanted.keys():
-            self._watches.pop(key).close()
+            self._end(self._watches.pop(key))
         for key, cluster in wanted.items():
             watch = self._watches.get(key)
             if watch is None:
@@ -90,10 +92,17 @@ class Monitor:
 
     async def close(self) -> None:
         """Probe nobody any more, at once."""
-        watches, self._watches = self._watches, {}
-        ending = [task for watch in watches.values() if (task := watch.close()) is not None]
-        if ending:
-            await asyncio.wait(ending)
+        for watch in self._watches.values():
+            self._end(watch)
+        self._watches.clear()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _end(self, watch: _Watch) -> None:
+        task = watch.close()
+        if task is not None:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
 
 class _Watch:
