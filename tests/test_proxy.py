@@ -35,6 +35,7 @@ from hostler import (
     UnsupportedError,
     serving,
 )
+from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.fleet import Health
 from hostler.proxy import DEFAULT_PIPELINE
 from hostler.server.usermode.server import UserModeServer
@@ -438,6 +439,28 @@ async def test_sealed_keys_outlive_the_proxy_that_wrote_them(tmp_path, policy, n
             tampered = await client.get("/", headers={header: key})
             assert tampered.status_code == 503
             assert name not in tampered.headers
+
+
+@pytest.mark.parametrize("statuses", [(), (503,)], ids=["no connection", "a refused answer"])
+async def test_a_session_begins_where_a_request_that_was_tried_again_was_answered(statuses):
+    async with serving(naming("b")) as b, serving(refusing) as busy:
+        cluster = Cluster(
+            "c",
+            {"1": busy.url if statuses else "http://127.0.0.1:1", "2": b.url},
+            balance="FirstAlphabetical",
+            affinity=SessionAffinity("key"),
+        )
+        definitions = Definitions(retries={"again": RetryDefinition(statuses=statuses, budget_percent=100)})
+        route = Route("/{**rest}", "c", retry_policy="again")
+        async with running(Proxy([route], [cluster], definitions=definitions)) as client:
+            first = await client.get("/")
+            assert (first.text, len(first.headers.get_list("set-cookie"))) == ("b", 1)
+            again = await client.get("/", headers={"cookie": first.headers["set-cookie"].partition(";")[0]})
+            assert (again.text, again.headers.get_list("set-cookie")) == ("b", [])
+
+
+async def refusing(exchange):
+    return await exchange.respond(503)
 
 
 async def test_passive_health_takes_a_dead_destination_out():

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AFFINITY", "AFFINITY_FAILURE", "affinity"]
 
-_WRITES_KEY: Final = "hostler.affinity"
-"""Among an exchange's items: that its answer gets a key. The stage may see an exchange again, when it is retried."""
+_WRITTEN: Final = "hostler.affinity"
+"""Among an exchange's items: the headers that have a key. The stage sees an exchange again, when it is tried again."""
 
 
 def _is_on(config: SessionAffinity | None) -> TypeGuard[SessionAffinity]:
@@ -98,9 +98,7 @@ async def _unless(answer: Awaitable[Outcome | None], exchange: Exchange, onward:
 
 
 def _go_anywhere(exchange: Exchange, onward: Next) -> Awaitable[Outcome]:
-    if _WRITES_KEY not in exchange.items:
-        exchange.items[_WRITES_KEY] = True
-        exchange.on_response(partial(_write_key, exchange))
+    exchange.on_response(partial(_write_key, exchange))
     return onward(exchange)
 
 
@@ -110,5 +108,6 @@ def _write_key(exchange: Exchange, headers: RawHeaders) -> None:
     if destination is None or cluster is None or exchange.stream.closed:
         return
     policy = cluster.equipment.get(AFFINITY)
-    if policy is not None:
+    if policy is not None and exchange.items.get(_WRITTEN) is not headers:
+        exchange.items[_WRITTEN] = headers
         headers += policy.key_headers(exchange, destination)
