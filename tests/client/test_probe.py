@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
 
 from hostler import Forwarder, HttpClient
 from hostler.client.probe import BODY_LIMIT, ProbeRequest
+from hostler.config.model import WebProxy
 from hostler.errors import ProtocolError
 from tests.client.peers import OK, answering, destination
 
@@ -214,3 +217,47 @@ async def test_cancelling_it_closes_its_connection():
         with pytest.raises(asyncio.CancelledError):
             await probe
         await closed.wait()
+
+
+async def test_a_handshake_that_does_not_come_takes_no_longer_than_the_timeout():
+    async def script(peer):
+        await peer.rest()
+
+    async with destination(script) as there:
+        request = ProbeRequest(f"https://127.0.0.1:{there.port}", "/")
+        with pytest.raises(TimeoutError, match=r"^no connection within 0\.05 s$"):
+            await Forwarder().probe(request, 0.05)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asyncio has no Unix sockets there")
+async def test_a_destination_on_a_unix_socket(tmp_path):
+    heads = []
+
+    async def answer(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+        writer.close()
+
+    path = tmp_path / "s"
+    server = await asyncio.start_unix_server(answer, path)
+    async with server:
+        origin = f"http+unix://{quote(str(path), safe='')}"
+        response = await Forwarder().probe(ProbeRequest(origin, "/live"), PATIENT)
+    assert (response.status, response.body) == (200, b"ok")
+    assert heads == [b"GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"]
+
+
+async def test_a_destination_behind_a_web_proxy():
+    heads = []
+
+    async def script(peer):
+        heads.append(await peer.head())
+        peer.send(OK)
+
+    async with destination(script) as there:
+        client = HttpClient(web_proxy=WebProxy(f"http://me:secret@127.0.0.1:{there.port}"))
+        response = await Forwarder(client).probe(ProbeRequest("http://shop.example:81", "/live?x"), PATIENT)
+    assert response.status == 200
+    (head,) = heads
+    assert head.startswith(b"GET http://shop.example:81/live?x HTTP/1.1\r\nHost: shop.example:81\r\n")
+    assert b"\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n" in head

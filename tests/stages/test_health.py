@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 
 import pytest
 from attrs import evolve
@@ -648,6 +649,42 @@ async def test_a_trial_outlives_the_setting(clock):
     await circuit.go()
     assert circuit.first.trial is None
     assert circuit.first.passive is Health.HEALTHY
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_happens_one_at_a_time_is_tried_and_nothing_is_stuck(clock, seed):
+    chance = random.Random(seed)
+    circuit = Circuit(clock, period=30.0)
+    under_way = []
+    for _ in range(300):
+        action = chance.random()
+        if action < 0.5:
+            before, trial = circuit.sent.count("a"), circuit.first.trial
+            busy = trial is not None and trial.under_way
+            answer = circuit.answers["a"] = asyncio.get_running_loop().create_future()
+            under_way.append((answer, circuit.go()))
+            await turns()
+            assert not (busy and circuit.sent.count("a") > before)
+        elif action < 0.9 and under_way:
+            answer, task = under_way.pop(chance.randrange(len(under_way)))
+            if chance.random() < 0.2:
+                task.cancel()
+            elif not answer.done():
+                answer.set_result(chance.choice([GOOD, BAD, BAD, GONE]))
+            await turns()
+        else:
+            clock.advance(chance.choice([0.5, 5.0, 31.0]))
+    for answer, _ in under_way:
+        if not answer.done():
+            answer.set_result(GOOD)
+    await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+    circuit.answers["a"] = GOOD
+    for _ in range(40):
+        clock.advance(31.0)
+        await circuit.go()
+    assert circuit.first.trial is None
+    assert circuit.first.passive is Health.HEALTHY
+    assert circuit.available == ["a", "b"]
 
 
 async def test_what_is_logged_of_a_trial(clock, caplog):
