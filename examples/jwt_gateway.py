@@ -4,58 +4,46 @@ Needs the extra `auth`: pip install "hostler[auth]".
 """
 
 import sys
-from collections.abc import Awaitable
 from urllib.parse import quote
 
 from hostler import (
-    DEFAULT_PIPELINE,
     AuthorizationDefinition,
     BearerDefinition,
     Cluster,
     Definitions,
-    Exchange,
-    Next,
-    Outcome,
     Proxy,
+    RequestTransformContext,
     Route,
+    request_transform,
     run,
 )
-from hostler.stages import authorize
 
 
-def name_the_user(exchange: Exchange, onward: Next) -> Awaitable[Outcome]:
-    """Send the user's name on; what a client says of that itself is dropped, on every route."""
-    headers = exchange.request.headers
-    headers.remove("X-User")
-    if exchange.granted is not None and exchange.granted.user is not None:
-        headers.remove("Authorization")  # which is for the gateway
-        headers.set("X-User", quote(exchange.granted.user))
-    return onward(exchange)
+@request_transform
+def name_the_user(context: RequestTransformContext) -> None:
+    """Send on who asks, and not the token, which is for the gateway; what the client says of itself is dropped."""
+    context.headers.remove("X-User")
+    context.headers.remove("Authorization")
+    granted = context.exchange.granted
+    if granted is not None and granted.user is not None:
+        context.headers.set("X-User", quote(granted.user))
 
 
-pipeline = list(DEFAULT_PIPELINE)
-pipeline.insert(pipeline.index(authorize) + 1, name_the_user)
+issuer = BearerDefinition(
+    issuer="https://login.example.com/",
+    audiences=["orders"],
+    algorithms=["RS256"],
+    keys="http://127.0.0.1:9002/keys",  # anywhere but on this host it must be https
+    required_scopes=["orders.read"],
+)
 
 proxy = Proxy(
     routes=[
-        Route("/orders/{**rest}", "orders", authorization_policy="orders"),
-        Route("/public/{**rest}", "orders"),
+        Route("/orders/{**rest}", "shop", authorization_policy="customers", transforms=[name_the_user]),
+        Route("/public/{**rest}", "shop", transforms=[name_the_user]),
     ],
-    clusters=[Cluster("orders", ["http://127.0.0.1:9001"])],
-    definitions=Definitions(
-        authorization={
-            "orders": AuthorizationDefinition(
-                bearer=BearerDefinition(
-                    issuer="https://login.example.com/",
-                    audiences=["orders"],
-                    algorithms=["RS256"],
-                    keys="http://127.0.0.1:9002/keys",  # of the issuer; anywhere but on this host it must be https
-                    required_scopes=["orders.read"],
-                )
-            )
-        }
-    ),
-    pipeline=pipeline,
+    clusters=[Cluster("shop", ["http://127.0.0.1:9001"])],
+    definitions=Definitions(authorization={"customers": AuthorizationDefinition(bearer=issuer)}),
 )
 
 if __name__ == "__main__":
