@@ -296,6 +296,27 @@ async def test_candidates_of_another_cluster_are_balanced_and_delegated_too(capl
     assert not caplog.records  # which would say that no stage chose
 
 
+@pytest.mark.parametrize("queue", [None, "q"], ids=["forwarded", "delegated"])
+async def test_a_client_cannot_have_dropped_what_a_stage_says_of_it(queue):
+    async def there(exchange):
+        return await exchange.respond(200, repr(exchange.request.headers.get_all("x-user")))
+
+    def name(exchange, onward):
+        exchange.request.headers.set("X-User", "alice")
+        return onward(exchange)
+
+    async with serving(there, [] if queue else ["http://127.0.0.1:0/"], queue=queue) as served:
+        address = served.url if queue is None else hostler.queue("q", "http://*:80/")
+        proxy = Proxy([EVERYTHING], [Cluster("c", [address])], pipeline=[name, *DEFAULT_PIPELINE])
+        async with running(proxy) as client:
+            for headers in (
+                {},
+                {"Connection": "close, X-User"},
+                {"Connection": "x-user", "X-User": "mallory"},
+            ):
+                assert (await client.get("/", headers=headers)).text == "['alice']"
+
+
 async def test_a_stages_frame_lasts_as_long_as_the_bodies():
     order = []
 

@@ -72,6 +72,31 @@ def test_set_replaces_every_line_by_one_at_the_end(headers):
     assert headers.raw == [(b"Host", b"a"), (b"X-Name", b"caf\xe9"), (b"via", b"z")]
 
 
+@pytest.mark.parametrize(
+    ("connection", "left"),
+    [
+        (["close, X-User"], ["close"]),
+        (["x-user"], []),
+        (["keep-alive , X-USER,,a", "x-user", "close"], ["keep-alive, a", "close"]),
+        (["close, X-Other"], ["close, X-Other"]),
+        ([], []),
+    ],
+)
+def test_what_is_set_is_no_field_that_a_client_can_have_dropped(connection, left):
+    headers = Headers.of(
+        [*(("Connection", value) for value in connection), ("X-User", "mallory"), ("A", "1")]
+    )
+    headers.set("X-User", "alice")
+    assert (headers.get_all("connection"), headers.get_all("x-user")) == (left, ["alice"])
+    assert headers.get("a") == "1"
+
+
+def test_what_manages_a_connection_stays_named_when_it_is_set():
+    headers = Headers.of([("Connection", "Upgrade"), ("Upgrade", "h2c")])
+    headers.set("Upgrade", "websocket")
+    assert list(headers) == [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+
+
 def test_remove_takes_every_line_and_keeps_the_list(headers):
     raw = headers.raw
     headers.remove("via")

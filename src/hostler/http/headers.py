@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hostler.http.fields import HOP_BY_HOP, has_token
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -136,9 +138,30 @@ class Headers:
         self.raw.append((_bytes(name), _bytes(value)))
 
     def set(self, name: str | bytes, value: str | bytes) -> None:
-        """Replace every line of `name` by one."""
+        """Replace every line of `name` by one.
+
+        The field is no longer the one that came, so that a Connection header names it no more: a client could have
+        whatever a proxy says of it dropped on the way.
+        """
         self.remove(name)
         self.add(name, value)
+        if b"connection" in self:
+            self._name_no_more(_bytes(name).lower())
+
+    def _name_no_more(self, name: bytes) -> None:
+        """Take a field's name out of Connection, unless that is what the field is for (RFC 9110 7.6.1)."""
+        if name in HOP_BY_HOP or not any(has_token(value, name) for value in self.get_all_raw(b"connection")):
+            return
+        raw = self.raw
+        pairs, raw[:] = raw[:], []
+        for key, value in pairs:
+            left = value
+            if key.lower() == b"connection":
+                left = b", ".join(
+                    token for part in value.split(b",") if (token := part.strip()) and token.lower() != name
+                )
+            if left or not value:
+                raw.append((key, left))
 
     def remove(self, name: str | bytes) -> None:
         """Remove every line of `name`; none is fine."""
