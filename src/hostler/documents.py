@@ -14,6 +14,7 @@ from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
 from hostler.transforms.reading import check_transforms
+from hostler.transforms.warnings import find_transform_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence, Sized
@@ -94,6 +95,7 @@ def inspect(
     """
     others = yield from _find_problems(draft.config, policies, checks)
     others += yield from find_warnings(draft.config)
+    others += yield from find_transform_warnings(draft.config)
     paths = {item.path for item in draft.problems if item.path and item.severity is Severity.ERROR}
     around = {beginning for path in paths for beginning in _beginnings(path)}
     others = [

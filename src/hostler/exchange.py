@@ -441,10 +441,12 @@ class Exchange:
         Raises DelegationError when the body was read, the response has begun, or the server cannot delegate; on
         HTTP.sys also when a stage changed the request. (HttpDelegateRequestEx; IHttpSysRequestDelegationFeature.)
         """
+        always: RawHeaders = []
         if self._transforms is not None:
             answered = await self._transforms.apply_to_delegated(self, rule.prefix)
             if answered is not None:
                 return answered
+            always = self._transforms.added_when_delegated
         stream = self.stream
         if not stream.can_delegate:
             why = (
@@ -461,7 +463,7 @@ class Exchange:
             headers = AddedHeaders()
             apply_response_callbacks(self, headers)
             added = headers.added
-        result = await stream.delegate(rule, self, added)
+        result = await stream.delegate(rule, self, added + always)
         if isinstance(result, Failure):
             if added:
                 self.on_response(lambda answer: answer.extend(added))

@@ -44,6 +44,7 @@ from hostler.stages.transform import transform
 from hostler.steps import finish, in_slices
 from hostler.transforms.compiled import TRANSFORMS
 from hostler.transforms.reading import make_transforms
+from hostler.transforms.warnings import find_undelegated_requests
 
 if TYPE_CHECKING:
     import os
@@ -394,6 +395,9 @@ class Proxy:
             await self._apply_again(self.config)
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
+        if not server.delegates_changes:
+            for problem in find_undelegated_requests(self.config):
+                _log.warning("%s", problem)
         self._rules = rules
         async with AsyncExitStack() as stack:
             stack.callback(self._stop, rules)

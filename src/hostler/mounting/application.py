@@ -124,6 +124,7 @@ class _ServerOutside:
     """The `Server` of a mounted handler: it listens nowhere, and delegates nothing."""
 
     can_delegate = False
+    delegates_changes = True
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Refuse."""

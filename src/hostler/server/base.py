@@ -85,6 +85,10 @@ class Server(Delegator, Protocol):
     def can_delegate(self) -> bool:
         """Whether this platform can delegate at all."""
 
+    @property
+    def delegates_changes(self) -> bool:
+        """Whether a delegated request goes as stages and transforms left it; HTTP.sys hands it over as it came."""
+
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Listen on more prefixes; returns them with the ports that were picked for port 0.
 

@@ -14,6 +14,7 @@ from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Kind, Outcome
 from hostler.fleet.equipment import Part
 from hostler.transforms.contexts import RequestTransformContext
+from hostler.transforms.forwarded import X_FORWARDED, Forwarded, ForwardedAction, XForwarded
 from hostler.transforms.requests import delegated_request, transform_request
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         ResponseTransformContext,
     )
 
-__all__ = ["TRANSFORMS", "Copied", "Transforms", "waits"]
+__all__ = ["DEFAULT_FORWARDERS", "TRANSFORMS", "Copied", "Transforms", "waits"]
 
 Function: TypeAlias = "Callable[[Any], Any]"
 
@@ -69,6 +70,11 @@ class Transforms:
         return any(map(waits, self.trailers))
 
     @property
+    def concern_requests(self) -> bool:
+        """Whether anything is done to requests beyond what every proxy does."""
+        return self.request != DEFAULT_FORWARDERS or Copied() != self.request_headers
+
+    @property
     def concern_responses(self) -> bool:
         """Whether anything is done to responses."""
         return (
@@ -94,7 +100,7 @@ class Transforms:
     async def apply_to_delegated(self, exchange: Exchange, url_prefix: str) -> Outcome | None:
         """Make the request that a process under `url_prefix` is to answer; an Outcome when it is answered already.
 
-        What is added to every response travels with it. The other transforms of responses cannot.
+        What is `added_when_delegated` travels with it. The other transforms of responses cannot.
         """
         made = await transform_request(exchange, self, url_prefix)
         if isinstance(made, RequestTransformContext):
@@ -103,8 +109,6 @@ class Transforms:
             except ProtocolError as error:
                 made = Failure(Reason.REQUEST_CREATION, str(error), error)
             else:
-                if self.added_when_delegated:
-                    exchange.on_response(lambda headers: headers.extend(self.added_when_delegated))
                 return None
         return made if isinstance(made, Outcome) else await exchange.fail(made)
 
@@ -124,6 +128,12 @@ class Transforms:
         """Change trailers that wait for nobody."""
         _call_now(self.trailers, context)
 
+
+DEFAULT_FORWARDERS: Final[tuple[Function, ...]] = (
+    *(XForwarded(f"X-Forwarded-{of}".encode(), of, ForwardedAction.SET) for of in X_FORWARDED),
+    Forwarded(ForwardedAction.REMOVE),
+)
+"""What is said of clients where no transform says otherwise."""
 
 TRANSFORMS: Final[Part[Transforms]] = Part()
 """The transforms of a route; a route without any has none."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, field, frozen
 
 from hostler.config.transforms import CodeTransform, TransformKind
-from hostler.transforms.compiled import Copied, Transforms
-from hostler.transforms.forwarded import X_FORWARDED, Forwarded, ForwardedAction, XForwarded
+from hostler.transforms.compiled import DEFAULT_FORWARDERS, Copied, Transforms
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
@@ -52,7 +51,7 @@ class Making:
 
     def finish(self) -> Transforms:
         """Return them, behind what is done by default."""
-        defaults = _DEFAULT_FORWARDERS if self.default_forwarders else ()
+        defaults = DEFAULT_FORWARDERS if self.default_forwarders else ()
         return Transforms(
             request=(*defaults, *self.request),
             response=tuple(self.response),
@@ -63,11 +62,6 @@ class Making:
             added_when_delegated=self.added_when_delegated,
         )
 
-
-_DEFAULT_FORWARDERS: tuple[Function, ...] = (
-    *(XForwarded(f"X-Forwarded-{of}".encode(), of, ForwardedAction.SET) for of in X_FORWARDED),
-    Forwarded(ForwardedAction.REMOVE),
-)
 
 Arguments: TypeAlias = Mapping[str, str]
 """The values of a transform, by key as it is spelled in its form."""

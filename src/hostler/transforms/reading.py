@@ -15,7 +15,7 @@ from hostler.transforms.forms import FORMS
 from hostler.transforms.making import Making, TransformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hostler.config.transforms import Transform
     from hostler.transforms.compiled import Transforms
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check_transforms", "make_transforms"]
 
 
-def make_transforms(transforms: tuple[Transform, ...]) -> Transforms:
+def make_transforms(transforms: Iterable[Transform]) -> Transforms:
     """Compile transforms; raises ConfigError with everything that is wrong with them."""
     making = Making()
     problems = list(_read(transforms, "Transforms", making))
@@ -33,12 +33,12 @@ def make_transforms(transforms: tuple[Transform, ...]) -> Transforms:
     return making.finish()
 
 
-def check_transforms(transforms: tuple[Transform, ...], path: str) -> Iterator[Problem]:
+def check_transforms(transforms: Iterable[Transform], path: str) -> Iterator[Problem]:
     """Find what is wrong with transforms, which are at that path of a configuration."""
     yield from _read(transforms, path, Making())
 
 
-def _read(transforms: tuple[Transform, ...], path: str, making: Making) -> Iterator[Problem]:
+def _read(transforms: Iterable[Transform], path: str, making: Making) -> Iterator[Problem]:
     for index, transform in enumerate(transforms):
         if isinstance(transform, CodeTransform):
             making.add_code(transform)

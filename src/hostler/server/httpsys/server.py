@@ -92,6 +92,11 @@ class HttpSysServer:
         """Whether this Windows delegates (HttpIsFeatureSupported)."""
         return self._features.delegation
 
+    @property
+    def delegates_changes(self) -> bool:
+        """Whether a delegated request goes as it was left: HttpDelegateRequestEx hands over what came."""
+        return False
+
     # -- listening ------------------------------------------------------------------------------------------------
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:

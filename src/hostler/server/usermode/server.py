@@ -61,6 +61,11 @@ class UserModeServer:
         """Whether this platform has Unix sockets that carry descriptors."""
         return sys.platform != "win32" and hasattr(socket, "AF_UNIX")
 
+    @property
+    def delegates_changes(self) -> bool:
+        """Whether a delegated request goes as it was left: its head is written for whoever it goes to."""
+        return True
+
     # -- listening ------------------------------------------------------------------------------------------------
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
