@@ -25,7 +25,7 @@ _FENCE = re.compile(
     r"^(?:<!-- (?P<marks>.*) -->\n)?(?P<fence>```+)(?P<language>.*)\n(?P<text>(?:.*\n)*?)(?P=fence)$",
     re.MULTILINE,
 )
-_PORTS = re.compile(r"\b(5000|80[0-9]{2}|90[0-9]{2})\b")
+_PORTS = re.compile(r"\b(5000|6379|80[0-9]{2}|90[0-9]{2})\b")
 _ASSIGNMENTS = re.compile(r"^(?:\w+=\S* )*")
 _PROMPT = r"(?:\$|PS>) "
 _COMMAND = re.compile(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from tests.authorization.tokens import RSA, public, token
 from tests.documentation import ROOT, Program, with_ports
-from tests.wire.peers import free_port
+from tests.wire.peers import free_port, program
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
 
@@ -90,7 +93,7 @@ def start(tmp_path):
             running.append(Program([sys.executable, *command, "http://localhost:0/"], tmp_path))
             return running[-1]
 
-        start.one, start.two = one, two
+        start.one, start.two, start.directory = one, two, tmp_path
         try:
             yield start
             for program in reversed(running):
@@ -216,6 +219,43 @@ def check_retry(start):
         assert [client.get("/a").text for _ in range(3)] == ["one /a"] * 3
 
 
+@contextmanager
+def redis(directory):
+    """Run Redis; gives something with its port."""
+    port = free_port()
+    command = [
+        program("redis-server"),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        directory,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        until(lambda: can_connect(port))
+        try:
+            yield SimpleNamespace(server_port=port)
+        finally:
+            process.terminate()
+
+
+def can_connect(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def check_rate_limit(start):
+    with redis(start.directory) as server:
+        proxies = [start("rate_limit.json", **{"6379": server}) for _ in range(2)]
+        with httpx.Client(trust_env=False) as client:
+            answers = [client.get(f"{proxy.url()}/a") for proxy in proxies * 4]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
 def check_mirror(start):
     url = start("mirror.json").url()
     with httpx.Client(base_url=url, trust_env=False) as client:
@@ -241,6 +281,7 @@ CHECKS = {
     "mirror.json": check_mirror,
     "mounted.py": check_mounted,
     "proxy.py": check_proxy,
+    "rate_limit.json": check_rate_limit,
     "retry.json": check_retry,
     "sticky_sessions.py": check_sticky_sessions,
     "tenant_stage.py": check_tenant_stage,

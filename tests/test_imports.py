@@ -40,7 +40,7 @@ SELDOM = {
 }
 """What costs a millisecond or more, and serves a few programs, or a test."""
 
-EXTRAS = {"argon2", "cryptography", "joserfc"}
+EXTRAS = {"argon2", "cryptography", "joserfc", "limits", "redis"}
 """What only those need who use what the extras are for."""
 
 ELSEWHERE = {*EXTRAS, "anyio", "cattrs", "typing_extensions", "unittest"}

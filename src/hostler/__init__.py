@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
     from hostler.config.environment import Environment
+    from hostler.config.limits import RateLimiterDefinition, RedisDefinition
     from hostler.config.model import (
         ActiveHealthCheck,
         AffinityCookie,
@@ -145,7 +146,9 @@ __all__ = [
     "QueueExistsError",
     "QueueMode",
     "QueueNameError",
+    "RateLimiterDefinition",
     "Reason",
+    "RedisDefinition",
     "RequestTransformContext",
     "Resolver",
     "ResponseTrailersTransformContext",
@@ -197,6 +200,7 @@ _MODULES: Final = {
     "hostler.config.environment": [
         "Environment",
     ],
+    "hostler.config.limits": ["RateLimiterDefinition", "RedisDefinition"],
     "hostler.config.model": [
         "ActiveHealthCheck",
         "AffinityCookie",

@@ -26,6 +26,7 @@ from hostler.stages.authorize import AUTHORIZATION
 from hostler.stages.balance import BALANCE
 from hostler.stages.cors import CORS
 from hostler.stages.health import PASSIVE_HEALTH
+from hostler.stages.limit_rate import RATE_LIMITER
 from hostler.stages.limit_time import TIMEOUT
 from hostler.stages.retry import RETRY
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from hostler.config.model import HealthCheck, Resolver, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
+    from hostler.rate_limiting.policy import RateLimiterPolicy
     from hostler.stages.affinity import AffinityFailurePolicy, AffinityPolicy
     from hostler.stages.balance import BalancePolicy, Balancing
     from hostler.stages.cors import Cors
@@ -86,6 +88,8 @@ class Policies:
         AVAILABLE_DESTINATIONS
     )
     timeout: Mapping[str, Callable[[], TimeoutDefinition]] = _row(TIMEOUT)
+    rate_limiter: Mapping[str, RateLimiterPolicy] = _row(RATE_LIMITER)
+    """Policies themselves: async functions of an exchange."""
     cors: Mapping[str, Callable[[], Cors]] = _row(CORS)
     authorization: Mapping[str, AuthorizationPolicy] = _row(AUTHORIZATION)
     """Policies themselves: async functions of an exchange."""

@@ -33,6 +33,7 @@ from hostler.stages import (
     cors,
     delegate,
     forward,
+    limit_rate,
     limit_time,
     mirror,
     passive_health,
@@ -70,6 +71,7 @@ _log = logging.getLogger("hostler.proxy")
 DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
     cors,
     authorize,
+    limit_rate,
     limit_time,
     mirror,
     retry,

@@ -121,6 +121,17 @@ async def tinyproxy(directory, config=""):
 
 
 @asynccontextmanager
+async def redis(directory, port=None):
+    """Run Redis, which keeps nothing; gives its port."""
+    binary = program("redis-server")
+    port = free_port() if port is None else port
+    async with listening(
+        port, binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", directory
+    ):
+        yield port
+
+
+@asynccontextmanager
 async def listening(port, *command):
     """Run a program that listens on a port, from when it does."""
     process = await asyncio.create_subprocess_exec(

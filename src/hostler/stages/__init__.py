@@ -11,6 +11,7 @@ from hostler.stages.cors import cors
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
+from hostler.stages.limit_rate import limit_rate
 from hostler.stages.limit_time import limit_time
 from hostler.stages.mirror import mirror
 from hostler.stages.request_id import request_id
@@ -23,6 +24,7 @@ __all__ = [
     "cors",
     "delegate",
     "forward",
+    "limit_rate",
     "limit_time",
     "mirror",
     "passive_health",

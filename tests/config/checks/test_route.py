@@ -140,7 +140,6 @@ class TestRoute:
     @pytest.mark.parametrize(
         ("key", "fields"),
         [
-            ("RateLimiterPolicy", {"rate_limiter_policy": "tenPerSecond"}),
             ("OutputCachePolicy", {"output_cache_policy": "hour"}),
         ],
     )

@@ -97,7 +97,6 @@ def _refuse_later(path: str, route: Route) -> Iterator[Problem]:
     yield from refuse_later(
         path,
         {
-            "RateLimiterPolicy": _names(route.rate_limiter_policy, "Default", "Disable"),
             "OutputCachePolicy": _names(route.output_cache_policy),
         },
     )

@@ -1,0 +1,67 @@
+"""What limits the requests of routes: rate limiters, and how many there may be at once.
+
+They are in the `Policies` section of a document. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import field, frozen
+
+__all__ = ["Algorithm", "RateLimiterDefinition", "RedisDefinition", "WhenDown"]
+
+
+class Algorithm(enum.Enum):
+    """How a rate limiter counts."""
+
+    FIXED_WINDOW = "FixedWindow"
+    MOVING_WINDOW = "MovingWindow"
+    SLIDING_WINDOW = "SlidingWindow"
+
+
+class WhenDown(enum.Enum):
+    """What becomes of requests while nobody can count them."""
+
+    ALLOW = "Allow"
+    REJECT = "Reject"
+
+
+@frozen
+class RedisDefinition:
+    """Where a rate limiter counts together with those of other proxies."""
+
+    url: str = field(repr=False)
+    """`redis://[:password@]host[:port][/database]`, `rediss://` with TLS, or `redis+unix:///path`."""
+
+    timeout: float = field(default=0.5, kw_only=True)
+    """Seconds that an answer may take."""
+
+    when_down: WhenDown = field(default=WhenDown.ALLOW, kw_only=True)
+
+
+@frozen
+class RateLimiterDefinition:
+    """How many requests there may be in a time (Route.RateLimiterPolicy)."""
+
+    permit_limit: int
+    """Requests in a window."""
+
+    window: float
+    """Seconds, whole ones."""
+
+    algorithm: Algorithm = field(default=Algorithm.SLIDING_WINDOW, kw_only=True)
+    partition_by: str = field(default="ClientAddress", kw_only=True)
+    """Whose requests are counted together: `ClientAddress`, `Route`, `Header`, or `package.module:function`."""
+
+    header: str = field(default="", kw_only=True)
+    """The header whose value requests are counted by."""
+
+    ipv6_prefix_length: int = field(default=64, kw_only=True)
+    """How much of an IPv6 address counts: a client has all of a /64."""
+
+    max_keys: int = field(default=100_000, kw_only=True)
+    """Keys that are counted at most, in memory; the one that was not asked for the longest goes."""
+
+    redis: RedisDefinition | None = field(default=None, kw_only=True)
+    """Where to count, if not in each process for itself."""
