@@ -49,7 +49,7 @@ ALLOWED = {
     "client.dns": {"client", "config", "fleet"},
     "policies": {"client.dns", "errors", "config", "importing", "fleet", "probing", "stages"},
     "documents": {"transforms", "errors", "config", "policies", "server.check", "steps"},
-    "resolving": {"client.dns", "config", "policies"},
+    "resolving": {"client.dns", "config", "policies", "steps"},
     "steps": set(),
     "filters": {"errors", "config"},
     "sources": {"errors", "config", "documents", "filters", "policies", "steps"},

@@ -19,6 +19,7 @@ from hostler.client.dns import RESOLVER
 from hostler.config.checks.destination import check_destination
 from hostler.config.checks.values import check_ids
 from hostler.config.model import Destination
+from hostler.steps import in_slices
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hostler.client.dns import DestinationResolver
     from hostler.config.model import Cluster, Config, Resolver
     from hostler.policies import Policies
+    from hostler.steps import Steps
 
 __all__ = ["MAX_FOUND", "PATIENCE", "RETRY_PERIOD", "Resolving"]
 
@@ -173,7 +175,7 @@ class Resolving:
             if settings not in self._resolvers:
                 self._resolvers[settings] = self._policies.make(RESOLVER, cluster)
             found = tuple(await self._resolvers[settings](listed))
-            fault = _find_fault(found)
+            fault = await in_slices(_find_fault(found))
         except (OSError, UnicodeError) as error:
             fault = str(error) or repr(error)
         except Exception as error:  # noqa: BLE001 - a resolver may be anybody's, and the others are asked on
@@ -221,16 +223,18 @@ def _question(settings: Resolver, listed: Destination) -> _Question:
     return settings, listed.id.lower(), listed.address, listed.health, listed.host
 
 
-def _find_fault(found: tuple[object, ...]) -> str:
+def _find_fault(found: tuple[object, ...]) -> Steps[str]:
     """Say why an answer cannot be used; "" when it can."""
     if not found:
         return "the resolver returned nothing"
+    destinations = []
     for one in found:
         if not isinstance(one, Destination):
             return f"the resolver returned {one!r}, which is no Destination"
-    destinations = [one for one in found if isinstance(one, Destination)]
-    problems = [*check_ids("", [one.id for one in destinations])]
+        destinations.append(one)
+    problems = list(check_ids("", [one.id for one in destinations]))
     for one in destinations[:MAX_FOUND]:
+        yield
         problems += check_destination(one.id, one)
     return str(problems[0]) if problems else ""
 

@@ -22,6 +22,7 @@ from hostler.client.address import DestinationAddress
         ("http://10.0.0.1:81/x", ("http", "10.0.0.1", 81, b"/x", b"10.0.0.1:81", "10.0.0.1")),
         ("http://[::1]:81", ("http", "::1", 81, b"", b"[::1]:81", "::1")),
         ("HTTPS://a", ("https", "a", 443, b"", b"a", "a")),
+        ("http://a/users/@me", ("http", "a", 80, b"/users/@me", b"a", "a")),
     ],
 )
 def test_an_address(address, expected):

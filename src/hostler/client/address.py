@@ -65,7 +65,7 @@ class DestinationAddress:
             port = parts.port
         except ValueError:
             raise _not_one(address) from None
-        plain = address.isascii() and not {"?", "#", "@"} & set(address)
+        plain = address.isascii() and "@" not in parts.netloc and not {"?", "#"} & set(address)
         if parts.scheme not in _PORTS or not parts.hostname or not plain or _UNSAFE.search(address):
             raise _not_one(address)
         if host and (not host.isascii() or _UNSAFE.search(host)):
