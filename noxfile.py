@@ -89,6 +89,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def reloads(session: nox.Session) -> None:
+    """Replace a proxy's document every 200 ms under load, while destinations die and return."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks.soak.reloads", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
+
+
+@nox.session
 def sanitize(session: nox.Session) -> None:
     """The compiled heads under AddressSanitizer and UBSan: their tests, and fuzzing; options for it after --."""
     sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"

@@ -30,6 +30,16 @@ def test_nothing_is_lost_while_processes_are_killed_stopped_and_replaced():
     assert [name for name in ALL if name not in run.stdout] == []
 
 
+@pytest.mark.timeout(60)
+def test_every_request_is_answered_by_its_own_route_while_documents_are_replaced():
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.soak.reloads", "--seconds", "5", "--routes", "50", "--connections", "8"],
+        cwd=ROOT, capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert run.stdout.endswith("\nPASSED\n"), run.stdout + run.stderr
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
