@@ -19,21 +19,23 @@ from __future__ import annotations
 
 import enum
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import unquote_to_bytes
+from weakref import WeakValueDictionary
 
 from attrs import frozen
 
 from hostler.config.model import HeaderMatch, HeaderMatchMode, QueryMatch, QueryMatchMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hostler.config.model import Route
     from hostler.http.message import Request
     from hostler.http.target import Target
 
-__all__ = ["Aspect", "Condition", "Head", "Subject", "Subjects", "conditions_of"]
+__all__ = ["Aspect", "Condition", "Head", "Subject", "Subjects", "Values", "conditions_of"]
 
 
 class Head(Protocol):
@@ -63,18 +65,75 @@ class Aspect(enum.Enum):
     """A query parameter's values, decoded."""
 
 
-@frozen(cache_hash=True)
+@frozen(eq=False)
 class Subject:
-    """What a condition looks at."""
+    """What a condition looks at; there is one of each, made with `Subject.of`."""
 
     aspect: Aspect
     name: str
     """A header's in lower case; a query parameter's folded."""
 
-    ignores_case: bool = True
+    ignores_case: bool
+    basis: Subject | None
+    """The subject whose values its own are made of."""
+
+    @classmethod
+    def of(cls, aspect: Aspect, name: str, *, ignores_case: bool = True) -> Subject:
+        """Return a subject: the one that is in use, if there is one."""
+        key = (aspect, name, ignores_case)
+        subject = _in_use.get(key)
+        if subject is None:
+            basis = None
+            if ignores_case:
+                basis = cls.of(aspect, name, ignores_case=False)
+            elif aspect is Aspect.TOKENS:
+                basis = cls.of(Aspect.LINES, name, ignores_case=False)
+            subject = _in_use[key] = cls(*key, basis)
+        return subject
 
 
-Values: TypeAlias = tuple[str, ...]
+_in_use: WeakValueDictionary[tuple[Aspect, str, bool], Subject] = WeakValueDictionary()
+
+
+class Values:
+    """The values of a subject, sorted: whatever a client sends, a condition searches them in little time."""
+
+    __slots__ = ("_text", "_values")
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = sorted(values)
+        self._text: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def exist(self) -> bool:
+        """Tell whether there is something: a single empty value is nothing (`StringValues.IsNullOrEmpty`)."""
+        return self._values not in _NOTHING
+
+    def has(self, wanted: str) -> bool:
+        """Tell whether one of them is `wanted`."""
+        at = bisect_left(self._values, wanted)
+        return at < len(self._values) and self._values[at] == wanted
+
+    def has_beginning(self, wanted: str) -> bool:
+        """Tell whether one of them begins with `wanted`."""
+        at = bisect_left(self._values, wanted)
+        return at < len(self._values) and self._values[at].startswith(wanted)
+
+    def has_part(self, wanted: str) -> bool:
+        """Tell whether one of them contains `wanted`."""
+        if self._text is None:
+            self._text = _BETWEEN.join(self._values)
+        return wanted in self._text
+
+
+_NOTHING: Final[tuple[list[str], ...]] = ([], [""])
+_BETWEEN: Final = "\ud800"
+"""What no value has, since none is decoded to it."""
 
 
 class Subjects:
@@ -95,18 +154,19 @@ class Subjects:
 
     def _read(self, subject: Subject) -> Values:
         if self._head is None:
-            return ()
-        if subject.ignores_case:
-            return tuple(map(_fold, self[Subject(subject.aspect, subject.name, ignores_case=False)]))
-        if subject.aspect is Aspect.PARAMETER:
-            return tuple(self._query().get(subject.name, ()))
-        if subject.aspect is Aspect.TOKENS:
+            return Values(())
+        basis = subject.basis
+        if basis is not None:
+            if subject.ignores_case:
+                return Values(map(_fold, self[basis]))
             separator = ";" if subject.name == "cookie" else ","
-            lines = self[Subject(Aspect.LINES, subject.name, ignores_case=False)]
-            # once each, however often a client repeats it
-            return tuple(dict.fromkeys(token for line in lines for token in _tokens(line, separator)))
-        raw = self._head.request.headers.get_all_raw(_name(subject.name))
-        return tuple(value.decode("utf-8", "surrogateescape") for value in raw)
+            tokens = {token for line in self[basis] for token in _tokens(line, separator)}
+            tokens.discard("")  # which no condition asks for
+            return Values(tokens)
+        if subject.aspect is Aspect.PARAMETER:
+            return Values(self._query().get(subject.name, ()))
+        raw = self._head.request.headers.get_all_raw(subject.name.encode("utf-8", "surrogatepass"))
+        return Values([value.decode("utf-8", "surrogateescape") for value in raw])
 
     def _query(self) -> dict[str, list[str]]:
         """Read the query as ASP.NET does: pairs between `&`, a plus is a space, then escapes are decoded once."""
@@ -117,10 +177,6 @@ class Subjects:
                 name, _, value = pair.partition(b"=")
                 self._parameters.setdefault(_fold(_decode(name)), []).append(_decode(value))
         return self._parameters
-
-
-def _name(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")
 
 
 def _decode(raw: bytes) -> str:
@@ -134,13 +190,16 @@ _TOKENS: Final[Mapping[str, re.Pattern[str]]] = {
 """What stands before a separator, or the end; a separator between quotes is none, and an open quote takes the rest."""
 
 
-def _tokens(line: str, separator: str) -> Iterator[str]:
-    pattern = _TOKENS[separator]
+def _tokens(line: str, separator: str) -> Iterable[str]:
+    if '"' not in line:
+        return [token.lstrip(" ") for token in line.split(separator)]
+    tokens: list[str] = []
     at = 0
-    while at < len(line) and (found := pattern.match(line, at)):
+    while at < len(line) and (found := _TOKENS[separator].match(line, at)):
         token = found[0].lstrip(" ")
-        yield token[1:-1] if len(token) > 1 and token[0] == token[-1] == '"' else token
+        tokens.append(token[1:-1] if len(token) > 1 and token[0] == token[-1] == '"' else token)
         at = found.end() + 1
+    return tokens
 
 
 _WITHOUT_CAPITAL: Final = frozenset("\u0131\u017f")
@@ -157,51 +216,27 @@ def _fold(text: str) -> str:
     )
 
 
-Test: TypeAlias = "Callable[[Values], bool]"
+Test: TypeAlias = "Callable[[Values, str], bool]"
+"""Tells whether values have something to do with one of a condition's values."""
 
-
-def _is_any_of(wanted: Values) -> Test:
-    known = frozenset(wanted)
-    return lambda values: not known.isdisjoint(values)
-
-
-def _begins_with_any_of(wanted: Values) -> Test:
-    return lambda values: any(value.startswith(wanted) for value in values)
-
-
-def _contains_any_of(wanted: Values) -> Test:
-    return lambda values: any(part in value for value in values for part in wanted)
-
-
-def _contains_none_of(wanted: Values) -> Test:
-    return lambda values: not any(part in value for value in values for part in wanted)
-
-
-def _exists(_: Values) -> Test:
-    return lambda values: values not in _NOTHING
-
-
-def _does_not_exist(_: Values) -> Test:
-    return lambda values: values in _NOTHING
-
-
-_NOTHING: Final = ((), ("",))
-
-_MODES: Final[Mapping[HeaderMatchMode | QueryMatchMode, tuple[Aspect, Callable[[Values], Test], str]]] = {
-    HeaderMatchMode.EXACT_HEADER: (Aspect.TOKENS, _is_any_of, "is {}"),
-    HeaderMatchMode.HEADER_PREFIX: (Aspect.TOKENS, _begins_with_any_of, "begins with {}"),
-    HeaderMatchMode.CONTAINS: (Aspect.LINES, _contains_any_of, "contains {}"),
-    HeaderMatchMode.NOT_CONTAINS: (Aspect.LINES, _contains_none_of, "does not contain {}"),
-    HeaderMatchMode.EXISTS: (Aspect.LINES, _exists, "exists"),
-    HeaderMatchMode.NOT_EXISTS: (Aspect.LINES, _does_not_exist, "does not exist"),
-    QueryMatchMode.EXACT: (Aspect.PARAMETER, _is_any_of, "is {}"),
-    QueryMatchMode.PREFIX: (Aspect.PARAMETER, _begins_with_any_of, "begins with {}"),
-    QueryMatchMode.CONTAINS: (Aspect.PARAMETER, _contains_any_of, "contains {}"),
-    QueryMatchMode.NOT_CONTAINS: (Aspect.PARAMETER, _contains_none_of, "does not contain {}"),
-    QueryMatchMode.EXISTS: (Aspect.PARAMETER, _exists, "exists"),
+_MODES: Final[Mapping[HeaderMatchMode | QueryMatchMode, tuple[Aspect, Test | None, str]]] = {
+    HeaderMatchMode.EXACT_HEADER: (Aspect.TOKENS, Values.has, "is {}"),
+    HeaderMatchMode.HEADER_PREFIX: (Aspect.TOKENS, Values.has_beginning, "begins with {}"),
+    HeaderMatchMode.CONTAINS: (Aspect.LINES, Values.has_part, "contains {}"),
+    HeaderMatchMode.NOT_CONTAINS: (Aspect.LINES, Values.has_part, "does not contain {}"),
+    HeaderMatchMode.EXISTS: (Aspect.LINES, None, "exists"),
+    HeaderMatchMode.NOT_EXISTS: (Aspect.LINES, None, "does not exist"),
+    QueryMatchMode.EXACT: (Aspect.PARAMETER, Values.has, "is {}"),
+    QueryMatchMode.PREFIX: (Aspect.PARAMETER, Values.has_beginning, "begins with {}"),
+    QueryMatchMode.CONTAINS: (Aspect.PARAMETER, Values.has_part, "contains {}"),
+    QueryMatchMode.NOT_CONTAINS: (Aspect.PARAMETER, Values.has_part, "does not contain {}"),
+    QueryMatchMode.EXISTS: (Aspect.PARAMETER, None, "exists"),
 }
-"""For each mode its subject, its test, and what it asks for in words."""
+"""For each mode its subject, how that is compared with a value, and what the mode asks for in words."""
 
+_NEGATIVE: Final = frozenset(
+    {HeaderMatchMode.NOT_CONTAINS, HeaderMatchMode.NOT_EXISTS, QueryMatchMode.NOT_CONTAINS}
+)
 _EXACT: Final = frozenset({HeaderMatchMode.EXACT_HEADER, QueryMatchMode.EXACT})
 
 
@@ -211,7 +246,9 @@ class Condition:
 
     rule: HeaderMatch | QueryMatch
     subject: Subject
-    _holds: Test
+    _wanted: tuple[str, ...]
+    _test: Test | None
+    _positive: bool
 
     @classmethod
     def of(cls, rule: HeaderMatch | QueryMatch) -> Condition:
@@ -220,11 +257,23 @@ class Condition:
         ignores_case = not rule.is_case_sensitive
         name = _fold(rule.name) if aspect is Aspect.PARAMETER else rule.name.lower()
         wanted = tuple(map(_fold, rule.values)) if ignores_case else rule.values
-        return cls(rule, Subject(aspect, name, ignores_case), test(wanted))
+        return cls(
+            rule,
+            Subject.of(aspect, name, ignores_case=ignores_case),
+            wanted,
+            test,
+            rule.mode not in _NEGATIVE,
+        )
 
     def holds(self, subjects: Subjects) -> bool:
         """Tell whether a request satisfies it."""
-        return self._holds(subjects[self.subject])
+        test, values = self._test, subjects[self.subject]
+        if test is None:
+            return values.exist() is self._positive
+        for wanted in self._wanted:
+            if test(values, wanted):
+                return self._positive
+        return not self._positive
 
     @property
     def keys(self) -> Iterator[tuple[Subject, str]]:
@@ -233,7 +282,7 @@ class Condition:
         None of a condition that asks for no exact value.
         """
         if self.rule.mode in _EXACT:
-            subject = Subject(self.subject.aspect, self.subject.name)
+            subject = Subject.of(self.subject.aspect, self.subject.name)
             for value in self.rule.values:
                 yield subject, _fold(value)
 

@@ -77,8 +77,8 @@ class Miss:
 _NOT_FOUND: Final = Miss(MissKind.NOT_FOUND)
 _NO_SUBJECTS: Final = Subjects(None)
 _RANK: Final = attrgetter("rank")
-_ORIGIN: Final = Subject(Aspect.LINES, "origin")
-_REQUESTED_METHOD: Final = Subject(Aspect.LINES, "access-control-request-method", ignores_case=False)
+_ORIGIN: Final = Subject.of(Aspect.LINES, "origin")
+_REQUESTED_METHOD: Final = Subject.of(Aspect.LINES, "access-control-request-method", ignores_case=False)
 
 _Trees: TypeAlias = dict[str, list[tuple[int | None, Node[R]]]]
 
@@ -236,12 +236,12 @@ def _each_representative(found: Iterable[Place[R]]) -> Iterator[Candidate[R]]:
 
 def find_preflight(found: Iterable[Place[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
     """Return the method that a CORS preflight asks about, where a route is to answer that (Fetch, 3.3.2)."""
-    asked = subjects[_REQUESTED_METHOD]
-    if not (subjects[_ORIGIN] and asked and asked[0]):
+    asked = ",".join(subjects[_REQUESTED_METHOD])
+    if not asked or not len(subjects[_ORIGIN]):
         return None
     for candidate in _each_representative(found):
         if candidate.takes_preflight and candidate.methods is not None and candidate.binds(pieces, end):
-            return asked[0]
+            return asked
     return None
 
 
