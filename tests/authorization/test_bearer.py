@@ -252,6 +252,18 @@ async def test_a_token_that_was_tampered_with(make):
     assert refused(await judged(make(), f"{header}.{claims}.{signature[:-4]}"), "its signature is not valid")
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+async def test_a_type_that_is_accepted(make, typ):
+    policy = make(types=["at+JWT"])
+    assert isinstance(await judged(policy, token(header={"typ": typ})), Granted)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "", None, 7, ["at+jwt"]])
+async def test_a_type_that_is_not(make, typ):
+    said = {"alg": "RS256", "kid": "rsa"} | ({} if typ is None else {"typ": typ})
+    assert refused(await judged(make(types="at+jwt"), signed(said, CLAIMS)))
+
+
 async def test_required_scopes(make):
     assert isinstance(await judged(make(required_scopes=["orders.read"]), token()), Granted)
     for claim in ({"scope": "orders.reader"}, {"scope": None}, {"scope": 7}, {"scope": None, "scp": ["a"]}):

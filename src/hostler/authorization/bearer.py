@@ -80,6 +80,7 @@ class Bearer:
             refresh=definition.refresh,
             clock=clock,
         )
+        self._types = frozenset(map(_media_type, definition.types))
         self._registry = _Registry(definition.algorithms)
         self._claims = JWTClaimsRegistry(
             now=lambda: int(now()),
@@ -128,6 +129,8 @@ class Bearer:
                 raise InvalidTokenError("it is not a signed JWT")
             self._registry.check_header(header)
             self._registry.get_alg(header["alg"])
+            if self._types and _media_type(header.get("typ", "")) not in self._types:
+                raise InvalidTokenError("it is of another type")
         except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
             # joserfc reads whatever JSON a stranger wrote where a header should be
             raise InvalidTokenError("it is not a signed JWT") from None
@@ -182,6 +185,11 @@ def _candidates(keys: Iterable[VerificationKey], kid: object, algorithm: str) ->
         if algorithm in key.algorithms and (kid is None or key.kid is None or key.kid == kid)
     ]
     return found[:_MAX_TRIES]
+
+
+def _media_type(typ: str) -> str:
+    """Return a type as it is compared: without case, and without what may be left out (RFC 7515 4.1.9)."""
+    return typ.lower().removeprefix("application/")
 
 
 def _wrong(claim: str | None) -> str:

@@ -82,6 +82,9 @@ class BearerDefinition:
     keys: str
     """Where the keys are: a JWK set at an https URL or in a file, or a public key in PEM in a file."""
 
+    types: tuple[str, ...] = field(default=(), converter=_strings)
+    """What `typ` may be, such as `at+jwt` (RFC 8725 3.11); any when this is empty."""
+
     leeway: float = 60.0
     """By how much clocks may differ."""
 

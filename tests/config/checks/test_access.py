@@ -128,6 +128,7 @@ def test_bearer(changes):
         ({"required_scopes": ['"']}, "RequiredScopes[0]", "'\"' is not a scope"),
         ({"required_claims": {"role": []}}, "RequiredClaims.role", "there are no values"),
         ({"user_claim": ""}, "UserClaim", "it is empty"),
+        ({"types": ["at+jwt", ""]}, "Types", "one of them is empty"),
     ],
 )
 def test_what_is_wrong_with_bearer(changes, key, said):

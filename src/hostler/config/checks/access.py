@@ -106,6 +106,8 @@ def _bearer(path: str, bearer: BearerDefinition) -> Iterator[Problem]:
     yield from _non_empty(f"{path}.Issuer", [bearer.issuer])
     yield from _non_empty(f"{path}.Audiences", bearer.audiences)
     yield from _non_empty(f"{path}.UserClaim", [bearer.user_claim])
+    if not all(bearer.types):
+        yield Problem(f"{path}.Types", "one of them is empty; write a type such as at+jwt")
     yield from _algorithms(path, bearer)
     if message := _keys_rule(bearer.keys):
         yield Problem(f"{path}.Keys", message)
