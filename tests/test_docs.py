@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from attrs import fields
@@ -66,7 +67,7 @@ class Reader:
         shutil.copytree(
             ROOT / "examples", directory / "examples", ignore=shutil.ignore_patterns("__pycache__")
         )
-        for path in (directory / "examples").iterdir():
+        for path in filter(Path.is_file, (directory / "examples").rglob("*")):
             path.write_text(page.with_free_ports(path.read_text()))
 
     def read(self, block):

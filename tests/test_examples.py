@@ -18,7 +18,7 @@ from tests.authorization.tokens import RSA, public, token
 from tests.documentation import ROOT, Program, with_ports
 from tests.wire.peers import free_port, program
 
-EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if not path.name.startswith("__"))
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -84,12 +84,16 @@ def start(tmp_path):
     running = []
     with answering("one") as one, answering("two") as two:
 
-        def start(name, **others):
+        def start(name, *arguments, **others):
+            """Start an example; a directory is documents, of which the arguments say what to run."""
             servers = {"9001": one, "9002": two, **others}
             ports = {port: str(server.server_port) for port, server in servers.items()}
-            text = with_ports((ROOT / "examples" / name).read_text(), {"9003": str(free_port()), **ports})
-            (tmp_path / name).write_text(text)
-            command = ["-m", "hostler", "run", name, "--url"] if name.endswith(".json") else [name]
+            example = ROOT / "examples" / name
+            for path in example.iterdir() if example.is_dir() else [example]:
+                text = with_ports(path.read_text(), {"9003": str(free_port()), **ports})
+                (tmp_path / path.name).write_text(text)
+            documents = arguments or ([name] if name.endswith(".json") else [])
+            command = ["-m", "hostler", "run", *documents, "--url"] if documents else [name]
             running.append(Program([sys.executable, *command, "http://localhost:0/"], tmp_path))
             return running[-1]
 
@@ -272,6 +276,23 @@ def check_mounted(start):
         assert client.get("/services/other").status_code == 404
 
 
+def check_overlays(start):
+    documents = ("appsettings.json", "reports.json")
+    for arguments, name, post in [((), "one", 200), (("--environment", "Staging"), "two", 405)]:
+        url = start("overlays", *documents, *arguments).url()
+        assert httpx.get(f"{url}/shop/a", trust_env=False).text == f"{name} /shop/a"
+        assert httpx.get(f"{url}/reports/a", trust_env=False).text == "one /reports/a"
+        assert (httpx.post(f"{url}/shop/a", trust_env=False).status_code == 405) is (post == 405)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "ReverseProxy__Clusters__reports__Destinations__one__Address",
+            f"http://127.0.0.1:{start.two.server_port}/",
+        )
+        proxy = start("overlays", *documents)
+        proxy.says("INFO hostler.layers: .*: appsettings.json, reports.json, ReverseProxy__Clusters__reports")
+        assert httpx.get(f"{proxy.url()}/reports/a", trust_env=False).text == "two /reports/a"
+
+
 CHECKS = {
     "appsettings.json": check_appsettings,
     "blue_green.py": check_blue_green,
@@ -280,6 +301,7 @@ CHECKS = {
     "jwt_gateway.py": check_jwt_gateway,
     "mirror.json": check_mirror,
     "mounted.py": check_mounted,
+    "overlays": check_overlays,
     "proxy.py": check_proxy,
     "rate_limit.json": check_rate_limit,
     "retry.json": check_retry,
