@@ -1065,3 +1065,25 @@ def test_a_document_gets_all_its_mistakes_at_once(tmp_path):
         "Clusters.c.Destinations.d.Address",
         "Clusters.c.LoadBalancingPolicy",
     ]
+
+
+def test_what_is_live_is_found_by_its_id():
+    proxy = Proxy([Route("/{**rest}", "Shop", id="All")], [Cluster("Shop", {"A": "http://127.0.0.1:1"})])
+    assert [route.id for route in proxy.routes] == ["All"]
+    assert proxy.route("all") is proxy.routes[0]
+    assert proxy.route("ALL").cluster is proxy.cluster("shop") is proxy.clusters[0]
+    assert proxy.destination("shop", "a") is proxy.clusters[0].destinations[0]
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        (lambda proxy: proxy.route("al"), "there is no route 'al'; there is 'All'"),
+        (lambda proxy: proxy.cluster("shops"), "there is no cluster 'shops'; there is 'Shop'"),
+        (lambda proxy: proxy.destination("shop", "b"), "there is no destination 'b'; there is 'A'"),
+    ],
+)
+def test_what_there_is_not_is_an_error_that_says_what_there_is(look, message):
+    proxy = Proxy([Route("/{**rest}", "Shop", id="All")], [Cluster("Shop", {"A": "http://127.0.0.1:1"})])
+    with pytest.raises(LookupError, match=message):
+        look(proxy)

@@ -242,26 +242,39 @@ class Proxy:
         return self._fleet.snapshot.table
 
     @property
+    def routes(self) -> tuple[LiveRoute, ...]:
+        """The routes as they stand now, each with its cluster."""
+        return tuple(self._fleet.snapshot.routes.values())
+
+    @property
     def clusters(self) -> tuple[LiveCluster, ...]:
         """The clusters as they stand now."""
         return tuple(self._fleet.snapshot.clusters.values())
+
+    def route(self, route_id: str) -> LiveRoute:
+        """Return a route as it stands now; ids have no case. Raises LookupError when there is none."""
+        route = self._fleet.snapshot.routes.get(route_id.lower())
+        if route is None:
+            raise _unknown("route", route_id, self.routes)
+        return route
+
+    def cluster(self, cluster_id: str) -> LiveCluster:
+        """Return a cluster as it stands now; ids have no case. Raises LookupError when there is none."""
+        cluster = self._fleet.find_cluster(cluster_id)
+        if cluster is None:
+            raise _unknown("cluster", cluster_id, self.clusters)
+        return cluster
 
     def destination(self, cluster_id: str, destination_id: str) -> LiveDestination:
         """Return a destination as it stands now, to look at it, drain it, disable it or enable it; ids have no case.
 
         It is the same object for as long as the configuration has it. Raises LookupError when there is none.
         """
-        cluster = self._cluster(cluster_id)
+        cluster = self.cluster(cluster_id)
         for destination in cluster.destinations:
             if destination.id.lower() == destination_id.lower():
                 return destination
         raise _unknown("destination", destination_id, cluster.destinations)
-
-    def _cluster(self, cluster_id: str) -> LiveCluster:
-        cluster = self._fleet.find_cluster(cluster_id)
-        if cluster is None:
-            raise _unknown("cluster", cluster_id, self.clusters)
-        return cluster
 
     @property
     def initial_probes_completed(self) -> bool:
@@ -279,7 +292,7 @@ class Proxy:
         """
         if self._monitor is None:
             raise RuntimeError("this proxy does not run, and probes nobody; serve it first")
-        found = [self._cluster(name) for name in cluster_ids]
+        found = [self.cluster(name) for name in cluster_ids]
         await self._monitor.check(found or self.clusters)
 
     def on_health_change(self, listener: HealthListener) -> Callable[[], None]:
@@ -452,7 +465,7 @@ def _senders(snapshot: Snapshot) -> set[Sender]:
     return {cluster.equipment[SENDER] for cluster in snapshot.clusters.values()}
 
 
-def _unknown(kind: str, name: str, known: Iterable[LiveCluster | LiveDestination]) -> LookupError:
+def _unknown(kind: str, name: str, known: Iterable[LiveRoute | LiveCluster | LiveDestination]) -> LookupError:
     return LookupError(
         f"there is no {kind} {name!r}; there is {', '.join(repr(one.id) for one in known) or 'none'}"
     )
