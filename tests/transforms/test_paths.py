@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote_from_bytes
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.client.address import DestinationAddress
 from hostler.errors import ProtocolError
+from hostler.http.headers import Headers
 from hostler.http.target import encode_path, parse_target
+from hostler.routing.template import read_pattern
+from hostler.transforms.contexts import RequestTransformContext
+from hostler.transforms.path import PathPattern
 from hostler.transforms.query import Query
 from hostler.transforms.requests import forwarded_request
 from tests.transforms.making import arrived, sent, sent_target, transformed
@@ -131,6 +137,36 @@ def test_what_encode_path_writes_is_read_as_the_same(text):
     if any(piece.partition(";")[0] in {".", ".."} for piece in path.split("/")):
         return
     assert parse_target("GET", encode_path(path)).path == path
+
+
+@given(
+    st.text(st.sampled_from("ab./\\%;2eEfF5cC é\udc80"), max_size=8),
+    st.sampled_from(["{v}", "{*v}", "{**v}", ".{v}"]),
+)
+def test_a_value_stays_in_its_place(value, parameter):
+    try:
+        came = parse_target(
+            "GET", b"/" + quote_from_bytes(value.encode("utf-8", "surrogateescape"), "").encode()
+        )
+    except ProtocolError:
+        return
+    exchange = arrived()
+    exchange.route_values = {"v": came.path[1:]}
+    pattern = PathPattern(read_pattern(f"/x/{parameter}"))
+    context = RequestTransformContext(
+        exchange=exchange, method="GET", path="/", query=Query(), headers=Headers(), destination_prefix=""
+    )
+    pattern(context)
+    try:
+        request = forwarded_request(context, DestinationAddress.parse("http://there/base"))
+    except ProtocolError:
+        return
+    sent = parse_target("GET", request.target)
+    assert sent.forward_path == request.target
+    value = came.path[1:] if parameter == "{**v}" else came.path[1:].replace("/", "%2F")
+    assert sent.path == "/base" + "/".join(["/x", parameter.partition("{")[0] + value]).removesuffix(
+        "/" * (not value)
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), _texts), max_size=5), st.sampled_from("abc"), _texts)

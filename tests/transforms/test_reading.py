@@ -29,6 +29,7 @@ def problem(transform):
         ({"QueryValueParameter": "a"}, "T[0]", "QueryValueParameter needs Set or Append; add one"),
         ({"QueryValueParameter": "", "Set": "1"}, "T[0].QueryValueParameter", "QueryValueParameter is empty; name one, or remove the transform"),
         ({"RequestHeader": "a", "Set": "1", "Append": "2"}, "T[0]", "RequestHeader takes Set or Append, not both; remove one"),
+        ({"RequestHeader": "a", "Set": "1", "set": "2"}, "T[0].Set", "Set appears more than once (keys are case-insensitive); keep one"),
         ({"RequestHeader": "a b", "Set": "1"}, "T[0].RequestHeader", '"a b" is not a header name; correct it'),
         ({"RequestHeader": "a", "Set": "1\r\nb: 2"}, "T[0].Set", "a header's value cannot hold CR, LF or NUL; remove it"),
         ({"RequestHeader": "Connection", "Set": "close"}, "T[0].RequestHeader", "Connection frames the message or manages its connection, which is the proxy's; remove this transform"),

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from hostler import Cluster, Definitions, Proxy, RetryDefinition, Route, serving
 from hostler.config.transforms import request_transform, response_trailers_transform, response_transform
-from tests.client.peers import until
+from tests.client.peers import connected, destination, until
 from tests.transforms.proxies import between
 
 PLAIN = b"HTTP/1.1 200 OK\r\nServer: x\r\nX-A: 1\r\nContent-Length: 2\r\nDate: today\r\n\r\nok"
@@ -222,6 +223,37 @@ async def test_a_client_that_leaves_while_the_response_waits_is_no_harm():
             await waiting.wait()
         left.set()
         assert (await proxy.fetch()).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("others", "answers", "statuses"),
+    [([], [WRONG, PLAIN], [404, 200]), (["http://127.0.0.1:1"], [PLAIN], [200])],
+    ids=["refused", "unreachable"],
+)
+async def test_each_try_is_transformed_and_the_last_one_answers(others, answers, statuses, waits):
+    definitions = Definitions(retries={"again": RetryDefinition(statuses=[404])})
+    heads, seen = [], []
+
+    @response_transform
+    def note(context):
+        seen.append(context.status)
+
+    async def script(peer):
+        for answer in answers:
+            heads.append(await peer.head())
+            peer.send(answer)
+
+    transforms = [{"PathPrefix": "/v1"}, {"ResponseHeader": "X-B", "Append": "1"}, *waits, note]
+    route = Route("/{**rest}", "c", transforms=transforms, retry_policy="again")
+    async with destination(script) as there:
+        cluster = Cluster("c", [*others, there.address], balance="FirstAlphabetical")
+        proxy = Proxy([route], [cluster], definitions=definitions)
+        async with serving(proxy, ["http://127.0.0.1:0/"]) as served, connected(served.url) as client:
+            client.send(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+            answer = await client.answer()
+    assert (answer.status, answer.body, values(answer, b"X-B")) == (200, b"ok", [b"1"])
+    assert [head.split(b" ")[1] for head in heads] == [b"/v1/a"] * len(answers)
+    assert seen == statuses
 
 
 async def test_transforms_of_the_request_alone_leave_the_response_as_it_is():

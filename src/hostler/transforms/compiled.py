@@ -45,7 +45,7 @@ class Copied:
 
 @frozen(kw_only=True)
 class Transforms:
-    """The transforms of a route, or of one exchange that is forwarded directly; `hostler.transforms.compile` makes them."""
+    """The transforms of a route, or of an exchange that is forwarded directly; `reading.make_transforms` makes them."""
 
     request: tuple[Function, ...] = ()
     response: tuple[Function, ...] = ()
@@ -80,7 +80,7 @@ class Transforms:
         return (
             bool(self.response or self.trailers)
             or Copied() != self.response_headers
-            or (Copied() != self.response_trailers)
+            or Copied() != self.response_trailers
         )
 
     async def change_request(self, context: RequestTransformContext) -> Outcome | None:
@@ -93,7 +93,7 @@ class Transforms:
                 returned = await returned
             if isinstance(returned, Outcome):
                 return returned
-            if stream.started or stream.closed:
+            if stream.started:
                 return exchange.outcome(Kind.RESPONDED)
         return None
 

@@ -54,6 +54,9 @@ def _read(transforms: Iterable[Transform], path: str, making: Making) -> Iterato
 def _recognise(transform: Mapping[str, str]) -> tuple[Form, Arguments]:
     """Find the form of a transform, and its values; raises TransformError where the keys are no form's."""
     lowered = {key.lower(): key for key in transform}
+    if len(lowered) != len(transform):
+        twice = next(key for key in transform if lowered[key.lower()] != key)
+        raise TransformError(twice, f"{twice} appears more than once (keys are case-insensitive); keep one")
     form = next((form for form in FORMS if form.key.lower() in lowered), None)
     if form is None:
         raise TransformError("", _unknown(transform, [form.key for form in FORMS]))
