@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hostler import Cluster, Config, Destination, HeaderMatch, HttpClient, Route, SessionAffinity, queue
-from hostler.config.model import WebProxy
+from hostler.config.model import Mirror, WebProxy
 from hostler.rehearsal.recording import make_offline_loop
 from hostler.rehearsal.rehearsing import Asked, rehearse
 from hostler.rehearsal.report import write_report
@@ -149,6 +149,17 @@ class TestStages:
         found = led("OPTIONS", "http://h/", *asking, config=config)
         assert (found.route.id, found.sent) == ("all", [])
         assert "Stages:\n  cors  answers 204\n" in write_report(found)
+
+    def test_a_copy_for_another_cluster_is_told_too(self):
+        config = Config(
+            [Route("/{**rest}", "c", id="all", mirror=Mirror("next"), transforms=[{"PathPrefix": "/v2"}])],
+            [Cluster("c", [A]), Cluster("next", [B])],
+        )
+        found = led("GET", "http://h/7", config=config)
+        assert {cluster: sent.head.partition(b" HTTP")[0] for cluster, sent in found.sent} == {
+            "c": b"GET /v2/7",
+            "next": b"GET /base/7",
+        }
 
     def test_what_it_asks_of_the_network_is_refused(self):
         async def connect():

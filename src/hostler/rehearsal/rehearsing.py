@@ -43,6 +43,9 @@ _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#.*)?", re.IGNORECASE
 )
 _CLIENT: Final = ("127.0.0.1", 50000)
+_PATIENCE: Final = 1.0
+"""Seconds that what goes on behind the answer may take."""
+
 _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -195,6 +198,9 @@ async def _run(proxy: Proxy, exchange: Exchange, rehearsal: Rehearsal) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a policy raises is told
         rehearsal.error = error
     finally:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:  # what goes on behind the answer, such as a copy for another cluster
+            await asyncio.wait(others, timeout=_PATIENCE)
         for sender in senders:
             sender.close()
 
