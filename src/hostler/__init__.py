@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
     from hostler.config.environment import Environment
-    from hostler.config.limits import RateLimiterDefinition, RedisDefinition
+    from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition, RedisDefinition
     from hostler.config.model import (
         ActiveHealthCheck,
         AffinityCookie,
@@ -98,6 +98,7 @@ __all__ = [
     "BasicDefinition",
     "BearerDefinition",
     "Cluster",
+    "ConcurrencyDefinition",
     "Config",
     "ConfigError",
     "ConfigEvent",
@@ -200,7 +201,7 @@ _MODULES: Final = {
     "hostler.config.environment": [
         "Environment",
     ],
-    "hostler.config.limits": ["RateLimiterDefinition", "RedisDefinition"],
+    "hostler.config.limits": ["ConcurrencyDefinition", "RateLimiterDefinition", "RedisDefinition"],
     "hostler.config.model": [
         "ActiveHealthCheck",
         "AffinityCookie",

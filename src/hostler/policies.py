@@ -26,6 +26,7 @@ from hostler.stages.authorize import AUTHORIZATION
 from hostler.stages.balance import BALANCE
 from hostler.stages.cors import CORS
 from hostler.stages.health import PASSIVE_HEALTH
+from hostler.stages.limit_concurrency import CONCURRENCY
 from hostler.stages.limit_rate import RATE_LIMITER
 from hostler.stages.limit_time import TIMEOUT
 from hostler.stages.retry import RETRY
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hostler.authorization import AuthorizationPolicy
     from hostler.client.dns import DestinationResolver
     from hostler.config.definitions import TimeoutDefinition
+    from hostler.config.limits import ConcurrencyDefinition
     from hostler.config.model import HealthCheck, Resolver, SessionAffinity
     from hostler.fleet.available import AvailableDestinationsPolicy
     from hostler.probing import ActiveHealthPolicy, ProbeRequestFactory
@@ -90,6 +92,7 @@ class Policies:
     timeout: Mapping[str, Callable[[], TimeoutDefinition]] = _row(TIMEOUT)
     rate_limiter: Mapping[str, RateLimiterPolicy] = _row(RATE_LIMITER)
     """Policies themselves: async functions of an exchange."""
+    concurrency: Mapping[str, Callable[[], ConcurrencyDefinition]] = _row(CONCURRENCY)
     cors: Mapping[str, Callable[[], Cors]] = _row(CORS)
     authorization: Mapping[str, AuthorizationPolicy] = _row(AUTHORIZATION)
     """Policies themselves: async functions of an exchange."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
-from hostler.config.limits import RateLimiterDefinition  # noqa: TC001 - likewise
+from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition  # noqa: TC001 - likewise
 
 __all__ = ["Definitions", "RetryDefinition", "TimeoutDefinition"]
 
@@ -82,6 +82,7 @@ class Definitions:
 
     timeouts: Mapping[str, TimeoutDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     rate_limiters: Mapping[str, RateLimiterDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
+    concurrency: Mapping[str, ConcurrencyDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     cors: Mapping[str, CorsDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     authorization: Mapping[str, AuthorizationDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
     retries: Mapping[str, RetryDefinition] = field(default=_NOTHING, converter=_frozen_mapping)

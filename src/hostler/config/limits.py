@@ -9,7 +9,7 @@ import enum
 
 from attrs import field, frozen
 
-__all__ = ["Algorithm", "RateLimiterDefinition", "RedisDefinition", "WhenDown"]
+__all__ = ["Algorithm", "ConcurrencyDefinition", "RateLimiterDefinition", "RedisDefinition", "WhenDown"]
 
 
 class Algorithm(enum.Enum):
@@ -65,3 +65,15 @@ class RateLimiterDefinition:
 
     redis: RedisDefinition | None = field(default=None, kw_only=True)
     """Where to count, if not in each process for itself."""
+
+
+@frozen
+class ConcurrencyDefinition:
+    """How many exchanges there may be at once (Route.ConcurrencyPolicy, Cluster.DestinationConcurrency)."""
+
+    permit_limit: int
+    queue_limit: int = field(default=0, kw_only=True)
+    """How many more may wait, in order."""
+
+    queue_timeout: float = field(default=10.0, kw_only=True)
+    """Seconds that one may wait."""

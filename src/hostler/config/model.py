@@ -14,6 +14,7 @@ from types import MappingProxyType
 from attrs import Factory, evolve, field, frozen
 
 from hostler.config.definitions import Definitions
+from hostler.config.limits import ConcurrencyDefinition  # noqa: TC001 - `keys_of` asks for the types
 from hostler.config.transforms import CodeTransform, convert_transforms
 from hostler.errors import QueueNameError, redact
 
@@ -206,6 +207,7 @@ class Route:
     timeout_policy: str | None = field(default=None, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
     cors_policy: str | None = field(default=None, kw_only=True)
+    concurrency_policy: str | None = field(default=None, kw_only=True)
     retry_policy: str | None = field(default=None, kw_only=True)
     mirror: Mirror | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)
@@ -478,6 +480,9 @@ class Cluster:
     affinity: SessionAffinity | None = field(default=None, kw_only=True)
     health_check: HealthCheck = field(default=HealthCheck(), kw_only=True)
     resolver: Resolver | None = field(default=None, kw_only=True)
+    destination_concurrency: ConcurrencyDefinition | None = field(default=None, kw_only=True)
+    """How many exchanges may be in flight at each destination."""
+
     http_client: HttpClient = field(default=HttpClient(), kw_only=True)
     http_request: HttpRequest = field(default=HttpRequest(), kw_only=True)
     metadata: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping, kw_only=True)

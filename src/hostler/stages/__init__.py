@@ -11,6 +11,7 @@ from hostler.stages.cors import cors
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
+from hostler.stages.limit_concurrency import limit_concurrency, limit_in_flight
 from hostler.stages.limit_rate import limit_rate
 from hostler.stages.limit_time import limit_time
 from hostler.stages.mirror import mirror
@@ -24,6 +25,8 @@ __all__ = [
     "cors",
     "delegate",
     "forward",
+    "limit_concurrency",
+    "limit_in_flight",
     "limit_rate",
     "limit_time",
     "mirror",

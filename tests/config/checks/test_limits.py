@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hostler import Config, Definitions, Policies, RateLimiterDefinition, RedisDefinition
+from hostler import (
+    Cluster,
+    ConcurrencyDefinition,
+    Config,
+    Definitions,
+    Policies,
+    RateLimiterDefinition,
+    RedisDefinition,
+)
 from hostler.config.limits import Algorithm
 from hostler.documents import find_problems
 
@@ -75,3 +83,22 @@ def test_a_missing_package_names_the_command_that_installs_it(package, monkeypat
     assert list(found.values()) == [
         f'it needs {package}, which is not installed; pip install "hostler[limits]"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "path", "message"),
+    [
+        (ConcurrencyDefinition(0), "PermitLimit", "0 is out of range; use 1 or more exchanges"),
+        (ConcurrencyDefinition(1, queue_limit=-1), "QueueLimit", "-1 is out of range; use 0 or more exchanges that wait"),
+        (ConcurrencyDefinition(1, queue_timeout=0), "QueueTimeout", "0 seconds is out of range; use more than 0"),
+    ],
+)  # fmt: skip
+def test_a_limit_of_exchanges_at_once(limit, path, message):
+    config = Config(
+        clusters=[Cluster("c", ["http://a/"], destination_concurrency=limit)],
+        policies=Definitions(concurrency={"few": limit}),
+    )
+    assert {problem.path: problem.message for problem in find_problems(config)} == {
+        f"Policies.Concurrency.few.{path}": message,
+        f"Clusters.c.DestinationConcurrency.{path}": message,
+    }

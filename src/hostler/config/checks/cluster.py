@@ -9,6 +9,7 @@ from hostler.config.checks.balancing import check_balancing
 from hostler.config.checks.client import check_http_client
 from hostler.config.checks.destination import check_destination
 from hostler.config.checks.health import check_health
+from hostler.config.checks.limits import check_concurrency
 from hostler.config.checks.metadata import check_metadata
 from hostler.config.checks.values import check_ids, check_positive, refuse_later
 from hostler.config.model import VersionPolicy
@@ -37,6 +38,8 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
         message = f'"{version}" is not a version of HTTP; use 1.0, 1.1, 2 or 3'
         yield Problem(f"{path}.HttpRequest.Version", message)
     yield from _refuse_later(path, cluster)
+    if cluster.destination_concurrency is not None:
+        yield from check_concurrency(f"{path}.DestinationConcurrency", cluster.destination_concurrency)
     yield from check_ids(f"{path}.Destinations", (destination.id for destination in cluster.destinations))
     for destination in cluster.destinations:
         yield from check_destination(f"{path}.Destinations.{destination.id}", destination)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.access import check_authorization, check_cors
-from hostler.config.checks.limits import check_rate_limiter
+from hostler.config.checks.limits import check_concurrency, check_rate_limiter
 from hostler.config.checks.values import check_ids, check_positive
 from hostler.errors import Problem, Reason
 
@@ -27,6 +27,9 @@ def check_definitions(path: str, policies: Definitions) -> Iterator[Problem]:
     yield from check_ids(f"{path}.RateLimiters", policies.rate_limiters)
     for name, limiter in policies.rate_limiters.items():
         yield from check_rate_limiter(f"{path}.RateLimiters.{name}", limiter)
+    yield from check_ids(f"{path}.Concurrency", policies.concurrency)
+    for name, concurrency in policies.concurrency.items():
+        yield from check_concurrency(f"{path}.Concurrency.{name}", concurrency)
     yield from check_ids(f"{path}.Cors", policies.cors)
     for name, cors in policies.cors.items():
         yield from check_cors(f"{path}.Cors.{name}", cors)

@@ -11,9 +11,9 @@ from hostler.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hostler.config.limits import RateLimiterDefinition, RedisDefinition
+    from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition, RedisDefinition
 
-__all__ = ["check_rate_limiter"]
+__all__ = ["check_concurrency", "check_rate_limiter"]
 
 _PARTITIONS: Final = ("ClientAddress", "Header", "Route")
 _URLS: Final = ("redis://", "rediss://", "redis+unix://")
@@ -61,3 +61,13 @@ def _redis(path: str, redis: RedisDefinition) -> Iterator[Problem]:
     if not redis.url.startswith(_URLS):
         yield Problem(f"{path}.Url", f'"{redis.url}" is no address of Redis; write {" or ".join(_URLS)}...')
     yield from check_positive(f"{path}.Timeout", redis.timeout)
+
+
+def check_concurrency(path: str, limit: ConcurrencyDefinition) -> Iterator[Problem]:
+    """Find what is wrong with a limit of exchanges at once."""
+    if limit.permit_limit < 1:
+        yield Problem(f"{path}.PermitLimit", f"{limit.permit_limit} is out of range; use 1 or more exchanges")
+    if limit.queue_limit < 0:
+        message = f"{limit.queue_limit} is out of range; use 0 or more exchanges that wait"
+        yield Problem(f"{path}.QueueLimit", message)
+    yield from check_positive(f"{path}.QueueTimeout", limit.queue_timeout)

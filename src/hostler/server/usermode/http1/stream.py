@@ -223,6 +223,10 @@ class Http1Stream:
         self.failure = Failure(reason, "the client ended its side of the connection")
         if self._pump is not None:
             self._pump.lost(self.failure)
+        elif self._departed is not None:  # nobody has begun to do anything for it
+            self.closed = True
+            self._socket.reset()
+            self._departed()
 
     # -- the response ---------------------------------------------------------------------------------------------
 
