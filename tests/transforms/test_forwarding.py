@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from attrs import evolve
 
@@ -135,6 +137,26 @@ async def test_a_function_that_raises_fails_its_own_exchange_only():
     async with between([request_transform(divide)]) as proxy:
         assert (await proxy.fetch(path="/0")).status == 502
         assert (await proxy.fetch(path="/1")).status == 200
+
+
+async def test_nothing_is_sent_for_a_client_that_has_left_meanwhile():
+    waiting, gone = asyncio.Event(), asyncio.Event()
+
+    @request_transform
+    async def wait(context):
+        if context.path == "/wait":
+            context.exchange.stream.when_departed(gone.set)
+            waiting.set()
+            await gone.wait()
+
+    async with between([wait]) as proxy:
+        async with proxy.connect() as client:
+            client.send(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            await waiting.wait()
+            client.reset()
+            await gone.wait()
+        assert (await proxy.fetch(path="/other")).status == 200
+        assert [head[0] for head in proxy.heads] == ["GET /other HTTP/1.1"]
 
 
 async def test_transforms_change_with_a_reload():

@@ -3,16 +3,18 @@
 import logging
 
 import pytest
+from attrs import evolve
 
 from hostler.config.model import queue
 from hostler.errors import Reason, Side
 from hostler.exchange import Kind
 from hostler.http.target import parse_target
+from hostler.proxy import Proxy
 from hostler.server.httpsys.constants import CreateRequestQueueFlag, ServerProperty
 from hostler.stages.access import AccessLog
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error
-from tests.server.httpsys.delegating import BACK, FRONT, delegating, receiving
+from tests.server.httpsys.delegating import BACK, FRONT, Q, delegating, receiving, routed
 from tests.server.httpsys.served import served
 
 DELEGATION = "hostler.server.httpsys.delegation"
@@ -144,6 +146,14 @@ async def test_a_request_that_a_stage_changed_is_not_handed_over_as_it_came(mach
         assert (await call.response()).status == 500
         assert f"a stage changed its {name}, and HTTP.sys hands over the request as it came" in caplog.text
         assert (await front.get("/same")).status == 200
+
+
+async def test_transforms_do_not_hold_for_what_is_delegated_which_is_said_at_the_start(machine, caplog):
+    (route,), clusters = routed(Q)
+    proxy = Proxy([evolve(route, transforms=[{"PathPrefix": "/v1"}])], clusters)
+    async with receiving(machine), delegating(machine, proxy=proxy) as front:
+        assert "Routes.all.Transforms: do not hold for what is delegated: HTTP.sys hands over" in caplog.text
+        assert (await front.get("/a")).body == b"hello |/a|"
 
 
 # -- no queue: every request looks for it -----------------------------------------------------------------------------
