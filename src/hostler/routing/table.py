@@ -36,7 +36,7 @@ from attrs import define
 from hostler.routing.candidate import Candidate, Match, R, RouteLike, split_host
 from hostler.routing.conditions import Aspect, Subject, Subjects
 from hostler.routing.template import Template
-from hostler.routing.tree import Index, Node, Place, choose_condition, count_keys
+from hostler.routing.tree import Entry, Index, Node, choose_condition, count_keys
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Table(Generic[R]):
         end = len(pieces) - (not pieces[-1])
         lowered = path.lower()
         folded = pieces if lowered == path else lowered.split("/")
-        found: list[Place[R]] = []
+        found: list[Entry[R]] = []
         self._anywhere.collect(folded, 1, end, found)
         if self._hosts or self._suffixes:
             for tree in self._trees(host, port):
@@ -152,7 +152,7 @@ class Table(Generic[R]):
         return self._choose(found, method, pieces, end, head)
 
     def _choose(
-        self, found: list[Place[R]], method: str, pieces: list[str], end: int, head: Head | None
+        self, found: list[Entry[R]], method: str, pieces: list[str], end: int, head: Head | None
     ) -> Match[R] | Miss:
         """Take the candidate of the smallest rank that accepts the request, if no other of its rank does too."""
         subjects, preflight = _NO_SUBJECTS, None
@@ -174,16 +174,16 @@ class Table(Generic[R]):
                 return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, candidate.route.config.id))
         return _refuse(found, method, preflight, pieces, end) if best is None else best
 
-    def _ranked(self, found: list[Place[R]], subjects: Subjects) -> list[Candidate[R]]:
-        """Return the candidates at the places that were found, by rank; of those in an index the ones to be tested."""
+    def _ranked(self, found: list[Entry[R]], subjects: Subjects) -> list[Candidate[R]]:
+        """Return the candidates among the entries that were found, by rank; of those in an index the ones to be tested."""
         candidates: list[Candidate[R]]
         if self._has_conditions:
             candidates = []
-            for place in found:
-                if isinstance(place, Index):
-                    candidates += place.find(subjects)
+            for entry in found:
+                if isinstance(entry, Index):
+                    candidates += entry.find(subjects)
                 else:
-                    candidates.append(place)
+                    candidates.append(entry)
         else:
             candidates = found  # type: ignore[assignment]
         candidates.sort(key=_RANK)
@@ -225,16 +225,16 @@ def _candidates(route: R) -> Iterator[Candidate[R]]:
         yield Candidate(route, template, *split_host(text))
 
 
-def _each_representative(found: Iterable[Place[R]]) -> Iterator[Candidate[R]]:
-    """Give the candidates at places, whatever their conditions; of an index one for each template and methods."""
-    for place in found:
-        if isinstance(place, Index):
-            yield from place.representatives.values()
+def _each_representative(found: Iterable[Entry[R]]) -> Iterator[Candidate[R]]:
+    """Give the candidates among entries, whatever their conditions; of an index one for each template and methods."""
+    for entry in found:
+        if isinstance(entry, Index):
+            yield from entry.representatives.values()
         else:
-            yield place
+            yield entry
 
 
-def find_preflight(found: Iterable[Place[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
+def find_preflight(found: Iterable[Entry[R]], pieces: list[str], end: int, subjects: Subjects) -> str | None:
     """Return the method that a CORS preflight asks about, where a route is to answer that (Fetch, 3.3.2)."""
     asked = ",".join(subjects[_REQUESTED_METHOD])
     if not asked or not len(subjects[_ORIGIN]):
@@ -245,7 +245,7 @@ def find_preflight(found: Iterable[Place[R]], pieces: list[str], end: int, subje
     return None
 
 
-def _refuse(found: list[Place[R]], method: str, preflight: str | None, pieces: list[str], end: int) -> Miss:
+def _refuse(found: list[Entry[R]], method: str, preflight: str | None, pieces: list[str], end: int) -> Miss:
     """Say why no candidate accepts a request: 405 when that is for its method alone."""
     allow: set[str] = set()
     for candidate in _each_representative(found):

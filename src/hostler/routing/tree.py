@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from hostler.routing.conditions import Condition, Subject, Subjects
     from hostler.steps import Steps
 
-__all__ = ["Index", "Node", "Place", "choose_condition", "count_keys"]
+__all__ = ["Entry", "Index", "Node", "choose_condition", "count_keys"]
 
-Place: TypeAlias = "Candidate[R] | Index[R]"
-"""What stands at a place in the tree."""
+Entry: TypeAlias = "Candidate[R] | Index[R]"
+"""What a node of the tree holds."""
 
 
 @define(eq=False)
 class Index(Generic[R]):
-    """Candidates of one place in the tree, by an exact value that a request must have."""
+    """Candidates of one node, by an exact value that a request must have."""
 
     always: ClassVar = False
     """There is more to test than the method."""
@@ -42,8 +42,8 @@ class Index(Generic[R]):
         """Add a candidate by one of its conditions."""
         for subject, value in condition.keys:
             self._by_value.setdefault(subject, {}).setdefault(value, []).append(candidate)
-        what = (candidate.template, candidate.methods, candidate.takes_preflight)
-        self.representatives.setdefault(what, candidate)
+        key = (candidate.template, candidate.methods, candidate.takes_preflight)
+        self.representatives.setdefault(key, candidate)
 
     def find(self, subjects: Subjects) -> Iterator[Candidate[R]]:
         """Find the candidates whose exact value a request has."""
@@ -54,16 +54,16 @@ class Index(Generic[R]):
 
 @define(eq=False)
 class Node(Generic[R]):
-    """A place in the tree of paths: what comes after some segments."""
+    """A node in the tree of paths: what comes after some segments."""
 
     literals: dict[str, Node[R]] = Factory(dict)
     parameter: Node[R] | None = None
     """After a segment that is a parameter, or a mix with one."""
 
-    here: list[Place[R]] | None = None
+    here: list[Entry[R]] | None = None
     """What paths that end here have. Most nodes have none: what there is none of is no work for the collector."""
 
-    below: list[Place[R]] | None = None
+    below: list[Entry[R]] | None = None
     """What every path has that passes here: catch-alls."""
 
     def add(self, candidate: Candidate[R], condition: Condition | None = None) -> None:
@@ -83,7 +83,7 @@ class Node(Generic[R]):
         else:
             node.here = _put(node.here, candidate, condition)
 
-    def collect(self, folded: list[str], at: int, end: int, found: list[Place[R]]) -> None:
+    def collect(self, folded: list[str], at: int, end: int, found: list[Entry[R]]) -> None:
         """Add what the path `folded[at:end]` leads to to `found`."""
         node = self
         while at < end:
@@ -106,18 +106,18 @@ class Node(Generic[R]):
 
 
 def _put(
-    places: list[Place[R]] | None, candidate: Candidate[R], condition: Condition | None
-) -> list[Place[R]]:
-    places = [] if places is None else places
+    entries: list[Entry[R]] | None, candidate: Candidate[R], condition: Condition | None
+) -> list[Entry[R]]:
+    entries = [] if entries is None else entries
     if condition is None:
-        places.append(candidate)
-        return places
-    index = places[0] if places else None
+        entries.append(candidate)
+        return entries
+    index = entries[0] if entries else None
     if not isinstance(index, Index):
         index = Index()
-        places.insert(0, index)
+        entries.insert(0, index)
     index.add(candidate, condition)
-    return places
+    return entries
 
 
 def count_keys(candidates: Iterable[Candidate[R]]) -> Steps[Mapping[tuple[Subject, str], int]]:
