@@ -10,12 +10,13 @@ import pytest
 from attrs import evolve
 
 from hostler.config.environment import Environment
+from hostler.config.events import ConfigEvent, ConfigEventKind
 from hostler.config.model import Cluster, Config, Route
 from hostler.config.source import FileSource, InMemorySource
 from hostler.errors import ConfigError, Problem, Severity
 from hostler.filters import Filters
 from hostler.policies import Policies
-from hostler.sources import ConfigEvent, ConfigEventKind, Sources
+from hostler.sources import Sources
 
 LOADED, LOAD_FAILED = ConfigEventKind.LOADED, ConfigEventKind.LOAD_FAILED
 APPLIED, APPLY_FAILED = ConfigEventKind.APPLIED, ConfigEventKind.APPLY_FAILED
@@ -301,3 +302,78 @@ async def test_a_configuration_that_cannot_be_applied_is_refused(caplog):
         await until(lambda: events[-1].kind is APPLY_FAILED)
     assert names(target.config) == ["a"]
     assert "a bug in a policy" in caplog.text
+
+
+async def test_what_fails_at_the_start_is_told_too():
+    events = []
+    with pytest.raises(LookupError):
+        await sources_of(Database(LookupError("down")), listeners=[events.append]).load()
+    with pytest.raises(ConfigError):
+        sources_of(InMemorySource(Config([Route("/{", id="a")])), listeners=[events.append]).read()
+    assert [event.kind for event in events] == [LOAD_FAILED, LOADED, APPLY_FAILED]
+
+
+# -- a user's mistakes ------------------------------------------------------------------------------------------------
+
+
+async def test_a_source_that_hangs_fails_and_holds_up_no_other(monkeypatch, caplog):
+    monkeypatch.setattr("hostler.sources.LOAD_TIMEOUT", 0.01)
+    database, memory = Database(routes("a")), InMemorySource(CLUSTERS)
+    sources = sources_of(database, memory)
+    target = Target(await sources.load())
+
+    async def hang():
+        await asyncio.Event().wait()
+
+    database.load = hang
+    async with followed(sources, target):
+        database.hint.put_nowait(None)
+        memory.update(Config([Route("/m", "c", id="m")], [Cluster("c")]))
+        await until(lambda: names(target.config) == ["a", "m"])
+        await until(lambda: "it was not loaded within 0.01 seconds" in caplog.text)
+
+
+async def test_a_source_that_times_out_by_itself_says_so_itself():
+    with pytest.raises(TimeoutError, match="the database has its own limit"):
+        await sources_of(Database(TimeoutError("the database has its own limit"))).load()
+
+
+async def test_a_source_that_loads_something_else():
+    with pytest.raises(TypeError, match="it loaded None; return a Config"):
+        await sources_of(Database(None)).load()
+
+
+def test_a_validator_that_raises_is_a_problem_and_the_traceback_is_logged(caplog):
+    def broken(config):
+        yield Problem("Urls", "are few", Severity.WARNING)
+        raise LookupError("a bug in a validator")
+
+    with pytest.raises(
+        ConfigError, match=r"the validator .*broken raised LookupError\('a bug in a validator'\)"
+    ):
+        sources_of(InMemorySource(CLUSTERS), validators=[broken]).read()
+    assert "Traceback" in caplog.text
+
+
+async def test_urls_that_cannot_be_followed_are_said_when_they_come_in_force(tmp_path, caplog):
+    database = Database(routes("a"), evolve(routes("a"), urls=["http://u/"]), Config([Route("/{", id="b")]))
+    sources = sources_of(database, InMemorySource(CLUSTERS))
+    target = Target(await sources.load())
+    async with followed(sources, target):
+        database.hint.put_nowait(None)
+        await target.changed.wait()
+        database.hint.put_nowait(None)
+        await until(lambda: "was not applied" in caplog.text)
+    assert caplog.text.count("Urls are http://u/ now and were none") == 1
+
+
+async def test_a_layer_that_comes_later_is_named(tmp_path, caplog):
+    caplog.set_level("INFO", "hostler.layers")
+    path = tmp_path / "a.json"
+    path.write_text('{"ReverseProxy": {}}')
+    sources = sources_of(FileSource(path, Environment.of("X", {}), interval=0.002))
+    target = Target(sources.read())
+    async with followed(sources, target):
+        (tmp_path / "a.X.json").write_text("{}")
+        await target.changed.wait()
+    assert f"prevails: {path}, {tmp_path}/a.X.json" in caplog.text

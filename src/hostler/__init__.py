@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
     from hostler.config.environment import Environment
+    from hostler.config.events import ConfigEvent, ConfigEventKind
     from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition, RedisDefinition
     from hostler.config.model import (
         ActiveHealthCheck,
@@ -82,7 +83,6 @@ if TYPE_CHECKING:
     from hostler.server.base import QueueMode, ServerKind
     from hostler.server.options import ServerOptions, Timeouts
     from hostler.server.options.httpsys import HttpSysOptions
-    from hostler.sources import ConfigEvent, ConfigEventKind
     from hostler.transforms.contexts import (
         RequestTransformContext,
         ResponseTrailersTransformContext,
@@ -201,6 +201,10 @@ _MODULES: Final = {
     "hostler.config.environment": [
         "Environment",
     ],
+    "hostler.config.events": [
+        "ConfigEvent",
+        "ConfigEventKind",
+    ],
     "hostler.config.limits": ["ConcurrencyDefinition", "RateLimiterDefinition", "RedisDefinition"],
     "hostler.config.model": [
         "ActiveHealthCheck",
@@ -295,10 +299,6 @@ _MODULES: Final = {
     ],
     "hostler.server.options.httpsys": [
         "HttpSysOptions",
-    ],
-    "hostler.sources": [
-        "ConfigEvent",
-        "ConfigEventKind",
     ],
     "hostler.transforms.contexts": [
         "RequestTransformContext",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from hostler.config.checks import check, find_warnings
 from hostler.config.places import locate
 from hostler.config.union import unite
-from hostler.errors import ConfigError, Severity
+from hostler.errors import ConfigError, Problem, Severity
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hostler.config.model import Config
     from hostler.config.source import FileSource
     from hostler.config.union import Draft
-    from hostler.errors import Problem
 
 __all__ = ["Check", "accept", "describe", "examine", "find_problems", "has_errors", "inspect"]
 
@@ -54,10 +53,20 @@ def _find_problems(
         yield
         found += check_transforms(route.transforms, f"Routes.{route.id}.Transforms")
     for more in checks:
-        for problem in more(config):
+        yield from _ask(more, config, found)
+    return found
+
+
+def _ask(validator: Check, config: Config, found: list[Problem]) -> Steps[None]:
+    """Add what a user's function finds; one that raises is a problem itself."""
+    try:
+        for problem in validator(config):
             yield
             found.append(problem)
-    return found
+    except Exception as error:  # noqa: BLE001 - a user's
+        name = getattr(validator, "__qualname__", None) or type(validator).__qualname__
+        _log.exception("the validator %s raised", name)
+        found.append(Problem("", f"the validator {name} raised {error!r}; correct it"))
 
 
 def examine(

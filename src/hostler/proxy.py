@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from hostler.config.events import ConfigListener
     from hostler.config.source import Source
     from hostler.documents import Check
     from hostler.exchange import Exchange, Outcome
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from hostler.pipeline import Stage
     from hostler.routing.table import Table
     from hostler.server.base import Server
-    from hostler.sources import ConfigListener
     from hostler.stages.forward import Sender
 
 __all__ = ["DEFAULT_PIPELINE", "Proxy"]

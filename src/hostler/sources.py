@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from hostler.config.events import ConfigEvent, ConfigEventKind, tell
+from hostler.config.model import Config
 from hostler.config.source import Loaded, ReadableSource
 from hostler.config.union import unite
 from hostler.documents import accept, describe, has_errors, inspect
@@ -17,55 +19,26 @@ from hostler.filters import Filters
 from hostler.steps import finish, in_slices
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from hostler.config.model import Config
+    from hostler.config.events import ConfigListener
     from hostler.config.source import Source
     from hostler.config.union import Draft
     from hostler.documents import Check
     from hostler.policies import Policies
     from hostler.steps import Steps
 
-__all__ = ["RETRY", "ConfigEvent", "ConfigEventKind", "ConfigListener", "Sources"]
+__all__ = ["LOAD_TIMEOUT", "RETRY", "Sources"]
 
 RETRY: Final = 300.0
 """Seconds after which a source that failed, or that tells of no changes, is asked again: YARP's."""
 
+LOAD_TIMEOUT: Final = 60.0
+"""Seconds that a source may take to load."""
+
 _log: Final = logging.getLogger("hostler.proxy")
 _layers: Final = logging.getLogger("hostler.layers")
 _reloads: Final = logging.getLogger("hostler.reload")
-
-
-class ConfigEventKind(enum.Enum):
-    """What became of a configuration.: YARP's IConfigChangeListener."""
-
-    LOADED = "loaded"
-    """The sources were read, and nothing has been filtered or checked yet."""
-
-    LOAD_FAILED = "load failed"
-    """A source could not be read; what it said before stays."""
-
-    APPLIED = "applied"
-    APPLY_FAILED = "apply failed"
-    """A filter, a check or a policy failed; the configuration before stays in force."""
-
-
-@frozen
-class ConfigEvent:
-    """Something that became of a configuration."""
-
-    kind: ConfigEventKind
-    config: Config | None = None
-    """What was loaded, applied or refused; None for LOAD_FAILED."""
-
-    source: str | None = None
-    """The name of the source that could not be read."""
-
-    error: Exception | None = None
-
-
-ConfigListener: TypeAlias = "Callable[[ConfigEvent], object]"
-"""Is called with each event, where the proxy runs; what it raises is logged."""
 
 
 Apply: TypeAlias = "Callable[[Config, Config], Awaitable[bool]]"
@@ -105,6 +78,9 @@ class Sources:
         self._wake: asyncio.Event | None = None
         """Of the event loop in which the sources are followed."""
 
+        self._named = self.names
+        """The layers that have been said, or that need not be."""
+
         self._refusals: dict[str, str] = {}
         """Why something was not applied, as it was logged, until it can be."""
 
@@ -133,23 +109,28 @@ class Sources:
         """Return what the sources say; raises OSError, and ConfigError with every problem. Warnings are logged."""
         for number, source in enumerate(self._sources):
             assert isinstance(source, ReadableSource)
-            self._said[number] = source.read()
+            with self._telling(source):
+                self._said[number] = source.read()
         draft = finish(self._unite(self._said))
         self._name_layers(draft)
-        self._tell(ConfigEventKind.LOADED, draft.config)
-        return accept(draft.config, finish(inspect(draft, self._policies, self._validators)))
+        with self._judging(draft):
+            return accept(draft.config, finish(inspect(draft, self._policies, self._validators)))
 
     async def load(self) -> Config:
         """Return what the sources say, filtered; raises what a source raises, and ConfigError with every problem."""
         for number, source in enumerate(self._sources):
-            self._said[number] = await _load(source)
+            with self._telling(source):
+                self._said[number] = await _load(source)
         draft = await in_slices(self._unite(self._said))
         self._name_layers(draft)
         return await self._checked(draft)
 
     def _name_layers(self, draft: Draft) -> None:
-        if len(draft.origins) > len(self._sources):
-            _layers.info("read in this order, where the last to say something prevails: %s", draft.names)
+        """Log which layers there are, where there are others than those that were named, and other ones than before."""
+        if draft.names != self._named:
+            self._named = draft.names
+            if len(draft.origins) > len(self._sources):
+                _layers.info("read in this order, where the last to say something prevails: %s", draft.names)
 
     # -- following ----------------------------------------------------------------------------------------------------
 
@@ -183,8 +164,7 @@ class Sources:
                     self._changed |= failed
                 self._wake.clear()
                 changed, self._changed = self._changed, set()
-                failed = await self._update(current(), apply, changed, failed - changed)
-                self._warn_of_urls(current(), began)
+                failed = await self._update(current(), began, apply, changed, failed - changed)
 
     async def _watch(self, number: int) -> None:
         source = self._sources[number]
@@ -198,43 +178,53 @@ class Sources:
             self._note(number)
 
     async def _update(
-        self, before: Config, apply: Apply, changed: Collection[int], failed: set[int]
+        self,
+        before: Config,
+        began: tuple[str, ...],
+        apply: Apply,
+        changed: Collection[int],
+        failed: set[int],
     ) -> set[int]:
         """Load sources, and put in force what all say now; returns those that could not be read."""
-        new: dict[int, Loaded] = {}
-        for number in sorted(changed):
-            try:
-                new[number] = await _load(self._sources[number])
-            except Exception as error:  # noqa: BLE001 - a source is a user's
-                self._refuse_source(number, error)
-        wrong = {number for number, loaded in new.items() if has_errors(loaded.problems)}
+        loaded = await asyncio.gather(*(self._load_again(number) for number in changed))
+        new = {number: said for number, said in zip(changed, loaded, strict=True) if said is not None}
+        wrong = {number for number, said in new.items() if has_errors(said.problems)}
         if wrong:
             await self._refuse_all(new, wrong)
-        good = {number: loaded for number, loaded in new.items() if number not in wrong}
+        good = {number: said for number, said in new.items() if number not in wrong}
         self._said |= good
         for number in good:
             self._refusals.pop(self._sources[number].name, None)
         if good:
-            await self._put_in_force(before, apply)
+            await self._put_in_force(before, began, apply)
         return failed | (set(changed) - good.keys())
+
+    async def _load_again(self, number: int) -> Loaded | None:
+        """Load a source; a failure is logged."""
+        source = self._sources[number]
+        try:
+            with self._telling(source):
+                return await _load(source)
+        except Exception as error:  # noqa: BLE001 - a source is a user's
+            self._refuse(source.name, error)
+            return None
 
     async def _refuse_all(self, new: Mapping[int, Loaded], wrong: Iterable[int]) -> None:
         """Say everything that is wrong with documents of which something cannot be read."""
         draft = await in_slices(self._unite({**self._said, **new}))
         error = ConfigError(await in_slices(inspect(draft, self._policies, self._validators)))
-        names = ", ".join(self._sources[number].name for number in wrong)
-        self._refuse(names, error)
+        self._refuse(", ".join(self._sources[number].name for number in wrong), error)
         for number in wrong:
-            self._tell(ConfigEventKind.LOAD_FAILED, source=self._sources[number].name, error=error)
+            self._tell(ConfigEvent(ConfigEventKind.LOAD_FAILED, None, self._sources[number].name, error))
 
-    async def _put_in_force(self, before: Config, apply: Apply) -> None:
+    async def _put_in_force(self, before: Config, began: tuple[str, ...], apply: Apply) -> None:
         draft = await in_slices(self._unite(self._said))
         try:
             config = await self._checked(draft)
-            applied = await apply(config, before)
+            with self._judging(draft, loaded=False):
+                applied = await apply(config, before)
         except Exception as error:  # noqa: BLE001 - whatever a policy does, the sources are followed on
             self._refuse(self.names, error)
-            self._tell(ConfigEventKind.APPLY_FAILED, draft.config, error=error)
             return
         self._refusals.pop(self.names, None)
         if not applied:
@@ -242,12 +232,14 @@ class Sources:
                 "%s was not applied: the program put another configuration in force meanwhile", self.names
             )
             return
+        self._name_layers(draft)
         _reloads.info("%s was applied: %s", self.names, describe(config))
+        self._warn_of_urls(config, began)
         self.applied(config)
 
     def applied(self, config: Config) -> None:
         """Tell that a configuration of the sources came in force."""
-        self._tell(ConfigEventKind.APPLIED, config)
+        self._tell(ConfigEvent(ConfigEventKind.APPLIED, config))
 
     def _warn_of_urls(self, config: Config, began: tuple[str, ...]) -> None:
         if config.urls != began:
@@ -267,17 +259,32 @@ class Sources:
 
     async def _checked(self, draft: Draft) -> Config:
         """Filter and check what was loaded; raises ConfigError with every problem."""
-        self._tell(ConfigEventKind.LOADED, draft.config)
-        filtered = await self._filters.apply(draft)
-        problems = await in_slices(inspect(filtered, self._policies, self._validators))
-        return accept(filtered.config, problems)
+        with self._judging(draft):
+            filtered = await self._filters.apply(draft)
+            problems = await in_slices(inspect(filtered, self._policies, self._validators))
+            return accept(filtered.config, problems)
 
     # -- what went wrong ----------------------------------------------------------------------------------------------
 
-    def _refuse_source(self, number: int, error: Exception) -> None:
-        name = self._sources[number].name
-        self._refuse(name, error)
-        self._tell(ConfigEventKind.LOAD_FAILED, source=name, error=error)
+    @contextmanager
+    def _telling(self, source: Source) -> Iterator[None]:
+        """Tell the listeners when a source cannot be read."""
+        try:
+            yield
+        except Exception as error:
+            self._tell(ConfigEvent(ConfigEventKind.LOAD_FAILED, None, source.name, error))
+            raise
+
+    @contextmanager
+    def _judging(self, draft: Draft, *, loaded: bool = True) -> Iterator[None]:
+        """Tell the listeners what was loaded, and when it is refused."""
+        if loaded:
+            self._tell(ConfigEvent(ConfigEventKind.LOADED, draft.config))
+        try:
+            yield
+        except Exception as error:
+            self._tell(ConfigEvent(ConfigEventKind.APPLY_FAILED, draft.config, error=error))
+            raise
 
     def _refuse(self, names: str, error: Exception) -> None:
         """Log why something was not applied, once for each reason."""
@@ -290,22 +297,21 @@ class Sources:
         else:
             _log.error("%s was not applied, the previous configuration stays in force", names, exc_info=error)
 
-    def _tell(
-        self,
-        kind: ConfigEventKind,
-        config: Config | None = None,
-        *,
-        source: str | None = None,
-        error: Exception | None = None,
-    ) -> None:
-        event = ConfigEvent(kind, config, source, error)
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001 - a user's
-                _log.exception("a listener raised, told that a configuration was: %s", kind.value)
+    def _tell(self, event: ConfigEvent) -> None:
+        tell(self._listeners, event)
 
 
 async def _load(source: Source) -> Loaded:
-    said = await source.load()
-    return said if isinstance(said, Loaded) else Loaded(said)
+    """Load a source; raises TimeoutError, TypeError, and what the source raises."""
+    try:
+        async with asyncio.timeout(LOAD_TIMEOUT) as limit:
+            said = await source.load()
+    except TimeoutError as error:
+        if limit.expired():
+            raise TimeoutError(f"it was not loaded within {LOAD_TIMEOUT:g} seconds") from error
+        raise
+    if isinstance(said, Config):
+        return Loaded(said)
+    if isinstance(said, Loaded):
+        return said
+    raise TypeError(f"it loaded {said!r}; return a Config")

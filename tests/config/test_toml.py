@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hostler.config.environment import Environment
 from hostler.config.source import FileSource
 from hostler.config.toml import read_toml
 from hostler.documents import examine
@@ -71,3 +72,15 @@ def test_what_is_refused(text, said):
 
 def test_times_without_quotes_are_text():
     assert read_toml("a = 00:00:01.5\nb = 2001-02-03")[0] == {"a": "00:00:01.500000", "b": "2001-02-03"}
+
+
+def test_of_several_layers_the_one_that_says_it_is_named(tmp_path):
+    path, over = tmp_path / "a.toml", tmp_path / "a.Production.toml"
+    path.write_text('[ReverseProxy.Routes.r]\nOrder = 1\nMatch.Methods = ["GET", "x"]\nMatch.Path = "/"\n')
+    over.write_text("[ReverseProxy.Routes.r]\nOrder = 1.5\n")
+    _, problems = examine([FileSource(path, Environment.of(None, {}))])
+    assert [(problem.source, problem.path) for problem in problems] == [
+        (str(path), "Routes.r.Match.Methods[1]"),
+        (str(path), "Routes.r.ClusterId"),
+        (str(over), "Routes.r.Order"),
+    ]

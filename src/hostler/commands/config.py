@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from hostler.commands.execution import refuse, refuse_unreadable
 from hostler.commands.options import add_app_dir, add_documents, look_in, sources_of
 from hostler.config.effective import write_effective
-from hostler.documents import examine, has_errors
+from hostler.config.union import unite
+from hostler.documents import has_errors, inspect
 from hostler.errors import ConfigError
 from hostler.output import write_out
+from hostler.steps import finish
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -33,12 +35,15 @@ def execute(args: Namespace) -> int:
     look_in(args.app_dir)
     sources = sources_of(args)
     try:
-        documents = [source.parse()[0] for source in sources]
-        _, problems = examine(sources)
+        parsed = [source.parse() for source in sources]
+        said = [finish(source.build(*one)) for source, one in zip(sources, parsed, strict=True)]
     except OSError as error:
         return refuse_unreadable(error)
     except ConfigError as error:
         return refuse(error.problems)
-    write_out(write_effective(documents, with_origins=args.origins))
+    write_out(write_effective([document for document, _ in parsed], with_origins=args.origins))
+    problems = finish(
+        inspect(finish(unite([(source.name, one) for source, one in zip(sources, said, strict=True)])))
+    )
     refuse(problems)
     return int(has_errors(problems))

@@ -43,9 +43,9 @@ def _format_of(path: Path) -> tuple[Reader, Callable[[str], Place]]:
 
         return read_yaml, read_yaml_places
     if suffix == ".toml":
-        from hostler.config.toml import read_toml  # noqa: PLC0415 - most documents are JSON
+        from hostler.config.toml import read_toml, read_toml_places  # noqa: PLC0415 - most documents are JSON
 
-        return read_toml, lambda _: Place()
+        return read_toml, read_toml_places
     return read_json, read_json_places
 
 

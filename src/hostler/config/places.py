@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hostler.errors import Problem
 
-__all__ = ["Origin", "Place", "find_place", "locate", "read_json_places"]
+__all__ = ["Origin", "Place", "find_place", "locate", "places_in", "read_json_places"]
 
 _TOKEN = re.compile(
     r'//[^\n\r]*+|/\*.*?\*/|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s{}\[\]:,"/]++', re.DOTALL
@@ -116,6 +116,17 @@ def _walk(root: Place, path: str) -> tuple[int, Place | None]:
             if member is not None:
                 waiting.append((member, end + (boundary[0] == ".")))
     return reached, place
+
+
+def places_in(value: object) -> Place:
+    """Return the places of what a parsed document says, without lines."""
+    if isinstance(value, dict):
+        return Place(members={key.lower().replace(":", "."): places_in(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return Place(
+            members={f"[{index}]": places_in(item) for index, item in enumerate(value)}, is_list=True
+        )
+    return Place()
 
 
 def read_json_places(text: str) -> Place:

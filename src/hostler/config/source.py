@@ -190,13 +190,14 @@ class FileSource:
 
     def read(self) -> Loaded:
         """Read the document; raises OSError, and ConfigError for what is no document at all."""
-        return finish(self._build(*self.parse()))
+        return finish(self.build(*self.parse()))
 
     async def load(self) -> Loaded:
         """Do what `read` does, without stopping the event loop."""
-        return await in_slices(self._build(*await asyncio.to_thread(self.parse)))
+        return await in_slices(self.build(*await asyncio.to_thread(self.parse)))
 
-    def _build(self, parsed: Parsed, left: tuple[str, ...] | None) -> Steps[Loaded]:
+    def build(self, parsed: Parsed, left: tuple[str, ...] | None) -> Steps[Loaded]:
+        """Make of what `parse` returned what `read` does."""
         try:
             config, problems = yield from build(parsed)
         except ConfigError as error:

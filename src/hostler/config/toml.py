@@ -7,9 +7,10 @@ import re
 import tomllib
 from typing import Any, Final
 
+from hostler.config.places import Place, places_in
 from hostler.errors import ConfigError, Problem
 
-__all__ = ["read_toml"]
+__all__ = ["read_toml", "read_toml_places"]
 
 _PLACE: Final = re.compile(r" \(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 
@@ -30,6 +31,11 @@ def read_toml(text: str) -> tuple[object, list[Problem]]:
         raise ConfigError([Problem("", why, line=int(found["line"]))]) from error
     except (RecursionError, ValueError) as error:
         raise ConfigError([Problem("", f"the document is not TOML that can be read: {error}")]) from error
+
+
+def read_toml_places(text: str) -> Place:
+    """Return what there is in a document that `read_toml` has read; its parser does not tell in which lines."""
+    return places_in(read_toml(text)[0])
 
 
 def _read(value: Any, path: str, problems: list[Problem]) -> Any:
