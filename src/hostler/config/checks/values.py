@@ -21,13 +21,14 @@ def check_ids(path: str, ids: Iterable[str]) -> Iterator[Problem]:
     """Find ids that are empty or, in any case, not the only one."""
     seen: set[str] = set()
     for name in ids:
+        key = name.lower()
         if not name:
             yield Problem(path, "an id is empty; give each a name")
-        elif name.lower() in seen:
+        elif key in seen:
             yield Problem(
                 f"{path}.{name}", f'duplicate id "{name}" (ids are case-insensitive); choose another'
             )
-        seen.add(name.lower())
+        seen.add(key)
 
 
 def check_positive(path: str, seconds: float) -> Iterator[Problem]:
