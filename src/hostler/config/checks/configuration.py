@@ -32,6 +32,7 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     ]
     problems += check_definitions("Policies", config.policies)
     problems += check_ids("Routes", (route.id for route in config.routes))
+    yield
     clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
     for route in config.routes:
         yield
