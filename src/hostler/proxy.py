@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains, find_missing_stages
 from hostler.client.forwarder import Forwarder
+from hostler.config.checks.delegated import find_unlimited_requests
 from hostler.config.definitions import Definitions
 from hostler.config.environment import Environment
 from hostler.config.model import Cluster, Config, Route
@@ -415,7 +416,7 @@ class Proxy:
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
         if not server.delegates_changes:
-            for problem in find_undelegated_requests(self.config):
+            for problem in (*find_undelegated_requests(self.config), *find_unlimited_requests(self.config)):
                 _log.warning("%s", problem)
         self._rules = rules
         async with AsyncExitStack() as stack:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostler import (
+    ConcurrencyDefinition,
+    Definitions,
+    RateLimiterDefinition,
+    RedisDefinition,
+    TimeoutDefinition,
+)
 from hostler.config import yarp
+from hostler.config.limits import Algorithm, WhenDown
 from hostler.config.model import (
     ActiveHealthCheck,
     AffinityCookie,
@@ -96,6 +104,30 @@ DESTINATION = st.builds(
     Destination, TEXT, id=TEXT, health=MAYBE, host=MAYBE, weight=NUMBER, priority=NUMBER, metadata=METADATA
 )
 BALANCING = st.builds(LoadBalancing, st.sampled_from(HashBy), TEXT, NUMBER)
+INTEGERS = st.integers(-(2**31), 2**31)
+SECTION_NAME = st.text(min_size=1, max_size=8)
+CONCURRENCY = st.builds(ConcurrencyDefinition, INTEGERS, queue_limit=INTEGERS, queue_timeout=SECONDS)
+DEFINITIONS = st.builds(
+    Definitions,
+    timeouts=st.dictionaries(SECTION_NAME, st.builds(TimeoutDefinition, SECONDS, INTEGERS), max_size=2),
+    rate_limiters=st.dictionaries(
+        SECTION_NAME,
+        st.builds(
+            RateLimiterDefinition,
+            INTEGERS,
+            SECONDS,
+            algorithm=st.sampled_from(Algorithm),
+            partition_by=TEXT,
+            header=TEXT,
+            ipv6_prefix_length=INTEGERS,
+            max_keys=INTEGERS,
+            redis=st.none()
+            | st.builds(RedisDefinition, TEXT, timeout=SECONDS, when_down=st.sampled_from(WhenDown)),
+        ),
+        max_size=2,
+    ),
+    concurrency=st.dictionaries(SECTION_NAME, CONCURRENCY, max_size=2),
+)
 CLUSTER = st.builds(
     Cluster,
     TEXT,
@@ -105,6 +137,7 @@ CLUSTER = st.builds(
     affinity=st.none() | AFFINITY,
     health_check=HEALTH,
     http_client=CLIENT,
+    destination_concurrency=st.none() | CONCURRENCY,
     http_request=REQUEST,
     metadata=METADATA,
 )
@@ -126,12 +159,20 @@ ROUTE = st.builds(
     authorization_policy=MAYBE,
     timeout=st.none() | SECONDS,
     cors_policy=MAYBE,
+    concurrency_policy=MAYBE,
+    rate_limiter_policy=MAYBE,
+    timeout_policy=MAYBE,
     metadata=METADATA,
     transforms=st.lists(METADATA, max_size=2),
 )
 
 
 class TestDump:
+    @given(DEFINITIONS)
+    def test_definitions_are_read_back(self, definitions):
+        config = Config(policies=definitions)
+        assert yarp.load(json.loads(json.dumps(yarp.dump(config)))) == config
+
     @given(st.lists(ROUTE, max_size=3, unique_by=lambda route: route.id))
     def test_routes_are_read_back(self, routes):
         config = Config(routes)
