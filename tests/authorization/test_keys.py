@@ -34,7 +34,13 @@ def test_what_cannot_be_used_is_passed_over():
 
 def test_keys_that_are_too_short_or_too_long_are_passed_over():
     good = json.loads(public(RSA))["keys"][0]
-    sizes = [{**good, "n": good["n"][:171]}, {**good, "n": good["n"] * 5}, {**good, "e": good["n"][:8]}]
+    sizes = [
+        {**good, "n": good["n"][:171]},
+        {**good, "n": good["n"] * 5},
+        {**good, "e": good["n"][:8]},
+        {**good, "n": "A" * 342},
+        {**good, "n": ""},
+    ]
     assert kids(json.dumps({"keys": [*sizes, good]}).encode()) == ["rsa"]
     short = {"kty": "oct", "k": "A" * 42}
     with pytest.raises(ValueError, match="no key in it that goes with HS256"):

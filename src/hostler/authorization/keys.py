@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +32,7 @@ _ACCEPT: Final = "application/jwk-set+json, application/json"
 _RSA_SIZES: Final = range(2048, 8193)
 """Bits: RFC 7518 3.3 asks for the first; what is larger than the last makes tokens dear to check."""
 
-_MAX_EXPONENT: Final = 40
+_MAX_EXPONENT: Final = 32
 """Bits, likewise."""
 
 _MIN_SECRET: Final = 32
@@ -113,8 +114,13 @@ def _from_json(content: bytes) -> Iterator[Key]:
 def _has_size(key: Mapping[str, Any]) -> bool:
     """Whether a key is neither too short to be safe nor so long that it costs more than it is worth."""
     if key.get("kty") == "RSA":
-        return len(key["n"]) * 6 // 8 * 8 in _RSA_SIZES and len(key["e"]) * 6 <= _MAX_EXPONENT
+        return _bits(key["n"]) in _RSA_SIZES and _bits(key["e"]) <= _MAX_EXPONENT
     return key.get("kty") != "oct" or len(key["k"]) * 6 // 8 >= _MIN_SECRET
+
+
+def _bits(number: str) -> int:
+    """Return the size of a number as a JWK has it (RFC 7518 2, Base64urlUInt)."""
+    return int.from_bytes(urlsafe_b64decode(number + "=="), "big").bit_length()
 
 
 def _usable(algorithms: frozenset[str]) -> Callable[[Key], VerificationKey | None]:
