@@ -51,7 +51,7 @@ def _find_problems(
     found += [problem for problem in problems if problem.path not in reported]
     for route in config.routes:
         yield
-        found += check_transforms(route.transforms, f"Routes.{route.id}.Transforms")
+        found += check_transforms(route.transforms, f"Routes.{route.id}.Transforms", known.transforms)
     for more in checks:
         yield from _ask(more, config, found)
     return found

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from hostler.stages.cors import Cors
     from hostler.stages.health import PassiveHealthPolicy
     from hostler.stages.retry import RetryPolicy
+    from hostler.transforms.reading import TransformFactory
 
 __all__ = ["Policies"]
 
@@ -98,6 +99,9 @@ class Policies:
     """Policies themselves: async functions of an exchange."""
     retry: Mapping[str, Callable[[], RetryPolicy]] = _row(RETRY)
     resolver: Mapping[str, Callable[[Resolver], DestinationResolver]] = _row(RESOLVER)
+
+    transforms: Mapping[str, TransformFactory] = field(factory=dict, converter=_frozen)
+    """What makes transforms of mappings of your own, by the key that names them (ITransformFactory)."""
 
     _known: Mapping[Kind, Known] = field(init=False, repr=False, eq=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains, find_missing_stages
@@ -97,13 +98,14 @@ _SENDERS: Final[Recipe[Cluster]] = Recipe(
 """A client for the destinations of each cluster, with its own connections."""
 
 
-_TRANSFORMS: Final[Recipe[Route]] = Recipe(
-    part=TRANSFORMS,
-    owner=Route,
-    settings=lambda route: (route.transforms,) if route.transforms else None,
-    make=make_transforms,
-)
-"""The transforms of each route that has any, compiled."""
+def _transforms(policies: Policies) -> Recipe[Route]:
+    """Return how the transforms of each route that has any are compiled."""
+    return Recipe(
+        part=TRANSFORMS,
+        owner=Route,
+        settings=lambda route: (route.transforms,) if route.transforms else None,
+        make=partial(make_transforms, factories=policies.transforms),
+    )
 
 
 class Proxy:
@@ -130,8 +132,8 @@ class Proxy:
         self._stages = (transform, *pipeline)
         self._chains = Chains(self._stages)
         self._policies = policies or Policies()
-        recipes = (*self._policies.recipes, RANKS, _SENDERS, _TRANSFORMS, *self._chains.recipes)
-        self._fleet = Fleet(recipes)
+        recipes = (RANKS, _SENDERS, _transforms(self._policies), *self._chains.recipes)
+        self._fleet = Fleet((*self._policies.recipes, *recipes))
         self._resolving = Resolving(self._policies)
         self._applying = asyncio.Lock()
         self._rules: DestinationRules | None = None
@@ -416,7 +418,8 @@ class Proxy:
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
         if not server.delegates_changes:
-            for problem in (*find_undelegated_requests(self.config), *find_unlimited_requests(self.config)):
+            undelegated = find_undelegated_requests(self.config, self._policies.transforms)
+            for problem in (*undelegated, *find_unlimited_requests(self.config)):
                 _log.warning("%s", problem)
         self._rules = rules
         async with AsyncExitStack() as stack:

@@ -6,6 +6,9 @@ import pytest
 
 from hostler import ConfigError
 from hostler.config.model import Route
+from hostler.config.transforms import request_transform
+from hostler.transforms.compiled import DEFAULT_FORWARDERS
+from hostler.transforms.path import PathPrefix
 from hostler.transforms.reading import check_transforms, make_transforms
 
 
@@ -62,6 +65,25 @@ def test_twenty_mistakes_are_twenty_problems():
     with pytest.raises(ConfigError) as caught:
         make_transforms(tuple(wrong))
     assert [problem.path for problem in caught.value.problems] == [f"Transforms[{n}]" for n in range(20)]
+
+
+def test_a_transform_of_ones_own_is_made_by_its_factory():
+    def tenant(values):
+        if values["Tenant"] not in {"red", "blue"}:
+            raise ValueError(f'unknown tenant "{values["Tenant"]}"; use red or blue')
+        return [{"PathPrefix": values["Tenant"]}, request_transform(repr)]
+
+    def broken(_):
+        raise ZeroDivisionError
+
+    factories = {"Tenant": tenant, "Broken": broken}
+    made = make_transforms([{"tenant": "red"}], factories)
+    assert made.request[len(DEFAULT_FORWARDERS) :] == (PathPrefix("/red"), repr)
+    found = check_transforms([{"tenant": "green"}, {"broken": "1"}], "T", factories)
+    assert [(problem.path, problem.message) for problem in found] == [
+        ("T[0].tenant", 'unknown tenant "green"; use red or blue'),
+        ("T[1].broken", "what makes it raised ZeroDivisionError(); correct it"),
+    ]
 
 
 def test_what_is_no_transform_is_refused_at_once():

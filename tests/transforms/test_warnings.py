@@ -78,6 +78,6 @@ def test_what_does_not_hold_for_what_is_delegated():
 )
 def test_a_server_that_hands_over_what_came_says_which_routes_want_more(transforms, cluster, said):
     config = Config([Route("/", cluster, id="r", transforms=transforms)], [FORWARDED, DELEGATED])
-    found = [str(problem) for problem in find_undelegated_requests(config)]
+    found = [str(problem) for problem in find_undelegated_requests(config, {})]
     message = f"warning: Routes.r.Transforms: do not hold for what is delegated: HTTP.sys hands over the request as it came, and {QUEUES}"
     assert found == [message] * said

@@ -7,7 +7,8 @@ among the values, have no case.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hostler.config.transforms import CodeTransform
 from hostler.errors import ConfigError, Problem
@@ -15,40 +16,75 @@ from hostler.transforms.forms import FORMS
 from hostler.transforms.making import Making, TransformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hostler.config.transforms import Transform
     from hostler.transforms.compiled import Transforms
     from hostler.transforms.making import Arguments, Form
 
-__all__ = ["check_transforms", "make_transforms"]
+__all__ = ["Factories", "TransformFactory", "check_transforms", "make_transforms"]
 
 
-def make_transforms(transforms: Iterable[Transform]) -> Transforms:
+TransformFactory: TypeAlias = "Callable[[Mapping[str, str]], Iterable[Transform]]"
+"""Makes transforms of a mapping of your own in a document; raises ValueError for a wrong one. (ITransformFactory)"""
+
+Factories: TypeAlias = "Mapping[str, TransformFactory]"
+"""By the key that says that a mapping is meant for it."""
+
+_NO_FACTORIES: Final[Factories] = MappingProxyType({})
+
+
+def make_transforms(transforms: Iterable[Transform], factories: Factories = _NO_FACTORIES) -> Transforms:
     """Compile transforms; raises ConfigError with everything that is wrong with them."""
     making = Making()
-    problems = list(_read(transforms, "Transforms", making))
+    problems = list(_read(transforms, "Transforms", making, factories))
     if problems:
         raise ConfigError(problems)
     return making.finish()
 
 
-def check_transforms(transforms: Iterable[Transform], path: str) -> Iterator[Problem]:
+def check_transforms(
+    transforms: Iterable[Transform], path: str, factories: Factories = _NO_FACTORIES
+) -> Iterator[Problem]:
     """Find what is wrong with transforms, which are at that path of a configuration."""
-    yield from _read(transforms, path, Making())
+    yield from _read(transforms, path, Making(), factories)
 
 
-def _read(transforms: Iterable[Transform], path: str, making: Making) -> Iterator[Problem]:
+def _read(
+    transforms: Iterable[Transform], path: str, making: Making, factories: Factories
+) -> Iterator[Problem]:
+    own = {key.lower(): (key, factory) for key, factory in factories.items()}
     for index, transform in enumerate(transforms):
-        if isinstance(transform, CodeTransform):
-            making.add_code(transform)
-            continue
         try:
-            form, arguments = _recognise(transform)
-            form.add(making, arguments)
+            for one in _unfold(transform, own):
+                _add(one, making)
         except TransformError as error:
             place = f"{path}[{index}]"
             yield Problem(f"{place}.{error.key}" if error.key else place, str(error))
+
+
+def _unfold(transform: Transform, own: Mapping[str, tuple[str, TransformFactory]]) -> Iterable[Transform]:
+    """Return what a user's own factory makes of a transform, or the transform itself."""
+    if isinstance(transform, CodeTransform):
+        return [transform]
+    key = next((key for key in transform if key.lower() in own), None)
+    if key is None:
+        return [transform]
+    name, factory = own[key.lower()]
+    try:
+        return list(factory({name if one == key else one: value for one, value in transform.items()}))
+    except ValueError as error:
+        raise TransformError(key, str(error)) from error
+    except Exception as error:  # what a stranger's code raises
+        raise TransformError(key, f"what makes it raised {error!r}; correct it") from error
+
+
+def _add(transform: Transform, making: Making) -> None:
+    if isinstance(transform, CodeTransform):
+        making.add_code(transform)
+    else:
+        form, arguments = _recognise(transform)
+        form.add(making, arguments)
 
 
 def _recognise(transform: Mapping[str, str]) -> tuple[Form, Arguments]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hostler.config.model import Cluster, Config, Route
     from hostler.config.transforms import Transform
     from hostler.steps import Steps
+    from hostler.transforms.reading import Factories
 
 __all__ = ["find_transform_warnings", "find_undelegated_requests"]
 
@@ -38,12 +39,14 @@ def find_transform_warnings(config: Config) -> Steps[list[Problem]]:
     return found
 
 
-def find_undelegated_requests(config: Config) -> Iterator[Problem]:
+def find_undelegated_requests(config: Config, factories: Factories) -> Iterator[Problem]:
     """Find the routes whose requests are delegated by a server that hands over what came."""
     clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
     for route in config.routes:
         cluster = _delegating(route, clusters)
-        if cluster is not None and route.transforms and make_transforms(route.transforms).concern_requests:
+        if cluster is None or not route.transforms:
+            continue
+        if make_transforms(route.transforms, factories).concern_requests:
             yield _warning(
                 f"Routes.{route.id}.Transforms",
                 "do not hold for what is delegated: HTTP.sys hands over the request as it came, and cluster "
