@@ -94,7 +94,8 @@ async def _attempt(family: socket.AddressFamily, address: Any) -> socket.socket:
         await asyncio.get_running_loop().sock_connect(connecting, address)
     except BaseException as error:
         connecting.close()
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, OSError) and error.errno and "Connect call failed" in str(error):
+            # asyncio's words, with neither the system's nor the address alone
             raise OSError(error.errno, f"{os.strerror(error.errno)} ({address[0]})") from error
         raise
     return connecting
