@@ -132,8 +132,13 @@ class Resolving:
             listed = {
                 _question(settings, item): (cluster, item) for cluster, settings, item in _listed(config)
             }
-            self._answers = {key: answer for key, answer in self._answers.items() if key in listed}
             now = loop.time()
+            # what is not listed may be what `learn` has found for the next configuration
+            self._answers = {
+                question: answer
+                for question, answer in self._answers.items()
+                if question in listed or answer.due > now
+            }
             due = [
                 asked
                 for question, asked in listed.items()
@@ -143,7 +148,7 @@ class Resolving:
                 if await self._ask_all(due):
                     await _apply(apply, config)
                 continue
-            soonest = min((answer.due for answer in self._answers.values()), default=None)
+            soonest = min((self._answers[question].due for question in listed), default=None)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(soonest):
                     await changed.wait()

@@ -78,8 +78,10 @@ async def race(addresses: Iterable[Address], host: str, delay: float = ATTEMPT_D
                     raise error
                 last = error
                 errors.append(str(error))
-    finally:
-        await _give_up(attempts)
+    finally:  # without waiting, in which whoever waits for the winner might give up
+        for attempt in attempts:
+            attempt.cancel()
+            attempt.add_done_callback(_close)
     if len(errors) == 1:
         raise last
     reasons = "; ".join(dict.fromkeys(errors))
@@ -101,15 +103,7 @@ async def _attempt(family: socket.AddressFamily, address: Any) -> socket.socket:
     return connecting
 
 
-async def _give_up(attempts: set[asyncio.Task[socket.socket]]) -> None:
-    """Close what was not needed; nothing is connected behind the back of whoever was answered."""
-    for attempt in attempts:
-        attempt.cancel()
-        attempt.add_done_callback(_close)
-    if attempts:
-        await asyncio.wait(attempts)
-
-
 def _close(attempt: asyncio.Task[socket.socket]) -> None:
+    """Close what was connected and not needed."""
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().close()
