@@ -109,6 +109,12 @@ def test_checking_a_document_imports_no_server(document):
     assert not [name for name in found if name.startswith("hostler.server.usermode")]
 
 
+def test_printing_a_configuration_imports_no_server(document):
+    found = imported_by_command("config", document, "--origins")
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE, "hostler.proxy"}
+    assert not [name for name in found if name.startswith("hostler.server.usermode")]
+
+
 def test_serving_an_application_here_imports_no_queues_and_no_workers(tmp_path):
     (tmp_path / "shop.py").write_text("async def app(scope, receive, send): ...")
     args = ["serve", "shop:app", "--app-dir", str(tmp_path), "--workers", "0", "--url", "http://127.0.0.1:0/"]

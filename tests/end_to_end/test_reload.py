@@ -73,6 +73,26 @@ async def test_a_document_that_is_wrong_or_gone_changes_nothing(write):
         assert await status(f"{url}/a") == 503
 
 
+async def test_every_document_and_what_is_laid_over_it_is_read_again(write, tmp_path):
+    path, other = write("a"), tmp_path / "other.yaml"
+    other.write_text("ReverseProxy: {Routes: {b: {ClusterId: c, Match: {Path: /b}}}}")
+    arguments = ("--environment", "Staging", "--url", LOCAL, "--quiet")
+    async with hostler("run", path, other, *arguments) as proxy:
+        url = await proxy.url()
+        over = tmp_path / "proxy.Staging.json"
+        over.write_text('{"ReverseProxy:Routes:a:Match:Path": "/moved"}')
+        other.write_text("ReverseProxy: {Routes: {d: {ClusterId: c, Match: {Path: /d}}}}")
+        proxy.kill(signal.SIGHUP)
+        await proxy.says(rf"prevails: {path}, {over}, {other}$", "err")
+        await proxy.says(rf"{path}, {other} was applied: 2 routes, 1 cluster$", "err")
+        statuses = [await status(f"{url}/{name}") for name in ("a", "moved", "b", "d")]
+        assert statuses == [404, 503, 404, 503]
+        over.write_text('{"ReverseProxy:Routes:a:Order": "first"}')
+        proxy.kill(signal.SIGHUP)
+        await proxy.says(rf'{over}: line 1: Routes\.a\.Order: "first" is not an integer', "err")
+        assert await status(f"{url}/moved") == 503
+
+
 async def test_urls_that_cannot_be_followed_are_a_warning(write):
     async with hostler("run", write("a", Urls=LOCAL), "--quiet") as proxy:
         url = await proxy.url()
