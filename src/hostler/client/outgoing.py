@@ -45,6 +45,7 @@ __all__ = [
     "outgoing_response_trailers",
     "plain_request_head",
     "request_headers",
+    "said_of_client",
 ]
 
 REPLACED: Final = HOP_BY_HOP | IDENTITY | {b"host"}
@@ -129,7 +130,7 @@ def delegated_head(source: RequestSource, head: bytes) -> bytes:
         and _has_nothing_to_drop(headers)
         and headers.get_raw(b"host") == request.host
     ):
-        return b"%s%s\r\n" % (head[:-2], _said_of_client(source, "").block)
+        return b"%s%s\r\n" % (head[:-2], said_of_client(source, "").block)
     changed = request_headers(source, request.host, REPLACED_IN_DELEGATING, "")
     return encode_request(
         Request(
@@ -190,7 +191,7 @@ def request_headers(
         replaced |= nominated(headers)
     if headers.changed:
         check_length(source.request)
-    said = _said_of_client(source, path_base)
+    said = said_of_client(source, path_base)
     host = [] if authority is None else [(b"Host", authority)]
     if lines is None:
         kept = [pair for pair in headers.pairs() if pair[0].lower() not in replaced]
@@ -213,7 +214,7 @@ class _Said:
     block: bytes
 
 
-def _said_of_client(source: RequestSource, path_base: str) -> _Said:
+def said_of_client(source: RequestSource, path_base: str) -> _Said:
     """Return the fields that say who the client is; raises ProtocolError when a stage set something else."""
     plain = source.plain
     host = source.request.host if plain is None else plain.host

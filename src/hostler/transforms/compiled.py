@@ -14,7 +14,7 @@ from hostler.errors import Failure, ProtocolError, Reason
 from hostler.exchange import Kind, Outcome
 from hostler.fleet.equipment import Part
 from hostler.transforms.contexts import RequestTransformContext
-from hostler.transforms.forwarded import X_FORWARDED, Forwarded, ForwardedAction, XForwarded
+from hostler.transforms.forwarded import DefaultForwarders
 from hostler.transforms.requests import delegated_request, transform_request
 
 if TYPE_CHECKING:
@@ -129,10 +129,7 @@ class Transforms:
         _call_now(self.trailers, context)
 
 
-DEFAULT_FORWARDERS: Final[tuple[Function, ...]] = (
-    *(XForwarded(f"X-Forwarded-{of}".encode(), of, ForwardedAction.SET) for of in X_FORWARDED),
-    Forwarded(ForwardedAction.REMOVE),
-)
+DEFAULT_FORWARDERS: Final[tuple[Function, ...]] = (DefaultForwarders(),)
 """What is said of clients where no transform says otherwise."""
 
 TRANSFORMS: Final[Part[Transforms]] = Part()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
 
+from hostler.client.outgoing import said_of_client
+from hostler.http.fields import IDENTITY
 from hostler.http.target import encode_path
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "X_FORWARDED",
+    "DefaultForwarders",
     "Forwarded",
     "ForwardedAction",
     "NodeFormat",
@@ -118,6 +121,18 @@ class XForwarded:
     def __call__(self, context: RequestTransformContext) -> None:
         """Apply it."""
         _act(context, self.name, self.action, X_FORWARDED[self.of](context.exchange))
+
+
+@frozen
+class DefaultForwarders:
+    """Says of the client what a proxy says where nothing else is configured: each X-Forwarded is set, Forwarded removed."""
+
+    def __call__(self, context: RequestTransformContext) -> None:
+        """Apply it."""
+        exchange = context.exchange
+        raw = context.headers.raw
+        raw[:] = [pair for pair in raw if pair[0].lower() not in IDENTITY]
+        raw += said_of_client(exchange, exchange.path_base).pairs
 
 
 # -- Forwarded ------------------------------------------------------------------------------------------------------
