@@ -55,6 +55,17 @@ async def test_processes_count_together(algorithm, tmp_path):
                 await made.close()
 
 
+async def test_redis_on_a_unix_socket(tmp_path):
+    path = tmp_path / "redis.sock"
+    async with redis(tmp_path, unix=path):
+        where = RedisDefinition(f"redis+unix://{path}", timeout=5, when_down=WhenDown.REJECT)
+        made = make_policy(RateLimiterDefinition(2, 60, redis=where), "slow")
+        try:
+            assert await hits(made, 3) == [True, True, False]
+        finally:
+            await made.close()
+
+
 async def test_many_at_once_are_counted_right(tmp_path):
     async with redis(tmp_path) as port, limiter(port, limit=50, timeout=10) as made:
         results = await asyncio.gather(*(hits(made, 1) for _ in range(200)))

@@ -121,13 +121,20 @@ async def tinyproxy(directory, config=""):
 
 
 @asynccontextmanager
-async def redis(directory, port=None):
-    """Run Redis, which keeps nothing; gives its port."""
+async def redis(directory, port=None, unix=""):
+    """Run Redis, which keeps nothing, on a socket in the file system too; gives its port."""
     binary = program("redis-server")
     port = free_port() if port is None else port
-    async with listening(
-        port, binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", directory
-    ):
+    options = [
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        directory,
+        *(["--unixsocket", unix] if unix else []),
+    ]
+    async with listening(port, binary, "--port", port, *options):
         yield port
 
 

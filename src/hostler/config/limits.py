@@ -6,10 +6,22 @@ They are in the `Policies` section of a document. Times are seconds.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from attrs import field, frozen
 
-__all__ = ["Algorithm", "ConcurrencyDefinition", "RateLimiterDefinition", "RedisDefinition", "WhenDown"]
+__all__ = [
+    "REDIS_SCHEMES",
+    "Algorithm",
+    "ConcurrencyDefinition",
+    "RateLimiterDefinition",
+    "RedisDefinition",
+    "WhenDown",
+]
+
+
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "redis+unix://")
+"""What the address of a Redis begins with."""
 
 
 class Algorithm(enum.Enum):

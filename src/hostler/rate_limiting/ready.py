@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from hostler.config.limits import REDIS_SCHEMES
 from hostler.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ def find_fault(definition: RateLimiterDefinition) -> tuple[str, str] | None:
     for key, package in needed:
         if find_spec(package) is None:
             return key, f'it needs {package}, which is not installed; pip install "hostler[limits]"'
+    if definition.redis is not None and definition.redis.url.startswith(REDIS_SCHEMES):
+        from hostler.rate_limiting.redis import pool_url  # noqa: PLC0415
+
+        try:
+            pool_url(definition.redis.url)
+        except ValueError as error:
+            return "Redis.Url", f'"{definition.redis.url}" is no address of Redis: {error}; correct it'
     if ":" in definition.partition_by:
         from hostler.rate_limiting.keys import key_of  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from limits.aio.storage import RedisStorage
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
 from hostler.config.limits import WhenDown
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hostler.config.limits import RateLimiterDefinition, RedisDefinition
     from hostler.exchange import Exchange
 
-__all__ = ["RedisWindows"]
+__all__ = ["RedisWindows", "pool_url"]
 
 _log: Final = logging.getLogger("hostler.rate_limiting")
 
@@ -37,6 +38,13 @@ RETRY_INTERVAL: Final = 1.0
 """Seconds after which Redis is asked again that was down."""
 
 _MAX_CONNECTIONS: Final = 32
+
+
+def pool_url(url: str) -> str:
+    """Return an address as the library `redis` writes it; raises ValueError for what is none."""
+    written = url.replace("redis+unix://", "unix://", 1)
+    parse_url(written)
+    return written
 
 
 class RedisWindows(Windows):
@@ -79,12 +87,12 @@ class RedisWindows(Windows):
     def _connected(self) -> RateLimiter:
         strategy = self._strategy
         if strategy is None:
-            url, timeout = self._redis.url, self._redis.timeout
+            url, timeout = pool_url(self._redis.url), self._redis.timeout
             self._pool = BlockingConnectionPool.from_url(
                 url, max_connections=_MAX_CONNECTIONS, timeout=timeout
             )
             storage = RedisStorage(
-                f"async+{url}",
+                f"async+{self._redis.url}",
                 implementation="redispy",
                 key_prefix="hostler",
                 connection_pool=self._pool,  # type: ignore[arg-type] # as its documentation says

@@ -58,6 +58,7 @@ def test_what_is_right_is_accepted(fields):
         ({"ipv6_prefix_length": 129}, "Ipv6PrefixLength", "129 is out of range; use 1 to 128"),
         ({"max_keys": 0}, "MaxKeys", "0 is out of range; use 1 or more"),
         ({"redis": RedisDefinition("http://a")}, "Redis.Url", '"http://a" is no address of Redis; write redis:// or '),
+        ({"redis": RedisDefinition("redis://a:many")}, "Redis.Url", '"redis://a:many" is no address of Redis: '),
         ({"redis": RedisDefinition("redis://a", timeout=0)}, "Redis.Timeout", "0 seconds is out of range; use more than 0"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.values import check_positive
-from hostler.config.limits import Algorithm
+from hostler.config.limits import REDIS_SCHEMES, Algorithm
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["check_concurrency", "check_rate_limiter"]
 
 _PARTITIONS: Final = ("ClientAddress", "Header", "Route")
-_URLS: Final = ("redis://", "rediss://", "redis+unix://")
 _MOST_TIMES: Final = 100_000
 """A moving window keeps a time for each request."""
 
@@ -58,8 +57,10 @@ def _partition(path: str, limiter: RateLimiterDefinition) -> Iterator[Problem]:
 
 
 def _redis(path: str, redis: RedisDefinition) -> Iterator[Problem]:
-    if not redis.url.startswith(_URLS):
-        yield Problem(f"{path}.Url", f'"{redis.url}" is no address of Redis; write {" or ".join(_URLS)}...')
+    if not redis.url.startswith(REDIS_SCHEMES):
+        yield Problem(
+            f"{path}.Url", f'"{redis.url}" is no address of Redis; write {" or ".join(REDIS_SCHEMES)}...'
+        )
     yield from check_positive(f"{path}.Timeout", redis.timeout)
 
 
