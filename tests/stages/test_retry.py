@@ -385,7 +385,7 @@ async def test_a_try_that_took_too_long_counts_in_health():
         destination(silent) as slow,
         destination(answering(OK)) as there,
         retried(
-            slow.address, there.address, passive=PassiveHealthCheck(), try_timeout=0.01, budget_percent=100
+            slow.address, there.address, passive=PassiveHealthCheck(), try_timeout=0.1, budget_percent=100
         ) as asked,
     ):
         for _ in range(10):
