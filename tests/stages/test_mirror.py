@@ -6,25 +6,38 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hostler import Cluster, ConfigError, Proxy, Route, queue, serving
+from hostler import Cluster, ConfigError, Proxy, Route, queue, request_transform, response_transform, serving
+from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import Mirror
 from hostler.proxy import DEFAULT_PIPELINE
 from hostler.stages.mirror import MirrorStage
 from hostler.stages.mirror import mirror as in_default_pipeline
 from tests.client.peers import OK, answering, connected, destination, until
-from tests.stages.test_retry import taking
+from tests.stages.test_retry import BUSY, taking
 
 
 @asynccontextmanager
-async def mirrored(original, copy, *, transforms=(), stages=(), randomness=None, **settings):
-    """Serve a proxy that sends everything to one address, and copies to another; gives a connected client."""
+async def mirrored(original, copy, *, transforms=(), stages=(), randomness=None, retry=None, **settings):
+    """Serve a proxy that sends everything to one address, and copies to another; gives a connected client.
+
+    With `retry`, the definition of a policy, requests are sent again.
+    """
     pipeline = DEFAULT_PIPELINE
     if randomness is not None:
         stage = MirrorStage(randomness)
         pipeline = [stage if item is in_default_pipeline else item for item in pipeline]
     proxy = Proxy(
-        [Route("/{**rest}", "shop", mirror=Mirror("shadow", **settings), transforms=transforms)],
+        [
+            Route(
+                "/{**rest}",
+                "shop",
+                mirror=Mirror("shadow", **settings),
+                transforms=transforms,
+                retry_policy="again" if retry else "",
+            )
+        ],
         [Cluster("shop", [original]), Cluster("shadow", [copy])],
+        definitions=Definitions(retries={"again": retry} if retry else {}),
         pipeline=[*stages, *pipeline],
     )
     async with serving(proxy) as served, connected(served.url) as client:
@@ -72,6 +85,69 @@ async def test_a_copy_has_the_body(chunked):
         assert (await client.answer()).status == 200
         await until(lambda: copies)
     assert copies == [body]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_what_is_copied_and_tried_again_reaches_each_destination_once(chunked):
+    copies, tries = [], []
+    body = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"
+    sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    headers = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {len(body)}\r\n"
+
+    async def script(peer):
+        await peer.head()
+        piece = b""
+        while len(piece) < len(sent):
+            piece += await peer.some()
+        tries.append(piece)
+        peer.send(BUSY if len(tries) == 1 else OK)
+
+    async with (
+        destination(script) as there,
+        destination(taking(copies, OK)) as shadow,
+        mirrored(there.address, shadow.address, retry=RetryDefinition(statuses=[503])) as client,
+    ):
+        client.send(request("PUT", headers, sent))
+        assert (await client.answer()).status == 200
+        await until(lambda: copies)
+    assert (tries, copies) == ([sent, sent], [body])
+
+
+async def test_a_copy_has_what_transforms_make_of_requests():
+    heads, answered = [], []
+
+    async def script(peer):
+        heads.append(await peer.head())
+        peer.send(OK)
+        await peer.rest()
+
+    @request_transform
+    def name(context):
+        context.headers.set("X-User", context.exchange.items["user"])
+
+    @response_transform
+    def note(context):
+        answered.append(context.exchange)
+
+    async def log_in(exchange, onward):
+        exchange.items["user"] = "ada"
+        return await onward(exchange)
+
+    async with (
+        destination(answering(OK)) as there,
+        destination(script) as shadow,
+        mirrored(
+            there.address, shadow.address, transforms=[{"PathPrefix": "/v2"}, name, note], stages=[log_in]
+        ) as client,
+    ):
+        client.send(request(headers="X-User: eve\r\n"))
+        assert (await client.answer()).status == 200
+        await until(lambda: heads)
+    (head,) = heads
+    assert head.startswith(b"GET /v2/a?b=c HTTP/1.1\r\n")
+    assert b"X-User: ada\r\n" in head
+    assert b"eve" not in head
+    assert len(answered) == 1
 
 
 async def test_a_copy_whose_body_is_too_large_is_left_out():

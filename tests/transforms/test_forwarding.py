@@ -116,6 +116,7 @@ async def _say(peer, body):
         (lambda context: setattr(context, "method", "A B"), "not a method"),
         (lambda context: setattr(context.query, "raw", b"a b"), "not legal"),
         (lambda context: setattr(context, "host", "a b"), "not a host"),
+        (lambda context: setattr(context, "host", "\udcff"), "not a host"),
         (lambda context: setattr(context, "destination_prefix", "ftp://x"), "not a destination"),
         (lambda context: context.headers.add("A", "1\r\nB: 2"), "CR, LF"),
         (lambda context: context.headers.add("Transfer-Encoding", "chunked"), "Transfer-Encoding"),

@@ -189,6 +189,16 @@ async def test_what_cannot_be_sent_is_answered_with_502(change):
         assert (await proxy.fetch()).status == 502
 
 
+async def test_a_304_that_becomes_another_response_has_no_length_of_its_own():
+    def answer(context):
+        context.status = 200
+
+    not_modified = b"HTTP/1.1 304 Not Modified\r\nETag: 1\r\nContent-Length: 50\r\n\r\n"
+    async with between([response_transform(answer)], not_modified) as proxy:
+        got = await proxy.fetch()
+    assert (got.status, got.get(b"content-length"), got.get(b"etag")) == (200, b"0", b"1")
+
+
 async def test_a_destination_that_breaks_off_while_the_response_waits_is_a_failure():
     go_on = asyncio.Event()
 

@@ -52,8 +52,8 @@ _way: Final = fold((balance, passive_health, forward))
 class MirrorStage:
     """The stage that sends copies (nginx: mirror; Envoy: request_mirror_policies).
 
-    A copy has the client's request as the stages in front left it, with the route's transforms, and goes to a destination
-    of the cluster that the route's `Mirror` names. It has the client's address and credentials too.
+    A copy has the client's request as the stages in front left it, with the route's transforms of requests, and goes to a
+    destination of the cluster that the route's `Mirror` names. It has the client's address and credentials too.
     """
 
     def __init__(self, randomness: Randomness = random) -> None:
@@ -102,7 +102,7 @@ class MirrorStage:
 
         def complete() -> None:
             if not recording.is_too_large:
-                copy.stream = _StreamOfCopy(recording.pieces, recording.trailers)
+                copy.stream = _StreamOfCopy(bytes(recording.kept), recording.trailers)
                 self._begin(copy)
 
         stream = exchange.stream
@@ -145,7 +145,7 @@ def _copy(exchange: Exchange, cluster: LiveCluster) -> Exchange:
     )
     copy = Exchange(
         request,
-        _StreamOfCopy([], []),
+        _StreamOfCopy(b"", []),
         exchange.target,
         exchange.client,
         exchange.server,
@@ -161,6 +161,11 @@ def _copy(exchange: Exchange, cluster: LiveCluster) -> Exchange:
         exchange.routed_path,
     )
     copy.cluster, copy.candidates = cluster, cluster.available
+    copy.tls, copy.authenticated, copy.granted = exchange.tls, exchange.authenticated, exchange.granted
+    if exchange._items is not None:
+        copy.items.update(exchange._items)
+    if exchange.transforms is not None:
+        copy.transforms = exchange.transforms.of_requests
     return copy
 
 
@@ -189,36 +194,25 @@ class _StreamOfCopy:
     takes_plain = False
     can_delegate = False
 
-    def __init__(self, pieces: list[bytes], trailers: RawHeaders) -> None:
-        self._pieces = pieces
+    def __init__(self, body: bytes, trailers: RawHeaders) -> None:
+        self._body = body
         self._trailers = trailers
-        self._pump: Pump | None = None
-        self._sent = 0
-        self._paused = False
         self.started = False
         self.closed = False
         self.status = 0
-        self.bytes_received = sum(map(len, pieces))
+        self.bytes_received = len(body)
         self.bytes_sent = 0
 
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
-        """Send the body, as far as `pump` takes it."""
-        self._pump = pump
-        if not (knows_end and not self._pieces):
-            self._flow()
-
-    def _flow(self) -> None:
-        pump = self._pump
-        while pump is not None and not self._paused and self._sent <= len(self._pieces):
-            self._sent += 1
-            if self._sent <= len(self._pieces):
-                pump.feed(self._pieces[self._sent - 1])
-            else:
-                pump.feed_end(self._trailers)
+        """Send the body, which is kept in memory as it is."""
+        body, self._body = self._body, b""
+        if body:
+            pump.feed(body)
+        if body or not knows_end:
+            pump.feed_end(self._trailers)
 
     def detach(self) -> None:
-        """Keep the body for the next pump."""
-        self._pump = None
+        """Do nothing: who was attached has the body."""
 
     def limit_body(self, size: int) -> Failure | None:
         """Do nothing: the body that was copied was within the limit."""
@@ -231,13 +225,10 @@ class _StreamOfCopy:
         """Do nothing: the body is there."""
 
     def pause(self) -> None:
-        """Stop the flow of the body."""
-        self._paused = True
+        """Do nothing: the body has been sent."""
 
     def resume(self) -> None:
-        """Let the body flow again."""
-        self._paused = False
-        self._flow()
+        """Do nothing: the body has been sent."""
 
     def inform(self, status: int, headers: RawHeaders) -> None:
         """Throw an interim response away."""

@@ -18,33 +18,40 @@ class Recording:
     """A `Pump` between a stream and whoever answers, which keeps what passes.
 
     It keeps at most `limit` bytes; of a larger body it keeps nothing any more, and `is_too_large`. A pump that is
-    attached gets what was kept first, and what comes afterwards as it comes. `on_end` is called once the body is
-    complete.
+    attached gets what comes from then on, as of any stream; the first one after `rewind` gets what was kept before that.
+    `on_end` is called once the body is complete.
     """
 
     def __init__(self, limit: int, on_end: Callable[[], object] | None = None) -> None:
-        self.pieces: list[bytes] = []
+        self.kept = bytearray()
+        """In one piece: a client that sends byte by byte must not make it many times as large."""
         self.trailers: RawHeaders = []
         self.is_complete = False
         """The request's body has been read to its end."""
         self.is_too_large = False
         """What has passed cannot be had again."""
         self._room = limit
+        self._is_rewound = False
         self._on_end = on_end
         self._pump: Pump | None = None
 
     @property
     def is_untouched(self) -> bool:
         """Whether nothing of the body has passed."""
-        return not (self.pieces or self.is_too_large)
+        return not (self.kept or self.is_too_large)
+
+    def rewind(self) -> None:
+        """Send the next pump the body from its beginning."""
+        self._is_rewound = True
 
     def attach(self, stream: Stream, pump: Pump, *, knows_end: bool) -> None:
-        """Send what was kept to `pump`, and then what comes of the stream."""
+        """Send the body to `pump`."""
+        again, self._is_rewound = self.kept if self._is_rewound else b"", False
         self._pump = pump
-        for piece in self.pieces:
-            pump.feed(piece)
+        if again:
+            pump.feed(bytes(again))
         if self.is_complete:
-            if self.pieces or not knows_end:
+            if again or not knows_end:
                 pump.feed_end(self.trailers)
             knows_end = True
         stream.attach(self, knows_end)
@@ -56,9 +63,9 @@ class Recording:
 
     def forget(self) -> None:
         """Keep nothing, now and from now on."""
-        self.is_too_large = self.is_too_large or bool(self.pieces)
+        self.is_too_large = self.is_too_large or bool(self.kept)
         self._room = 0
-        self.pieces = []
+        self.kept = bytearray()
 
     # -- Pump: what the client does -------------------------------------------------------------------------------
 
@@ -67,9 +74,9 @@ class Recording:
         if not self.is_too_large:
             self._room -= len(data)
             if self._room < 0:
-                self.is_too_large, self.pieces = True, []
+                self.is_too_large, self.kept = True, bytearray()
             else:
-                self.pieces.append(data)
+                self.kept += data
         if self._pump is not None:
             self._pump.feed(data)
 

@@ -237,6 +237,7 @@ class Try(WrappedStream):
 
     def __init__(self, tries: _Tries, recording: Recording) -> None:
         super().__init__(tries.stream, recording)
+        recording.rewind()
         self._tries = tries
         self._departed: Callable[[], object] | None = None
         self._pump: Pump | None = None

@@ -70,6 +70,11 @@ class Transforms:
         return any(map(waits, self.trailers))
 
     @property
+    def of_requests(self) -> Transforms:
+        """Those of requests alone, for a request whose answer nobody gets."""
+        return Transforms(request=self.request, request_headers=self.request_headers)
+
+    @property
     def concern_requests(self) -> bool:
         """Whether anything is done to requests beyond what every proxy does."""
         return self.request != DEFAULT_FORWARDERS or Copied() != self.request_headers

@@ -152,7 +152,13 @@ def _take_host(context: RequestTransformContext) -> bytes | None:
     """Return the Host that transforms want, and take it out of the headers; raises ProtocolError for what is none."""
     found = context.headers.get_all_raw(b"host")
     context.headers.remove(b"host")
-    host = found[-1] if found else None if context.host is None else context.host.encode("utf-8")
+    host = (
+        found[-1]
+        if found
+        else None
+        if context.host is None
+        else context.host.encode("utf-8", "surrogatepass")
+    )
     if host is not None and not parse_host(host)[0]:
         raise ProtocolError("a transform set an empty Host")
     return host

@@ -69,6 +69,8 @@ def transformed_response(context: ResponseTransformContext, came: Response) -> R
     if context.suppress_body or (status != came.status and status in _BODILESS):
         context.suppress_body = True
         kept, framing = [], 0
+    elif status != came.status and came.status in _BODILESS:
+        kept = []  # the length of what a 304 stands for
     return Response(status, Headers([*context.headers.pairs(), *kept]), framing, reason)
 
 
