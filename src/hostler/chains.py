@@ -95,7 +95,9 @@ def find_missing_stages(
     routes it concerns counts as one of them: it is of the same class, or stands around it. Without this a route that is
     meant to be guarded would be open.
     """
-    there = {_condition(stage) for stage in stages}
+    there = {
+        _condition(getattr(stage, "func", stage)) for stage in stages
+    }  # a partial of a stage is that stage
     missing = [
         (stage, concerns)
         for stage in ours
