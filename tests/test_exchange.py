@@ -8,10 +8,11 @@ from hostler.answering import apply_response_callbacks
 from hostler.config.model import Cluster
 from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, Reason
-from hostler.exchange import Exchange, Kind
+from hostler.exchange import Exchange
 from hostler.http.heads import read_request
 from hostler.http.message import CHUNKED, Response
 from hostler.http.plain_request import PlainRequest
+from hostler.outcome import Kind
 from hostler.testing import FakeRule, FakeStream, exchange, live
 
 TEXT = ("content-type", "text/plain; charset=utf-8")

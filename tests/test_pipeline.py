@@ -6,7 +6,7 @@ import pytest
 
 from hostler.config.model import Cluster
 from hostler.errors import Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.pipeline import compose, lifespan_of, lifespans, unanswered
 from hostler.stages import passive_health
 from hostler.testing import exchange, live

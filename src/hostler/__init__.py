@@ -73,8 +73,9 @@ if TYPE_CHECKING:
         UnsupportedError,
         WorkerError,
     )
-    from hostler.exchange import Exchange, Kind, Outcome
+    from hostler.exchange import Exchange
     from hostler.mounting.application import Mounted
+    from hostler.outcome import Kind, Outcome
     from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
     from hostler.policies import Policies
     from hostler.processes.serving import serving
@@ -261,11 +262,13 @@ _MODULES: Final = {
     ],
     "hostler.exchange": [
         "Exchange",
-        "Kind",
-        "Outcome",
     ],
     "hostler.mounting.application": [
         "Mounted",
+    ],
+    "hostler.outcome": [
+        "Kind",
+        "Outcome",
     ],
     "hostler.pipeline": [
         "Handler",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from hostler.config.model import Config
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next, Stage
 
 __all__ = ["CONCERNED", "Chains", "find_missing_stages"]

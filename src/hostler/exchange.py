@@ -6,14 +6,11 @@ Servers and clients work on the same exchange through `hostler.contract` and `ho
 from __future__ import annotations
 
 import asyncio
-import enum
 import itertools
 import os
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
-
-from attrs import define
 
 from hostler.answering import (
     TEXT,
@@ -28,6 +25,7 @@ from hostler.channel import Channel
 from hostler.errors import DelegationError, Failure
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response
+from hostler.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
     from hostler.server.base import DelegationRule
     from hostler.transforms.compiled import Transforms
 
-__all__ = ["Exchange", "Kind", "Outcome"]
+__all__ = ["Exchange"]
 
 
 class RouteMatch(Protocol):
@@ -50,31 +48,6 @@ class RouteMatch(Protocol):
     def values(self, path: str) -> Mapping[str, str]:
         """Return what the route's template takes out of a path."""
         ...
-
-
-class Kind(enum.Enum):
-    """How an exchange ended."""
-
-    RESPONDED = "responded"
-    FORWARDED = "forwarded"
-    DELEGATED = "delegated"
-    FAILED = "failed"
-
-
-@define(eq=False)
-class Outcome:
-    """How an exchange ended: what became of it, and whose fault it was when it broke."""
-
-    kind: Kind
-    status: int
-    """What the client got; 0 when it got nothing."""
-
-    destination: str | None = None
-    """The address that it was forwarded to, or the queue that it was delegated to."""
-
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    failure: Failure | None = None
 
 
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})

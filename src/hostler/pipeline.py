@@ -13,7 +13,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from hostler.errors import Failure, Reason
-from hostler.exchange import Exchange, Outcome
+from hostler.exchange import Exchange
+from hostler.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -58,11 +58,12 @@ if TYPE_CHECKING:
     from hostler.config.events import ConfigListener
     from hostler.config.source import Source
     from hostler.documents import Check
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
     from hostler.fleet.health import HealthListener
     from hostler.fleet.snapshot import Snapshot
+    from hostler.outcome import Outcome
     from hostler.pipeline import Stage
     from hostler.routing.table import Table
     from hostler.server.base import Server

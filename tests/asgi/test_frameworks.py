@@ -17,8 +17,8 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.frames import Close, Opcode
 
 from hostler.asgi import Application, WebSocketOptions
-from hostler.exchange import Kind
 from hostler.http.message import CHUNKED
+from hostler.outcome import Kind
 from tests.asgi.peers import WebSocketClient, get
 
 QUIET = WebSocketOptions(ping_interval=None)

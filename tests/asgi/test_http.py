@@ -9,8 +9,8 @@ import pytest
 
 from hostler.asgi import Application, DisconnectedError
 from hostler.errors import Reason
-from hostler.exchange import Kind
 from hostler.http.message import CHUNKED
+from hostler.outcome import Kind
 from tests.asgi import peers
 from tests.asgi.peers import RecordingStream, get
 

@@ -10,7 +10,7 @@ from websockets.frames import Close, Opcode
 
 from hostler.asgi import Application, WebSocketOptions
 from hostler.errors import Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from tests.asgi.peers import Timers, WebSocketClient, get
 
 

@@ -10,10 +10,10 @@ import pytest
 from hostler.config.model import Route
 from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Kind, Outcome
 from hostler.fleet import LiveRoute
 from hostler.http.headers import Headers
 from hostler.http.message import Request
+from hostler.outcome import Kind, Outcome
 from hostler.stages.access import AccessLog, as_json
 from hostler.testing import FakeClock, exchange
 

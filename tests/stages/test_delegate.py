@@ -8,7 +8,7 @@ import pytest
 from hostler.config.model import Cluster, Route, queue
 from hostler.contract import Delegated
 from hostler.errors import DelegationError, Failure, Reason
-from hostler.exchange import Kind, Outcome
+from hostler.outcome import Kind, Outcome
 from hostler.stages import delegate
 from hostler.testing import FakeRule, FakeStream, exchange, live
 

@@ -7,7 +7,7 @@ import pytest
 
 from hostler.config.model import Cluster, Route, queue
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.stages import forward
 from hostler.testing import FakeRule, FakeSender, exchange, live
 

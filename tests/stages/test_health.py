@@ -9,9 +9,9 @@ from attrs import evolve
 
 from hostler.config.model import Cluster, Config, HealthCheck, PassiveHealthCheck, Route, queue
 from hostler.errors import Failure, Reason, Side
-from hostler.exchange import Kind, Outcome
 from hostler.fleet import Health
 from hostler.fleet.snapshot import Fleet
+from hostler.outcome import Kind, Outcome
 from hostler.pipeline import fold
 from hostler.policies import Policies
 from hostler.stages import balance, passive_health

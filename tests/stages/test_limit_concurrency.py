@@ -19,9 +19,9 @@ from hostler import (
     queue,
     serving,
 )
-from hostler.exchange import Outcome
 from hostler.fleet import LiveRoute
 from hostler.fleet.equipment import equip
+from hostler.outcome import Outcome
 from hostler.stages import limit_concurrency, limit_in_flight
 from hostler.testing import exchange, live
 from tests.client.peers import connected, until

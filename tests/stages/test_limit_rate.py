@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hostler import Definitions, Policies, RateLimiterDefinition, Route
-from hostler.exchange import Kind, Outcome
 from hostler.fleet import LiveRoute
 from hostler.fleet.equipment import equip
+from hostler.outcome import Kind, Outcome
 from hostler.rate_limiting.policy import Refused
 from hostler.stages import limit_rate
 from hostler.testing import exchange

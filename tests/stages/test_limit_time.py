@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from hostler import Definitions, Policies, Reason, Route, Side, TimeoutDefinition
-from hostler.exchange import Kind, Outcome
 from hostler.fleet import LiveRoute
 from hostler.fleet.equipment import equip
+from hostler.outcome import Kind, Outcome
 from hostler.stages import limit_time
 from hostler.testing import FakeClock, exchange
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hostler.client.address import DestinationAddress
 from hostler.errors import Failure
-from hostler.exchange import Exchange, Outcome
+from hostler.exchange import Exchange
 from hostler.http.encode import encode_request
 from hostler.http.h1 import RequestReader
 from hostler.http.target import parse_target
+from hostler.outcome import Outcome
 from hostler.routing.template import Template
 from hostler.testing.stream import FakeStream
 from hostler.transforms.reading import make_transforms

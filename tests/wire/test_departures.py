@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hostler import Cluster, Proxy, Route, queue, serving
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from tests.server.usermode.peers import Client, eventually, request
 
 

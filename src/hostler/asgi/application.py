@@ -13,16 +13,17 @@ from hostler.asgi.messages import logger
 from hostler.asgi.options import WebSocketOptions
 from hostler.asgi.scope import http_scope, websocket_scope
 from hostler.errors import ConfigError, Problem
-from hostler.exchange import Kind
 from hostler.http.fields import has_token
 from hostler.importing import import_object
+from hostler.outcome import Kind
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from hostler.asgi.messages import ASGIApplication
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.http.message import Request
+    from hostler.outcome import Outcome
     from hostler.server.base import Server
 
 __all__ = ["Application", "load"]

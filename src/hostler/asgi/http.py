@@ -13,19 +13,20 @@ from attrs import frozen
 from hostler.answering import begin_response, finish_response
 from hostler.asgi.messages import DisconnectedError, logger
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
 from hostler.http.encode import STATUS_LINES
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.heads import split_lines, write_lines
 from hostler.http.message import CHUNKED, Response
+from hostler.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hostler.asgi.messages import Message
     from hostler.contract import PlainStream
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
 
 __all__ = ["BROKEN", "COMPLETE", "DENIAL", "RESPONSE", "HttpCycle", "MessageTypes"]
 

@@ -15,10 +15,10 @@ from hostler.asgi.http import DENIAL, HttpCycle
 from hostler.asgi.messages import DisconnectedError, frames_logger, logger
 from hostler.asgi.websocket_connection import WebSocketConnection
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
 from hostler.http.fields import HOP_BY_HOP
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import Response
+from hostler.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from hostler.asgi.messages import ASGIApplication, Message, Scope
     from hostler.asgi.options import WebSocketOptions
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
 
 __all__ = ["serve"]
 

@@ -18,7 +18,7 @@ from hostler.client.transformed_transfer import TransformedTransfer, complete_tr
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side
-from hostler.exchange import Kind, Outcome
+from hostler.outcome import Kind, Outcome
 from hostler.transforms.requests import forwarded_request, transform_request
 from hostler.transforms.responses import answer_transformed_failure
 

@@ -12,7 +12,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Outcome
+    from hostler.outcome import Outcome
     from hostler.transforms.contexts import (
         RequestTransformContext,
         ResponseTrailersTransformContext,

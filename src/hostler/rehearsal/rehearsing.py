@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Config
     from hostler.contract import Address
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveRoute
+    from hostler.outcome import Outcome
 
 __all__ = ["Asked", "Rehearsal", "rehearse"]
 

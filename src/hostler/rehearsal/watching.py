@@ -11,8 +11,9 @@ from hostler import stages
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next, Stage
 
 __all__ = ["Visit", "Watched"]

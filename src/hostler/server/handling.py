@@ -12,7 +12,7 @@ from attrs import define, field
 from hostler.answering import answer_failure
 from hostler.contract import Stream
 from hostler.errors import Failure, Reason
-from hostler.exchange import Outcome
+from hostler.outcome import Outcome
 from hostler.pipeline import not_an_outcome
 from hostler.server.pending import Pending
 from hostler.task import DirectTask

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import asdict, frozen
 
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind, Outcome
 from hostler.http.encode import rejection_body
+from hostler.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,8 @@ from hostler.http.message import reason_phrase
 from hostler.pipeline import for_routes
 
 if TYPE_CHECKING:
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["AUTHORIZATION", "authorize"]

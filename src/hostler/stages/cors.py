@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
     from hostler.config.access import CorsDefinition
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["CORS", "Cors", "cors"]

@@ -13,8 +13,9 @@ from hostler.stages.balance import place, settle_for_one
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.server.base import DelegationRule
     from hostler.stages.balance import Randomness

@@ -11,15 +11,16 @@ from attrs import define, field
 from hostler.config.model import FAILURE_RATE_METADATA
 from hostler.config.statuses import parse_statuses
 from hostler.errors import Reason, Side
-from hostler.exchange import Kind
 from hostler.fleet import Health
+from hostler.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.config.model import Cluster
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.outcome import Outcome
 
 __all__ = ["LATENCY", "TransportFailureRate", "is_to_blame"]
 

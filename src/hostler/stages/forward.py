@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from hostler.client.probe import ProbeRequest, ProbeResponse
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 from hostler.stages.balance import Randomness
 

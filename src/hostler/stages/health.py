@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hostler.deadline import Timer
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveCluster, LiveDestination
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["PASSIVE_HEALTH", "PassiveHealth", "PassiveHealthPolicy", "TransportFailureRate", "passive_health"]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hostler.config.limits import ConcurrencyDefinition
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.stages.balance import Randomness
 

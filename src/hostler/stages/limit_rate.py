@@ -18,7 +18,8 @@ from hostler.stages.balance import place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.rate_limiting.policy import RateLimiterPolicy
 

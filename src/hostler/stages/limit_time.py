@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hostler.deadline import Timer
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["TIMEOUT", "limit_time"]

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from hostler.config.model import Mirror, Route
     from hostler.contract import Delegated, Pump, RequestSource
     from hostler.errors import Failure
-    from hostler.exchange import Outcome
     from hostler.fleet import LiveCluster
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.server.base import DelegationRule
     from hostler.stages.balance import Randomness

@@ -9,8 +9,9 @@ from hostler.answering import AddedHeaders
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["request_id"]

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from hostler.answering import AddedHeaders
 from hostler.config.model import Route
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
 from hostler.fleet.equipment import PolicyKind
+from hostler.outcome import Kind
 from hostler.pipeline import for_routes
 from hostler.stages.balance import place
 from hostler.stages.recording import Recording
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
     from hostler.config.definitions import RetryDefinition
     from hostler.contract import Delegated, Pump, RequestSource, Stream
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.server.base import DelegationRule
     from hostler.stages.balance import Randomness

@@ -10,7 +10,8 @@ from hostler.transforms.compiled import TRANSFORMS
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
 
 __all__ = ["transform"]

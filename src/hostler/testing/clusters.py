@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hostler.client.probe import ProbeRequest
     from hostler.config.model import Cluster
     from hostler.errors import Failure
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
+    from hostler.outcome import Outcome
     from hostler.stages.affinity import AffinityPolicy
     from hostler.stages.balance import BalancePolicy
     from hostler.stages.forward import Sender

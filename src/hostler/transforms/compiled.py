@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import field, frozen
 
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Kind, Outcome
 from hostler.fleet.equipment import Part
+from hostler.outcome import Kind, Outcome
 from hostler.transforms.contexts import RequestTransformContext
 from hostler.transforms.forwarded import DefaultForwarders
 from hostler.transforms.requests import delegated_request, transform_request

@@ -21,8 +21,9 @@ from hostler.transforms.query import Query
 
 if TYPE_CHECKING:
     from hostler.client.address import DestinationAddress
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
     from hostler.transforms.compiled import Copied, Transforms
 
 __all__ = ["copied_headers", "delegated_request", "forwarded_request", "refuse_managed", "transform_request"]

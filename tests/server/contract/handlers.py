@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, ProtocolError
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
+from hostler.outcome import Kind
 from tests.server.contract.desk import as_json, asked, desk_of, pairs
 
 PIECE = bytes(range(256)) * 256

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from attrs import define, field
 
 from hostler.config.model import Cluster, Route, queue
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.proxy import DEFAULT_PIPELINE, Proxy
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.constants import CreateRequestQueueFlag

@@ -7,8 +7,8 @@ from attrs import evolve
 
 from hostler.config.model import queue
 from hostler.errors import Reason, Side
-from hostler.exchange import Kind
 from hostler.http.target import parse_target
+from hostler.outcome import Kind
 from hostler.proxy import Proxy
 from hostler.server.httpsys.constants import CreateRequestQueueFlag, ServerProperty
 from hostler.stages.access import AccessLog

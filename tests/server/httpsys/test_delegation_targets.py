@@ -6,7 +6,7 @@ import pytest
 
 from hostler.config.model import queue
 from hostler.errors import QueueExistsError, Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.delegating import BACK, FRONT, Q, delegating, receiving

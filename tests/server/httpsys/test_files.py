@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hostler.errors import Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.server.httpsys import sending
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import ServerOptions

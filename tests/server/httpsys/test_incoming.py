@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hostler.errors import Reason, Side
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.windows.constants import ErrorCode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL

@@ -3,7 +3,7 @@
 import pytest
 
 from hostler.errors import PrefixError, Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.constants import ServerProperty
 from hostler.windows.constants import ErrorCode

@@ -6,9 +6,9 @@ import pytest
 
 from hostler.answering import begin_response
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
+from hostler.outcome import Kind
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.constants import SendFlag
 from hostler.server.options.log import Logging

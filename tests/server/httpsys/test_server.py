@@ -8,7 +8,7 @@ import pytest
 
 from hostler.asgi.application import Application
 from hostler.errors import ProtocolError
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.marshal.request import read_request
 from hostler.server.options.authentication import Authentication, AuthScheme

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL, served

@@ -6,9 +6,9 @@ import pytest
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, UNTIL_CLOSE, Response
+from hostler.outcome import Kind
 from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.served import URL
 from tests.server.httpsys.ways import RecordingPump, Way, every_way, every_way_in_any_order, serving, turns

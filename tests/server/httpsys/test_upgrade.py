@@ -10,9 +10,9 @@ from websockets.uri import parse_uri
 from hostler.answering import begin_response
 from hostler.asgi.application import Application
 from hostler.errors import Reason
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import Response
+from hostler.outcome import Kind
 from hostler.server.httpsys.constants import SendFlag
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import URL

@@ -8,7 +8,7 @@ from hostler.answering import apply_response_callbacks
 from hostler.config.model import Cluster
 from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.stages import affinity, forward
 from hostler.stages.affinity import AFFINITY_FAILURE, AffinityFailure, return_503_error
 from hostler.testing import FakeRule, FakeSender, FakeStream, exchange, live

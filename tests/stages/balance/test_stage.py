@@ -6,7 +6,7 @@ import pytest
 
 from hostler import stages
 from hostler.config.model import Cluster, Destination
-from hostler.exchange import Kind
+from hostler.outcome import Kind
 from hostler.stages import balance
 from hostler.testing import exchange, live
 from tests.stages.balance.setting import fleet_of

@@ -10,9 +10,10 @@ from hostler.errors import Failure, Reason
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
 
 __all__ = [
     "AffinityFailure",

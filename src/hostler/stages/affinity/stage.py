@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from hostler.config.model import SessionAffinity
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveCluster
     from hostler.http.headers import RawHeaders
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.stages.affinity.policy import AffinityFailurePolicy, AffinityPolicy, Found
 

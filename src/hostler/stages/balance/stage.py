@@ -26,8 +26,9 @@ from hostler.stages.balance.weighted import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hostler.exchange import Exchange, Outcome
+    from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
+    from hostler.outcome import Outcome
     from hostler.pipeline import Next
     from hostler.stages.balance.policy import Candidates
 

@@ -11,11 +11,11 @@ import pytest
 from attrs import evolve
 
 from hostler.answering import begin_response, finish_response
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.heads import read_request
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, Response
+from hostler.outcome import Kind
 from hostler.server.usermode.http1 import connection as connection_module
 from hostler.server.usermode.http1.connection import UNREAD_LIMIT, Phase
 from tests.server.usermode.peers import (

@@ -4,9 +4,9 @@ import pytest
 from attrs import evolve
 
 from hostler.answering import begin_response
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import Response
+from hostler.outcome import Kind
 from hostler.server.usermode.http1.pace import BodyPace
 from hostler.testing import FakeClock
 from tests.server.usermode.peers import BodyCounter, RecordingPump, connected, drip, options, request

@@ -6,10 +6,10 @@ import pytest
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import ProtocolError, Reason, Side
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.limits import Limits
 from hostler.http.message import CHUNKED, UNTIL_CLOSE, Response
+from hostler.outcome import Kind
 from tests.server.usermode.peers import (
     Client,
     RecordingPump,

@@ -15,9 +15,9 @@ import pytest
 
 from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, QueueExistsError, Reason, Side
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from hostler.server.usermode.http1.connection import Phase
 from hostler.server.usermode.queues import borrower, lent_transport

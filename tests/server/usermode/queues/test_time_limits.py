@@ -10,9 +10,9 @@ import pytest
 
 from hostler import Cluster, Proxy, Route, queue, serving
 from hostler.answering import begin_response
-from hostler.exchange import Kind
 from hostler.http.headers import Headers
 from hostler.http.message import Response
+from hostler.outcome import Kind
 from hostler.server.base import QueueMode
 from hostler.server.usermode.queues.directory import QueueDirectory
 from hostler.stages import balance, delegate, forward, limit_time
