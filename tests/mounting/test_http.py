@@ -10,9 +10,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from hostler import Cluster, LifespanError, Mounted, Proxy, Route, UnsupportedError, queue, serving
+from hostler import (
+    Cluster,
+    Destination,
+    LifespanError,
+    Mounted,
+    Proxy,
+    Route,
+    UnsupportedError,
+    queue,
+    serving,
+)
 from hostler.asgi import Application
-from tests.client.peers import OK, answering, connected, destination
+from tests.client.peers import OK, answering, connected, destination, until
 from tests.wire.peers import free_port
 
 
@@ -283,6 +293,53 @@ async def test_how_long_a_body_is(scope, text):
     body = {"type": "http.request", "body": b"hello", "more_body": False}
     asked = await Asked(body, **scope).answered_by(_length)
     assert b"".join(message.get("body", b"") for message in asked.sent) == text.encode()
+
+
+LENGTH, CHUNKS = (b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")
+HEAD = b" / HTTP/1.1\r\nHost: there\r\nX-Forwarded-For: unknown\r\nX-Forwarded-Proto: http\r\n"
+
+
+@pytest.mark.parametrize(
+    ("scope", "body", "expected"),
+    [
+        (  # as uvicorn with h11 has it
+            {"method": "POST", "headers": [LENGTH, CHUNKS]},
+            b"hello world",
+            b"POST" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n",
+        ),
+        (
+            {"method": "POST", "headers": [LENGTH, LENGTH]},
+            b"hello",
+            b"POST" + HEAD.replace(b"X-", b"content-length: 5\r\nX-", 1) + b"\r\nhello",
+        ),
+        ({"http_version": "2"}, b"GET /smuggled HTTP/1.1\r\n\r\n", b"GET" + HEAD + b"\r\n"),
+        ({"method": "POST", "headers": [LENGTH]}, b"hello world", None),
+        ({"method": "POST", "headers": [LENGTH]}, b"hell", None),
+    ],
+)
+async def test_destinations_read_bodies_as_the_server_outside_does(scope, body, expected):
+    got = []
+
+    async def script(peer):
+        got.append(await peer.some())
+        if expected is None:
+            got.append(await peer.rest())
+            return
+        while len(got[0]) < len(expected):
+            got[0] += await peer.some()
+        peer.send(OK)
+        got.append(await peer.rest())
+
+    async with destination(script) as there:
+        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [Destination(there.address, host="there")])])
+        message = {"type": "http.request", "body": body, "more_body": False}
+        asked = await Asked(message, **scope).answered_by(proxy)
+        await until(lambda: len(got) != 1)
+    assert asked.sent[0]["status"] == (400 if expected is None else 200)
+    if expected is not None:
+        assert b"".join(got) == expected
+    else:
+        assert b"world" not in b"".join(got)
 
 
 @pytest.mark.parametrize("value", [b"", b"-1", b"5, 5", b"1" * 19])

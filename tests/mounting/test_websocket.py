@@ -10,6 +10,8 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from hostler.mounting.request import make_exchange
+from hostler.testing import FakeStream
 from tests.client.peers import destination
 from tests.mounting.test_http import mounted
 
@@ -77,6 +79,13 @@ async def test_the_handshake_is_passed_on():
     ):
         assert connection.subprotocol == "chat.2"
     assert seen == [("/chat?room=1", "a=b", "chat.2")]
+
+
+def test_a_handshake_has_no_body_whatever_it_says():
+    headers = [(b"host", b"a"), (b"content-length", b"5"), (b"transfer-encoding", b"chunked")]
+    scope = {"type": "websocket", "path": "/", "headers": headers}
+    request = make_exchange(scope, FakeStream()).request
+    assert (request.framing, list(request.headers)) == (0, [("host", "a")])
 
 
 async def test_a_destination_closes_with_a_code():

@@ -35,11 +35,13 @@ def make_exchange(scope: Scope, stream: Stream) -> Exchange:
     raw = _target(scope)
     target = parse_target(method, raw)
     headers = Headers([(bytes(name), bytes(value)) for name, value in scope["headers"]])
+    framing = _framing(scope, headers, method)
+    _frame_alike(scope, headers, framing)
     headers.changed = False  # by no stage
     authority = headers.get_raw(b"host")
     host, port = parse_host(authority) if authority else ("", None)
     version = _VERSIONS.get(scope.get("http_version", "1.1"), 11)
-    request = Request(method, raw, headers, version, _framing(scope, headers, method), authority)
+    request = Request(method, raw, headers, version, framing, authority)
     scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
     if port is None:
         port = 443 if scheme == "https" else 80
@@ -96,3 +98,17 @@ def _framing(scope: Scope, headers: Headers, method: str) -> int:
         return int(lengths[0])
     unframed = scope.get("http_version", "1.1") not in _VERSIONS
     return CHUNKED if unframed and method not in _BODILESS else 0
+
+
+def _frame_alike(scope: Scope, headers: Headers, framing: int) -> None:
+    """Leave one field at most to say how long the body is: servers outside pass on several, and a destination picks one.
+
+    A WebSocket's handshake has no body, whatever it says.
+    """
+    if scope["type"] == "websocket":
+        headers.remove(b"transfer-encoding")
+        headers.remove(b"content-length")
+    elif framing == CHUNKED:
+        headers.remove(b"content-length")
+    elif len(headers.get_all_raw(b"content-length")) > 1:
+        headers.set(b"content-length", b"%d" % framing)

@@ -206,12 +206,11 @@ class HttpStream(MountedStream):
         """Take at most `size` bytes of the request's body."""
         self._max_body = size
         if self._framing > size:
-            self._refuse_body(size)
+            self._refuse_body(too_large(size))
         return self._body_failure
 
-    def _refuse_body(self, limit: int) -> None:
-        """Take no more of a body that is too large; the client can be answered."""
-        error = too_large(limit)
+    def _refuse_body(self, error: ProtocolError) -> None:
+        """Take no more of a body; the client can be answered."""
         self._body_failure = Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status)
         pump, self._pump = self._pump, None
         if pump is not None:
@@ -221,10 +220,10 @@ class HttpStream(MountedStream):
 
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, and tell it about the client from now on."""
-        if self.closed:
+        if self.closed or self._body_failure is not None:
             if self._body_complete:
                 pump.feed_end([])
-            pump.lost(self._failure or Failure(Reason.REQUEST_CANCELED))
+            pump.lost(self._body_failure or self._failure or Failure(Reason.REQUEST_CANCELED))
             return
         self._pump = pump
         if self._is_paused:
@@ -232,8 +231,8 @@ class HttpStream(MountedStream):
         if self._unread:
             piece, self._unread = self._unread, b""
             self._feed(piece)
-        if self._body_complete and not knows_end:
-            pump.feed_end([])
+        if self._body_complete and not (knows_end and not self._framing):
+            self._feed_end()
         self._may_receive.set()
 
     def _received(self, message: Message) -> None:
@@ -241,23 +240,33 @@ class HttpStream(MountedStream):
             reason = Reason.RESPONSE_BODY_CLIENT if self.started else Reason.REQUEST_CANCELED
             self._lose(Failure(reason, "the client went away"))
             return
-        piece = b"" if self._body_failure is not None else message.get("body", b"")
-        ended = not message.get("more_body", False) and not self._body_complete
-        self._body_complete = self._body_complete or ended
+        if self._body_complete or self._body_failure is not None:
+            return
+        piece = message.get("body", b"")
+        self._body_complete = not message.get("more_body", False)
         if self._pump is None:
             self._unread += piece
             return
         if piece:
             self._feed(piece)
-        if ended and self._pump is not None:
-            self._pump.feed_end([])
+        if self._body_complete:
+            self._feed_end()
 
     def _feed(self, piece: bytes) -> None:
+        """Pass a piece on, as far as the request's head lets it: a middleware may have made it longer."""
         self.bytes_received += len(piece)
         if self._max_body is not None and self.bytes_received > self._max_body:
-            self._refuse_body(self._max_body)
+            self._refuse_body(too_large(self._max_body))
+        elif 0 <= self._framing < self.bytes_received:
+            self._refuse_body(ProtocolError("the request's body is longer than its Content-Length"))
         elif self._pump is not None:
             self._pump.feed(piece)
+
+    def _feed_end(self) -> None:
+        if self._framing > self.bytes_received:
+            self._refuse_body(ProtocolError("the request's body is shorter than its Content-Length"))
+        elif self._pump is not None:
+            self._pump.feed_end([])
 
     # -- the response ---------------------------------------------------------------------------------------------
 
