@@ -6,10 +6,11 @@ As values: what is made of them is in `hostler.stages.cors` and `hostler.authori
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping  # noqa: TC003 - `keys_of` asks for the types
-from types import MappingProxyType
 from typing import Final
 
 from attrs import field, frozen
+
+from hostler.config.fields import mapping, mapping_of_strings, strings
 
 __all__ = [
     "ALGORITHMS",
@@ -31,32 +32,24 @@ ALGORITHMS: Final = (
 """The algorithms that a bearer policy may name (RFC 7518 3.1, RFC 8037, RFC 9864); those with HS need a shared secret."""
 
 
-def _strings(value: Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _texts(value: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(value))
-
-
 def _lists(value: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
-    return MappingProxyType({key: _strings(item) for key, item in value.items()})
+    return mapping({key: strings(item) for key, item in value.items()})
 
 
 @frozen
 class CorsDefinition:
     """Which pages of other origins may use a route, and how (the Fetch standard, 3.3; ASP.NET's CorsPolicy)."""
 
-    allowed_origins: tuple[str, ...] = field(converter=_strings)
+    allowed_origins: tuple[str, ...] = field(converter=strings)
     """`https://example.com`, `https://*.example.com` for all hosts below it, or `*`."""
 
-    allowed_methods: tuple[str, ...] = field(default=(), converter=_strings)
+    allowed_methods: tuple[str, ...] = field(default=(), converter=strings)
     """What a page may ask with beside GET, HEAD and POST; or `*`."""
 
-    allowed_headers: tuple[str, ...] = field(default=(), converter=_strings)
+    allowed_headers: tuple[str, ...] = field(default=(), converter=strings)
     """What a page may send beside the headers that need no permission; or `*`."""
 
-    exposed_headers: tuple[str, ...] = field(default=(), converter=_strings)
+    exposed_headers: tuple[str, ...] = field(default=(), converter=strings)
     """What a page may read of an answer beside the headers that need no permission; or `*`."""
 
     allow_credentials: bool = False
@@ -73,16 +66,16 @@ class BearerDefinition:
     issuer: str
     """What `iss` must be, to the letter."""
 
-    audiences: tuple[str, ...] = field(converter=_strings)
+    audiences: tuple[str, ...] = field(converter=strings)
     """One of these must be in `aud`."""
 
-    algorithms: tuple[str, ...] = field(converter=_strings)
+    algorithms: tuple[str, ...] = field(converter=strings)
     """What tokens may be signed with, of `ALGORITHMS`; either signatures or shared secrets, not both."""
 
     keys: str
     """Where the keys are: a JWK set at an https URL or in a file, or a public key in PEM in a file."""
 
-    types: tuple[str, ...] = field(default=(), converter=_strings)
+    types: tuple[str, ...] = field(default=(), converter=strings)
     """What `typ` may be, such as `at+jwt` (RFC 8725 3.11); any when this is empty."""
 
     leeway: float = 60.0
@@ -91,7 +84,7 @@ class BearerDefinition:
     refresh: float = 300.0
     """After how long the keys are read again."""
 
-    required_scopes: tuple[str, ...] = field(default=(), converter=_strings)
+    required_scopes: tuple[str, ...] = field(default=(), converter=strings)
     """What must all be in `scope`, or `scp`."""
 
     required_claims: Mapping[str, tuple[str, ...]] = field(factory=dict, converter=_lists)
@@ -105,7 +98,7 @@ class BearerDefinition:
 class BasicDefinition:
     """Asks for a name and a password (RFC 7617)."""
 
-    users: Mapping[str, str] = field(converter=_texts, repr=False)
+    users: Mapping[str, str] = field(converter=mapping_of_strings, repr=False)
     """Argon2 hashes of passwords, by name."""
 
 
@@ -113,7 +106,7 @@ class BasicDefinition:
 class ApiKeyDefinition:
     """Asks for a key in a header."""
 
-    keys: Mapping[str, str] = field(converter=_texts, repr=False)
+    keys: Mapping[str, str] = field(converter=mapping_of_strings, repr=False)
     """SHA-256 digests of keys in hexadecimal, by the name of whoever has the key."""
 
     header: str = "X-API-Key"

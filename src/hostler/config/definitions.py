@@ -6,23 +6,14 @@ Times are seconds (float), sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping  # noqa: TC003 - `keys_of` asks for the types
-from types import MappingProxyType
-from typing import Any, TypeVar
 
 from attrs import field, frozen
 
 from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
+from hostler.config.fields import NOTHING, mapping, strings
 from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition  # noqa: TC001 - likewise
 
 __all__ = ["Definitions", "RetryDefinition", "TimeoutDefinition"]
-
-T = TypeVar("T")
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-def _frozen_mapping(value: Mapping[str, T]) -> Mapping[str, T]:
-    return MappingProxyType(dict(value)) if value else _NOTHING
 
 
 @frozen
@@ -36,7 +27,7 @@ class TimeoutDefinition:
     """What a client gets whose answer has not begun by then."""
 
 
-def _tuple(value: Iterable[T]) -> tuple[T, ...]:
+def _statuses(value: Iterable[int]) -> tuple[int, ...]:
     return tuple(value)
 
 
@@ -48,15 +39,15 @@ class RetryDefinition:
     """How often a request is sent, the first time included."""
 
     failures: tuple[str, ...] = field(
-        default=("Request", "RequestTimedOut", "RequestBodyDestination"), converter=_tuple
+        default=("Request", "RequestTimedOut", "RequestBodyDestination"), converter=strings
     )
     """After which failures, by YARP's names (`hostler.Reason`)."""
 
-    statuses: tuple[int, ...] = field(default=(), converter=_tuple)
+    statuses: tuple[int, ...] = field(default=(), converter=_statuses)
     """After which statuses of an answer."""
 
     methods: tuple[str, ...] = field(
-        default=("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"), converter=_tuple
+        default=("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"), converter=strings
     )
     """Which methods, where some of the request may have reached a destination; by default the idempotent ones."""
 
@@ -80,9 +71,9 @@ class RetryDefinition:
 class Definitions:
     """The `Policies` section: definitions by name, which is case-insensitive."""
 
-    timeouts: Mapping[str, TimeoutDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
-    rate_limiters: Mapping[str, RateLimiterDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
-    concurrency: Mapping[str, ConcurrencyDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
-    cors: Mapping[str, CorsDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
-    authorization: Mapping[str, AuthorizationDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
-    retries: Mapping[str, RetryDefinition] = field(default=_NOTHING, converter=_frozen_mapping)
+    timeouts: Mapping[str, TimeoutDefinition] = field(default=NOTHING, converter=mapping)
+    rate_limiters: Mapping[str, RateLimiterDefinition] = field(default=NOTHING, converter=mapping)
+    concurrency: Mapping[str, ConcurrencyDefinition] = field(default=NOTHING, converter=mapping)
+    cors: Mapping[str, CorsDefinition] = field(default=NOTHING, converter=mapping)
+    authorization: Mapping[str, AuthorizationDefinition] = field(default=NOTHING, converter=mapping)
+    retries: Mapping[str, RetryDefinition] = field(default=NOTHING, converter=mapping)

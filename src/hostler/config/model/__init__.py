@@ -1,0 +1,105 @@
+"""The configuration model: everything that YARP's `ReverseProxy` section can say, as frozen values.
+
+Each class names the YARP key that a field comes from where the words differ. Times are seconds (float), sizes are
+bytes. What a field means, and its default, is YARP's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import Factory, field, frozen
+
+from hostler.config.definitions import Definitions
+from hostler.config.fields import strings
+from hostler.config.model.client import TLS_VERSIONS, HttpClient, HttpRequest, VersionPolicy, WebProxy
+from hostler.config.model.cluster import (
+    AddressFamily,
+    AffinityCookie,
+    Cluster,
+    HashBy,
+    LoadBalancing,
+    Resolver,
+    SameSite,
+    SecurePolicy,
+    SessionAffinity,
+)
+from hostler.config.model.destination import QUEUE_METADATA, Destination, check_queue_name, queue
+from hostler.config.model.health import (
+    FAILURE_RATE_METADATA,
+    THRESHOLD_METADATA,
+    ActiveHealthCheck,
+    HealthCheck,
+    PassiveHealthCheck,
+)
+from hostler.config.model.route import (
+    MAX_REQUEST_BODY_SIZE,
+    HeaderMatch,
+    HeaderMatchMode,
+    Mirror,
+    QueryMatch,
+    QueryMatchMode,
+    Route,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "FAILURE_RATE_METADATA",
+    "MAX_REQUEST_BODY_SIZE",
+    "METADATA_KEYS",
+    "QUEUE_METADATA",
+    "THRESHOLD_METADATA",
+    "TLS_VERSIONS",
+    "ActiveHealthCheck",
+    "AddressFamily",
+    "AffinityCookie",
+    "Cluster",
+    "Config",
+    "Destination",
+    "HashBy",
+    "HeaderMatch",
+    "HeaderMatchMode",
+    "HealthCheck",
+    "HttpClient",
+    "HttpRequest",
+    "LoadBalancing",
+    "Mirror",
+    "PassiveHealthCheck",
+    "QueryMatch",
+    "QueryMatchMode",
+    "Resolver",
+    "Route",
+    "SameSite",
+    "SecurePolicy",
+    "SessionAffinity",
+    "VersionPolicy",
+    "WebProxy",
+    "check_queue_name",
+    "queue",
+]
+
+METADATA_KEYS = (QUEUE_METADATA, FAILURE_RATE_METADATA, THRESHOLD_METADATA)
+"""The metadata keys that mean something to hostler; any other is the user's."""
+
+
+def _routes(values: Iterable[Route]) -> tuple[Route, ...]:
+    return tuple(values)
+
+
+def _clusters(values: Iterable[Cluster]) -> tuple[Cluster, ...]:
+    return tuple(values)
+
+
+@frozen
+class Config:
+    """One whole configuration: what a YARP document says, and nothing that is not in it."""
+
+    routes: tuple[Route, ...] = field(default=(), converter=_routes)
+    clusters: tuple[Cluster, ...] = field(default=(), converter=_clusters)
+    urls: tuple[str, ...] = field(default=Factory(tuple), converter=strings)
+    """Where to listen (ASP.NET's `Urls`); empty means that the document does not say."""
+
+    policies: Definitions = Factory(Definitions)
+    """The policies that the document defines for its routes to name (its `Policies` section)."""
