@@ -23,9 +23,16 @@ if TYPE_CHECKING:
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
     from hostler.config.environment import Environment
     from hostler.config.events import ConfigEvent, ConfigEventKind
-    from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition, RedisDefinition
+    from hostler.config.limits import (
+        ConcurrencyDefinition,
+        RateLimitAlgorithm,
+        RateLimiterDefinition,
+        RedisDefinition,
+        RedisWhenDown,
+    )
     from hostler.config.model import (
         ActiveHealthCheck,
+        AddressFamily,
         AffinityCookie,
         Cluster,
         Config,
@@ -43,7 +50,10 @@ if TYPE_CHECKING:
         QueryMatchMode,
         Resolver,
         Route,
+        SameSite,
+        SecurePolicy,
         SessionAffinity,
+        WebProxy,
         queue,
     )
     from hostler.config.source import FileSource, InMemorySource, Source
@@ -93,6 +103,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_PIPELINE",
     "ActiveHealthCheck",
+    "AddressFamily",
     "AffinityCookie",
     "ApiKeyDefinition",
     "AuthorizationDefinition",
@@ -148,15 +159,19 @@ __all__ = [
     "QueueExistsError",
     "QueueMode",
     "QueueNameError",
+    "RateLimitAlgorithm",
     "RateLimiterDefinition",
     "Reason",
     "RedisDefinition",
+    "RedisWhenDown",
     "RequestTransformContext",
     "Resolver",
     "ResponseTrailersTransformContext",
     "ResponseTransformContext",
     "RetryDefinition",
     "Route",
+    "SameSite",
+    "SecurePolicy",
     "ServerKind",
     "ServerOptions",
     "SessionAffinity",
@@ -168,6 +183,7 @@ __all__ = [
     "TimeoutDefinition",
     "Timeouts",
     "UnsupportedError",
+    "WebProxy",
     "WorkerError",
     "compose",
     "queue",
@@ -206,9 +222,16 @@ _MODULES: Final = {
         "ConfigEvent",
         "ConfigEventKind",
     ],
-    "hostler.config.limits": ["ConcurrencyDefinition", "RateLimiterDefinition", "RedisDefinition"],
+    "hostler.config.limits": [
+        "ConcurrencyDefinition",
+        "RateLimitAlgorithm",
+        "RateLimiterDefinition",
+        "RedisDefinition",
+        "RedisWhenDown",
+    ],
     "hostler.config.model": [
         "ActiveHealthCheck",
+        "AddressFamily",
         "AffinityCookie",
         "Cluster",
         "Config",
@@ -226,7 +249,10 @@ _MODULES: Final = {
         "QueryMatchMode",
         "Resolver",
         "Route",
+        "SameSite",
+        "SecurePolicy",
         "SessionAffinity",
+        "WebProxy",
         "queue",
     ],
     "hostler.config.source": [

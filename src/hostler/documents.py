@@ -45,7 +45,7 @@ def _find_problems(
 ) -> Steps[list[Problem]]:
     known = Policies() if policies is None else policies
     found = yield from check_prefixes(config)
-    found += known.problems_of_definitions(config.policies)
+    found += known.problems_of_definitions(config.definitions)
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     found += [problem for problem in problems if problem.path not in reported]

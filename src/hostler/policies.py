@@ -78,7 +78,7 @@ class Policies:
 
     Each argument maps names, which are case-insensitive, to what makes a policy object, for one cluster or for the
     routes that name it. A name with a colon in it, `package.module:attribute`, is imported instead. What a document
-    defines itself is in `Config.policies`.
+    defines itself is in `Config.definitions`.
     """
 
     balance: Mapping[str, Callable[[Balancing], BalancePolicy]] = _row(BALANCE)

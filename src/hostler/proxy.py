@@ -158,7 +158,7 @@ class Proxy:
             config.routes,
             config.clusters,
             urls=config.urls,
-            definitions=config.policies,
+            definitions=config.definitions,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,

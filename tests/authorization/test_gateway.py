@@ -263,10 +263,10 @@ def test_a_document_defines_policies():
         }
     }
     config = yarp.load(document)
-    assert config.policies.cors["Default"] == CorsDefinition(
+    assert config.definitions.cors["Default"] == CorsDefinition(
         PAGE, "PUT", "*", "X-Total", allow_credentials=True, preflight_max_age=600.0
     )
-    assert config.policies.authorization["staff"] == AuthorizationDefinition(
+    assert config.definitions.authorization["staff"] == AuthorizationDefinition(
         bearer=BearerDefinition(
             ISSUER, "orders", "RS256", "https://login.example.com/keys", leeway=30.0, refresh=600.0,
             required_scopes="orders.read", required_claims={"role": "staff"}, user_claim="email",

@@ -72,10 +72,10 @@ def test_variables_that_no_document_has_taken():
 def test_a_policy_of_two_sources_is_refused_with_both_places():
     short, long = TimeoutDefinition(1.0), TimeoutDefinition(60.0)
     both = draft(
-        Loaded(Config(policies=Definitions(timeouts={"Short": short}))),
-        Loaded(Config(policies=Definitions(timeouts={"short": long, "long": long}))),
+        Loaded(Config(definitions=Definitions(timeouts={"Short": short}))),
+        Loaded(Config(definitions=Definitions(timeouts={"short": long, "long": long}))),
     )
-    assert both.config.policies == Definitions(timeouts={"Short": short, "long": long})
+    assert both.config.definitions == Definitions(timeouts={"Short": short, "long": long})
     assert [str(problem) for problem in both.problems] == [
         (
             'source 1: Policies.Timeouts.short: duplicate id "short": source 0 has it too '

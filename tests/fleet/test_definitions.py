@@ -44,7 +44,7 @@ def counters(fleet, names, **timeouts):
     definitions = Definitions(
         timeouts={name: TimeoutDefinition(seconds) for name, seconds in timeouts.items()}
     )
-    fleet.apply(finish(fleet.build(Config(routes, policies=definitions))))
+    fleet.apply(finish(fleet.build(Config(routes, definitions=definitions))))
     return [route.equipment.get(COUNTER) for route in fleet.snapshot.routes.values()]
 
 
@@ -77,7 +77,8 @@ def test_a_configuration_that_was_built_and_not_put_in_force_changes_nothing(fle
     finish(
         fleet.build(
             Config(
-                [Route("/", timeout_policy="a")], policies=Definitions(timeouts={"a": TimeoutDefinition(9)})
+                [Route("/", timeout_policy="a")],
+                definitions=Definitions(timeouts={"a": TimeoutDefinition(9)}),
             )
         )
     )

@@ -7,14 +7,14 @@ import time
 import pytest
 from limits import RateLimitItemPerSecond
 
-from hostler.config.limits import Algorithm
+from hostler.config.limits import RateLimitAlgorithm
 from hostler.rate_limiting import memory
 from hostler.rate_limiting.memory import BoundedMemory
 from hostler.rate_limiting.windows import make_strategy
 from hostler.testing import FakeClock
 
 TEN_SECONDS = RateLimitItemPerSecond(3, 10)
-EACH = pytest.mark.parametrize("algorithm", Algorithm)
+EACH = pytest.mark.parametrize("algorithm", RateLimitAlgorithm)
 
 
 def counting(algorithm, *, max_keys=10, now=1000.0):
@@ -43,7 +43,7 @@ async def test_after_the_window_as_many_again(algorithm):
 
 
 async def test_a_fixed_window_begins_with_the_first_and_ends_at_once():
-    clock, _storage, strategy = counting(Algorithm.FIXED_WINDOW, now=1007.0)
+    clock, _storage, strategy = counting(RateLimitAlgorithm.FIXED_WINDOW, now=1007.0)
     await hits(strategy, 3)
     clock.advance(9.9)
     assert await hits(strategy, 1) == [False]
@@ -53,7 +53,7 @@ async def test_a_fixed_window_begins_with_the_first_and_ends_at_once():
 
 
 async def test_a_moving_window_lets_one_in_for_each_that_leaves_it():
-    clock, _, strategy = counting(Algorithm.MOVING_WINDOW)
+    clock, _, strategy = counting(RateLimitAlgorithm.MOVING_WINDOW)
     await hits(strategy, 1)
     clock.advance(5)
     assert await hits(strategy, 3) == [True, True, False]
@@ -63,7 +63,7 @@ async def test_a_moving_window_lets_one_in_for_each_that_leaves_it():
 
 
 async def test_a_sliding_window_weighs_the_one_before():
-    clock, _, strategy = counting(Algorithm.SLIDING_WINDOW)
+    clock, _, strategy = counting(RateLimitAlgorithm.SLIDING_WINDOW)
     assert await hits(strategy, 3) == [True] * 3
     clock.advance(10)  # all three count still
     assert await hits(strategy, 1) == [False]
@@ -103,7 +103,7 @@ async def test_the_key_goes_that_was_not_asked_for_the_longest(algorithm):
 
 async def test_moving_windows_have_room_for_so_many_times(monkeypatch):
     monkeypatch.setattr(memory, "MAX_TIMES", 10)
-    _, storage, strategy = counting(Algorithm.MOVING_WINDOW, max_keys=100)
+    _, storage, strategy = counting(RateLimitAlgorithm.MOVING_WINDOW, max_keys=100)
     for key in "abcdefgh":
         await hits(strategy, 3, key)
     assert storage._times <= 10

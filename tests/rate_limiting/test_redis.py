@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hostler import Cluster, Definitions, Proxy, RateLimiterDefinition, RedisDefinition, Route, serving
-from hostler.config.limits import Algorithm, WhenDown
+from hostler.config.limits import RateLimitAlgorithm, RedisWhenDown
 from hostler.rate_limiting.policy import Refused
 from hostler.rate_limiting.ready import make_policy
 from hostler.testing import FakeClock, exchange
@@ -36,7 +36,7 @@ async def hits(made, count):
     return [await made(exchange()) is None for _ in range(count)]
 
 
-@pytest.mark.parametrize("algorithm", Algorithm)
+@pytest.mark.parametrize("algorithm", RateLimitAlgorithm)
 async def test_processes_count_together(algorithm, tmp_path):
     async with redis(tmp_path) as port:
         where = RedisDefinition(f"redis://127.0.0.1:{port}/0", timeout=5)
@@ -58,7 +58,7 @@ async def test_processes_count_together(algorithm, tmp_path):
 async def test_redis_on_a_unix_socket(tmp_path):
     path = tmp_path / "redis.sock"
     async with redis(tmp_path, unix=path):
-        where = RedisDefinition(f"redis+unix://{path}", timeout=5, when_down=WhenDown.REJECT)
+        where = RedisDefinition(f"redis+unix://{path}", timeout=5, when_down=RedisWhenDown.REJECT)
         made = make_policy(RateLimiterDefinition(2, 60, redis=where), "slow")
         try:
             assert await hits(made, 3) == [True, True, False]
@@ -72,7 +72,9 @@ async def test_many_at_once_are_counted_right(tmp_path):
         assert sum(result == [True] for result in results) == 50
 
 
-@pytest.mark.parametrize(("rule", "expected"), [(WhenDown.ALLOW, None), (WhenDown.REJECT, Refused(1.0, 503))])
+@pytest.mark.parametrize(
+    ("rule", "expected"), [(RedisWhenDown.ALLOW, None), (RedisWhenDown.REJECT, Refused(1.0, 503))]
+)
 async def test_without_redis_the_rule_holds_and_the_log_says_so_once(rule, expected, caplog):
     clock = FakeClock()
     async with limiter(free_port(), when_down=rule, clock=clock) as made:

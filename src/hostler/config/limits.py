@@ -12,11 +12,11 @@ from attrs import field, frozen
 
 __all__ = [
     "REDIS_SCHEMES",
-    "Algorithm",
     "ConcurrencyDefinition",
+    "RateLimitAlgorithm",
     "RateLimiterDefinition",
     "RedisDefinition",
-    "WhenDown",
+    "RedisWhenDown",
 ]
 
 
@@ -24,7 +24,7 @@ REDIS_SCHEMES: Final = ("redis://", "rediss://", "redis+unix://")
 """What the address of a Redis begins with."""
 
 
-class Algorithm(enum.Enum):
+class RateLimitAlgorithm(enum.Enum):
     """How a rate limiter counts."""
 
     FIXED_WINDOW = "FixedWindow"
@@ -32,7 +32,7 @@ class Algorithm(enum.Enum):
     SLIDING_WINDOW = "SlidingWindow"
 
 
-class WhenDown(enum.Enum):
+class RedisWhenDown(enum.Enum):
     """What becomes of requests while nobody can count them."""
 
     ALLOW = "Allow"
@@ -49,7 +49,8 @@ class RedisDefinition:
     timeout: float = field(default=0.5, kw_only=True)
     """Seconds that an answer may take."""
 
-    when_down: WhenDown = field(default=WhenDown.ALLOW, kw_only=True)
+    when_down: RedisWhenDown = field(default=RedisWhenDown.ALLOW, kw_only=True)
+    """What becomes of requests that cannot be counted."""
 
 
 @frozen
@@ -62,7 +63,7 @@ class RateLimiterDefinition:
     window: float
     """Seconds, whole ones."""
 
-    algorithm: Algorithm = field(default=Algorithm.SLIDING_WINDOW, kw_only=True)
+    algorithm: RateLimitAlgorithm = field(default=RateLimitAlgorithm.SLIDING_WINDOW, kw_only=True)
     partition_by: str = field(default="ClientAddress", kw_only=True)
     """Whose requests are counted together: `ClientAddress`, `Route`, `Header`, or `package.module:function`."""
 
@@ -84,6 +85,8 @@ class ConcurrencyDefinition:
     """How many exchanges there may be at once (Route.ConcurrencyPolicy, Cluster.DestinationConcurrency)."""
 
     permit_limit: int
+    """How many at once."""
+
     queue_limit: int = field(default=0, kw_only=True)
     """How many more may wait, in order."""
 

@@ -56,7 +56,7 @@ def unite(said: Said) -> Steps[Draft]:
         _unique("Routes", routes, problems),
         _unique("Clusters", clusters, problems),
         dict.fromkeys(url for loaded, _ in groups for url in loaded.config.urls),
-        _policies([(origins, loaded.config.policies) for loaded, origins in groups], problems),
+        _definitions([(origins, loaded.config.definitions) for loaded, origins in groups], problems),
     )
     return Draft(config, tuple(problems), tuple(origin for _, origins in groups for origin in origins))
 
@@ -80,7 +80,9 @@ def _unique(
     return made
 
 
-def _policies(groups: Iterable[tuple[Sequence[Origin], Definitions]], problems: list[Problem]) -> Definitions:
+def _definitions(
+    groups: Iterable[tuple[Sequence[Origin], Definitions]], problems: list[Problem]
+) -> Definitions:
     """Return what is defined under a name of its own among several sources."""
     made: dict[str, dict[str, Any]] = {kind.name: {} for kind in fields(Definitions)}
     known: dict[tuple[str, str], Sequence[Origin]] = {}

@@ -75,7 +75,7 @@ class Fleet:
         so far is of no use.
         """
         shared = Shared(self.snapshot.shared)
-        equipped = partial(equip, self._recipes, definitions=config.policies, shared=shared)
+        equipped = partial(equip, self._recipes, definitions=config.definitions, shared=shared)
         clusters: dict[str, LiveCluster] = {}
         for cluster in config.clusters:
             yield

@@ -17,7 +17,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
-from hostler.config.limits import WhenDown
+from hostler.config.limits import RedisWhenDown
 from hostler.errors import redact
 from hostler.rate_limiting.policy import Refused
 from hostler.rate_limiting.windows import Windows, make_strategy
@@ -105,14 +105,14 @@ class RedisWindows(Windows):
         if not self._is_down:
             self._is_down = True
             why = str(error) or f"no answer within {self._redis.timeout:g} s"
-            rule = "let through" if self._redis.when_down is WhenDown.ALLOW else "answered with 503"
+            rule = "let through" if self._redis.when_down is RedisWhenDown.ALLOW else "answered with 503"
             _log.warning(
                 "rate limiter %s: Redis at %s is down, requests are %s until it answers: %s",
                 self._name, redact(self._redis.url), rule, why,
             )  # fmt: skip
 
     def _refused(self) -> Refused | None:
-        return None if self._redis.when_down is WhenDown.ALLOW else Refused(RETRY_INTERVAL, 503)
+        return None if self._redis.when_down is RedisWhenDown.ALLOW else Refused(RETRY_INTERVAL, 503)
 
     async def close(self) -> None:
         """Close the connections."""

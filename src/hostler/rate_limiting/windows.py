@@ -14,7 +14,7 @@ from limits.aio.strategies import (
     SlidingWindowCounterRateLimiter,
 )
 
-from hostler.config.limits import Algorithm
+from hostler.config.limits import RateLimitAlgorithm
 from hostler.rate_limiting.keys import key_of
 from hostler.rate_limiting.policy import Refused
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Windows", "make_strategy"]
 
-_STRATEGIES: Final[dict[Algorithm, type[RateLimiter]]] = {
-    Algorithm.FIXED_WINDOW: FixedWindowRateLimiter,
-    Algorithm.MOVING_WINDOW: MovingWindowRateLimiter,
-    Algorithm.SLIDING_WINDOW: SlidingWindowCounterRateLimiter,
+_STRATEGIES: Final[dict[RateLimitAlgorithm, type[RateLimiter]]] = {
+    RateLimitAlgorithm.FIXED_WINDOW: FixedWindowRateLimiter,
+    RateLimitAlgorithm.MOVING_WINDOW: MovingWindowRateLimiter,
+    RateLimitAlgorithm.SLIDING_WINDOW: SlidingWindowCounterRateLimiter,
 }
 
 
-def make_strategy(algorithm: Algorithm, storage: Storage) -> RateLimiter:
+def make_strategy(algorithm: RateLimitAlgorithm, storage: Storage) -> RateLimiter:
     """Return what counts by an algorithm, in a storage."""
     return _STRATEGIES[algorithm](storage)
 

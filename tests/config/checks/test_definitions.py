@@ -10,7 +10,7 @@ from hostler.documents import find_problems
 
 def said(definitions, policies=None):
     """Return what is wrong with definitions, by path."""
-    config = Config(policies=definitions)
+    config = Config(definitions=definitions)
     return {problem.path: problem.message for problem in find_problems(config, policies)}
 
 
@@ -56,7 +56,7 @@ def test_a_name_is_the_documents_or_the_programs():
 
 
 def unknown(name, definitions=Definitions()):  # noqa: B008 - it is frozen
-    config = Config([Route("/", id="r", timeout_policy=name)], policies=definitions)
+    config = Config([Route("/", id="r", timeout_policy=name)], definitions=definitions)
     return [str(problem) for problem in find_problems(config)]
 
 

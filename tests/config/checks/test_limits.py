@@ -13,7 +13,7 @@ from hostler import (
     RateLimiterDefinition,
     RedisDefinition,
 )
-from hostler.config.limits import Algorithm
+from hostler.config.limits import RateLimitAlgorithm
 from hostler.documents import find_problems
 
 REDIS = RedisDefinition("redis://127.0.0.1/0")
@@ -22,7 +22,7 @@ REDIS = RedisDefinition("redis://127.0.0.1/0")
 def said(limit=1, window=1, **fields):
     """Return what is wrong with a rate limiter, by path from there on."""
     definitions = Definitions(rate_limiters={"r": RateLimiterDefinition(limit, window, **fields)})
-    problems = find_problems(Config(policies=definitions))
+    problems = find_problems(Config(definitions=definitions))
     return {problem.path.removeprefix("Policies.RateLimiters.r."): problem.message for problem in problems}
 
 
@@ -46,7 +46,7 @@ def test_what_is_right_is_accepted(fields):
     ("fields", "path", "message"),
     [
         ({"limit": 0}, "PermitLimit", "0 is out of range; use 1 or more requests"),
-        ({"limit": 10**6, "algorithm": Algorithm.MOVING_WINDOW}, "PermitLimit", "1000000 is too much for a MovingWindow"),
+        ({"limit": 10**6, "algorithm": RateLimitAlgorithm.MOVING_WINDOW}, "PermitLimit", "1000000 is too much for a MovingWindow"),
         ({"window": 0.5}, "Window", "0.5 seconds is out of range; use whole seconds, 1 or more"),
         ({"window": 1.5}, "Window", "1.5 seconds is out of range"),
         ({"window": float("nan")}, "Window", "nan seconds is out of range"),
@@ -71,7 +71,7 @@ def test_what_is_wrong_says_what_to_do(fields, path, message):
 @pytest.mark.parametrize("name", ["Default", "DISABLE"])
 def test_yarps_names_are_taken(name):
     definitions = Definitions(rate_limiters={name: RateLimiterDefinition(1, 1)})
-    (problem,) = find_problems(Config(policies=definitions))
+    (problem,) = find_problems(Config(definitions=definitions))
     assert "is YARP's name" in problem.message
     (problem,) = find_problems(Config(), Policies(rate_limiter={name: print}))
     assert problem.message == f'"{name}" cannot be the name of a RateLimiterPolicy; choose another'
@@ -97,7 +97,7 @@ def test_a_missing_package_names_the_command_that_installs_it(package, monkeypat
 def test_a_limit_of_exchanges_at_once(limit, path, message):
     config = Config(
         clusters=[Cluster("c", ["http://a/"], destination_concurrency=limit)],
-        policies=Definitions(concurrency={"few": limit}),
+        definitions=Definitions(concurrency={"few": limit}),
     )
     assert {problem.path: problem.message for problem in find_problems(config)} == {
         f"Policies.Concurrency.few.{path}": message,

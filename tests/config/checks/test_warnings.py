@@ -65,14 +65,14 @@ def test_versions_of_tls_that_nobody_should_speak():
 def test_what_does_not_hold_for_delegated_requests_is_said():
     delegated = Cluster("c", [queue("q", "http://*:80/")])
     route = Route("/", "c", id="r", retry_policy="again", mirror=Mirror("other"))
-    policies = Definitions(retries={"Again": RetryDefinition(statuses=[503])})
-    found = finish(find_warnings(Config([route], [delegated], policies=policies)))
+    definitions = Definitions(retries={"Again": RetryDefinition(statuses=[503])})
+    found = finish(find_warnings(Config([route], [delegated], definitions=definitions)))
     assert {problem.path: problem.severity for problem in found} == {
         "Routes.r.RetryPolicy": Severity.WARNING,
         "Routes.r.Mirror": Severity.WARNING,
     }
     forwarded = Cluster("c", ["http://a/"])
-    assert finish(find_warnings(Config([route], [forwarded], policies=policies))) == []
+    assert finish(find_warnings(Config([route], [forwarded], definitions=definitions))) == []
     harmless = Definitions(retries={"again": RetryDefinition()})
-    (found,) = finish(find_warnings(Config([route], [delegated], policies=harmless)))
+    (found,) = finish(find_warnings(Config([route], [delegated], definitions=harmless)))
     assert found.path == "Routes.r.Mirror"

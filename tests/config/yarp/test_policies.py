@@ -11,7 +11,7 @@ from hostler.documents import examine
 from tests.config.yarp.documents import refused
 
 DOCUMENT = {"Policies": {"Timeouts": {"Short": {"Timeout": "00:00:05", "TimeoutStatusCode": 503}}}}
-CONFIG = Config(policies=Definitions(timeouts={"Short": TimeoutDefinition(5.0, 503)}))
+CONFIG = Config(definitions=Definitions(timeouts={"Short": TimeoutDefinition(5.0, 503)}))
 
 
 def test_it_is_read_and_written():

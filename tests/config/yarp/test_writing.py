@@ -16,7 +16,7 @@ from hostler import (
     TimeoutDefinition,
 )
 from hostler.config import yarp
-from hostler.config.limits import Algorithm, WhenDown
+from hostler.config.limits import RateLimitAlgorithm, RedisWhenDown
 from hostler.config.model import (
     ActiveHealthCheck,
     AffinityCookie,
@@ -116,13 +116,13 @@ DEFINITIONS = st.builds(
             RateLimiterDefinition,
             INTEGERS,
             SECONDS,
-            algorithm=st.sampled_from(Algorithm),
+            algorithm=st.sampled_from(RateLimitAlgorithm),
             partition_by=TEXT,
             header=TEXT,
             ipv6_prefix_length=INTEGERS,
             max_keys=INTEGERS,
             redis=st.none()
-            | st.builds(RedisDefinition, TEXT, timeout=SECONDS, when_down=st.sampled_from(WhenDown)),
+            | st.builds(RedisDefinition, TEXT, timeout=SECONDS, when_down=st.sampled_from(RedisWhenDown)),
         ),
         max_size=2,
     ),
@@ -170,7 +170,7 @@ ROUTE = st.builds(
 class TestDump:
     @given(DEFINITIONS)
     def test_definitions_are_read_back(self, definitions):
-        config = Config(policies=definitions)
+        config = Config(definitions=definitions)
         assert yarp.load(json.loads(json.dumps(yarp.dump(config)))) == config
 
     @given(st.lists(ROUTE, max_size=3, unique_by=lambda route: route.id))

@@ -30,7 +30,7 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     problems = [
         Problem("Urls", fault) for url in config.urls if (fault := find_fault_in_url(url, listened_on=True))
     ]
-    problems += check_definitions("Policies", config.policies)
+    problems += check_definitions("Policies", config.definitions)
     problems += check_ids("Routes", (route.id for route in config.routes))
     yield
     clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
@@ -40,11 +40,11 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
         problems += check_route(path, route)
         if route.mirror is not None:
             problems += check_mirror(f"{path}.Mirror", route.mirror, clusters)
-        problems += policies(route, path, config.policies)
+        problems += policies(route, path, config.definitions)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
     for cluster in config.clusters:
         yield
         path = f"Clusters.{cluster.id}"
-        problems += policies(cluster, path, config.policies)
+        problems += policies(cluster, path, config.definitions)
         problems += check_cluster(path, cluster)
     return problems

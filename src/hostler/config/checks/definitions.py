@@ -19,25 +19,25 @@ __all__ = ["check_definitions"]
 _UPGRADED: Final = 101
 
 
-def check_definitions(path: str, policies: Definitions) -> Iterator[Problem]:
+def check_definitions(path: str, definitions: Definitions) -> Iterator[Problem]:
     """Find what is wrong with the `Policies` section."""
-    yield from check_ids(f"{path}.Timeouts", policies.timeouts)
-    for name, timeout in policies.timeouts.items():
+    yield from check_ids(f"{path}.Timeouts", definitions.timeouts)
+    for name, timeout in definitions.timeouts.items():
         yield from _timeout(f"{path}.Timeouts.{name}", timeout)
-    yield from check_ids(f"{path}.RateLimiters", policies.rate_limiters)
-    for name, limiter in policies.rate_limiters.items():
+    yield from check_ids(f"{path}.RateLimiters", definitions.rate_limiters)
+    for name, limiter in definitions.rate_limiters.items():
         yield from check_rate_limiter(f"{path}.RateLimiters.{name}", limiter)
-    yield from check_ids(f"{path}.Concurrency", policies.concurrency)
-    for name, concurrency in policies.concurrency.items():
+    yield from check_ids(f"{path}.Concurrency", definitions.concurrency)
+    for name, concurrency in definitions.concurrency.items():
         yield from check_concurrency(f"{path}.Concurrency.{name}", concurrency)
-    yield from check_ids(f"{path}.Cors", policies.cors)
-    for name, cors in policies.cors.items():
+    yield from check_ids(f"{path}.Cors", definitions.cors)
+    for name, cors in definitions.cors.items():
         yield from check_cors(f"{path}.Cors.{name}", cors)
-    yield from check_ids(f"{path}.Authorization", policies.authorization)
-    for name, authorization in policies.authorization.items():
+    yield from check_ids(f"{path}.Authorization", definitions.authorization)
+    for name, authorization in definitions.authorization.items():
         yield from check_authorization(f"{path}.Authorization.{name}", authorization)
-    yield from check_ids(f"{path}.Retries", policies.retries)
-    for name, retry in policies.retries.items():
+    yield from check_ids(f"{path}.Retries", definitions.retries)
+    for name, retry in definitions.retries.items():
         yield from _retry(f"{path}.Retries.{name}", retry)
 
 

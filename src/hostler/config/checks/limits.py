@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.values import check_positive
-from hostler.config.limits import REDIS_SCHEMES, Algorithm
+from hostler.config.limits import REDIS_SCHEMES, RateLimitAlgorithm
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def check_rate_limiter(path: str, limiter: RateLimiterDefinition) -> Iterator[Pr
     limit = limiter.permit_limit
     if limit < 1:
         yield Problem(f"{path}.PermitLimit", f"{limit} is out of range; use 1 or more requests")
-    elif limit > _MOST_TIMES and limiter.algorithm is Algorithm.MOVING_WINDOW:
+    elif limit > _MOST_TIMES and limiter.algorithm is RateLimitAlgorithm.MOVING_WINDOW:
         message = f"{limit} is too much for a MovingWindow, which keeps the time of each; use at most {_MOST_TIMES}, or a SlidingWindow"
         yield Problem(f"{path}.PermitLimit", message)
     if not limiter.window >= 1 or limiter.window % 1:

@@ -33,7 +33,9 @@ def find_warnings(config: Config) -> Steps[list[Problem]]:
     for route in config.routes:
         yield
         found += _unknown_cluster(route, clusters)
-        found += _not_for_delegation(route, clusters.get((route.cluster_id or "").lower()), config.policies)
+        found += _not_for_delegation(
+            route, clusters.get((route.cluster_id or "").lower()), config.definitions
+        )
         others = {first.setdefault(key, route.id) for key in _keys(route)} - {route.id}
         found += [
             _warning(
@@ -60,11 +62,11 @@ def _unknown_cluster(route: Route, clusters: Mapping[str, Cluster]) -> Iterator[
         )
 
 
-def _not_for_delegation(route: Route, cluster: Cluster | None, policies: Definitions) -> Iterator[Problem]:
+def _not_for_delegation(route: Route, cluster: Cluster | None, definitions: Definitions) -> Iterator[Problem]:
     """Warn of what does not hold for requests that another process answers."""
     if cluster is None or not any(destination.queue is not None for destination in cluster.destinations):
         return
-    retries = {name.lower(): retry for name, retry in policies.retries.items()}
+    retries = {name.lower(): retry for name, retry in definitions.retries.items()}
     retry = retries.get((route.retry_policy or "").lower())
     if retry is not None and (retry.statuses or retry.try_timeout is not None):
         yield _warning(

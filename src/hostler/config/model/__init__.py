@@ -101,5 +101,5 @@ class Config:
     urls: tuple[str, ...] = field(default=Factory(tuple), converter=strings)
     """Where to listen (ASP.NET's `Urls`); empty means that the document does not say."""
 
-    policies: Definitions = Factory(Definitions)
+    definitions: Definitions = Factory(Definitions)
     """The policies that the document defines for its routes to name (its `Policies` section)."""

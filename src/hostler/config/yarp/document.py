@@ -10,7 +10,7 @@ from attrs import frozen
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import ABSENT, read_policies, read_section
+from hostler.config.yarp.reading import ABSENT, read_definitions, read_section
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -78,7 +78,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
         urls = _urls(parts.get("urls", ""))
     except ValueError as error:
         problems.append(Problem("Urls", str(error)))
-    policies, unread = read_policies(parts.get("policies", {}))
+    definitions, unread = read_definitions(parts.get("policies", {}))
     problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
@@ -89,7 +89,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls, policies), problems
+    return Config(routes, clusters, urls, definitions), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def dump(config: Config) -> dict[str, Any]:
         "Clusters": {cluster.id: write(cluster) for cluster in config.clusters},
     }
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
-    policies = {"Policies": defined} if (defined := write(config.policies)) else {}
+    policies = {"Policies": defined} if (defined := write(config.definitions)) else {}
     return {**urls, **policies, "ReverseProxy": {key: value for key, value in section.items() if value}}
 
 

@@ -34,7 +34,7 @@ from hostler.errors import Problem
 if TYPE_CHECKING:
     from hostler.steps import Steps
 
-__all__ = ["ABSENT", "Section", "read_policies", "read_section"]
+__all__ = ["ABSENT", "Section", "read_definitions", "read_section"]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
@@ -73,7 +73,7 @@ def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
     return made, problems
 
 
-def read_policies(section: object) -> tuple[Definitions, list[Problem]]:
+def read_definitions(section: object) -> tuple[Definitions, list[Problem]]:
     """Read the `Policies` section; what can be read of it, and a problem for each thing that cannot."""
     faults: Faults = []
     read = _attempt(_reader(Definitions), section, "Policies", faults)
