@@ -56,7 +56,7 @@ class CorsDefinition:
     """Whether cookies and credentials may come along."""
 
     preflight_max_age: float | None = None
-    """For how long a browser may keep the answer to a preflight; None leaves it to the browser."""
+    """Seconds for which a browser may keep the answer to a preflight; None leaves it to the browser."""
 
 
 @frozen

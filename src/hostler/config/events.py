@@ -18,7 +18,7 @@ _log: Final = logging.getLogger("hostler.proxy")
 
 
 class ConfigEventKind(enum.Enum):
-    """What became of a configuration: YARP's IConfigChangeListener."""
+    """What became of a configuration (the methods of YARP's IConfigChangeListener)."""
 
     LOADED = "loaded"
     """The sources were read, and nothing has been filtered or checked yet."""
@@ -27,6 +27,8 @@ class ConfigEventKind(enum.Enum):
     """A source could not be read; what it said before stays."""
 
     APPLIED = "applied"
+    """It is in force."""
+
     APPLY_FAILED = "apply failed"
     """A filter, a check or a policy failed; the configuration before stays in force."""
 

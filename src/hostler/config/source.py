@@ -53,7 +53,7 @@ class Loaded:
 
 
 class Source(Protocol):
-    """What a proxy's configuration, or a part of it, comes from.: YARP's IProxyConfigProvider."""
+    """What a proxy's configuration, or a part of it, comes from (YARP's IProxyConfigProvider)."""
 
     @property
     def name(self) -> str:
@@ -79,7 +79,7 @@ class ReadableSource(Protocol):
 
 
 class InMemorySource:
-    """A configuration that the program has, and replaces.: YARP's LoadFromMemory."""
+    """A configuration that the program has, and replaces (YARP's LoadFromMemory)."""
 
     def __init__(self, config: Config, name: str = "memory") -> None:
         self.name = name

@@ -40,6 +40,7 @@ class WebProxy:
     """Reach destinations without it that are on this machine, or whose name has no dot or is in this machine's domain."""
 
     use_default_credentials: bool = False
+    """Must be False: the credentials of a Windows user are not supported."""
 
 
 @frozen
@@ -51,7 +52,11 @@ class HttpClient:
 
     dangerous_accept_any_server_certificate: bool = False
     max_connections_per_server: int | None = None
+    """Connections to a destination; more requests wait, in their order. None is no limit."""
+
     enable_multiple_http2_connections: bool = True
+    """Without effect: requests go out as HTTP/1.1."""
+
     request_header_encoding: str | None = None
     response_header_encoding: str | None = None
     """Headers are passed on byte for byte, so that neither encoding changes them."""
@@ -82,6 +87,8 @@ class HttpRequest:
     """Seconds in which something must move: the head, or a piece of a body, in either direction."""
 
     version: str = "2"
+    """1.1, 2 or 3; requests go out as HTTP/1.1."""
+
     version_policy: VersionPolicy = VersionPolicy.REQUEST_VERSION_OR_LOWER
     allow_response_buffering: bool = False
     """Without effect: what arrives is passed on at once."""

@@ -53,8 +53,13 @@ class AffinityCookie:
     secure_policy: SecurePolicy = SecurePolicy.NONE
     same_site: SameSite = SameSite.UNSPECIFIED
     expiration: float | None = None
+    """Seconds from the answer to `expires`; None writes none."""
+
     max_age: float | None = None
+    """Seconds in `max-age`; None writes none."""
+
     is_essential: bool = False
+    """Without effect: hostler asks for no consent."""
 
 
 @frozen
@@ -66,7 +71,11 @@ class SessionAffinity:
 
     enabled: bool = True
     policy: str = "HashCookie"
+    """How the key names a destination: HashCookie, ArrCookie, Cookie, CustomHeader, or one of your own."""
+
     failure_policy: str = "Redistribute"
+    """What becomes of a request whose key is of no use: Redistribute, Return503Error, or one of your own."""
+
     sealing_key_file: str | None = None
     """The file of the keys that Cookie and CustomHeader seal with (SealingKeyFile, hostler's own)."""
 
@@ -88,7 +97,7 @@ class LoadBalancing:
 
     hash_by: HashBy = HashBy.CLIENT_ADDRESS
     name: str = ""
-    """The header's, or the cookie's."""
+    """The name of the header or the cookie."""
 
     segment: int = 1
     """Which segment of the path it is; the first one is 1."""
@@ -111,6 +120,8 @@ class Resolver:
     enabled: bool = True
     policy: str = "Dns"
     refresh_period: float = 300.0
+    """Seconds after which each destination is asked for again."""
+
     address_family: AddressFamily | None = None
     """None is any."""
 

@@ -35,7 +35,11 @@ class Destination:
     address: str
     id: str = field(kw_only=True)
     health: str | None = field(default=None, kw_only=True)
+    """The address that active health checks ask; None is `address`."""
+
     host: str | None = field(default=None, kw_only=True)
+    """What its requests say in Host, and the name that its certificate is for; None is the address's."""
+
     weight: int = field(default=1, kw_only=True)
     """How large its share is beside those of the others (Weight, hostler's own); 0 while any other can be chosen."""
 

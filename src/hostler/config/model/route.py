@@ -75,7 +75,7 @@ def _query_matches(values: Iterable[QueryMatch]) -> tuple[QueryMatch, ...]:
 
 @frozen(kw_only=True)
 class Mirror:
-    """Where copies of a route's requests go (Route.Mirror, ours)."""
+    """Where copies of a route's requests go (Mirror, hostler's own)."""
 
     cluster_id: str = field(kw_only=False)
     percent: int = 100
@@ -96,7 +96,7 @@ class Route:
     """What a request must look like, and the cluster that it goes to.
 
     `path` is an ASP.NET route template (None matches every path). `id` names the route in logs and defaults to the
-    template. The matching rules are YARP's `Match` object, flattened.
+    template. The matching rules are YARP's `Match` object, flattened. Times are seconds.
     """
 
     path: str | None = None
@@ -104,18 +104,32 @@ class Route:
     id: str = field(kw_only=True)
     hosts: tuple[str, ...] = field(default=(), converter=strings, kw_only=True)
     methods: tuple[str, ...] = field(default=(), converter=strings, kw_only=True)
+    """None of them is any method."""
+
     headers: tuple[HeaderMatch, ...] = field(default=(), converter=_header_matches, kw_only=True)
     query_parameters: tuple[QueryMatch, ...] = field(default=(), converter=_query_matches, kw_only=True)
     order: int = field(default=0, kw_only=True)
+    """Of the routes that match, one with a smaller order wins."""
+
     max_request_body_size: int | None = field(default=None, kw_only=True)
+    """Bytes; -1 is no limit, None is MAX_REQUEST_BODY_SIZE."""
+
     authorization_policy: str | None = field(default=None, kw_only=True)
     rate_limiter_policy: str | None = field(default=None, kw_only=True)
     output_cache_policy: str | None = field(default=None, kw_only=True)
+    """Must be None: there is no cache yet."""
+
     timeout_policy: str | None = field(default=None, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
+    """Seconds from the request's head to the last byte of its answer."""
+
     cors_policy: str | None = field(default=None, kw_only=True)
     concurrency_policy: str | None = field(default=None, kw_only=True)
+    """How many exchanges there may be at once (ConcurrencyPolicy, hostler's own)."""
+
     retry_policy: str | None = field(default=None, kw_only=True)
+    """What is sent again (RetryPolicy, hostler's own)."""
+
     mirror: Mirror | None = field(default=None, kw_only=True)
     metadata: Mapping[str, str] = field(default=NOTHING, converter=mapping_of_strings, kw_only=True)
     transforms: tuple[Mapping[str, str] | CodeTransform, ...] = field(
