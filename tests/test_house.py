@@ -59,7 +59,9 @@ ALLOWED = {
     "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
-    "proxy": {"transforms", "errors", "chains", "resolving", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
+    "unrouted": {"errors", "routing"},
+    "default_pipeline": {"stages"},
+    "proxy": {"default_pipeline", "unrouted", "transforms", "errors", "chains", "resolving", "config", "routing", "fleet", "pipeline", "stages", "policies", "probing", "documents", "filters", "sources", "client", "steps"},
     "mounting": {"answering", "asgi", "errors", "exchange", "outcome", "http", "pipeline"},
     "asgi": {"answering", "errors", "importing", "http", "exchange", "outcome", "channel"},
 }  # fmt: skip

@@ -36,8 +36,8 @@ from hostler import (
     serving,
 )
 from hostler.config.definitions import Definitions, RetryDefinition
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.fleet import Health
-from hostler.proxy import DEFAULT_PIPELINE
 from hostler.server.usermode.server import UserModeServer
 from hostler.stages import affinity, balance, delegate, forward, passive_health
 from hostler.stages.forward import SENDER

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         response_trailers_transform,
         response_transform,
     )
+    from hostler.default_pipeline import DEFAULT_PIPELINE
     from hostler.errors import (
         ConfigError,
         DelegationError,
@@ -89,7 +90,7 @@ if TYPE_CHECKING:
     from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
     from hostler.policies import Policies
     from hostler.processes.serving import serving
-    from hostler.proxy import DEFAULT_PIPELINE, Proxy
+    from hostler.proxy import Proxy
     from hostler.running import run, serve
     from hostler.server.base import QueueMode, ServerKind
     from hostler.server.options import ServerOptions, Timeouts
@@ -265,6 +266,9 @@ _MODULES: Final = {
         "response_trailers_transform",
         "response_transform",
     ],
+    "hostler.default_pipeline": [
+        "DEFAULT_PIPELINE",
+    ],
     "hostler.errors": [
         "ConfigError",
         "DelegationError",
@@ -311,7 +315,6 @@ _MODULES: Final = {
         "serving",
     ],
     "hostler.proxy": [
-        "DEFAULT_PIPELINE",
         "Proxy",
     ],
     "hostler.running": [

@@ -15,8 +15,8 @@ from hostler.config.definitions import Definitions
 from hostler.config.environment import Environment
 from hostler.config.model import Cluster, Config, Route
 from hostler.config.source import file_sources
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.documents import accept, find_problems
-from hostler.errors import Failure, Reason, Side
 from hostler.filters import Filters
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
@@ -26,23 +26,8 @@ from hostler.policies import Policies
 from hostler.probing.monitor import Monitor
 from hostler.resolving import Resolving
 from hostler.routing.readings import find_conflict
-from hostler.routing.table import Match, Miss, MissKind
+from hostler.routing.table import Match
 from hostler.sources import Sources
-from hostler.stages import (
-    affinity,
-    authorize,
-    balance,
-    cors,
-    delegate,
-    forward,
-    limit_concurrency,
-    limit_in_flight,
-    limit_rate,
-    limit_time,
-    mirror,
-    passive_health,
-    retry,
-)
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.stages.transform import transform
@@ -50,6 +35,7 @@ from hostler.steps import finish, in_slices
 from hostler.transforms.compiled import TRANSFORMS
 from hostler.transforms.reading import make_transforms
 from hostler.transforms.warnings import find_undelegated_requests
+from hostler.unrouted import answer_missed, answer_without_cluster, refuse_ambiguous_path
 
 if TYPE_CHECKING:
     import os
@@ -69,26 +55,9 @@ if TYPE_CHECKING:
     from hostler.server.base import Server
     from hostler.stages.forward import Sender
 
-__all__ = ["DEFAULT_PIPELINE", "Proxy"]
+__all__ = ["Proxy"]
 
 _log = logging.getLogger("hostler.proxy")
-
-DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
-    cors,
-    authorize,
-    limit_rate,
-    limit_concurrency,
-    limit_time,
-    mirror,
-    retry,
-    affinity,
-    balance,
-    limit_in_flight,
-    passive_health,
-    delegate,
-    forward,
-)
-"""Who may use a route, its limits, copies and retries; then YARP's order, from affinity on."""
 
 _SENDERS: Final[Recipe[Cluster]] = Recipe(
     part=SENDER,
@@ -261,28 +230,18 @@ class Proxy:
 
     def route(self, route_id: str) -> LiveRoute:
         """Return a route as it stands now; ids have no case. Raises LookupError when there is none."""
-        route = self._fleet.snapshot.routes.get(route_id.lower())
-        if route is None:
-            raise _unknown("route", route_id, self.routes)
-        return route
+        return self._fleet.route(route_id)
 
     def cluster(self, cluster_id: str) -> LiveCluster:
         """Return a cluster as it stands now; ids have no case. Raises LookupError when there is none."""
-        cluster = self._fleet.find_cluster(cluster_id)
-        if cluster is None:
-            raise _unknown("cluster", cluster_id, self.clusters)
-        return cluster
+        return self._fleet.cluster(cluster_id)
 
     def destination(self, cluster_id: str, destination_id: str) -> LiveDestination:
         """Return a destination as it stands now, to look at it, drain it, disable it or enable it; ids have no case.
 
         It is the same object for as long as the configuration has it. Raises LookupError when there is none.
         """
-        cluster = self.cluster(cluster_id)
-        for destination in cluster.destinations:
-            if destination.id.lower() == destination_id.lower():
-                return destination
-        raise _unknown("destination", destination_id, cluster.destinations)
+        return self._fleet.destination(cluster_id, destination_id)
 
     @property
     def initial_probes_completed(self) -> bool:
@@ -360,49 +319,19 @@ class Proxy:
         if exchange.place_reading is not None and not self._allow_ambiguous_paths:
             conflict = find_conflict(exchange, table)
             if conflict is not None:
-                return self._refuse_ambiguous(exchange, conflict)
+                return refuse_ambiguous_path(exchange, conflict)
         found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/", exchange)
         if not isinstance(found, Match):
-            return self._missed(exchange, found)
+            return answer_missed(exchange, found)
         exchange.route = route = found.route
         exchange.route_match, exchange.routed_path = found, exchange.path
         cluster = route.cluster
         if cluster is None:
-            return self._without_cluster(exchange, route)
+            return answer_without_cluster(exchange, route)
         exchange.cluster = cluster
         exchange.candidates = cluster.available
         concerned = route.equipment[CONCERNED] & cluster.equipment[CONCERNED]
         return self._chains[concerned][0](exchange)
-
-    @staticmethod
-    def _refuse_ambiguous(exchange: Exchange, conflict: str) -> Awaitable[Outcome]:
-        # said in the access line alone: a client can have it said as often as it likes
-        detail = f"{conflict}; its destination may read it so (dangerous_allow_ambiguous_paths lets such paths through)"
-        return exchange.fail(Failure(Reason.REQUEST_CREATION, detail, status=400, side=Side.CLIENT))
-
-    @staticmethod
-    def _without_cluster(exchange: Exchange, route: LiveRoute) -> Awaitable[Outcome]:
-        _log.warning(
-            "route %s: unknown cluster %r; add it, or correct the route's ClusterId",
-            route.id, route.config.cluster_id,
-        )  # fmt: skip
-        return exchange.fail(Failure(Reason.NO_AVAILABLE_DESTINATIONS, "the route's cluster does not exist"))
-
-    @staticmethod
-    def _missed(exchange: Exchange, miss: Miss) -> Awaitable[Outcome]:
-        headers = []
-        if miss.kind is MissKind.METHOD_NOT_ALLOWED:
-            headers.append(("allow", ", ".join(miss.allow)))
-            text = "405 Method Not Allowed\n"
-        elif miss.kind is MissKind.AMBIGUOUS:
-            _log.error(
-                "%s matches the routes %s equally well; give one of them an Order",
-                exchange.path, " and ".join(miss.routes),
-            )  # fmt: skip
-            text = "500 Internal Server Error\n"
-        else:
-            text = "404 Not Found\n"
-        return exchange.respond(miss.status, text, headers=headers)
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -472,12 +401,6 @@ class Proxy:
 
 def _senders(snapshot: Snapshot) -> set[Sender]:
     return {cluster.equipment[SENDER] for cluster in snapshot.clusters.values()}
-
-
-def _unknown(kind: str, name: str, known: Iterable[LiveRoute | LiveCluster | LiveDestination]) -> LookupError:
-    return LookupError(
-        f"there is no {kind} {name!r}; there is {', '.join(repr(one.id) for one in known) or 'none'}"
-    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

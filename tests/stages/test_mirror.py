@@ -9,7 +9,7 @@ import pytest
 from hostler import Cluster, ConfigError, Proxy, Route, queue, request_transform, response_transform, serving
 from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import Mirror
-from hostler.proxy import DEFAULT_PIPELINE
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.stages.mirror import MirrorStage
 from hostler.stages.mirror import mirror as in_default_pipeline
 from tests.client.peers import OK, answering, connected, destination, until

@@ -10,7 +10,7 @@ import pytest
 from hostler import Cluster, Destination, Proxy, Route, queue, serving
 from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import HealthCheck, PassiveHealthCheck
-from hostler.proxy import DEFAULT_PIPELINE
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.stages.retry import RetryBudget
 from tests.client.peers import OK, PATIENCE, answering, connected, destination, until
 from tests.wire.peers import free_port

@@ -67,6 +67,28 @@ class Fleet:
         """Return the cluster of that id, in any case."""
         return self.snapshot.clusters.get(cluster_id.lower())
 
+    def route(self, route_id: str) -> LiveRoute:
+        """Return the route of that id, in any case; raises LookupError when there is none."""
+        route = self.snapshot.routes.get(route_id.lower())
+        if route is None:
+            raise _unknown("route", route_id, self.snapshot.routes.values())
+        return route
+
+    def cluster(self, cluster_id: str) -> LiveCluster:
+        """Return the cluster of that id, in any case; raises LookupError when there is none."""
+        cluster = self.find_cluster(cluster_id)
+        if cluster is None:
+            raise _unknown("cluster", cluster_id, self.snapshot.clusters.values())
+        return cluster
+
+    def destination(self, cluster_id: str, destination_id: str) -> LiveDestination:
+        """Return a destination by its cluster's id and its own, in any case; raises LookupError when there is none."""
+        cluster = self.cluster(cluster_id)
+        for destination in cluster.destinations:
+            if destination.id.lower() == destination_id.lower():
+                return destination
+        raise _unknown("destination", destination_id, cluster.destinations)
+
     def build(self, config: Config) -> Steps[Snapshot]:
         """Bring a configuration without problems to life, beside the one that is in force.
 
@@ -123,3 +145,9 @@ class Fleet:
                 destination.config = config
             cluster.refresh_this()  # health may have changed since the snapshot was built
         self.snapshot = snapshot
+
+
+def _unknown(kind: str, name: str, known: Iterable[LiveRoute | LiveCluster | LiveDestination]) -> LookupError:
+    return LookupError(
+        f"there is no {kind} {name!r}; there is {', '.join(repr(one.id) for one in known) or 'none'}"
+    )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field, frozen
 
 from hostler.client.forwarder import Forwarder
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.errors import ProtocolError
 from hostler.fleet.delegation import DestinationRules
 from hostler.http.h1 import RequestReader
 from hostler.http.target import parse_host
-from hostler.proxy import DEFAULT_PIPELINE, Proxy
+from hostler.proxy import Proxy
 from hostler.rehearsal.recording import (
     RecordingConnector,
     RecordingRules,

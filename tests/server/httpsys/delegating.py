@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from attrs import define, field
 
 from hostler.config.model import Cluster, Route, queue
+from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.outcome import Kind
-from hostler.proxy import DEFAULT_PIPELINE, Proxy
+from hostler.proxy import Proxy
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.constants import CreateRequestQueueFlag
 from hostler.server.httpsys.server import HttpSysServer
