@@ -275,6 +275,16 @@ async def test_where_servers_put_the_path(scope, text):
     assert b"".join(message.get("body", b"") for message in asked.sent) == text.encode()
 
 
+async def _cookies(exchange):
+    return await exchange.respond(200, "|".join(exchange.request.headers.get_all("cookie")))
+
+
+async def test_cookies_that_come_on_several_lines_go_on_as_one():
+    headers = [(b"cookie", b"a=1"), (b"accept", b"*/*"), (b"cookie", b"b=2")]
+    asked = await Asked(http_version="2", headers=headers).answered_by(_cookies)
+    assert asked.sent[1]["body"] == b"a=1; b=2"
+
+
 async def _length(exchange):
     return await exchange.respond(200, f"{exchange.request.framing} {len(await exchange.read())}")
 

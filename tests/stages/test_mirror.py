@@ -8,6 +8,7 @@ import pytest
 
 from hostler import Cluster, ConfigError, Proxy, Route, queue, request_transform, response_transform, serving
 from hostler.config.definitions import Definitions, RetryDefinition
+from hostler.config.limits import ConcurrencyDefinition
 from hostler.config.model import Mirror
 from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.stages.mirror import MirrorStage
@@ -17,10 +18,12 @@ from tests.stages.test_retry import BUSY, taking
 
 
 @asynccontextmanager
-async def mirrored(original, copy, *, transforms=(), stages=(), randomness=None, retry=None, **settings):
+async def mirrored(
+    original, copy, *, transforms=(), stages=(), randomness=None, retry=None, at_once=None, **settings
+):
     """Serve a proxy that sends everything to one address, and copies to another; gives a connected client.
 
-    With `retry`, the definition of a policy, requests are sent again.
+    With `retry`, the definition of a policy, requests are sent again; `at_once` limits copies.
     """
     pipeline = DEFAULT_PIPELINE
     if randomness is not None:
@@ -36,7 +39,7 @@ async def mirrored(original, copy, *, transforms=(), stages=(), randomness=None,
                 retry_policy="again" if retry else "",
             )
         ],
-        [Cluster("shop", [original]), Cluster("shadow", [copy])],
+        [Cluster("shop", [original]), Cluster("shadow", [copy], destination_concurrency=at_once)],
         definitions=Definitions(retries={"again": retry} if retry else {}),
         pipeline=[*stages, *pipeline],
     )
@@ -180,6 +183,22 @@ async def test_the_original_waits_for_no_copy():
             client.send(request())
             assert (await client.answer()).status == 200
         await until(lambda: shadow.connections == 2)
+
+
+async def test_copies_keep_to_how_many_their_destination_takes_at_once():
+    async def silent(peer):
+        await peer.rest()
+
+    async with (
+        destination(answering(OK)) as there,
+        destination(silent) as shadow,
+        mirrored(there.address, shadow.address, at_once=ConcurrencyDefinition(1)) as client,
+    ):
+        for _ in range(3):
+            client.send(request())
+            assert (await client.answer()).status == 200
+        await until(lambda: shadow.connections)
+        assert shadow.connections == 1
 
 
 async def test_a_copy_is_given_up_after_its_time(caplog):

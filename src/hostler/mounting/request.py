@@ -37,6 +37,9 @@ def make_exchange(scope: Scope, stream: Stream) -> Exchange:
     headers = Headers([(bytes(name), bytes(value)) for name, value in scope["headers"]])
     framing = _framing(scope, headers, method)
     _frame_alike(scope, headers, framing)
+    cookies = headers.get_all_raw(b"cookie")
+    if len(cookies) > 1:  # as HTTP/2 has them, and HTTP/1.1 has not (RFC 9113 8.2.3)
+        headers.set(b"cookie", b"; ".join(cookies))
     headers.changed = False  # by no stage
     authority = headers.get_raw(b"host")
     host, port = parse_host(authority) if authority else ("", None)

@@ -21,6 +21,7 @@ from hostler.pipeline import fold
 from hostler.stages.balance import balance
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
+from hostler.stages.limit_concurrency import limit_in_flight
 from hostler.stages.recording import Recording
 from hostler.stages.wrapped import WrappedStream
 
@@ -45,7 +46,7 @@ _log: Final = logging.getLogger("hostler.stages.mirror")
 _IN_FLIGHT: Final = "mirrored"
 """The key in a route's state of how many copies are under way."""
 
-_way: Final = fold((balance, passive_health, forward))
+_way: Final = fold((balance, limit_in_flight, passive_health, forward))
 """The way of a copy."""
 
 
