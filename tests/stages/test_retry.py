@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from attrs import evolve
 
 from hostler import Cluster, Destination, Proxy, Route, queue, serving
 from hostler.config.definitions import Definitions, RetryDefinition
@@ -496,10 +497,19 @@ async def _worker(exchange):
 
 @asynccontextmanager
 async def delegated(*queues, stages=(), **definition):
-    """Serve a proxy that delegates to the queues in turn, and tries again; `served` of them has a worker."""
+    """Serve a proxy that delegates to the queues in turn, and tries again; `served` of them has a worker.
+
+    What is an address is forwarded to.
+    """
+    destinations = [
+        Destination(name, id=f"d{index}")
+        if "://" in name
+        else evolve(queue(name, "http://*:80/"), id=f"d{index}")
+        for index, name in enumerate(queues)
+    ]
     proxy = Proxy(
         [Route("/{**rest}", "c", retry_policy="again")],
-        [Cluster("c", [queue(name, "http://*:80/") for name in queues], balance="FirstAlphabetical")],
+        [Cluster("c", destinations, balance="FirstAlphabetical")],
         definitions=Definitions(retries={"again": RetryDefinition(**definition)}),
         pipeline=[*stages, *DEFAULT_PIPELINE],
     )
@@ -513,6 +523,19 @@ async def test_what_no_process_takes_is_delegated_to_another_queue():
         answer = await asked.fetch("PUT", "Content-Length: 2\r\n", b"hi")
         assert (answer.status, answer.body) == (200, b"by the worker: hi")
         assert (await asked.fetch("POST")).status == 503  # whoever had it may have acted on it
+
+
+@pytest.mark.usefixtures("runtime")
+async def test_a_body_that_has_been_read_is_tried_again_where_it_can_be_forwarded():
+    bodies = []
+    headers = "Content-Length: 2\r\n"
+    async with destination(taking(bodies, BUSY)) as busy, destination(taking(bodies, OK)) as there:
+        async with delegated(busy.address, "served", there.address, statuses=[503]) as asked:
+            assert (await asked.fetch("GET")).body == b"by the worker: "
+            assert (await asked.fetch("PUT", headers, b"hi")).body == b"ok"
+        async with delegated("nobody", busy.address, "served", statuses=[503]) as asked:
+            assert (await asked.fetch("PUT", headers, b"hi")).body == b"busy"
+    assert bodies == [b"", b"hi", b"hi", b"hi", b"hi"]  # busy was asked again, for want of others
 
 
 @pytest.mark.usefixtures("runtime")

@@ -28,7 +28,7 @@ from hostler.stages.recording import Recording
 from hostler.stages.wrapped import WrappedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hostler.config.definitions import RetryDefinition
     from hostler.contract import Delegated, Pump, RequestSource, Stream
@@ -214,10 +214,15 @@ class _Tries:
         exchange.candidates = left
 
     def _left(self) -> tuple[LiveDestination, ...]:
-        cluster = self._cluster
-        available = self._offered if cluster is None else cluster.available
-        wanted = set(available).difference(self._tried)
+        wanted = set(self._possible(can_delegate=self.stream.can_delegate)).difference(self._tried)
         return tuple(candidate for candidate in self._offered if candidate in wanted)
+
+    def _possible(self, *, can_delegate: bool) -> Sequence[LiveDestination]:
+        """Return the destinations that can have the request: those of queues while nothing of its body has been read."""
+        available = self._offered if self._cluster is None else self._cluster.available
+        if can_delegate and self.recording.is_untouched:
+            return available
+        return [item for item in available if item.config.queue is None]
 
     def may_refuse(self, current: Try) -> bool:
         """Whether another try may follow this one; if so, it is taken of the budget."""
@@ -229,6 +234,7 @@ class _Tries:
             and exchange._channel is None
             and (not current.was_sent or policy.may_repeat(exchange.method))
             and (self._limit is None or self._loop.time() < self._limit)
+            and bool(self._possible(can_delegate=True))
             and policy.budget.take()
         )
 
