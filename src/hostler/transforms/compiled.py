@@ -60,6 +60,11 @@ class Transforms:
     """Whether the response waits for its transforms."""
 
     trailers_wait: bool = field(init=False)
+    concern_requests: bool = field(init=False)
+    """Whether anything is done to requests beyond what every proxy does."""
+
+    concern_responses: bool = field(init=False)
+    """Whether anything is done to responses."""
 
     @response_waits.default
     def _response_waits(self) -> bool:
@@ -69,24 +74,22 @@ class Transforms:
     def _trailers_wait(self) -> bool:
         return any(map(waits, self.trailers))
 
-    @property
-    def of_requests(self) -> Transforms:
-        """Those of requests alone, for a request whose answer nobody gets."""
-        return Transforms(request=self.request, request_headers=self.request_headers)
-
-    @property
-    def concern_requests(self) -> bool:
-        """Whether anything is done to requests beyond what every proxy does."""
+    @concern_requests.default
+    def _concern_requests(self) -> bool:
         return self.request != DEFAULT_FORWARDERS or Copied() != self.request_headers
 
-    @property
-    def concern_responses(self) -> bool:
-        """Whether anything is done to responses."""
+    @concern_responses.default
+    def _concern_responses(self) -> bool:
         return (
             bool(self.response or self.trailers)
             or Copied() != self.response_headers
             or Copied() != self.response_trailers
         )
+
+    @property
+    def of_requests(self) -> Transforms:
+        """Those of requests alone, for a request whose answer nobody gets."""
+        return Transforms(request=self.request, request_headers=self.request_headers)
 
     async def change_request(self, context: RequestTransformContext) -> Outcome | None:
         """Change an outgoing request; an Outcome when a transform has answered the exchange. What one raises passes."""
