@@ -26,6 +26,9 @@ HTTPSYS = {
     "hostler.server.options.log",
     "hostler.windows",
 }
+FEATURES = {"hostler.client.transformed_transfer", "hostler.transforms"}
+"""What only those routes and clusters need that ask for it."""
+
 SELDOM = {
     "cryptography",
     "ctypes",
@@ -100,18 +103,18 @@ def document(tmp_path):
 def test_running_a_document_imports_no_queues_no_workers_and_no_applications(document):
     found = imported_by_command("run", document, "--url", "http://127.0.0.1:0/")
     assert "hostler.config.yarp" in found
-    assert not found & {*QUEUES, *WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
+    assert not found & {*QUEUES, *WORKERS, *APPLICATIONS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE}
 
 
 def test_checking_a_document_imports_no_server(document):
     found = imported_by_command("check", document)
-    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE, "hostler.proxy"}
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE, "hostler.proxy"}
     assert not [name for name in found if name.startswith("hostler.server.usermode")]
 
 
 def test_printing_a_configuration_imports_no_server(document):
     found = imported_by_command("config", document, "--origins")
-    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE, "hostler.proxy"}
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE, "hostler.proxy"}
     assert not [name for name in found if name.startswith("hostler.server.usermode")]
 
 
@@ -120,10 +123,13 @@ def test_serving_an_application_here_imports_no_queues_and_no_workers(tmp_path):
     args = ["serve", "shop:app", "--app-dir", str(tmp_path), "--workers", "0", "--url", "http://127.0.0.1:0/"]
     found = imported_by_command(*args)
     assert "hostler.asgi" in found
-    assert not found & {*QUEUES, *WORKERS, *HTTPSYS, *SELDOM, *ELSEWHERE, "websockets"}
+    assert not found & {*QUEUES, *WORKERS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE, "websockets"}
 
 
 def test_a_proxy_imports_no_server():
-    found = imported_by("from hostler import Proxy; Proxy()")
-    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *SELDOM, *ELSEWHERE}
+    found = imported_by(
+        "from hostler import Cluster, Proxy, Route;"
+        "Proxy([Route('/a', 'c'), Route('/b', 'c')], [Cluster('c', ['http://127.0.0.1:1'])])"
+    )
+    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE}
     assert not [name for name in found if name.startswith("hostler.server.usermode")]

@@ -7,23 +7,31 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hostler.config.checks import check, find_warnings
+from hostler.config.checks.delegated import find_unlimited_requests
 from hostler.config.places import locate
 from hostler.config.union import unite
 from hostler.errors import ConfigError, Problem, Severity
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
-from hostler.transforms.reading import check_transforms
-from hostler.transforms.warnings import find_transform_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence, Sized
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 
-    from hostler.config.model import Config
+    from hostler.config.model import Config, Route
     from hostler.config.source import FileSource
     from hostler.config.union import Draft
 
-__all__ = ["Check", "accept", "describe", "examine", "find_problems", "has_errors", "inspect"]
+__all__ = [
+    "Check",
+    "accept",
+    "describe",
+    "examine",
+    "find_problems",
+    "find_undelegated",
+    "has_errors",
+    "inspect",
+]
 
 Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
 """Finds problems of a configuration."""
@@ -51,7 +59,8 @@ def _find_problems(
     found += [problem for problem in problems if problem.path not in reported]
     for route in config.routes:
         yield
-        found += check_transforms(route.transforms, f"Routes.{route.id}.Transforms", known.transforms)
+        if route.transforms:
+            found += _check_transforms(route, known)
     for more in checks:
         yield from _ask(more, config, found)
     return found
@@ -80,6 +89,27 @@ def examine(
     return draft, finish(inspect(draft, policies, checks))
 
 
+def _check_transforms(route: Route, policies: Policies) -> Iterable[Problem]:
+    from hostler.transforms.reading import check_transforms  # noqa: PLC0415 - where there are transforms, as below
+
+    return check_transforms(route.transforms, f"Routes.{route.id}.Transforms", policies.transforms)
+
+
+def _find_transform_warnings(config: Config) -> Steps[list[Problem]]:
+    from hostler.transforms.warnings import find_transform_warnings  # noqa: PLC0415
+
+    return find_transform_warnings(config)
+
+
+def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:
+    """Find what does not hold for requests that are delegated by a server which hands over what came."""
+    if any(route.transforms for route in config.routes):
+        from hostler.transforms.warnings import find_undelegated_requests  # noqa: PLC0415
+
+        yield from find_undelegated_requests(config, policies.transforms)
+    yield from find_unlimited_requests(config)
+
+
 def accept(config: Config, problems: Iterable[Problem]) -> Config:
     """Return a configuration whose problems are warnings, which are logged; raises ConfigError when some are more."""
     found = tuple(problems)
@@ -104,7 +134,8 @@ def inspect(
     """
     others = yield from _find_problems(draft.config, policies, checks)
     others += yield from find_warnings(draft.config)
-    others += yield from find_transform_warnings(draft.config)
+    if any(route.transforms for route in draft.config.routes):
+        others += yield from _find_transform_warnings(draft.config)
     paths = {item.path for item in draft.problems if item.path and item.severity is Severity.ERROR}
     around = {beginning for path in paths for beginning in _beginnings(path)}
     others = [

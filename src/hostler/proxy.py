@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains, find_missing_stages
 from hostler.client.forwarder import Forwarder
-from hostler.config.checks.delegated import find_unlimited_requests
 from hostler.config.definitions import Definitions
 from hostler.config.environment import Environment
 from hostler.config.model import Cluster, Config, Route
 from hostler.config.source import file_sources
 from hostler.default_pipeline import DEFAULT_PIPELINE
-from hostler.documents import accept, find_problems
+from hostler.documents import accept, find_problems, find_undelegated
 from hostler.filters import Filters
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
@@ -30,11 +28,8 @@ from hostler.routing.table import Match
 from hostler.sources import Sources
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
-from hostler.stages.transform import transform
+from hostler.stages.transform import compiling, transform
 from hostler.steps import finish, in_slices
-from hostler.transforms.compiled import TRANSFORMS
-from hostler.transforms.reading import make_transforms
-from hostler.transforms.warnings import find_undelegated_requests
 from hostler.unrouted import answer_missed, answer_without_cluster, refuse_ambiguous_path
 
 if TYPE_CHECKING:
@@ -68,16 +63,6 @@ _SENDERS: Final[Recipe[Cluster]] = Recipe(
 """A client for the destinations of each cluster, with its own connections."""
 
 
-def _transforms(policies: Policies) -> Recipe[Route]:
-    """Return how the transforms of each route that has any are compiled."""
-    return Recipe(
-        part=TRANSFORMS,
-        owner=Route,
-        settings=lambda route: (route.transforms,) if route.transforms else None,
-        make=partial(make_transforms, factories=policies.transforms),
-    )
-
-
 class Proxy:
     """A reverse proxy; an instance is a handler: `await proxy(exchange)`.
 
@@ -102,7 +87,7 @@ class Proxy:
         self._stages = (transform, *pipeline)
         self._chains = Chains(self._stages)
         self._policies = policies or Policies()
-        recipes = (RANKS, _SENDERS, _transforms(self._policies), *self._chains.recipes)
+        recipes = (RANKS, _SENDERS, compiling(self._policies.transforms), *self._chains.recipes)
         self._fleet = Fleet((*self._policies.recipes, *recipes))
         self._resolving = Resolving(self._policies)
         self._applying = asyncio.Lock()
@@ -348,8 +333,7 @@ class Proxy:
         rules = DestinationRules(server)
         rules.apply(rules.open(self.clusters))
         if not server.delegates_changes:
-            undelegated = find_undelegated_requests(self.config, self._policies.transforms)
-            for problem in (*undelegated, *find_unlimited_requests(self.config)):
+            for problem in find_undelegated(self.config, self._policies):
                 _log.warning("%s", problem)
         self._rules = rules
         async with AsyncExitStack() as stack:

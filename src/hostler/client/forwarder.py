@@ -14,18 +14,16 @@ from hostler.client.pool import Pool
 from hostler.client.probe import ask
 from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
-from hostler.client.transformed_transfer import TransformedTransfer, complete_transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.errors import Failure, ProtocolError, Reason, Side
 from hostler.outcome import Kind, Outcome
-from hostler.transforms.requests import forwarded_request, transform_request
-from hostler.transforms.responses import answer_transformed_failure
 
 if TYPE_CHECKING:
     import ssl
 
     from hostler.client.probe import ProbeRequest, ProbeResponse
+    from hostler.client.transformed_transfer import TransformedTransfer
     from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
     from hostler.config.model import Destination
     from hostler.contract import Stream
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from hostler.fleet import LiveDestination
     from hostler.http.message import Request
     from hostler.http.plain_request import PlainRequest
+    from hostler.transforms.compiled import Transforms
     from hostler.transforms.contexts import RequestTransformContext
 
     _Key: TypeAlias = tuple[str, str | None]
@@ -127,7 +126,7 @@ class Forwarder:
         failure: Failure | None
         made: RequestTransformContext | Outcome | Failure | None = limit_body(exchange)
         if made is None and exchange.transforms is not None:
-            made = await transform_request(exchange, exchange.transforms, name)
+            made = await exchange.transforms.apply_to_forwarded(exchange, name)
         if isinstance(made, Outcome):
             return made
         if isinstance(made, Failure):
@@ -139,7 +138,7 @@ class Forwarder:
         if exchange.transforms is None:
             return self._failed(exchange, name, failure)
         _log_failure(exchange, name, failure)
-        await answer_transformed_failure(exchange, exchange.transforms, failure)
+        await exchange.transforms.answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 
     async def _transfer(
@@ -178,8 +177,8 @@ class Forwarder:
             except ValueError as error:
                 raise ProtocolError(f"a transform set the destination prefix: {error}") from error
         address, pool = self._pools.get(key) or self._add_pool(key)
-        if context is not None:
-            return pool, forwarded_request(context, address), b""
+        if context is not None and exchange.transforms is not None:
+            return pool, exchange.transforms.forwarded_request(context, address), b""
         plain = exchange.plain
         if plain is None:
             return pool, outgoing_request(exchange, address), b""
@@ -195,10 +194,11 @@ class Forwarder:
     ) -> Failure | None:
         """Send the exchange over a connection, and wait until it is over."""
         transforms, plain = exchange.transforms, exchange.plain
+        transformed: TransformedTransfer | None = None
         if transforms is None or not transforms.concern_responses:
             transfer = Transfer(exchange, self._timeout, exchange.method)
         else:
-            transfer = TransformedTransfer(exchange, self._timeout, exchange.method, transforms)
+            transfer = transformed = _transformed(exchange, self._timeout, transforms)
         try:
             if request is not None:
                 transfer.begin(connection, request)
@@ -207,8 +207,8 @@ class Forwarder:
         except ProtocolError as error:  # the request cannot be written
             pool.put_back(connection)
             return Failure(Reason.REQUEST_CREATION, str(error), error)
-        if isinstance(transfer, TransformedTransfer):
-            return await complete_transfer(transfer)
+        if transformed is not None:
+            return await transformed.run()
         await transfer
         return transfer.result()
 
@@ -272,6 +272,12 @@ class Forwarder:
         self._closed = True
         for _, pool in list(self._pools.values()):
             pool.close()
+
+
+def _transformed(exchange: Exchange, timeout: float, transforms: Transforms) -> TransformedTransfer:
+    from hostler.client.transformed_transfer import TransformedTransfer  # noqa: PLC0415 - where there are transforms
+
+    return TransformedTransfer(exchange, timeout, exchange.method, transforms)
 
 
 def _log_failure(exchange: Exchange, name: str, failure: Failure) -> None:

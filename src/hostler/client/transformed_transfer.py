@@ -2,7 +2,7 @@
 
 States and transitions, beside those of a `Transfer`. What the destination answers is passed on at once where no transform
 is a coroutine. Else the transfer is HELD from `answered` on, and from the end of the body where trailers wait: nothing
-more is read, what was read already is kept, and the exchange's own task (`complete_transfer`) awaits the transforms. Then
+more is read, what was read already is kept, and the exchange's own task (`run`) awaits the transforms. Then
 what was kept is passed on, and it is a transfer like any other. It may be over meanwhile: then nothing is passed on.
 
 A connection that has brought a whole response while the transfer was held belongs to nobody any more, or to another
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hostler.transforms.compiled import Transforms
     from hostler.transforms.contexts import ResponseTransformContext
 
-__all__ = ["TransformedTransfer", "complete_transfer"]
+__all__ = ["TransformedTransfer"]
 
 
 class _Over:
@@ -70,6 +70,19 @@ class TransformedTransfer(Transfer):
         self._pieces: list[bytes] = []
         self.work: Completion[Callable[[], Awaitable[None]] | None] = Completion()
         """What the exchange's task has to await next, None when the transfer is over."""
+
+    async def run(self) -> Failure | None:
+        """Do what the transforms have to wait for, until the transfer is over; its result."""
+        try:
+            while not self.done():
+                await self.work
+                work = self.work.result()
+                self.work = Completion()
+                if work is not None:
+                    await work()
+            return self.result()
+        finally:
+            self.cancel()
 
     def takes_plain(self) -> bool:
         """Say that the response is to be seen."""
@@ -207,17 +220,3 @@ class TransformedTransfer(Transfer):
         """Be over; what waits goes on in the next turn of the event loop."""
         super().resolve_soon(result)
         self.work.resolve_soon(None)
-
-
-async def complete_transfer(transfer: TransformedTransfer) -> Failure | None:
-    """Do what a transfer's transforms have to wait for, until it is over; its result."""
-    try:
-        while not transfer.done():
-            await transfer.work
-            work = transfer.work.result()
-            transfer.work = Completion()
-            if work is not None:
-                await work()
-        return transfer.result()
-    finally:
-        transfer.cancel()

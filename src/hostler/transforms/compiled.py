@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import field, frozen
 
 from hostler.errors import Failure, ProtocolError, Reason
-from hostler.fleet.equipment import Part
 from hostler.outcome import Kind, Outcome
 from hostler.transforms.contexts import RequestTransformContext
 from hostler.transforms.forwarded import DefaultForwarders
-from hostler.transforms.requests import delegated_request, transform_request
+from hostler.transforms.requests import delegated_request, forwarded_request, transform_request
+from hostler.transforms.responses import answer_transformed_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hostler.client.address import DestinationAddress
     from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
+    from hostler.http.message import Request
     from hostler.transforms.contexts import (
         ResponseTrailersTransformContext,
         ResponseTransformContext,
     )
 
-__all__ = ["DEFAULT_FORWARDERS", "TRANSFORMS", "Copied", "Transforms", "waits"]
+__all__ = ["DEFAULT_FORWARDERS", "Copied", "Transforms", "waits"]
 
 Function: TypeAlias = "Callable[[Any], Any]"
 
@@ -105,6 +107,21 @@ class Transforms:
                 return exchange.outcome(Kind.RESPONDED)
         return None
 
+    async def apply_to_forwarded(
+        self, exchange: Exchange, destination_prefix: str
+    ) -> RequestTransformContext | Outcome | Failure:
+        """Change the request that goes to a destination; an Outcome where a transform has answered."""
+        return await transform_request(exchange, self, destination_prefix)
+
+    @staticmethod
+    def forwarded_request(context: RequestTransformContext, address: DestinationAddress) -> Request:
+        """Return the request that is sent to `address` then; raises ProtocolError where it cannot be sent."""
+        return forwarded_request(context, address)
+
+    async def answer_failure(self, exchange: Exchange, failure: Failure) -> None:
+        """Answer a failure with what the transforms make of the answer."""
+        await answer_transformed_failure(exchange, self, failure)
+
     async def apply_to_delegated(self, exchange: Exchange, url_prefix: str) -> Outcome | None:
         """Make the request that a process under `url_prefix` is to answer; an Outcome when it is answered already.
 
@@ -139,9 +156,6 @@ class Transforms:
 
 DEFAULT_FORWARDERS: Final[tuple[Function, ...]] = (DefaultForwarders(),)
 """What is said of clients where no transform says otherwise."""
-
-TRANSFORMS: Final[Part[Transforms]] = Part()
-"""The transforms of a route; a route without any has none."""
 
 
 def waits(function: Function) -> bool:
