@@ -17,8 +17,8 @@ import pytest
 from attrs import fields
 
 from hostler import cli
+from hostler.checking import find_problems
 from hostler.config import yarp
-from hostler.documents import find_problems
 from hostler.errors import ConfigError
 from hostler.server.httpsys.api import HttpApi
 from hostler.server.httpsys.constants import ServerProperty

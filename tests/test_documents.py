@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hostler import documents, steps
+from hostler import checking, steps
 from hostler.config import yarp
 from hostler.config.model import QUEUE_METADATA
 from hostler.config.source import FileSource
@@ -57,7 +57,7 @@ def read(count):
 
 
 def check(count):
-    return calls_in(documents._find_problems(yarp.load(document(count)), Policies(), ()))
+    return calls_in(checking.find_problems_in_steps(yarp.load(document(count)), Policies(), ()))
 
 
 def build(count):

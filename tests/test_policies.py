@@ -9,8 +9,8 @@ import pytest
 from attrs import fields
 
 from hostler import Cluster, Config, Policies, Route
+from hostler.checking import find_problems
 from hostler.config.model import HealthCheck, PassiveHealthCheck, SessionAffinity
-from hostler.documents import find_problems
 from hostler.fleet import LiveCluster
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import equip as equip_by

@@ -1,81 +1,29 @@
-"""From what sources say to a configuration without problems."""
+"""From what documents say to a configuration without problems."""
 
 from __future__ import annotations
 
-import logging
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from hostler.config.checks import check, find_warnings
-from hostler.config.checks.delegated import find_unlimited_requests
+from hostler.checking import find_problems_in_steps
+from hostler.config.checks.warnings import find_warnings
 from hostler.config.places import locate
 from hostler.config.union import unite
-from hostler.errors import ConfigError, Problem, Severity
-from hostler.policies import Policies
-from hostler.server.check import check_prefixes
+from hostler.errors import Problem, Severity
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+    from collections.abc import Iterable, Sequence, Sized
 
-    from hostler.config.model import Config, Route
+    from hostler.checking import Check
+    from hostler.config.model import Config
     from hostler.config.source import FileSource
     from hostler.config.union import Draft
+    from hostler.policies import Policies
 
-__all__ = [
-    "Check",
-    "accept",
-    "describe",
-    "examine",
-    "find_problems",
-    "find_undelegated",
-    "has_errors",
-    "inspect",
-]
-
-Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
-"""Finds problems of a configuration."""
+__all__ = ["describe", "examine", "inspect"]
 
 _BOUNDARY: Final = re.compile(r"[.\[]|$")
-
-_log: Final = logging.getLogger("hostler.proxy")
-
-
-def find_problems(
-    config: Config, policies: Policies | None = None, checks: Iterable[Check] = ()
-) -> list[Problem]:
-    """List everything that keeps a proxy from running with a configuration, and what `checks` find."""
-    return finish(_find_problems(config, policies, checks))
-
-
-def _find_problems(
-    config: Config, policies: Policies | None, checks: Iterable[Check]
-) -> Steps[list[Problem]]:
-    known = Policies() if policies is None else policies
-    found = yield from check_prefixes(config)
-    found += known.problems_of_definitions(config.definitions)
-    reported = {problem.path for problem in found}
-    problems = yield from check(config, known.problems)
-    found += [problem for problem in problems if problem.path not in reported]
-    for route in config.routes:
-        yield
-        if route.transforms:
-            found += _check_transforms(route, known)
-    for more in checks:
-        yield from _ask(more, config, found)
-    return found
-
-
-def _ask(validator: Check, config: Config, found: list[Problem]) -> Steps[None]:
-    """Add what a user's function finds; one that raises is a problem itself."""
-    try:
-        for problem in validator(config):
-            yield
-            found.append(problem)
-    except Exception as error:  # noqa: BLE001 - a user's
-        name = getattr(validator, "__qualname__", None) or type(validator).__qualname__
-        _log.exception("the validator %s raised", name)
-        found.append(Problem("", f"the validator {name} raised {error!r}; correct it"))
 
 
 def examine(
@@ -89,42 +37,6 @@ def examine(
     return draft, finish(inspect(draft, policies, checks))
 
 
-def _check_transforms(route: Route, policies: Policies) -> Iterable[Problem]:
-    from hostler.transforms.reading import check_transforms  # noqa: PLC0415 - where there are transforms, as below
-
-    return check_transforms(route.transforms, f"Routes.{route.id}.Transforms", policies.transforms)
-
-
-def _find_transform_warnings(config: Config) -> Steps[list[Problem]]:
-    from hostler.transforms.warnings import find_transform_warnings  # noqa: PLC0415
-
-    return find_transform_warnings(config)
-
-
-def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:
-    """Find what does not hold for requests that are delegated by a server which hands over what came."""
-    if any(route.transforms for route in config.routes):
-        from hostler.transforms.warnings import find_undelegated_requests  # noqa: PLC0415
-
-        yield from find_undelegated_requests(config, policies.transforms)
-    yield from find_unlimited_requests(config)
-
-
-def accept(config: Config, problems: Iterable[Problem]) -> Config:
-    """Return a configuration whose problems are warnings, which are logged; raises ConfigError when some are more."""
-    found = tuple(problems)
-    if has_errors(found):
-        raise ConfigError(found)
-    for problem in found:
-        _log.warning("%s", problem)
-    return config
-
-
-def has_errors(problems: Iterable[Problem]) -> bool:
-    """Tell whether there is a problem that is more than a warning."""
-    return any(problem.severity is Severity.ERROR for problem in problems)
-
-
 def inspect(
     draft: Draft, policies: Policies | None = None, checks: Iterable[Check] = ()
 ) -> Steps[list[Problem]]:
@@ -132,7 +44,7 @@ def inspect(
 
     What could not be read is not judged for what it lacks.
     """
-    others = yield from _find_problems(draft.config, policies, checks)
+    others = yield from find_problems_in_steps(draft.config, policies, checks)
     others += yield from find_warnings(draft.config)
     if any(route.transforms for route in draft.config.routes):
         others += yield from _find_transform_warnings(draft.config)
@@ -144,6 +56,12 @@ def inspect(
         if problem.path not in around and paths.isdisjoint(_beginnings(problem.path))
     ]
     return locate([*draft.problems, *others], draft.origins)
+
+
+def _find_transform_warnings(config: Config) -> Steps[list[Problem]]:
+    from hostler.transforms.warnings import find_transform_warnings  # noqa: PLC0415
+
+    return find_transform_warnings(config)
 
 
 def describe(config: Config) -> str:

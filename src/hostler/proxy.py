@@ -8,14 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains, find_missing_stages
+from hostler.checking import accept, find_problems, find_undelegated
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
-from hostler.config.environment import Environment
 from hostler.config.model import Cluster, Config, Route
-from hostler.config.source import file_sources
 from hostler.default_pipeline import DEFAULT_PIPELINE
-from hostler.documents import accept, find_problems, find_undelegated
-from hostler.filters import Filters
 from hostler.fleet.delegation import DestinationRules
 from hostler.fleet.equipment import Recipe
 from hostler.fleet.snapshot import Fleet
@@ -25,7 +22,6 @@ from hostler.probing.monitor import Monitor
 from hostler.resolving import Resolving
 from hostler.routing.readings import find_conflict
 from hostler.routing.table import Match
-from hostler.sources import Sources
 from hostler.stages.balance import RANKS
 from hostler.stages.forward import SENDER
 from hostler.stages.transform import compiling, transform
@@ -36,9 +32,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from hostler.checking import Check
     from hostler.config.events import ConfigListener
     from hostler.config.source import Source
-    from hostler.documents import Check
     from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
     from hostler.pipeline import Stage
     from hostler.routing.table import Table
     from hostler.server.base import Server
+    from hostler.sources import Sources
     from hostler.stages.forward import Sender
 
 __all__ = ["Proxy"]
@@ -140,6 +137,9 @@ class Proxy:
         `environment` is what the environment is called. Raises OSError when a document cannot be read, ConfigError with
         every problem. A later version of a file that is wrong is logged, and the one before stays in force.
         """
+        from hostler.config.environment import Environment  # noqa: PLC0415 - for documents alone, as below
+        from hostler.config.source import file_sources  # noqa: PLC0415
+
         around = Environment.of(environment) if layers else None
         return cls.from_sources(
             file_sources((path, *others), around),
@@ -172,6 +172,9 @@ class Proxy:
         your own, everything is loaded when the proxy starts: it has no routes before, listens on `urls`, and what is
         wrong then is raised there. `urls` take the place of the sources'.
         """
+        from hostler.filters import Filters  # noqa: PLC0415
+        from hostler.sources import Sources  # noqa: PLC0415
+
         stages, known = tuple(pipeline), policies or Policies()
         checks = (*validators, find_missing_stages(stages, DEFAULT_PIPELINE))
         found = Sources(

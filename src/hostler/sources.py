@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import evolve
 
+from hostler.checking import accept, has_errors
 from hostler.config.events import ConfigEvent, ConfigEventKind, tell
 from hostler.config.model import Config
 from hostler.config.source import Loaded, ReadableSource
 from hostler.config.union import unite
-from hostler.documents import accept, describe, has_errors, inspect
+from hostler.documents import describe, inspect
 from hostler.errors import ConfigError, HostlerError
 from hostler.filters import Filters
 from hostler.steps import finish, in_slices
@@ -21,10 +22,10 @@ from hostler.steps import finish, in_slices
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from hostler.checking import Check
     from hostler.config.events import ConfigListener
     from hostler.config.source import Source
     from hostler.config.union import Draft
-    from hostler.documents import Check
     from hostler.policies import Policies
     from hostler.steps import Steps
 

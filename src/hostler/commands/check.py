@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hostler.checking import has_errors
 from hostler.commands.execution import refuse, refuse_unreadable
 from hostler.commands.options import add_app_dir, add_documents, add_server, look_in, sources_of
-from hostler.documents import describe, examine, has_errors
+from hostler.documents import describe, examine
 from hostler.errors import ConfigError, HostlerError, Problem
 from hostler.output import write_out
 from hostler.server.base import ServerKind

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hostler.checking import has_errors
 from hostler.commands.execution import refuse, refuse_unreadable
 from hostler.commands.options import add_app_dir, add_documents, look_in, sources_of
 from hostler.config.effective import write_effective
 from hostler.config.union import unite
-from hostler.documents import has_errors, inspect
+from hostler.documents import inspect
 from hostler.errors import ConfigError
 from hostler.output import write_out
 from hostler.steps import finish

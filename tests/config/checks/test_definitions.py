@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hostler import Config, Definitions, Policies, RetryDefinition, Route, TimeoutDefinition
-from hostler.documents import find_problems
+from hostler.checking import find_problems
 
 
 def said(definitions, policies=None):

@@ -13,8 +13,8 @@ from hostler import (
     RateLimiterDefinition,
     RedisDefinition,
 )
+from hostler.checking import find_problems
 from hostler.config.limits import RateLimitAlgorithm
-from hostler.documents import find_problems
 
 REDIS = RedisDefinition("redis://127.0.0.1/0")
 

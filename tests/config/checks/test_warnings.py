@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hostler.config.checks import find_warnings
+from hostler.config.checks.warnings import find_warnings
 from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import Cluster, Config, HttpClient, Mirror, Route, queue
 from hostler.errors import Severity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hostler.checking import find_problems
 from hostler.config import yarp
 from hostler.config.model import (
     AffinityCookie,
@@ -21,7 +22,6 @@ from hostler.config.model import (
     VersionPolicy,
     queue,
 )
-from hostler.documents import find_problems
 from hostler.errors import ConfigError
 from tests.config.yarp.documents import DELEGATING, SHOP
 

@@ -5,6 +5,5 @@ the program does not do yet is refused, never passed over in silence, by `refuse
 """
 
 from hostler.config.checks.configuration import check
-from hostler.config.checks.warnings import find_warnings
 
-__all__ = ["check", "find_warnings"]
+__all__ = ["check"]

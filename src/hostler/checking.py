@@ -1,0 +1,94 @@
+"""Everything that keeps a proxy from running with a configuration."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from hostler.config.checks import check
+from hostler.errors import ConfigError, Problem, Severity
+from hostler.policies import Policies
+from hostler.server.check import check_prefixes
+from hostler.steps import Steps, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hostler.config.model import Config, Route
+
+__all__ = ["Check", "accept", "find_problems", "find_problems_in_steps", "find_undelegated", "has_errors"]
+
+Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
+"""Finds problems of a configuration."""
+
+_log: Final = logging.getLogger("hostler.proxy")
+
+
+def find_problems(
+    config: Config, policies: Policies | None = None, checks: Iterable[Check] = ()
+) -> list[Problem]:
+    """List everything that keeps a proxy from running with a configuration, and what `checks` find."""
+    return finish(find_problems_in_steps(config, policies, checks))
+
+
+def find_problems_in_steps(
+    config: Config, policies: Policies | None, checks: Iterable[Check]
+) -> Steps[list[Problem]]:
+    """As `find_problems`, in steps."""
+    known = Policies() if policies is None else policies
+    found = yield from check_prefixes(config)
+    found += known.problems_of_definitions(config.definitions)
+    reported = {problem.path for problem in found}
+    problems = yield from check(config, known.problems)
+    found += [problem for problem in problems if problem.path not in reported]
+    for route in config.routes:
+        yield
+        if route.transforms:
+            found += _check_transforms(route, known)
+    for more in checks:
+        yield from _ask(more, config, found)
+    return found
+
+
+def _ask(validator: Check, config: Config, found: list[Problem]) -> Steps[None]:
+    """Add what a user's function finds; one that raises is a problem itself."""
+    try:
+        for problem in validator(config):
+            yield
+            found.append(problem)
+    except Exception as error:  # noqa: BLE001 - a user's
+        name = getattr(validator, "__qualname__", None) or type(validator).__qualname__
+        _log.exception("the validator %s raised", name)
+        found.append(Problem("", f"the validator {name} raised {error!r}; correct it"))
+
+
+def _check_transforms(route: Route, policies: Policies) -> Iterable[Problem]:
+    from hostler.transforms.reading import check_transforms  # noqa: PLC0415 - where there are transforms, as below
+
+    return check_transforms(route.transforms, f"Routes.{route.id}.Transforms", policies.transforms)
+
+
+def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:
+    """Find what does not hold for requests that are delegated by a server which hands over what came."""
+    from hostler.config.checks.delegated import find_unlimited_requests  # noqa: PLC0415 - for HTTP.sys alone, as below
+
+    if any(route.transforms for route in config.routes):
+        from hostler.transforms.warnings import find_undelegated_requests  # noqa: PLC0415
+
+        yield from find_undelegated_requests(config, policies.transforms)
+    yield from find_unlimited_requests(config)
+
+
+def accept(config: Config, problems: Iterable[Problem]) -> Config:
+    """Return a configuration whose problems are warnings, which are logged; raises ConfigError when some are more."""
+    found = tuple(problems)
+    if has_errors(found):
+        raise ConfigError(found)
+    for problem in found:
+        _log.warning("%s", problem)
+    return config
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Tell whether there is a problem that is more than a warning."""
+    return any(problem.severity is Severity.ERROR for problem in problems)
