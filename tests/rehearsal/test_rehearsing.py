@@ -158,7 +158,7 @@ class TestStages:
         found = led("GET", "http://h/7", config=config)
         assert {cluster: sent.head.partition(b" HTTP")[0] for cluster, sent in found.sent} == {
             "c": b"GET /v2/7",
-            "next": b"GET /base/7",
+            "next": b"GET /base/v2/7",
         }
 
     def test_what_it_asks_of_the_network_is_refused(self):
