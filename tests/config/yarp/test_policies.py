@@ -7,6 +7,7 @@ import pytest
 from hostler import Config, Definitions, TimeoutDefinition
 from hostler.config import yarp
 from hostler.config.source import FileSource
+from hostler.config.yarp.reading import read_definitions
 from hostler.documents import examine
 from tests.config.yarp.documents import refused
 
@@ -56,3 +57,18 @@ def test_what_is_wrong_has_its_line(tmp_path):
         ),
         f"{file}: line 7: Policies.Timeouts.b.Timeout: 0 seconds is out of range; use more than 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"Basic": {"Users": "hunter2"}}, "Basic.Users"),
+        ({"Basic": {"Users": {"joe": ["hunter2"]}}}, "Basic.Users.joe"),
+        ({"ApiKey": {"Keys": ["hunter2"]}}, "ApiKey.Keys"),
+        ({"ApiKey": {"Keys": {"me": {"key": "hunter2"}}}}, "ApiKey.Keys.me"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(policy, place):
+    _, problems = read_definitions({"Authorization": {"p": policy}})
+    assert [problem.path for problem in problems] == [f"Policies.Authorization.p.{place}"]
+    assert "hunter2" not in str(problems)

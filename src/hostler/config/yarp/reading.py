@@ -162,7 +162,8 @@ def _class_reader(cls: type) -> Reader:
                 found = _attempt(readers[label], item, "", inner)
                 if found is not _NOTHING:
                     made[keys[label].name] = found
-                broken += [(label, place, why) for place, why in inner]
+                secret = keys[label].is_secret
+                broken += [(label, place, _UNREPEATED if secret else why) for place, why in inner]
         missing = [(label, "", "is missing and required; add it") for label in required if label not in said]
         for label, place, why in sorted(
             [*refused, *broken, *missing], key=lambda fault: order.get(fault[0], len(order))
@@ -188,6 +189,9 @@ def _members(cls: type, value: object, refused: list[tuple[str, str, str]]) -> I
             yield key, item
 
 
+_UNREPEATED: Final = (
+    "cannot be read, and is not repeated, since it may be a secret; write it as the documentation has it"
+)
 _MAX_GUESSES: Final = 100
 """For how many unknown keys of an object it is guessed what was meant."""
 
