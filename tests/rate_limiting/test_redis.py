@@ -8,8 +8,18 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
-from hostler import Cluster, Definitions, Proxy, RateLimiterDefinition, RedisDefinition, Route, serving
+from hostler import (
+    Cluster,
+    Config,
+    Definitions,
+    Proxy,
+    RateLimiterDefinition,
+    RedisDefinition,
+    Route,
+    serving,
+)
 from hostler.config.limits import RateLimitAlgorithm, RedisWhenDown
 from hostler.rate_limiting.policy import Refused
 from hostler.rate_limiting.ready import make_policy
@@ -134,3 +144,25 @@ async def test_a_proxy_lets_go_of_its_connections(tmp_path):
         for expected in ([200, 200], [200, 429]):  # a proxy may run again
             async with serving(proxy) as served, httpx.AsyncClient() as client:
                 assert [(await client.get(served.url)).status_code for _ in expected] == expected
+
+
+async def test_connections_of_a_policy_are_closed_that_a_reload_replaces(tmp_path):
+    async def there(exchange):
+        return await exchange.respond(200)
+
+    async with redis(tmp_path) as port, serving(there) as destination:
+        where = RedisDefinition(f"redis://127.0.0.1:{port}/0", timeout=5)
+
+        def config(limit):
+            definitions = Definitions(rate_limiters={"slow": RateLimiterDefinition(limit, 60, redis=where)})
+            routes = [Route("/", "c", rate_limiter_policy="slow")]
+            return Config(routes, [Cluster("c", [destination.url])], definitions=definitions)
+
+        proxy = Proxy.from_config(config(1))
+        async with serving(proxy) as served, httpx.AsyncClient() as client, Redis(port=port) as asking:
+            for limit in range(2, 12):
+                assert (await client.get(served.url, headers={"connection": "close"})).status_code == 200
+                proxy.update(config(limit))
+            async with asyncio.timeout(5):
+                while len(await asking.client_list()) > 4:  # noqa: ASYNC110 - of the ten; this one is among them
+                    await asyncio.sleep(0.01)

@@ -165,6 +165,10 @@ class Shared:
         things.append((settings, made))
         return made
 
+    def forget_before(self) -> None:
+        """Let go of what the configuration before had, once this one is whole."""
+        self._before = {}
+
 
 def equip(
     recipes: Iterable[Recipe[Any]],

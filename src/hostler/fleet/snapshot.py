@@ -106,6 +106,7 @@ class Fleet:
         for route in config.routes:
             yield
             routes[route.id.lower()] = self._route(route, clusters, equipped)
+        shared.forget_before()
         table = yield from Table.build(routes.values())
         return Snapshot(config, table, routes, clusters, shared)
 

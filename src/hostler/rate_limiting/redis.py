@@ -3,6 +3,9 @@
 States. Redis is up, or down: a call that fails, or takes longer than the definition's `Timeout`, makes it down, and one that
 is answered up again. Each change is one line in the log. While it is down one request a second asks it; for the others, as
 for those whose call failed, the definition's `WhenDown` holds at once.
+
+Connections are opened for the first request, and closed with the policy: when it is closed, or when nobody has it any more
+because a reload has put another one in its place.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from weakref import finalize
 
 from limits.aio.storage import RedisStorage
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -39,6 +44,8 @@ RETRY_INTERVAL: Final = 1.0
 
 _MAX_CONNECTIONS: Final = 32
 
+_closing: Final[set[asyncio.Task[None]]] = set()
+
 
 def pool_url(url: str) -> str:
     """Return an address as the library `redis` writes it; raises ValueError for what is none."""
@@ -61,6 +68,8 @@ class RedisWindows(Windows):
         self._algorithm = definition.algorithm
         self._redis = redis
         self._pool: BlockingConnectionPool | None = None
+        self._unused: finalize[..., RedisWindows] | None = None
+        """Closes the pool behind a policy that nobody has."""
         self._monotonic = monotonic
         self._is_down = False
         self._ask_again = 0.0
@@ -91,6 +100,8 @@ class RedisWindows(Windows):
             self._pool = BlockingConnectionPool.from_url(
                 url, max_connections=_MAX_CONNECTIONS, timeout=timeout
             )
+            self._unused = finalize(self, _close_soon, self._pool, asyncio.get_running_loop())
+            self._unused.atexit = False
             storage = RedisStorage(
                 f"async+{self._redis.url}",
                 implementation="redispy",
@@ -117,5 +128,23 @@ class RedisWindows(Windows):
     async def close(self) -> None:
         """Close the connections."""
         pool, self._pool, self._strategy = self._pool, None, None
+        if self._unused is not None:
+            self._unused.detach()
         if pool is not None:
-            await Redis(connection_pool=pool).aclose(close_connection_pool=True)
+            await _close(pool)
+
+
+async def _close(pool: BlockingConnectionPool) -> None:
+    await Redis(connection_pool=pool).aclose(close_connection_pool=True)
+
+
+def _close_soon(pool: BlockingConnectionPool, loop: asyncio.AbstractEventLoop) -> None:
+    """Close a pool in its event loop, from whichever thread; what is left of one that has ended needs nobody."""
+
+    def begin() -> None:
+        task = loop.create_task(_close(pool))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(begin)

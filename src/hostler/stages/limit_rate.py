@@ -7,6 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from hostler.config.model import Route
 from hostler.fleet.equipment import PolicyKind
@@ -48,7 +49,8 @@ class RateLimiting:
     """The stage that refuses what is too much: 429, with Retry-After."""
 
     def __init__(self) -> None:
-        self._open: dict[object, tuple[ClosingPolicy, asyncio.AbstractEventLoop]] = {}
+        self._open: WeakKeyDictionary[RateLimiterPolicy, asyncio.AbstractEventLoop] = WeakKeyDictionary()
+        """Those that were asked, by the event loop that they have connections in."""
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -57,9 +59,10 @@ class RateLimiting:
             yield
         finally:
             loop = asyncio.get_running_loop()
-            for policy in [policy for policy, its in self._open.values() if its is loop]:
+            for policy in [policy for policy, its in self._open.items() if its is loop]:
                 del self._open[policy]
-                await policy.close()
+                if isinstance(policy, ClosingPolicy):
+                    await policy.close()
 
     def concerns_route(self, route: Route) -> bool:
         """Whether a route has a rate limiter (`hostler.pipeline.for_routes`)."""
@@ -71,7 +74,7 @@ class RateLimiting:
         if policy is None:
             return await onward(exchange)
         if policy not in self._open and isinstance(policy, ClosingPolicy):
-            self._open[policy] = policy, asyncio.get_running_loop()
+            self._open[policy] = asyncio.get_running_loop()
         refused = await policy(exchange)
         if refused is None:
             return await onward(exchange)
