@@ -5,12 +5,12 @@ Times are seconds (float), sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping  # noqa: TC003 - `keys_of` asks for the types
+from collections.abc import Mapping  # noqa: TC003 - `keys_of` asks for the types
 
 from attrs import field, frozen
 
 from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
-from hostler.config.fields import NOTHING, mapping, strings
+from hostler.config.fields import NOTHING, mapping, statuses, strings
 from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition  # noqa: TC001 - likewise
 
 __all__ = ["Definitions", "RetryDefinition", "TimeoutDefinition"]
@@ -27,10 +27,6 @@ class TimeoutDefinition:
     """What a client gets whose answer has not begun by then."""
 
 
-def _statuses(value: Iterable[int]) -> tuple[int, ...]:
-    return tuple(value)
-
-
 @frozen(kw_only=True)
 class RetryDefinition:
     """What is sent again, and how often (Route.RetryPolicy)."""
@@ -43,8 +39,8 @@ class RetryDefinition:
     )
     """After which failures, by YARP's names (`hostler.Reason`)."""
 
-    statuses: tuple[int, ...] = field(default=(), converter=_statuses)
-    """After which statuses of an answer."""
+    statuses: tuple[str, ...] = field(default=(), converter=statuses)
+    """After which statuses of an answer, 503 or "5xx"."""
 
     methods: tuple[str, ...] = field(
         default=("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"), converter=strings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["NOTHING", "mapping", "mapping_of_strings", "strings"]
+__all__ = ["NOTHING", "mapping", "mapping_of_strings", "statuses", "strings"]
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 """The mapping with nothing in it."""
@@ -27,3 +27,8 @@ def mapping_of_strings(value: Mapping[str, str]) -> Mapping[str, str]:
 def strings(value: Iterable[str]) -> tuple[str, ...]:
     """Keep the texts of a list; a text by itself is a list of one."""
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def statuses(value: str | Iterable[str | int]) -> tuple[str, ...]:
+    """Keep statuses, such as 503 or "5xx", as the texts that `parse_statuses` reads."""
+    return (value,) if isinstance(value, str) else tuple(map(str, value))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.answering import AddedHeaders
 from hostler.config.model import Route
+from hostler.config.statuses import parse_statuses
 from hostler.errors import Failure, Reason
 from hostler.fleet.equipment import PolicyKind
 from hostler.outcome import Kind
@@ -83,7 +84,7 @@ class RetryPolicy:
         self.budget = RetryBudget(definition.budget_percent, definition.budget_reserve)
         self._failures = frozenset(name.lower() for name in definition.failures)
         self._methods = frozenset(definition.methods)
-        self.statuses = frozenset(definition.statuses)
+        self.statuses = parse_statuses(definition.statuses)
 
     def covers(self, failure: Failure) -> bool:
         """Whether it is for such a failure."""

@@ -89,6 +89,7 @@ def test_what_is_defined_and_what_asks_for_nothing_is_known(name):
         ("failures", ["UpgradeRequestClient"], "Failures[0]"),
         ("statuses", [503, 100], "Statuses[1]"),
         ("statuses", [600], "Statuses[0]"),
+        ("statuses", ["5xx", "6xx"], "Statuses[1]"),
         ("methods", ["GET", "get"], "Methods[1]"),
         ("max_body_size", -1, "MaxBodySize"),
         ("budget_percent", -1, "BudgetPercent"),

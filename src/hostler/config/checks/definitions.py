@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.config.checks.access import check_authorization, check_cors
 from hostler.config.checks.limits import check_concurrency, check_rate_limiter
-from hostler.config.checks.values import check_ids, check_positive
+from hostler.config.checks.values import check_ids, check_positive, check_statuses
 from hostler.errors import Problem, Reason
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def _retry(path: str, retry: RetryDefinition) -> Iterator[Problem]:
         if name.lower() not in known:
             message = f'unknown failure "{name}"; use {", ".join(known.values())}'
             yield Problem(f"{path}.Failures[{index}]", message)
-    for index, status in enumerate(retry.statuses):
-        if not 200 <= status <= 599:
-            yield Problem(f"{path}.Statuses[{index}]", f"{status} is no status of an answer; use 200 to 599")
+    yield from check_statuses(f"{path}.Statuses", retry.statuses)
     for index, method in enumerate(retry.methods):
         if not method.isascii() or not method.isupper():
             yield Problem(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hostler.config.checks.values import check_positive
-from hostler.config.statuses import parse_statuses
+from hostler.config.checks.values import check_positive, check_statuses
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
@@ -30,11 +29,7 @@ def check_health(path: str, cluster: Cluster) -> Iterator[Problem]:
 
 def _passive(path: str, check: PassiveHealthCheck) -> Iterator[Problem]:
     yield from check_positive(f"{path}.ReactivationPeriod", check.reactivation_period)
-    for index, status in enumerate(check.unhealthy_statuses):
-        try:
-            parse_statuses([status])
-        except ValueError as error:
-            yield Problem(f"{path}.UnhealthyStatuses[{index}]", str(error))
+    yield from check_statuses(f"{path}.UnhealthyStatuses", check.unhealthy_statuses)
     if check.latency_limit is not None:
         yield from check_positive(f"{path}.LatencyLimit", check.latency_limit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from hostler.config.fields import strings
+from hostler.config.fields import statuses
 
 __all__ = [
     "FAILURE_RATE_METADATA",
@@ -33,8 +33,8 @@ class PassiveHealthCheck:
     half_open: bool = False
     """Whether it gets one exchange at a time then, until one succeeds (HalfOpen, hostler's own)."""
 
-    unhealthy_statuses: tuple[str, ...] = field(default=(), converter=strings)
-    """Statuses of answers that count as failures, "503" or "5xx" (UnhealthyStatuses, hostler's own)."""
+    unhealthy_statuses: tuple[str, ...] = field(default=(), converter=statuses)
+    """Statuses of answers that count as failures, 503 or "5xx" (UnhealthyStatuses, hostler's own)."""
 
     latency_limit: float | None = None
     """Seconds after which the beginning of an answer counts as a failure (LatencyLimit, hostler's own)."""
