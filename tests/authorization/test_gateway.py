@@ -252,7 +252,7 @@ def test_a_document_defines_policies():
                         "Algorithms": ["RS256"],
                         "Keys": "https://login.example.com/keys",
                         "Leeway": "00:00:30",
-                        "Refresh": "00:10:00",
+                        "RefreshPeriod": "00:10:00",
                         "RequiredScopes": ["orders.read"],
                         "RequiredClaims": {"role": ["staff"]},
                         "UserClaim": "email",
@@ -268,7 +268,7 @@ def test_a_document_defines_policies():
     )
     assert config.definitions.authorization["staff"] == AuthorizationDefinition(
         bearer=BearerDefinition(
-            ISSUER, "orders", "RS256", "https://login.example.com/keys", leeway=30.0, refresh=600.0,
+            ISSUER, "orders", "RS256", "https://login.example.com/keys", leeway=30.0, refresh_period=600.0,
             required_scopes="orders.read", required_claims={"role": "staff"}, user_claim="email",
         ),
         realm="orders",

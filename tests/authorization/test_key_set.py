@@ -34,7 +34,7 @@ def clock():
 
 
 def made(source, clock):
-    return KeySet("there", source, refresh=300.0, clock=clock)
+    return KeySet("there", source, refresh_period=300.0, clock=clock)
 
 
 async def test_keys_are_read_when_they_are_first_asked_for_and_kept(clock):

@@ -77,7 +77,7 @@ class Bearer:
         self._keys: KeySet[VerificationKey] = KeySet(
             definition.keys,
             reader_of(definition.keys, definition.algorithms),
-            refresh=definition.refresh,
+            refresh_period=definition.refresh_period,
             clock=clock,
         )
         self._types = frozenset(map(_media_type, definition.types))

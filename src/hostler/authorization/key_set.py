@@ -2,7 +2,7 @@
 
 A set is empty until it has been read. A first reading is waited for by all who ask; when it fails, they get
 `KeysUnavailableError`, and so does everybody in the next `RETRY_EMPTY` seconds. From then on there are always keys:
-those that were read last. When they are older than `refresh`, whoever asks has them read again, and goes on with what
+those that were read last. When they are older than `refresh_period`, whoever asks has them read again, and goes on with what
 there is; a reading that fails changes nothing. Who misses a key waits for a reading, unless one began less than
 `RETRY` seconds ago, so that unknown names of keys cost one reading in that time, however many there are. There is never
 more than one reading under way.
@@ -43,13 +43,13 @@ class KeySet(Generic[K]):
         source: str,
         read: Callable[[], Awaitable[tuple[K, ...]]],
         *,
-        refresh: float,
+        refresh_period: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`source` names them in the log; `read` raises OSError or ValueError when it cannot; `refresh` is in seconds."""
+        """`source` names them in the log; `read` raises OSError or ValueError when it cannot. Periods are seconds."""
         self._source = source
         self._read = read
-        self._refresh = refresh
+        self._refresh_period = refresh_period
         self._clock = clock
         self._keys: tuple[K, ...] = ()
         self._age_from = 0.0
@@ -63,7 +63,7 @@ class KeySet(Generic[K]):
         """Return the keys; raises KeysUnavailableError."""
         if not self._keys:
             return await self.latest()
-        if self._clock() - self._age_from >= self._refresh:
+        if self._clock() - self._age_from >= self._refresh_period:
             self._begin()
         return self._keys
 

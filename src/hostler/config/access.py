@@ -81,7 +81,7 @@ class BearerDefinition:
     leeway: float = 60.0
     """By how much clocks may differ."""
 
-    refresh: float = 300.0
+    refresh_period: float = 300.0
     """After how long the keys are read again."""
 
     required_scopes: tuple[str, ...] = field(default=(), converter=strings)

@@ -123,7 +123,7 @@ def test_bearer(changes):
         ({"keys": "https://[host/"}, "Keys", "it is not an https URL"),
         ({"leeway": -1.0}, "Leeway", "-1 seconds is out of range"),
         ({"leeway": float("inf")}, "Leeway", "inf seconds is out of range"),
-        ({"refresh": 0.0}, "Refresh", "0 seconds is out of range"),
+        ({"refresh_period": 0.0}, "RefreshPeriod", "0 seconds is out of range"),
         ({"required_scopes": ["a b"]}, "RequiredScopes[0]", "'a b' is not a scope"),
         ({"required_scopes": ['"']}, "RequiredScopes[0]", "'\"' is not a scope"),
         ({"required_claims": {"role": []}}, "RequiredClaims.role", "there are no values"),

@@ -113,7 +113,7 @@ def _bearer(path: str, bearer: BearerDefinition) -> Iterator[Problem]:
         yield Problem(f"{path}.Keys", message)
     if not 0 <= bearer.leeway < math.inf:
         yield Problem(f"{path}.Leeway", f"{bearer.leeway:g} seconds is out of range; use 0 or more")
-    yield from check_positive(f"{path}.Refresh", bearer.refresh)
+    yield from check_positive(f"{path}.RefreshPeriod", bearer.refresh_period)
     for index, scope in enumerate(bearer.required_scopes):
         if not re.fullmatch(r"[!#-\[\]-~]+", scope):
             yield Problem(
