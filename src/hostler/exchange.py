@@ -258,7 +258,8 @@ class Exchange:
         It is called once, for whatever answer this process is about to send: a destination's, one of a stage, that
         to a failure; the head of an upgraded connection too, interim responses never. For a delegated exchange it is
         called before the request leaves. Then it may add headers, which travel along and stand in the answer;
-        `AddedHeaders`, which it gets, raises DelegationError for anything else.
+        `AddedHeaders`, which it gets, raises DelegationError for anything else. Where a stage such as `retry` goes
+        onward again behind it, that is so for each try that is delegated, and once for the answer that is sent.
         """
         if self._response_callbacks is None:
             self._response_callbacks = [callback]
