@@ -140,6 +140,25 @@ async def test_a_function_that_raises_fails_its_own_exchange_only():
         assert (await proxy.fetch(path="/1")).status == 200
 
 
+async def test_what_a_transform_makes_a_post_is_not_sent_again_on_another_connection():
+    heads = []
+
+    async def script(peer):
+        heads.append(await peer.head())
+        peer.send(OK)
+        heads.append(await peer.head())
+        peer.reset()
+
+    async with (
+        between([{"HttpMethodChange": "GET", "Set": "POST"}], script=script) as proxy,
+        proxy.connect() as client,
+    ):
+        for status in (200, 502):
+            client.send(f"GET / HTTP/1.1\r\nHost: {proxy.host}\r\n\r\n".encode())
+            assert (await client.answer()).status == status
+    assert [head.split()[0] for head in heads] == [b"POST", b"POST"]
+
+
 async def test_nothing_is_sent_for_a_client_that_has_left_meanwhile():
     waiting, gone = asyncio.Event(), asyncio.Event()
 

@@ -194,11 +194,12 @@ class Forwarder:
     ) -> Failure | None:
         """Send the exchange over a connection, and wait until it is over."""
         transforms, plain = exchange.transforms, exchange.plain
+        method = exchange.method if request is None else request.method
         transformed: TransformedTransfer | None = None
         if transforms is None or not transforms.concern_responses:
-            transfer = Transfer(exchange, self._timeout, exchange.method)
+            transfer = Transfer(exchange, self._timeout, method)
         else:
-            transfer = transformed = _transformed(exchange, self._timeout, transforms)
+            transfer = transformed = _transformed(exchange, self._timeout, method, transforms)
         try:
             if request is not None:
                 transfer.begin(connection, request)
@@ -274,10 +275,12 @@ class Forwarder:
             pool.close()
 
 
-def _transformed(exchange: Exchange, timeout: float, transforms: Transforms) -> TransformedTransfer:
+def _transformed(
+    exchange: Exchange, timeout: float, method: str, transforms: Transforms
+) -> TransformedTransfer:
     from hostler.client.transformed_transfer import TransformedTransfer  # noqa: PLC0415 - where there are transforms
 
-    return TransformedTransfer(exchange, timeout, exchange.method, transforms)
+    return TransformedTransfer(exchange, timeout, method, transforms)
 
 
 def _log_failure(exchange: Exchange, name: str, failure: Failure) -> None:
