@@ -261,6 +261,23 @@ def test_the_options_of_the_command_are_the_ones_that_are_documented():
         assert set(re.findall(r"--[a-z-]+", sections[name])) == options, name
 
 
+def test_the_loggers_are_the_ones_that_are_documented():
+    """A logger is in the table, or one above it is; `hostler.stages.a`, `b` is two of them."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| (`hostler\..*?) \|", text, re.MULTILINE)
+    documented = set()
+    for row in rows:
+        first, *others = re.findall(r"`(.*?)`", row)
+        documented |= {
+            first,
+            *(other if "." in other else f"{first.rpartition('.')[0]}.{other}" for other in others),
+        }
+    sources = (path.read_text() for path in (ROOT / "src" / "hostler").rglob("*.py"))
+    used = {name for source in sources for name in re.findall(r'getLogger\("(hostler\..*?)"\)', source)}
+    assert documented - used == set()
+    assert [name for name in used if not any(f"{name}.".startswith(f"{one}.") for one in documented)] == []
+
+
 def test_the_options_of_httpsys_are_the_ones_that_are_documented():
     text = (ROOT / "docs" / "httpsys.md").read_text()
     options = text.partition("\n## Options\n")[2].partition("\n##")[0]
