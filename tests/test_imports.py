@@ -26,7 +26,16 @@ HTTPSYS = {
     "hostler.server.options.log",
     "hostler.windows",
 }
-FEATURES = {"hostler.client.transformed_transfer", "hostler.transforms"}
+FEATURES = {
+    "hostler.client.transformed_transfer",
+    "hostler.config.access",
+    "hostler.config.checks.access",
+    "hostler.config.checks.affinity",
+    "hostler.config.checks.definitions",
+    "hostler.config.checks.limits",
+    "hostler.config.checks.mirror",
+    "hostler.transforms",
+}
 """What only those routes and clusters need that ask for it."""
 
 DOCUMENTS = {
@@ -124,7 +133,15 @@ def test_checking_a_document_imports_no_server(document):
 
 def test_printing_a_configuration_imports_no_server(document):
     found = imported_by_command("config", document, "--origins")
-    assert not found & {*WORKERS, *APPLICATIONS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE, "hostler.proxy"}
+    assert not found & {
+        *WORKERS,
+        *APPLICATIONS,
+        *HTTPSYS,
+        *(FEATURES - {"hostler.config.access"}),
+        *SELDOM,
+        *ELSEWHERE,
+        "hostler.proxy",
+    }
     assert not [name for name in found if name.startswith("hostler.server.usermode")]
 
 

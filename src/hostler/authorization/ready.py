@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from hostler.config.access import ALGORITHMS
-
 if TYPE_CHECKING:
     from hostler.authorization.decision import AuthorizationPolicy
     from hostler.config.access import AuthorizationDefinition
@@ -22,6 +20,8 @@ def find_fault(definition: AuthorizationDefinition) -> tuple[str, str] | None:
     for kind, key, package in _NEEDS:
         if getattr(definition, kind) is not None and find_spec(package) is None:
             return key, f'it needs {package}, which is not installed; pip install "hostler[auth]"'
+    from hostler.config.access import ALGORITHMS  # noqa: PLC0415
+
     bearer = definition.bearer
     if bearer is None or "://" in bearer.keys or not bearer.keys or not {*bearer.algorithms} <= {*ALGORITHMS}:
         return None

@@ -6,12 +6,16 @@ Times are seconds (float), sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - `keys_of` asks for the types
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from hostler.config.access import AuthorizationDefinition, CorsDefinition  # noqa: TC001 - likewise
 from hostler.config.fields import NOTHING, mapping, statuses, strings
-from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition  # noqa: TC001 - likewise
+
+if TYPE_CHECKING:
+    # `keys_of` imports them for a document that defines some
+    from hostler.config.access import AuthorizationDefinition, CorsDefinition
+    from hostler.config.limits import ConcurrencyDefinition, RateLimiterDefinition
 
 __all__ = ["Definitions", "RetryDefinition", "TimeoutDefinition"]
 

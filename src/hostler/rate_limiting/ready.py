@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from hostler.config.limits import REDIS_SCHEMES
 from hostler.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ __all__ = ["find_fault", "make_policy"]
 
 def find_fault(definition: RateLimiterDefinition) -> tuple[str, str] | None:
     """Say why a rate limiter cannot be made here: the key, from the definition on, and what is missing."""
+    from hostler.config.limits import REDIS_SCHEMES  # noqa: PLC0415
+
     needed = [("PermitLimit", "limits"), *([("Redis", "redis")] if definition.redis is not None else [])]
     for key, package in needed:
         if find_spec(package) is None:

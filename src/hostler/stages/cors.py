@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hostler.answering import AddedHeaders
-from hostler.config.access import ANY
 from hostler.config.model import Route
 from hostler.fleet.equipment import PolicyKind
 from hostler.http.fields import TOKEN_PATTERN
@@ -53,6 +52,8 @@ class Cors:
         self._exposed = self._methods = self._headers = b""
         self._max_age: float | None = None
         if policy is not None:
+            from hostler.config.access import ANY  # noqa: PLC0415 - whoever has a definition has imported it
+
             self._any_origin = ANY in policy.allowed_origins
             self._any_method = ANY in policy.allowed_methods
             self._any_header = ANY in policy.allowed_headers

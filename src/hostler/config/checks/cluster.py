@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hostler.config.checks.affinity import check_affinity
 from hostler.config.checks.balancing import check_balancing
 from hostler.config.checks.client import check_http_client
 from hostler.config.checks.destination import check_destination
 from hostler.config.checks.health import check_health
-from hostler.config.checks.limits import check_concurrency
 from hostler.config.checks.metadata import check_metadata
 from hostler.config.checks.values import check_ids, check_positive, refuse_later
 from hostler.config.model import VersionPolicy
@@ -26,6 +24,8 @@ __all__ = ["check_cluster"]
 def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
     """Find what is wrong with a cluster and its destinations, but for the names of policies."""
     if cluster.affinity is not None and cluster.affinity.enabled:
+        from hostler.config.checks.affinity import check_affinity  # noqa: PLC0415 - for who has it, as below
+
         yield from check_affinity(f"{path}.SessionAffinity", cluster.affinity)
     yield from check_balancing(f"{path}.LoadBalancing", cluster)
     yield from check_health(path, cluster)
@@ -39,6 +39,8 @@ def check_cluster(path: str, cluster: Cluster) -> Iterator[Problem]:
         yield Problem(f"{path}.HttpRequest.Version", message)
     yield from _refuse_later(path, cluster)
     if cluster.destination_concurrency is not None:
+        from hostler.config.checks.limits import check_concurrency  # noqa: PLC0415
+
         yield from check_concurrency(f"{path}.DestinationConcurrency", cluster.destination_concurrency)
     yield from check_ids(f"{path}.Destinations", (destination.id for destination in cluster.destinations))
     for destination in cluster.destinations:

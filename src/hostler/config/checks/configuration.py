@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hostler.config.checks.address import find_fault_in_url
 from hostler.config.checks.cluster import check_cluster
-from hostler.config.checks.definitions import check_definitions
-from hostler.config.checks.mirror import check_mirror
 from hostler.config.checks.route import check_route
 from hostler.config.checks.values import check_ids
 from hostler.config.definitions import Definitions
@@ -30,7 +28,10 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
     problems = [
         Problem("Urls", fault) for url in config.urls if (fault := find_fault_in_url(url, listened_on=True))
     ]
-    problems += check_definitions("Policies", config.definitions)
+    if config.definitions != Definitions():
+        from hostler.config.checks.definitions import check_definitions  # noqa: PLC0415 - for who has some, as below
+
+        problems += check_definitions("Policies", config.definitions)
     problems += check_ids("Routes", (route.id for route in config.routes))
     yield
     clusters = {cluster.id.lower(): cluster for cluster in config.clusters}
@@ -39,6 +40,8 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
         path = f"Routes.{route.id}"
         problems += check_route(path, route)
         if route.mirror is not None:
+            from hostler.config.checks.mirror import check_mirror  # noqa: PLC0415
+
             problems += check_mirror(f"{path}.Mirror", route.mirror, clusters)
         problems += policies(route, path, config.definitions)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
 from hostler.config.fields import NOTHING, mapping_of_strings
-from hostler.config.limits import ConcurrencyDefinition  # noqa: TC001 - `keys_of` asks for the types
 from hostler.config.model.client import HttpClient, HttpRequest
 from hostler.config.model.destination import Destination
 from hostler.config.model.health import HealthCheck
+
+if TYPE_CHECKING:
+    from hostler.config.limits import ConcurrencyDefinition  # `keys_of` imports it for documents
 
 __all__ = [
     "AddressFamily",

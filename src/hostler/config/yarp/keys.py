@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 import attrs
 from attrs import frozen
 
+from hostler.config.definitions import Definitions
 from hostler.config.model import Cluster, Route, SessionAffinity
 
 if TYPE_CHECKING:
@@ -43,10 +44,23 @@ class Key:
     """Whether nobody is shown the value (`repr=False`)."""
 
 
+def _late_types(cls: type) -> Mapping[str, Any]:
+    """Import the types of attributes that most configurations do without, and that their class does not import."""
+    if cls is Cluster:
+        from hostler.config import limits  # noqa: PLC0415
+
+        return vars(limits)
+    if cls is Definitions:
+        from hostler.config import access, limits  # noqa: PLC0415
+
+        return {**vars(access), **vars(limits)}
+    return {}
+
+
 @cache
 def keys_of(cls: type) -> tuple[Key, ...]:
     """List the keys of a class of the model; not `id`, which is the key of the object itself, nor what follows from others."""
-    hints, labels = get_type_hints(cls), _KEYS.get(cls, {})
+    hints, labels = get_type_hints(cls, localns=dict(_late_types(cls))), _KEYS.get(cls, {})
     return tuple(
         Key(
             labels.get(attribute.name) or attribute.name.title().replace("_", ""),

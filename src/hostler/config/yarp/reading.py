@@ -75,6 +75,8 @@ def read_section(section: object) -> Steps[tuple[Section, list[Problem]]]:
 
 def read_definitions(section: object) -> tuple[Definitions, list[Problem]]:
     """Read the `Policies` section; what can be read of it, and a problem for each thing that cannot."""
+    if section == {}:
+        return Definitions(), []
     faults: Faults = []
     read = _attempt(_reader(Definitions), section, "Policies", faults)
     return Definitions() if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
