@@ -165,6 +165,7 @@ __all__ = [
     "Reason",
     "RedisDefinition",
     "RedisWhenDown",
+    "Refused",
     "RequestTransformContext",
     "Resolver",
     "ResponseTrailersTransformContext",
@@ -316,6 +317,9 @@ _MODULES: Final = {
     ],
     "hostler.proxy": [
         "Proxy",
+    ],
+    "hostler.rate_limiting.policy": [
+        "Refused",
     ],
     "hostler.running": [
         "run",

@@ -16,12 +16,13 @@ __all__ = ["ClosingPolicy", "RateLimiterPolicy", "Refused"]
 
 @frozen
 class Refused:
-    """That a request is one too many, or that nobody can say."""
+    """A rate limiter's answer for a request that is one too many, or of which nobody can say so."""
 
     retry_after: float
     """Seconds after which another may come."""
 
     status: int = 429
+    """What the client gets."""
 
 
 class RateLimiterPolicy(Protocol):
