@@ -34,6 +34,7 @@ FEATURES = {
     "hostler.config.checks.definitions",
     "hostler.config.checks.limits",
     "hostler.config.checks.mirror",
+    "hostler.routing.constraint",
     "hostler.transforms",
 }
 """What only those routes and clusters need that ask for it."""

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hostler.config.model import Route
 from hostler.fleet import LiveRoute
 from hostler.routing.candidate import Candidate
+from hostler.routing.pattern import TemplateError
 from hostler.routing.table import Match, Miss, MissKind, Table
-from hostler.routing.template import Template, TemplateError
+from hostler.routing.template import Template
 
 
 def route(path=None, name=None, **rules):

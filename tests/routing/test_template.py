@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.routing.template import Parameter, Template, TemplateError
+from hostler.routing.pattern import TemplateError
+from hostler.routing.segments import Parameter
+from hostler.routing.template import Template
 
 
 def match(template: str, path: str) -> dict[str, str] | None:

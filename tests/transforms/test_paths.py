@@ -12,7 +12,7 @@ from hostler.client.address import DestinationAddress
 from hostler.errors import ProtocolError
 from hostler.http.headers import Headers
 from hostler.http.target import encode_path, parse_target
-from hostler.routing.template import read_pattern
+from hostler.routing.pattern import read_pattern
 from hostler.transforms.contexts import RequestTransformContext
 from hostler.transforms.path import PathPattern
 from hostler.transforms.query import Query

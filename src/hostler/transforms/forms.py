@@ -11,7 +11,7 @@ from hostler.errors import ProtocolError
 from hostler.http.encode import check_name
 from hostler.http.fields import TOKEN
 from hostler.http.target import check_path, parse_host
-from hostler.routing.template import TemplateError, read_pattern
+from hostler.routing.pattern import TemplateError, read_pattern
 from hostler.transforms.contexts import MANAGED
 from hostler.transforms.forwarded import X_FORWARDED, Forwarded, ForwardedAction, NodeFormat, XForwarded
 from hostler.transforms.headers import (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hostler.exchange import Exchange
-    from hostler.routing.template import Parameter
+    from hostler.routing.segments import Parameter
     from hostler.transforms.contexts import RequestTransformContext
 
 __all__ = [

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from hostler.config.transforms import CodeTransform, TransformKind
 from hostler.errors import ConfigError, Problem, Severity
-from hostler.routing.template import Parameter, TemplateError, read_pattern
+from hostler.routing.pattern import TemplateError, read_pattern
+from hostler.routing.segments import Parameter
 from hostler.transforms.reading import make_transforms
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from hostler.config.checks.address import HOST
 from hostler.config.checks.metadata import check_metadata
 from hostler.config.checks.values import check_positive, refuse_later
 from hostler.errors import Problem
-from hostler.routing.template import Template, TemplateError
+from hostler.routing.pattern import TemplateError
+from hostler.routing.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hostler.errors import Problem, Severity
-from hostler.routing.template import MixedSegment, Parameter, Template, TemplateError
+from hostler.routing.pattern import TemplateError
+from hostler.routing.segments import MixedSegment, Parameter
+from hostler.routing.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
     from hostler.config.definitions import Definitions
     from hostler.config.model import Cluster, Config, Route
-    from hostler.routing.template import Segment
+    from hostler.routing.segments import Segment
     from hostler.steps import Steps
 
 __all__ = ["find_warnings"]
