@@ -209,6 +209,17 @@ async def test_a_failed_forward_carries_the_key_too():
     assert given.stream.response.status == 502
 
 
+async def test_the_header_of_a_key_is_the_keys_alone():
+    class Answering(FakeSender):
+        async def answer(self, exchange):
+            return await exchange.respond(200, headers=[("X-KEY", "mine"), ("X-Other", "1")])
+
+    given = exchange(cluster=cluster_of("a", policy=Finding(None), sender=Answering()))
+    await passed(given)
+    headers = given.stream.response.headers
+    assert (headers.get_all("x-key"), headers.get("x-other")) == (["a"], "1")
+
+
 async def test_nothing_is_written_for_a_client_that_is_gone():
     class Leaving:
         async def send(self, exchange, destination):

@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from hostler.answering import AddedHeaders
 from hostler.config.model import Cluster
 from hostler.fleet.equipment import PolicyKind
 from hostler.pipeline import for_clusters
@@ -111,4 +112,13 @@ def _write_key(exchange: Exchange, headers: RawHeaders) -> None:
     policy = cluster.equipment.get(AFFINITY)
     if policy is not None and exchange.items.get(_WRITTEN) is not headers:
         exchange.items[_WRITTEN] = headers
-        headers += policy.key_headers(exchange, destination)
+        key = policy.key_headers(exchange, destination)
+        if not isinstance(headers, AddedHeaders):
+            _remove(headers, {name.lower() for name, _ in key} - {b"set-cookie"})
+        headers += key
+
+
+def _remove(headers: RawHeaders, names: set[bytes]) -> None:
+    """Remove what a destination has to say in the header that is the key's: a client sends back what stands there."""
+    if names:
+        headers[:] = [pair for pair in headers if pair[0].lower() not in names]
