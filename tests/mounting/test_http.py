@@ -139,6 +139,34 @@ async def test_a_client_that_does_not_read_stops_the_destination():
         assert 0 < len(sent) < 900
 
 
+async def test_pieces_count_for_the_memory_that_they_take():
+    gate, written = asyncio.Event(), 0
+
+    async def drip(exchange):
+        nonlocal written
+        await exchange.start(200)
+        while written < 10_000:
+            written += 1
+            await exchange.write(b"x")
+        return await exchange.end()
+
+    asked = Asked()
+    send = asked.send
+
+    async def slowly(message):
+        await gate.wait()
+        await send(message)
+
+    asked.send = slowly
+    answering = asyncio.create_task(asked.answered_by(drip))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert 0 < written < 1000
+    gate.set()
+    await answering
+    assert sum(len(message.get("body", b"")) for message in asked.sent) == 10_000
+
+
 async def test_the_ends_of_messages_without_a_body():
     async def script(exchange):
         if exchange.path == "/empty":

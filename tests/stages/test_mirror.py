@@ -19,7 +19,16 @@ from tests.stages.test_retry import BUSY, taking
 
 @asynccontextmanager
 async def mirrored(
-    original, copy, *, transforms=(), stages=(), randomness=None, retry=None, at_once=None, **settings
+    original,
+    copy,
+    *,
+    transforms=(),
+    stages=(),
+    behind=(),
+    randomness=None,
+    retry=None,
+    at_once=None,
+    **settings,
 ):
     """Serve a proxy that sends everything to one address, and copies to another; gives a connected client.
 
@@ -41,7 +50,7 @@ async def mirrored(
         ],
         [Cluster("shop", [original]), Cluster("shadow", [copy], destination_concurrency=at_once)],
         definitions=Definitions(retries={"again": retry} if retry else {}),
-        pipeline=[*stages, *pipeline],
+        pipeline=[*stages, *pipeline[:-1], *behind, pipeline[-1]],
     )
     async with serving(proxy) as served, connected(served.url) as client:
         yield client
@@ -199,6 +208,24 @@ async def test_copies_keep_to_how_many_their_destination_takes_at_once():
             assert (await client.answer()).status == 200
         await until(lambda: shadow.connections)
         assert shadow.connections == 1
+
+
+async def test_a_body_is_kept_until_the_copy_begins_and_no_longer():
+    kept = []
+
+    async def look(exchange, onward):
+        recording = exchange.stream._recording
+        exchange.on_response(lambda _: kept.append(bytes(recording.kept)))
+        return await onward(exchange)
+
+    async with (
+        destination(taking([], OK)) as there,
+        destination(answering(OK)) as shadow,
+        mirrored(there.address, shadow.address, behind=[look]) as client,
+    ):
+        client.send(request("POST", "Content-Length: 4\r\n", b"body"))
+        assert (await client.answer()).status == 200
+    assert kept == [b""]
 
 
 async def test_a_copy_is_given_up_after_its_time(caplog):

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["HttpStream", "MountedStream"]
 
 _HIGH_WATER: Final = 1 << 16
+_MESSAGE: Final = 256
+"""Bytes that a message takes beside what is in it."""
+
 _BODILESS: Final = frozenset({204, 205, 304})
 
 
@@ -124,7 +127,8 @@ class MountedStream:
             await self._has_message.wait()
 
     def _put(self, message: Message, size: int = 0) -> None:
-        """Have a message sent, of which `size` bytes count in the flow."""
+        """Have a message sent that holds `size` bytes."""
+        size += _MESSAGE
         self._messages.append((message, size))
         self._queued += size
         self._has_message.set()

@@ -104,6 +104,7 @@ class MirrorStage:
         def complete() -> None:
             if not recording.is_too_large:
                 copy.stream = _StreamOfCopy(bytes(recording.kept), recording.trailers)
+                recording.forget()
                 self._begin(copy)
 
         stream = exchange.stream
