@@ -99,8 +99,11 @@ def _stages(rehearsal: Rehearsal) -> Iterator[str]:
     width = max(map(len, visits), default=0)
     for name, visit in visits.items():
         yield f"  {name:{width}}  {_visited(visit, rehearsal)}"
-    if others := [name for name in rehearsal.pipeline if name not in visits]:
+    end = 1 + max((rehearsal.pipeline.index(name) for name in visits), default=-1)
+    if others := [name for name in rehearsal.pipeline[:end] if name not in visits]:
         yield f"  (not concerned: {', '.join(others)})"
+    if beyond := rehearsal.pipeline[end:]:
+        yield f"  (not reached: {', '.join(beyond)})"
 
 
 def _visited(visit: Visit, rehearsal: Rehearsal) -> str:
