@@ -184,8 +184,10 @@ class Resolving:
         except (OSError, UnicodeError) as error:
             fault = str(error) or repr(error)
         except Exception as error:  # noqa: BLE001 - a resolver may be anybody's, and the others are asked on
-            _log.exception("%s: the resolver failed", _name(cluster, listed))
             fault = repr(error)
+            before = self._answers.get(_question(settings, listed))
+            if before is None or before.fault != fault:
+                _log.exception("%s: the resolver failed", _name(cluster, listed))
         return self._note(cluster, listed, () if fault else found, fault)
 
     def _note(
@@ -202,10 +204,10 @@ class Resolving:
                 _log.warning("%s was not found, %s stays: %s", name, _short(stays), fault)
             answer.fault, answer.due = fault, now + min(period, RETRY_PERIOD)
             return False
-        if len(found) > MAX_FOUND:
-            _log.warning("%s is %d destinations, the first %d are used", name, len(found), MAX_FOUND)
-            found = found[:MAX_FOUND]
+        count, found = len(found), found[:MAX_FOUND]
         if found != answer.found:
+            if count > MAX_FOUND:
+                _log.warning("%s is %d destinations, the first %d are used", name, count, MAX_FOUND)
             _log.info("%s is %s", name, _short(", ".join(one.address for one in found)))
         changed = (found, listed) != (answer.found, answer.destination)
         answer.destination, answer.found, answer.fault, answer.due = listed, found, "", now + period
