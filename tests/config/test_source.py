@@ -355,3 +355,13 @@ async def test_what_was_replaced_before_anybody_waited_for_it_is_a_change():
     async with Changes(source) as changes:
         await asyncio.sleep(0)
         assert changes.count == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.timeout(5)
+async def test_a_named_pipe_in_place_of_a_document_is_not_waited_for(path):
+    source = FileSource(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="not JSON"):
+        await source.load()

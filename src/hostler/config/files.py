@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -50,7 +52,7 @@ def _format_of(path: Path) -> tuple[Reader, Callable[[str], Place]]:
 
 
 def _read(path: Path) -> str:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=_open_at_once) as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
         message = f"the file has more than {MAX_SIZE >> 20} MiB, which no document has; is it the right one?"
@@ -60,3 +62,13 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start}); save it as UTF-8"
         raise ConfigError([Problem("", message)]) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a named pipe into which nobody writes is empty, and not waited for."""
+    if sys.platform != "win32":
+        flags |= os.O_NONBLOCK
+    opened = os.open(path, flags)
+    if sys.platform != "win32":
+        os.set_blocking(opened, True)
+    return opened
