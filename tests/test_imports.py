@@ -35,6 +35,8 @@ FEATURES = {
     "hostler.config.checks.limits",
     "hostler.config.checks.mirror",
     "hostler.routing.constraint",
+    "hostler.stages.affinity.hashed",
+    "hostler.stages.tries",
     "hostler.transforms",
 }
 """What only those routes and clusters need that ask for it."""

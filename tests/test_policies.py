@@ -14,7 +14,8 @@ from hostler.config.model import HealthCheck, PassiveHealthCheck, SessionAffinit
 from hostler.fleet import LiveCluster
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
 from hostler.fleet.equipment import equip as equip_by
-from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, HASH_COOKIE, HashedKeyCookie, redistribute
+from hostler.stages.affinity import AFFINITY, AFFINITY_FAILURE, redistribute
+from hostler.stages.affinity.hashed import HASH_COOKIE, HashedKeyCookie
 from hostler.stages.balance import BALANCE, Balancing
 from hostler.stages.balance.even import PowerOfTwoChoices
 from hostler.stages.health import PASSIVE_HEALTH, TransportFailureRate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hostler.config.model import Cluster, SessionAffinity
 from hostler.stages import affinity, forward
-from hostler.stages.affinity import HASH_COOKIE
+from hostler.stages.affinity.hashed import HASH_COOKIE
 from hostler.testing import live
 
 # xxh64_hexdigest("A".encode("utf-16-le")), and so on, by the reference implementation

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hostler.config.model import Cluster
-from hostler.stages.affinity import ARR_COOKIE, HASH_COOKIE, AffinityFailure
-from hostler.stages.affinity.hashed import arr_key, hash_key
+from hostler.stages.affinity import AffinityFailure
+from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE, arr_key, hash_key
 from hostler.testing import exchange, live
 from tests.stages.affinity.setting import CONFIG, KEYS, cluster_of
 

@@ -6,7 +6,6 @@ destination, and nothing has to be remembered. `stage.py` has the stage, `policy
 policies.
 """
 
-from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE, HashedKeyCookie
 from hostler.stages.affinity.policy import (
     AffinityFailure,
     AffinityFailurePolicy,
@@ -19,12 +18,9 @@ from hostler.stages.affinity.stage import AFFINITY, AFFINITY_FAILURE, affinity
 __all__ = [
     "AFFINITY",
     "AFFINITY_FAILURE",
-    "ARR_COOKIE",
-    "HASH_COOKIE",
     "AffinityFailure",
     "AffinityFailurePolicy",
     "AffinityPolicy",
-    "HashedKeyCookie",
     "affinity",
     "redistribute",
     "return_503_error",

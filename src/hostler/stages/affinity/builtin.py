@@ -1,11 +1,10 @@
-"""YARP's policies by name; what they need beyond hostler is imported when a configuration names them."""
+"""YARP's policies by name; each is imported when a configuration names it."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from hostler.stages.affinity.hashed import ARR_COOKIE, HASH_COOKIE
 from hostler.stages.affinity.policy import redistribute, return_503_error
 
 if TYPE_CHECKING:
@@ -15,6 +14,18 @@ if TYPE_CHECKING:
     from hostler.stages.affinity.policy import AffinityFailurePolicy, AffinityPolicy
 
 __all__ = ["FAILURE_POLICIES", "POLICIES", "find_fault"]
+
+
+def _make_hash_cookie(config: SessionAffinity) -> AffinityPolicy:
+    from hostler.stages.affinity.hashed import HASH_COOKIE  # noqa: PLC0415
+
+    return HASH_COOKIE(config)
+
+
+def _make_arr_cookie(config: SessionAffinity) -> AffinityPolicy:
+    from hostler.stages.affinity.hashed import ARR_COOKIE  # noqa: PLC0415
+
+    return ARR_COOKIE(config)
 
 
 def _make_cookie(config: SessionAffinity) -> AffinityPolicy:
@@ -30,8 +41,8 @@ def _make_custom_header(config: SessionAffinity) -> AffinityPolicy:
 
 
 POLICIES: Final[dict[str, Callable[[SessionAffinity], AffinityPolicy]]] = {
-    "HashCookie": HASH_COOKIE,
-    "ArrCookie": ARR_COOKIE,
+    "HashCookie": _make_hash_cookie,
+    "ArrCookie": _make_arr_cookie,
     "Cookie": _make_cookie,
     "CustomHeader": _make_custom_header,
 }
