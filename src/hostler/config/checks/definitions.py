@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hostler.config.checks.access import check_authorization, check_cors
 from hostler.config.checks.limits import check_concurrency, check_rate_limiter
@@ -10,7 +10,7 @@ from hostler.config.checks.values import check_ids, check_positive, check_status
 from hostler.errors import Problem, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
 
@@ -21,24 +21,12 @@ _UPGRADED: Final = 101
 
 def check_definitions(path: str, definitions: Definitions) -> Iterator[Problem]:
     """Find what is wrong with the `Policies` section."""
-    yield from check_ids(f"{path}.Timeouts", definitions.timeouts)
-    for name, timeout in definitions.timeouts.items():
-        yield from _timeout(f"{path}.Timeouts.{name}", timeout)
-    yield from check_ids(f"{path}.RateLimiters", definitions.rate_limiters)
-    for name, limiter in definitions.rate_limiters.items():
-        yield from check_rate_limiter(f"{path}.RateLimiters.{name}", limiter)
-    yield from check_ids(f"{path}.Concurrency", definitions.concurrency)
-    for name, concurrency in definitions.concurrency.items():
-        yield from check_concurrency(f"{path}.Concurrency.{name}", concurrency)
-    yield from check_ids(f"{path}.Cors", definitions.cors)
-    for name, cors in definitions.cors.items():
-        yield from check_cors(f"{path}.Cors.{name}", cors)
-    yield from check_ids(f"{path}.Authorization", definitions.authorization)
-    for name, authorization in definitions.authorization.items():
-        yield from check_authorization(f"{path}.Authorization.{name}", authorization)
-    yield from check_ids(f"{path}.Retries", definitions.retries)
-    for name, retry in definitions.retries.items():
-        yield from _retry(f"{path}.Retries.{name}", retry)
+    for kind, check in _CHECKS.items():
+        defined = getattr(definitions, kind)
+        section = f"{path}.{kind.title().replace('_', '')}"
+        yield from check_ids(section, defined)
+        for name, definition in defined.items():
+            yield from check(f"{section}.{name}", definition)
 
 
 def _retry(path: str, retry: RetryDefinition) -> Iterator[Problem]:
@@ -71,3 +59,14 @@ def _timeout(path: str, timeout: TimeoutDefinition) -> Iterator[Problem]:
     status = timeout.timeout_status_code
     if not 400 <= status <= 599:
         yield Problem(f"{path}.TimeoutStatusCode", f"{status} is no status of an error; use 400 to 599")
+
+
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Iterator[Problem]]]] = {
+    "timeouts": _timeout,
+    "rate_limiters": check_rate_limiter,
+    "concurrency": check_concurrency,
+    "cors": check_cors,
+    "authorization": check_authorization,
+    "retries": _retry,
+}
+"""By the attribute of `Definitions`: what is wrong with a definition at a path."""
