@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -84,8 +85,16 @@ def _place(base: str, path: str) -> tuple[str, str] | None:
 
 
 def _address(pair: tuple[str, int | None] | None) -> tuple[str, int]:
-    """Return (host, port); the server outside may know neither, on a Unix socket say."""
+    """Return (host, port); the server outside may know neither, on a Unix socket say.
+
+    A socket of both families has IPv4 addresses as ::ffff:192.0.2.1.
+    """
     host, port = pair or ("unknown", 0)
+    if ":" in host:
+        try:
+            host = str(IPv6Address(host).ipv4_mapped or host)
+        except ValueError:  # the path of a socket, say
+            host = "unknown"
     return host, port or 0
 
 
