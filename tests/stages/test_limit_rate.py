@@ -43,13 +43,14 @@ async def test_what_is_too_much_is_429():
     assert await limit_rate(on(route, client=("192.0.2.1", 1)), onward) is ONWARD
 
 
-async def test_a_policy_of_the_programs():
+@pytest.mark.parametrize(("seconds", "said"), [(7, "7"), (6.2, "7"), (0.4, "1"), (0, "1")])
+async def test_a_policy_of_the_programs(seconds, said):
     async def mine(exchange):
-        return Refused(7, 503)
+        return Refused(seconds, 503)
 
     given = on(live(Policies(rate_limiter={"Mine": mine}), "mine"))
     await limit_rate(given, onward)
-    assert (given.stream.response.status, given.stream.response.headers.get("retry-after")) == (503, "7")
+    assert (given.stream.response.status, given.stream.response.headers.get("retry-after")) == (503, said)
 
 
 @pytest.mark.parametrize("name", ["Default", "disable", "", None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -81,7 +82,7 @@ class RateLimiting:
         _log.debug("%s: refused %s with %d", place(exchange), exchange.client[0], refused.status)
         text = f"{refused.status} {reason_phrase(refused.status).decode()}\n"
         return await exchange.respond(
-            refused.status, text, headers=[("retry-after", f"{refused.retry_after:.0f}")]
+            refused.status, text, headers=[("retry-after", str(max(1, math.ceil(refused.retry_after))))]
         )
 
 
