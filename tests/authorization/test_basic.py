@@ -117,9 +117,21 @@ async def test_a_verdict_is_remembered_for_a_while(passwords, verifier, clock):
     await passwords.check(b"bob", b"right", "c")
     await passwords.check(b"bob", b"wrong", "c")
     assert len(verifier.checked) == 3
-    clock.advance(270)
+    clock.advance(300)
     await passwords.check(b"bob", b"right", "c")
     assert len(verifier.checked) == 4
+
+
+async def test_who_is_in_stays_in_while_others_guess(passwords, verifier, clock):
+    assert await passwords.check(b"bob", b"right", "good")
+    verifier.open.clear()
+    flood = [asyncio.create_task(passwords.check(b"bob", b"%d" % n, f"c{n}")) for n in range(64)]
+    await asyncio.sleep(0)
+    for _ in range(4):
+        clock.advance(200)
+        assert await passwords.check(b"bob", b"right", "good")
+    verifier.open.set()
+    await asyncio.gather(*flood)
 
 
 async def test_a_verdict_is_for_that_name_and_that_password(passwords, verifier):

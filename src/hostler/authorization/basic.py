@@ -85,6 +85,7 @@ class Passwords:
         digest = hmac.digest(self._secret, hashlib.sha256(name).digest() + password, "sha256")
         now = self._clock()
         if self._right.get(digest, now) > now:
+            self._remember(digest, right=True)  # who is in stays in, however full the line is by then
             return True
         if self._wrong.get(digest, now) > now:
             return False
