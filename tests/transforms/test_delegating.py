@@ -68,6 +68,17 @@ async def test_a_delegated_request_goes_as_its_transforms_make_it():
             assert "Cookie" not in headers
 
 
+@pytest.mark.parametrize(
+    ("came", "goes"),
+    [("X-User", None), ("keep-alive, x-user , X-Gone", "keep-alive"), ("keep-alive", "keep-alive")],
+)
+async def test_no_client_has_a_header_dropped_that_a_transform_sets(came, goes):
+    async with delegating([{"RequestHeader": "X-User", "Set": "ada"}]) as client:
+        _, facts = await ask(client, "GET", "/", f"Connection: {came}", "X-User: eve", "X-Gone: 1")
+    headers = {name.lower(): value for name, value in facts["headers"]}
+    assert (headers["x-user"], headers.get("connection")) == ("ada", goes)
+
+
 async def test_host_stays_and_the_defaults_hold():
     async with delegating(
         [{"RequestHeader": "Host", "Set": "other"}, {"RequestHeadersCopy": "false"}]

@@ -138,7 +138,7 @@ def _headers(context: RequestTransformContext, host: bytes | None, own: frozense
     came = context.exchange.request
     pairs = [] if host is None else [(b"Host", host)]
     pairs += context.headers.pairs()
-    pairs += [pair for pair in came.headers.pairs() if pair[0].lower() in own]
+    pairs += _kept(came.headers, own)
     if (
         context.method in _WITH_BODY
         and context.method != came.method
@@ -147,6 +147,23 @@ def _headers(context: RequestTransformContext, host: bytes | None, own: frozense
     ):
         pairs.append((b"Content-Length", b"0"))
     return Headers(pairs)
+
+
+def _kept(headers: Headers, own: frozenset[bytes]) -> RawHeaders:
+    """Return the fields in `own` as they came, but for what Connection says of fields that are not passed on.
+
+    A transform may have set one of these anew, which no client is to have dropped on the way.
+    """
+    kept = [pair for pair in headers.pairs() if pair[0].lower() in own]
+    if b"connection" in own and (dropped := nominated(headers) - HOP_BY_HOP):
+        value = b",".join(headers.get_all_raw(b"connection"))
+        options = [
+            option for part in value.split(b",") if (option := part.strip()) and option.lower() not in dropped
+        ]
+        kept = [pair for pair in kept if pair[0].lower() != b"connection"]
+        if options:
+            kept.append((b"Connection", b", ".join(options)))
+    return kept
 
 
 def _take_host(context: RequestTransformContext) -> bytes | None:
