@@ -165,6 +165,21 @@ async def test_a_function_that_raises_fails_its_own_exchange(kind):
     assert (answer.status, answer.body) == (502, b"502 Bad Gateway\n")
 
 
+@pytest.mark.logs_errors("a callback of on_response failed", "ZeroDivisionError")
+@pytest.mark.parametrize("suppressed", [False, True])
+async def test_a_callback_that_raises_is_not_taken_for_a_transform(waits, suppressed):
+    def divide(_):
+        raise ZeroDivisionError
+
+    def change(context):
+        context.suppress_body = suppressed
+
+    register = request_transform(lambda context: context.exchange.on_response(divide))
+    async with between([*waits, register, response_transform(change)], PLAIN) as proxy:
+        answer = await proxy.fetch()
+    assert answer.status == 500
+
+
 @pytest.mark.logs_errors("write it as `async def`")
 async def test_a_function_that_returns_an_awaitable_is_told_how_to_be_awaited():
     async def wait():

@@ -155,9 +155,12 @@ class Transfer(Completion[Failure | None]):
         except ProtocolError as error:
             self._fail(Failure(Reason.RESPONSE_HEADERS, str(error), error))
         except Exception as error:  # noqa: BLE001 - whatever a callback raises is no fault of the destination
-            detail = f"a callback of on_response failed: {error!r}"
-            _log.exception("%s %s: %s", self._method, self._exchange.path, detail)
-            self._fail(Failure(Reason.RESPONSE_HEADERS, detail, error, 500, Side.PROXY))
+            self._fail_callback(error)
+
+    def _fail_callback(self, error: Exception) -> None:
+        detail = f"a callback of on_response failed: {error!r}"
+        _log.error("%s %s: %s", self._method, self._exchange.path, detail, exc_info=error)
+        self._fail(Failure(Reason.RESPONSE_HEADERS, detail, error, 500, Side.PROXY))
 
     def answered_plain(
         self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hostler.answering import begin_response
 from hostler.client.transfer import Transfer
 from hostler.completion import Completion
+from hostler.errors import ProtocolError
 from hostler.transforms.requests import refuse_managed
 from hostler.transforms.responses import (
     failed_transform,
@@ -170,10 +171,16 @@ class TransformedTransfer(Transfer):
     def _begin(self, context: ResponseTransformContext, response: Response, data: bytes) -> None:
         """Send the response's head on; without its body where that is suppressed."""
         made = transformed_response(context, response)
-        if not context.suppress_body:
-            begin_response(self._exchange, made, data)
+        is_suppressed = context.suppress_body
+        try:
+            begin_response(self._exchange, made, b"" if is_suppressed else data)
+        except ProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a callback raises is no fault of the transforms
+            self._fail_callback(error)
             return
-        begin_response(self._exchange, made)
+        if not is_suppressed:
+            return
         self._upstream.cancel()
         self._stream.end()
         self.resolve_soon(None)
