@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from hostler.policies import Policies
     from hostler.processes.serving import serving
     from hostler.proxy import Proxy
+    from hostler.rate_limiting.policy import Refused
     from hostler.running import run, serve
     from hostler.server.base import QueueMode, ServerKind
     from hostler.server.options import ServerOptions, Timeouts
