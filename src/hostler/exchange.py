@@ -6,32 +6,24 @@ Servers and clients work on the same exchange through `hostler.contract` and `ho
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
-from hostler.answering import (
-    TEXT,
-    AddedHeaders,
-    answer_failure,
-    apply_response_callbacks,
-    begin_response,
-    finish_response,
-    limit_body,
-)
+from hostler.answering import TEXT, answer_failure, begin_response, finish_response, limit_body
 from hostler.channel import Channel
-from hostler.errors import DelegationError, Failure
+from hostler.delegating import hand_over
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response
 from hostler.outcome import Kind, Outcome
+from hostler.request_ids import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from hostler.authorization import Granted
     from hostler.contract import Address, Stream
+    from hostler.errors import Failure
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
     from hostler.http.plain_request import PlainRequest
     from hostler.http.security import Authenticated, Tls
@@ -51,11 +43,6 @@ class RouteMatch(Protocol):
 
 
 _NO_VALUES: Final[Mapping[str, str]] = MappingProxyType({})
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
-_PROCESS_ID: Final = os.urandom(8).hex()
-"""What the ids of this process's requests begin with."""
-
-_numbers: Final = itertools.count(1)
 
 _FILE_PIECE: Final = 1 << 18
 """Bytes of a file that are read at a time."""
@@ -232,11 +219,7 @@ class Exchange:
         """The request's id: the client's `X-Request-ID`, where that is one to repeat in a log, else one of its own."""
         if self._id is None:
             plain = self._plain if self._request is None else None
-            given = (plain or self.request.headers).get_raw(b"x-request-id")
-            if given is not None and _REQUEST_ID.fullmatch(given):
-                self._id = given.decode("ascii")
-            else:
-                self._id = f"{_PROCESS_ID}{next(_numbers):08x}"
+            self._id = request_id((plain or self.request.headers).get_raw(b"x-request-id"))
         return self._id
 
     @property
@@ -408,45 +391,14 @@ class Exchange:
 
     # -- delegating -----------------------------------------------------------------------------------------------
 
-    async def delegate(self, rule: DelegationRule) -> Outcome:
+    def delegate(self, rule: DelegationRule) -> Awaitable[Outcome]:
         """Hand the request, head read and body untouched, to the queue of `rule`; that process answers the client.
 
         The process sees the request as stages left it, with the header policy of forwarding; on HTTP.sys as it came.
         Raises DelegationError when the body was read, the response has begun, or the server cannot delegate; on
         HTTP.sys also when a stage changed the request. (HttpDelegateRequestEx; IHttpSysRequestDelegationFeature.)
         """
-        always: RawHeaders = []
-        if self._transforms is not None:
-            answered = await self._transforms.apply_to_delegated(self, rule.prefix)
-            if answered is not None:
-                return answered
-            always = self._transforms.added_when_delegated
-        stream = self.stream
-        if not stream.can_delegate:
-            why = (
-                "its response has begun" if stream.started
-                else "its body was read" if self._channel is not None or stream.bytes_received
-                else "its connection or server cannot delegate, or it is over"
-            )  # fmt: skip
-            raise DelegationError(f"{self.request.method} {self.path} cannot be delegated: {why}")
-        refused = limit_body(self)
-        if refused is not None:
-            return await self.fail(refused)
-        added: RawHeaders = []
-        if self._response_callbacks is not None:
-            headers = AddedHeaders()
-            apply_response_callbacks(self, headers)
-            added = headers.added
-        result = await stream.delegate(rule, self, added + always)
-        if isinstance(result, Failure):
-            if added:
-                self.on_response(lambda answer: answer.extend(added))
-            answer_failure(self, result)
-            return self.outcome(Kind.FAILED, result, rule.queue)
-        kind = Kind.DELEGATED if result.failure is None else Kind.FAILED
-        return Outcome(
-            kind, result.status, rule.queue, result.bytes_received, result.bytes_sent, result.failure
-        )
+        return hand_over(self, rule)
 
 
 def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
