@@ -262,8 +262,10 @@ class Proxy:
     def update(self, config: Config) -> None:
         """Put another configuration in force, whole; exchanges under way keep the one that they began with.
 
-        Destinations that are in both, by id, keep their health and counts. Raises ConfigError with every problem, and
-        UnsupportedError when it delegates and the server cannot; then nothing has changed.
+        Destinations that are in both, by id, keep their health and counts. It is done when this returns, and the event
+        loop stands still meanwhile, for about 0.1 ms a route: an `InMemorySource` has it done in slices. Raises
+        ConfigError with every problem, and UnsupportedError when it delegates and the server cannot; then nothing has
+        changed.
         """
         accept(config, find_problems(config, self._policies, self._validators))
         self._put_in_force(finish(self._fleet.build(self._resolving.resolved(config))), config)
