@@ -7,7 +7,6 @@ import gc
 
 import pytest
 
-from hostler import steps
 from hostler.steps import in_slices
 
 
@@ -57,12 +56,3 @@ async def test_a_collector_that_is_off_stays_off():
         assert not gc.isenabled()
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize("owned", [False, True])
-async def test_what_was_built_is_frozen_in_a_process_of_hostlers_own(owned, monkeypatch):
-    frozen = []
-    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
-    monkeypatch.setattr(steps._collector, "freezes", owned)
-    await in_slices(seen())
-    assert frozen == [False] * owned

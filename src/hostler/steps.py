@@ -3,8 +3,7 @@
 It is written once, as a generator that yields where it may be interrupted and returns its result.
 
 While work is done in slices the garbage collector is off. It would look through all that is being built again and again,
-which holds everybody up for longer than a slice, and find nothing. In a process that is hostler's own, what was built is
-left out of its later rounds too: a configuration that is replaced is freed without it, since nothing in it is a cycle.
+which holds everybody up for longer than a slice, and find nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias, TypeVar
 
-__all__ = ["Steps", "finish", "in_slices", "own_the_collector"]
+__all__ = ["Steps", "finish", "in_slices"]
 
 _SLICE: Final = 0.005
 """Seconds that a work in slices may keep the event loop."""
@@ -53,19 +52,10 @@ async def in_slices(steps: Steps[T]) -> T:
                 end = time.perf_counter() + _SLICE
 
 
-def own_the_collector() -> None:
-    """Leave what is built in slices out of the collector's rounds (`gc.freeze`), from now on.
-
-    For a process that is hostler's own: what a program has of cyclic garbage at such a moment is never collected.
-    """
-    _collector.freezes = True
-
-
 class _Collector:
     """The garbage collector, which is off while any work is under way."""
 
     def __init__(self) -> None:
-        self.freezes = False
         self._lock = threading.Lock()
         self._works = 0
         self._was_on = False
@@ -83,8 +73,6 @@ class _Collector:
         finally:
             with self._lock:
                 self._works -= 1
-                if not self._works and self.freezes:
-                    gc.freeze()
                 if not self._works and self._was_on:
                     gc.enable()
 

@@ -10,7 +10,6 @@ from hostler.errors import ConfigError
 from hostler.loaders import DocumentLoader
 from hostler.processes.foreground import run_service
 from hostler.server.base import QueueMode
-from hostler.steps import own_the_collector
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -47,5 +46,4 @@ def execute(args: Namespace) -> int:
         return refuse_unreadable(error)
     except ConfigError as error:
         return refuse(error.problems)
-    own_the_collector()
     return run_service(service_of(args, loader))
