@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import logging
+import signal
 
 import pytest
 
@@ -31,6 +32,15 @@ def pytest_configure(config):
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     logging.getLogger().addHandler(complaints)
+    _hear_hangups_in_programs()
+
+
+def _hear_hangups_in_programs():
+    """Have the programs that tests start hear SIGHUP, also where all of this runs under nohup, and goes on."""
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(
+            signal.SIGHUP, lambda *_: None
+        )  # what is ignored is inherited, what has a handler is not
 
 
 def pytest_unconfigure():
