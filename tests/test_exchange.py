@@ -519,3 +519,13 @@ async def test_headers_may_be_a_mapping():
     given, stream = made()
     await given.respond(204, headers={"x-a": "1"})
     assert stream.response.headers.get("x-a") == "1"
+
+
+def test_a_limit_of_less_than_nothing_is_refused():
+    made = exchange(method="POST", body=b"x")
+    with pytest.raises(
+        ValueError, match=r"^-1 is no number of bytes; give 0 or more, or None for any number$"
+    ):
+        made.max_request_body_size = -1  # as documents lift a limit
+    made.max_request_body_size = None
+    assert made.max_request_body_size is None

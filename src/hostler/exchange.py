@@ -64,7 +64,7 @@ class Exchange:
     granted: Granted | None = None
     """Who may go on: what the route's authorization policy returned; None where there is none."""
 
-    _max_request_body_size: int | None = -1
+    _max_request_body_size: int | None = -1  # as its route says
     _items: dict[str, Any] | None = None
     _id: str | None = None
 
@@ -346,7 +346,7 @@ class Exchange:
     def max_request_body_size(self) -> int | None:
         """Bytes that the request's body may have: what its route says, unless a stage sets another; None for any number.
 
-        A larger body is a failure with 413 for whoever takes it.
+        A larger body is a failure with 413 for whoever takes it. Raises ValueError when it is set to less than 0.
         """
         if self._max_request_body_size == -1:
             return None if self.route is None else self.route.max_request_body_size
@@ -354,6 +354,8 @@ class Exchange:
 
     @max_request_body_size.setter
     def max_request_body_size(self, size: int | None) -> None:
+        if size is not None and size < 0:
+            raise ValueError(f"{size} is no number of bytes; give 0 or more, or None for any number")
         self._max_request_body_size = size
 
     def channel(self) -> Channel:
