@@ -96,9 +96,8 @@ def find_missing_stages(
     routes it concerns counts as one of them: it is of the same class, or stands around it. Without this a route that is
     meant to be guarded would be open.
     """
-    there = {
-        _condition(getattr(stage, "func", stage)) for stage in stages
-    }  # a partial of a stage is that stage
+    # a partial of a stage is that stage
+    there = {_condition(getattr(stage, "func", stage)) for stage in stages}
     missing = [
         (stage, concerns)
         for stage in ours

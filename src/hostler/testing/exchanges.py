@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hostler.config.model import Route
     from hostler.contract import Address
     from hostler.fleet import LiveCluster, LiveDestination
+    from hostler.http.target import Target
 
 __all__ = ["exchange"]
 
@@ -42,22 +43,8 @@ def exchange(
     framing are added to `headers` where they are missing. `body` is as for `FakeStream`, and ignored when a `stream`
     is given. The candidates are those that `cluster` has available, unless given.
     """
-    raw = Headers.of(headers)
-    if "host" not in raw:
-        raw.add("Host", host)
-    if not isinstance(body, bytes):
-        framing = CHUNKED
-        if "transfer-encoding" not in raw:
-            raw.add("Transfer-Encoding", "chunked")
-    elif (framing := len(body)) and "content-length" not in raw:
-        raw.add("Content-Length", str(framing))
-    target = parse_target(method, path.encode("latin-1"))
-    if target.authority is not None:
-        raw.set("Host", target.authority)
-    raw.changed = False  # by no stage
-    authority = raw.get_raw(b"host") or b""
-    request = Request(method, path.encode("latin-1"), raw, framing=framing, host=authority)
-    name, port = parse_host(authority)
+    request, target = _request(method, path.encode("latin-1"), Headers.of(headers), host, body)
+    name, port = parse_host(request.host or b"")
     made = Exchange(
         request,
         FakeStream(body) if stream is None else stream,
@@ -78,3 +65,22 @@ def exchange(
     elif cluster is not None:
         made.candidates = cluster.available
     return made
+
+
+def _request(
+    method: str, raw: bytes, headers: Headers, host: str, body: bytes | Iterable[bytes] | None
+) -> tuple[Request, Target]:
+    """Make a request's head, and its target, with what is missing among the headers."""
+    if "host" not in headers:
+        headers.add("Host", host)
+    if not isinstance(body, bytes):
+        framing = CHUNKED
+        if "transfer-encoding" not in headers:
+            headers.add("Transfer-Encoding", "chunked")
+    elif (framing := len(body)) and "content-length" not in headers:
+        headers.add("Content-Length", str(framing))
+    target = parse_target(method, raw)
+    if target.authority is not None:
+        headers.set("Host", target.authority)
+    headers.changed = False  # by no stage
+    return Request(method, raw, headers, framing=framing, host=headers.get_raw(b"host") or b""), target
