@@ -434,7 +434,7 @@ def test_python_m():
     assert done.stdout.startswith(f"hostler {version('hostler')} (")
 
 
-@pytest.mark.parametrize("args", [[], ["run"], ["check"], ["serve"], ["demo"]])
+@pytest.mark.parametrize("args", [[], ["run"], ["check"], ["serve"], ["demo"], ["doctor"]])
 def test_help(hostler, args):
     status, out, _ = hostler(*args, "--help")
     assert status == 0

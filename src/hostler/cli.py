@@ -1,4 +1,4 @@
-"""The command `hostler`: run, check, config, serve, demo.
+"""The command `hostler`: run, check, config, serve, demo, doctor.
 
 Which command it is, is read first, and only then its options and what it does are imported (`hostler.commands`).
 Exit status: 2 for a command line that is wrong, else as `hostler.commands.execution` has it.
@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "config": "print what YARP documents and the layers over them come to",
     "serve": "serve an ASGI application from a queue, on URL prefixes, or both",
     "demo": "start a proxy, destinations and workers, to see forwarding and delegation",
+    "doctor": "say what is there for hostler to run with, what is not, and what to do about it",
 }
 
 

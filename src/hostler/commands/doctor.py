@@ -1,0 +1,49 @@
+"""`hostler doctor`: what is there for hostler to run with, and what is not."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from hostler.doctor.context import Context, open_windows
+from hostler.doctor.examination import examine
+from hostler.doctor.finding import Verdict
+from hostler.doctor.report import to_json, write_report
+from hostler.output import write_out
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+__all__ = ["add_options", "execute"]
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options of `doctor`."""
+    parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
+
+
+def execute(args: Namespace) -> int:
+    """Examine this machine; the status is 1 when something is broken."""
+    windows, reason = open_windows()
+    examined = list(examine(Context(windows=windows, no_windows=reason)))
+    about = _about()
+    if args.json:
+        write_out(to_json(about, examined))
+    else:
+        write_out(f"hostler {about['hostler']} with {about['python']} on {about['platform']}\n\n")
+        write_out("".join(write_report(examined)))
+    return int(any(finding.verdict is Verdict.BROKEN for _, found in examined for finding in found))
+
+
+def _about() -> dict[str, str]:
+    """Say what is examined: of which hostler, on which Python and which system."""
+    try:
+        installed = version("hostler")
+    except PackageNotFoundError:
+        installed = "(not installed)"
+    return {
+        "hostler": installed,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": platform.platform(),
+    }
