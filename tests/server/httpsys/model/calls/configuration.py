@@ -39,6 +39,7 @@ class ConfigurationCalls:
     # -- the library
 
     def HttpInitialize(self, version: Any, flags: int, reserved: Any) -> int:
+        # source: HttpInitialize: no other flags, and each call is matched by one of HttpTerminate
         self._version(version)
         if not flags or flags & ~(_SERVER | _CONFIG):
             raise Win32(c.INVALID_PARAMETER)
@@ -46,6 +47,8 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpTerminate(self, flags: int, reserved: Any) -> int:
+        # source: HttpTerminate: once for each HttpInitialize
+        # guess: no page says what too many calls return; it is a defect here as well
         if not self._process.initialized:
             self._machine.defect(f"{self._process.name} calls HttpTerminate without HttpInitialize")
             raise Win32(c.INVALID_PARAMETER)
@@ -53,6 +56,7 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpIsFeatureSupported(self, feature: int) -> int:
+        # source: HttpIsFeatureSupported: TRUE or FALSE, no code
         since = {
             c.RESPONSE_TRAILERS: self._machine.TRAILERS_SINCE,
             c.API_TIMINGS: 2022,
@@ -71,6 +75,7 @@ class ConfigurationCalls:
         return session
 
     def HttpCreateServerSession(self, version: Any, session_id: Any, reserved: int) -> int:
+        # source: HttpCreateServerSession: ERROR_REVISION_MISMATCH for other versions, Reserved must be 0
         self._initialized()
         self._version(version)
         if reserved:
@@ -81,16 +86,19 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpCloseServerSession(self, session_id: int) -> int:
+        # source: HttpCloseServerSession: its URL groups are closed with it
         self._machine.close_session(self._session(session_id))
         return c.OK
 
     def HttpSetServerSessionProperty(self, session_id: int, number: int, value: Any, size: int) -> int:
+        # source: HttpSetServerSessionProperty: ERROR_INVALID_PARAMETER for what a session does not have
         properties.set_session(self._session(session_id), number, value, size)
         return c.OK
 
     def HttpQueryServerSessionProperty(
         self, session_id: int, number: int, value: Any, size: int, length: Any
     ) -> int:
+        # source: HttpQueryServerSessionProperty: ERROR_MORE_DATA for a buffer that is too small
         properties.query(self._session(session_id).properties, number, value, size, length)
         return c.OK
 
@@ -105,6 +113,7 @@ class ConfigurationCalls:
         raise Win32(c.INVALID_PARAMETER)
 
     def HttpCreateUrlGroup(self, session_id: int, group_id: Any, reserved: int) -> int:
+        # source: HttpCreateUrlGroup: ERROR_INVALID_PARAMETER for a session that does not exist or is another application's
         session = self._session(session_id)
         group = UrlGroup(session, self._machine.new_id())
         session.groups.append(group)
@@ -112,10 +121,12 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpCloseUrlGroup(self, group_id: int) -> int:
+        # source: HttpCloseUrlGroup: its URLs are removed with it
         self._machine.close_group(self._group(group_id))
         return c.OK
 
     def HttpAddUrlToUrlGroup(self, group_id: int, url: Any, context: int, reserved: int) -> int:
+        # source: HttpAddUrlToUrlGroup: the context is that of every request; Reserved must be 0
         group, text = self._group(group_id), memory.text(url)
         if text is None or reserved:
             raise Win32(c.INVALID_PARAMETER)
@@ -123,6 +134,7 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpRemoveUrlFromUrlGroup(self, group_id: int, url: Any, flags: int) -> int:
+        # source: HttpRemoveUrlFromUrlGroup: HTTP_URL_FLAG_REMOVE_ALL takes no URL, and nothing else goes without one
         group, text = self._group(group_id), memory.text(url)
         if flags not in {0, _REMOVE_ALL} or (flags == _REMOVE_ALL) != (text is None):
             raise Win32(c.INVALID_PARAMETER)
@@ -133,16 +145,19 @@ class ConfigurationCalls:
         return c.OK
 
     def HttpSetUrlGroupProperty(self, group_id: int, number: int, value: Any, size: int) -> int:
+        # source: HttpSetUrlGroupProperty: ERROR_INVALID_PARAMETER for what a group does not have
         properties.set_group(self._group(group_id), number, value, size, self._process)
         return c.OK
 
     def HttpQueryUrlGroupProperty(
         self, group_id: int, number: int, value: Any, size: int, length: Any
     ) -> int:
+        # source: HttpQueryUrlGroupProperty: ERROR_MORE_DATA for a buffer that is too small
         properties.query(self._group(group_id).properties, number, value, size, length)
         return c.OK
 
     def HttpFindUrlGroupId(self, url: Any, queue: Any, group_id: Any) -> int:
+        # guess: its page lists no codes; ERROR_FILE_NOT_FOUND is what ASP.NET takes for a URL of another queue
         text, handle = memory.text(url), self._process.file(queue, "queue handle")
         if text is None:
             raise Win32(c.INVALID_PARAMETER)
@@ -155,6 +170,7 @@ class ConfigurationCalls:
     # -- queues
 
     def HttpCreateRequestQueue(self, version: Any, name: Any, security: Any, flags: int, out: Any) -> int:
+        # source: HttpCreateRequestQueue: HttpInitialize first, version 2.0, OPEN_EXISTING needs a name
         self._initialized()
         self._version(version)
         text = memory.text(name) or None
@@ -197,25 +213,30 @@ class ConfigurationCalls:
         return queue
 
     def HttpCloseRequestQueue(self, handle: Any) -> int:
+        # source: HttpCloseRequestQueue: the handle is closed, other handles of the queue stay
         self._process.close(handle)
         return c.OK
 
     def HttpShutdownRequestQueue(self, handle: Any) -> int:
+        # source: HttpShutdownRequestQueue: for this process only
         self._queue(handle).shut_down()
         return c.OK
 
     def HttpSetRequestQueueProperty(
         self, handle: Any, number: int, value: Any, size: int, reserved1: int, reserved2: Any
     ) -> int:
+        # source: HttpSetRequestQueueProperty: by the process that created the queue
         properties.set_queue(self._queue(handle), number, value, size)
         return c.OK
 
     def HttpQueryRequestQueueProperty(
         self, handle: Any, number: int, value: Any, size: int, reserved1: int, length: Any, reserved2: Any
     ) -> int:
+        # source: HttpQueryRequestQueueProperty: ERROR_MORE_DATA for a buffer that is too small
         properties.query_queue(self._queue(handle), number, value, size, length)
         return c.OK
 
     def HttpWaitForDemandStart(self, handle: Any, overlapped: Any) -> int:
+        # source: HttpWaitForDemandStart: overlapped, one at a time, for the controller only
         queue = self._queue(handle)
         return queue.wait_for_demand(self._process.begin(queue, "HttpWaitForDemandStart", overlapped))

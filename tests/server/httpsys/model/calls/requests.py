@@ -63,6 +63,8 @@ class RequestCalls:
     def HttpReceiveHttpRequest(
         self, handle: Any, request_id: int, flags: int, buffer: Any, size: int, out: Any, overlapped: Any
     ) -> int:
+        # source: HttpReceiveHttpRequest: COPY_BODY or FLUSH_BODY; ERROR_HANDLE_EOF for a request that was received
+        # source: wine: http.sys/http.c: 122 for a buffer that is smaller than HTTP_REQUEST_V1
         queue = self._serving(handle)
         address = memory.number(buffer)
         if flags & ~(c.COPY_BODY | c.FLUSH_BODY) or flags == c.COPY_BODY | c.FLUSH_BODY or not address:
@@ -89,6 +91,7 @@ class RequestCalls:
     def HttpReceiveRequestEntityBody(
         self, handle: Any, request_id: int, flags: int, buffer: Any, size: int, out: Any, overlapped: Any
     ) -> int:
+        # source: HttpReceiveRequestEntityBody: FILL_BUFFER is the only flag
         queue = self._serving(handle)
         request = queue.request(request_id)
         if flags & ~c.FILL_BUFFER:
@@ -100,6 +103,7 @@ class RequestCalls:
     def HttpReceiveClientCertificate(
         self, handle: Any, connection_id: int, flags: int, info: Any, size: int, out: Any, overlapped: Any
     ) -> int:
+        # source: HttpReceiveClientCertificate: ERROR_NOT_FOUND where the client has none
         queue = self._serving(handle)
         connection = self._machine.connections.get(connection_id)
         if connection is None:
@@ -123,6 +127,8 @@ class RequestCalls:
         self, handle: Any, request_id: int, number: int, value: Any, size: int, overlapped: Any
     ) -> int:
         """Only the code that a HTTP/2 stream is reset with."""
+        # source: HTTP_REQUEST_PROPERTY_STREAM_ERROR: of HTTP/2 and HTTP/3 streams
+        # guess: which code HTTP/1 gets is not said; ASP.NET never asks there
         queue = self._serving(handle)
         request = queue.request(request_id)
         if number != _STREAM_ERROR or size < ffi.sizeof("HTTP_REQUEST_PROPERTY_STREAM_ERROR"):
@@ -134,6 +140,7 @@ class RequestCalls:
         return operation.over(c.OK)
 
     def HttpCancelHttpRequest(self, handle: Any, request_id: int, overlapped: Any) -> int:
+        # source: HttpCancelHttpRequest: the connection goes with it
         queue = self._serving(handle)
         request = queue.request(request_id)
         operation = self._process.begin(queue, "HttpCancelHttpRequest", overlapped)
@@ -141,9 +148,11 @@ class RequestCalls:
         return operation.over(c.OK)
 
     def HttpWaitForDisconnectEx(self, handle: Any, connection_id: int, reserved: int, overlapped: Any) -> int:
+        # guess: no page says how it differs; ASP.NET uses either as if they were the same
         return self._wait(handle, connection_id, overlapped)
 
     def HttpWaitForDisconnect(self, handle: Any, connection_id: int, overlapped: Any) -> int:
+        # source: HttpWaitForDisconnect: overlapped, until the connection is gone
         return self._wait(handle, connection_id, overlapped)
 
     def _wait(self, handle: Any, connection_id: int, overlapped: Any) -> int:
@@ -166,6 +175,7 @@ class RequestCalls:
         self, handle: Any, request_id: int, flags: int, response: Any, cache: Any, out: Any,
         reserved1: Any, reserved2: int, overlapped: Any, log: Any,
     ) -> int:  # fmt: skip
+        # source: HttpSendHttpResponse: overlapped; what has too many chunks is ERROR_INVALID_PARAMETER
         queue = self._serving(handle)
         request = queue.request(request_id)
         self._send_flags(flags)
@@ -180,6 +190,7 @@ class RequestCalls:
         self, handle: Any, request_id: int, flags: int, count: int, pointer: Any, out: Any,
         reserved1: Any, reserved2: int, overlapped: Any, log: Any,
     ) -> int:  # fmt: skip
+        # source: HttpSendResponseEntityBody: overlapped, after the head
         queue = self._serving(handle)
         request = queue.request(request_id)
         self._send_flags(flags)
@@ -200,6 +211,7 @@ class RequestCalls:
     def HttpDelegateRequestEx(
         self, handle: Any, target: Any, request_id: int, group_id: int, count: int, infos: Any
     ) -> int:
+        # guess: a Win32 code comes back, as ASP.NET takes it; the function's page says that it is an NTSTATUS
         source = self._serving(handle)
         to: QueueHandle = self._process.file(target, "queue handle")
         request = source.request(request_id)

@@ -47,6 +47,7 @@ class ServiceCalls:
     def HttpSetServiceConfiguration(
         self, service: Any, kind: int, info: Any, size: int, overlapped: Any
     ) -> int:
+        # source: HttpSetServiceConfiguration: ERROR_ALREADY_EXISTS for a record that is there
         url, sddl = self._url_acl(service, kind, info, size, overlapped)
         reservations = self._machine.reservations or {}
         if url in reservations:
@@ -60,6 +61,7 @@ class ServiceCalls:
     def HttpDeleteServiceConfiguration(
         self, service: Any, kind: int, info: Any, size: int, overlapped: Any
     ) -> int:
+        # source: HttpDeleteServiceConfiguration: ERROR_FILE_NOT_FOUND for a record that is not there
         url, _ = self._url_acl(service, kind, info, size, overlapped)
         reservations = dict(self._machine.reservations or {})
         if reservations.pop(url, None) is None:

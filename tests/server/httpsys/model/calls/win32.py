@@ -46,6 +46,7 @@ class Kernel32Calls:
         self._process = process
 
     def CreateIoCompletionPort(self, file: Any, port: Any, key: int, threads: int) -> Any:
+        # source: CreateIoCompletionPort: INVALID_HANDLE_VALUE makes a port, and goes without an existing one
         process = self._process
         existing = process.file(port, "port") if port != ffi.NULL else None
         if memory.number(file) == _INVALID_HANDLE_VALUE:
@@ -72,6 +73,7 @@ class Kernel32Calls:
     def GetQueuedCompletionStatusEx(
         self, port: Any, entries: Any, count: int, removed: Any, milliseconds: int, alertable: int
     ) -> int:
+        # source: GetQueuedCompletionStatusEx: up to ulCount packets, WAIT_TIMEOUT when none came in time
         opened = self._process.file(port, "port")
         if not count:
             raise Win32(c.INVALID_PARAMETER)
@@ -85,10 +87,12 @@ class Kernel32Calls:
         return 1
 
     def PostQueuedCompletionStatus(self, port: Any, size: int, key: int, overlapped: Any) -> int:
+        # source: PostQueuedCompletionStatus: the packet comes out as it was put in
         self._process.file(port, "port").post(Packet(key, memory.number(overlapped), size, 0))
         return 1
 
     def SetFileCompletionNotificationModes(self, file: Any, flags: int) -> int:
+        # source: SetFileCompletionNotificationModes: what was set stays set
         if flags & ~(_SKIP_PORT | _SKIP_EVENT):
             raise Win32(c.INVALID_PARAMETER)
         opened = self._io(file)
@@ -96,20 +100,24 @@ class Kernel32Calls:
         return 1
 
     def CancelIoEx(self, file: Any, overlapped: Any) -> int:
+        # source: CancelIoEx: ERROR_NOT_FOUND when there is nothing to cancel
         if not self._process.cancel(self._io(file), memory.number(overlapped)):
             raise Win32(c.NOT_FOUND)
         return 1
 
     def CloseHandle(self, handle: Any) -> int:
+        # source: CloseHandle: of whatever kind
         self._process.close(handle)
         return 1
 
     def GetLastError(self) -> int:
+        # source: GetLastError: of the calling thread
         return self._process.last_error()
 
     def CreateFileW(
         self, name: Any, access: int, share: int, security: Any, how: int, flags: int, template: Any
     ) -> Any:
+        # source: CreateFileW: ERROR_FILE_NOT_FOUND, ERROR_ACCESS_DENIED
         try:
             descriptor = os.open(memory.text(name) or "", os.O_RDONLY)
         except FileNotFoundError:
@@ -119,10 +127,12 @@ class Kernel32Calls:
         return self._process.open(OpenFile(self._process, descriptor=descriptor))
 
     def GetFileSizeEx(self, file: Any, size: Any) -> int:
+        # source: GetFileSizeEx: the size in bytes
         size[0] = os.fstat(self._process.file(file, "file").descriptor).st_size
         return 1
 
     def LocalFree(self, pointer: Any) -> Any:
+        # source: LocalFree: NULL when it did
         if pointer != ffi.NULL and self._process.allocated.pop(memory.number(pointer), None) is None:
             self._process.machine.defect("LocalFree of what is not allocated")
         return ffi.NULL
@@ -132,6 +142,7 @@ class NtDllCalls:
     """ntdll.dll."""
 
     def RtlNtStatusToDosError(self, status: int) -> int:
+        # source: RtlNtStatusToDosError: ERROR_MR_MID_NOT_FOUND for what it does not know
         return c.code_of(status)
 
 
@@ -144,6 +155,7 @@ class Advapi32Calls:
     def ConvertStringSecurityDescriptorToSecurityDescriptorW(
         self, text: Any, revision: int, descriptor: Any, size: Any
     ) -> int:
+        # source: ConvertStringSecurityDescriptorToSecurityDescriptorW: SDDL_REVISION_1, the result is for LocalFree
         sddl = memory.text(text)
         if revision != 1 or not sddl or not _SDDL.fullmatch(sddl):
             raise Win32(c.INVALID_PARAMETER)
