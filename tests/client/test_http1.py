@@ -8,6 +8,7 @@ import pytest
 
 from hostler.client.http1 import Http1UpstreamConnection
 from hostler.errors import ProtocolError
+from hostler.http.h1 import MAX_INTERIM
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Request
 from tests.client.peers import until
@@ -117,6 +118,21 @@ async def test_the_pieces_of_an_answer(wire):
         ("informed", 103), ("answered", 200, b"a"), ("received", b"bc"), ("complete", [(b"X", b"1")]),
     ]  # fmt: skip
     assert here.kept
+
+
+async def test_a_request_has_a_bounded_number_of_interim_answers(wire):
+    here = wire()
+    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    for _ in range(2):  # each request for itself
+        told = here.ask()
+        here.receive(hints * MAX_INTERIM, OK)
+        assert told == [("informed", 103)] * MAX_INTERIM + [("answered", 200, b"ok"), ("complete", [])]
+    told = here.ask()
+    here.receive(hints * (MAX_INTERIM + 1))
+    assert told[:-1] == [("informed", 103)] * MAX_INTERIM
+    name, error = told[-1]
+    assert (name, str(error)) == ("broken", f"more than {MAX_INTERIM} interim responses to a request")
+    assert here.pipe.aborted
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ followed the answer; else it is CLOSED. A tunnel ends in CLOSED once both direct
 destination's by its end of file. `cancel`, a broken answer, the timeout and the loss of the transport lead from
 anywhere to CLOSED, where it stays. Each way out of HEAD, BODY and TUNNEL but `cancel` and `close` tells the sink once.
 
-One `Deadline` serves the idle timeout and the timeout of the exchange, since they never run at the same time.
+One `Deadline` serves the idle timeout and the timeout of the exchange, since they never run at the same time. That of
+the exchange begins anew with each piece of a body, either way, and with the response's head, once it is there: neither
+with a part of it nor with an interim one (YARP: ActivityTimeout).
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
     """A connection that carries one exchange after another; `UpstreamConnection` and `UpstreamStream`."""
 
     __slots__ = (
-        "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_informed", "_loop", "_owner", "_reader",
+        "_body", "_chunked", "_deadline", "_ended", "_eof", "_idle_timeout", "_loop", "_owner", "_reader",
         "_reading", "_reusable", "_served", "_sink", "_state", "_switchable", "_timeout", "_transport",
         "_writing_paused", "slots",
     )  # fmt: skip
@@ -83,7 +85,6 @@ class Http1UpstreamConnection(asyncio.Protocol):
         """The request is complete, or our direction of the tunnel closed."""
         self._eof = False
         """The destination has closed its direction of the tunnel."""
-        self._informed = False
         self._reader = ResponseReader("")
         self._body: Body = NO_BODY
         self._reusable = False
@@ -114,9 +115,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._timeout = timeout
         self._chunked = framing < 0
         self._ended = not framing
-        self._informed = self._reusable = False
-        self._switchable = False
-        self._reader.method = method
+        self._reusable = self._switchable = False
+        self._reader.method, self._reader.interim = method, 0
         self._deadline.set(timeout)
         self._transport.write(head)
         return self
@@ -187,7 +187,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         except ProtocolError as error:
             self._end(abort=True)
             sink.broken(error)
-        if self._sink is not None:
+        if self._sink is not None and self._state is not _HEAD:  # a part of a head is no progress
             self._deadline.set(self._timeout)
         if len(data) > LARGE_READ:
             self._reading.rest()
@@ -205,7 +205,6 @@ class Http1UpstreamConnection(asyncio.Protocol):
             if response.status == 101:
                 self._switch(sink, response, data)
                 return
-            self._informed = True
             sink.informed(response)
 
     def _read_plain(self, sink: ExchangeSink, data: bytes) -> bool:
@@ -288,7 +287,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever sent the request."""
         sink = self._sink
-        stale = self._state is _HEAD and self._served and not self._informed and not self._reader.begun
+        reader = self._reader
+        stale = self._state is _HEAD and self._served and not reader.interim and not reader.begun
         over = self._state is _TUNNEL and (exc is None or self._eof)
         self._note_closed()
         if sink is None:

@@ -36,7 +36,10 @@ from hostler.http.limits import Limits
 from hostler.http.malformed import header_error, request_line_error, status_line_error
 from hostler.http.message import Request, Response
 
-__all__ = ["RequestReader", "ResponseReader", "read_lines"]
+__all__ = ["MAX_INTERIM", "RequestReader", "ResponseReader", "read_lines"]
+
+MAX_INTERIM: Final = 100
+"""Interim heads that may come before a final one; RFC 9110 15.2 allows any number."""
 
 _END: Final = b"\r\n\r\n"
 _DEFAULT_LIMITS: Final = Limits()
@@ -271,7 +274,7 @@ class RequestReader(_Head):
 
 
 class ResponseReader(_Head):
-    """Reads response heads to requests of `method`; interim (1xx) heads are read like any other."""
+    """Reads response heads to requests of `method`; interim (1xx) heads are read like any other, MAX_INTERIM of them."""
 
     _first_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: (%b*))?\r\n" % TEXT_PATTERN)
     _first_line_so_far = re.compile(
@@ -279,16 +282,18 @@ class ResponseReader(_Head):
     )
     _first_line_error = staticmethod(status_line_error)
 
-    __slots__ = ("method",)
+    __slots__ = ("interim", "method")
 
     def __init__(self, method: str, limits: Limits = _DEFAULT_LIMITS) -> None:
         super().__init__(limits)
         self.method = method
+        self.interim = 0
+        """Interim heads that came; for whoever sends another request to set to 0."""
 
     def feed(self, data: bytes) -> Response | None:
         """Take bytes from the destination; return the head once it is complete, and be ready for the next.
 
-        Raises ProtocolError when it is not HTTP/1.x, or its framing cannot be trusted.
+        Raises ProtocolError when it is not HTTP/1.x, its framing cannot be trusted, or it is one interim head too many.
         """
         found = self._advance(data)
         if found is None:
@@ -297,6 +302,10 @@ class ResponseReader(_Head):
         minor, status, reason = line.groups()
         response = Response(int(status), headers, 0, reason or None, 11 if minor == b"1" else 10)
         frame_response(response, self.method)
+        if response.status < 200:
+            self.interim += 1
+            if self.interim > MAX_INTERIM:
+                raise ProtocolError(f"more than {MAX_INTERIM} interim responses to a request")
         return response
 
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from hostler import HttpClient, HttpRequest, Reason
-from tests.client.peers import destination, front
+from tests.client.peers import OK, destination, front
 
 
 async def test_a_destination_that_does_not_answer_is_504():
@@ -65,6 +65,30 @@ async def test_every_byte_of_an_answer_winds_the_clock_again():
         front(there.address, request=HttpRequest(activity_timeout=0.2)) as proxy,
     ):
         assert (await proxy.fetch()).body == b"x" * 10
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[b"%c" % byte for byte in OK], [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 40 + [OK]],
+    ids=["a head byte by byte", "interim heads"],
+)
+async def test_only_a_final_head_winds_the_clock_again(pieces):
+    async def script(peer):
+        await peer.head()
+        for piece in pieces:
+            await asyncio.sleep(0.02)
+            if peer.writer.is_closing():
+                break
+            peer.send(piece)
+
+    async with (
+        destination(script) as there,
+        front(there.address, request=HttpRequest(activity_timeout=0.1)) as proxy,
+        proxy.connect() as client,
+    ):
+        client.send(proxy.request())
+        assert b"HTTP/1.1 504 " in await client.until(b"504 Gateway Timeout\n")
+        assert (await proxy.over()).failure.reason is Reason.REQUEST_TIMED_OUT
 
 
 @pytest.fixture
