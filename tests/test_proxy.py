@@ -127,11 +127,20 @@ async def test_another_method_is_405_with_allow():
         assert (got.status_code, got.headers["allow"]) == (405, "GET, PUT")
 
 
-async def test_two_routes_that_match_equally_are_500(caplog):
-    routes = [Route("/a/{x}", "c", id="one"), Route("/a/{y}", "c", id="two")]
+@pytest.mark.parametrize(
+    ("count", "named"),
+    [
+        (2, "r0 and r1"),
+        (3, "r0, r1 and r2"),
+        (10, "r0, r1, r2, r3, r4, r5, r6, r7, r8 and r9"),
+        (11, "r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 and others"),
+    ],
+)
+async def test_routes_that_match_equally_are_500(caplog, count, named):
+    routes = [Route(f"/a/{{x{number}}}", "c", id=f"r{number}") for number in range(count)]
     async with running(Proxy(routes)) as client:
         assert (await client.get("/a/1")).status_code == 500
-    assert "/a/1 matches the routes one and two equally well" in caplog.text
+    assert f"/a/1 matches the routes {named} equally well" in caplog.text
 
 
 @pytest.mark.parametrize("cluster_id", ["missing", None])

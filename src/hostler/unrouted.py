@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from hostler.errors import Failure, Reason, Side
-from hostler.routing.table import MissKind
+from hostler.routing.table import MAX_NAMED, MissKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -46,9 +46,14 @@ def answer_missed(exchange: Exchange, miss: Miss) -> Awaitable[Outcome]:
     elif miss.kind is MissKind.AMBIGUOUS:
         _log.error(
             "%s matches the routes %s equally well; give one of them an Order",
-            exchange.path, " and ".join(miss.routes),
+            exchange.path, _listed(miss.routes),
         )  # fmt: skip
         text = "500 Internal Server Error\n"
     else:
         text = "404 Not Found\n"
     return exchange.respond(miss.status, text, headers=headers)
+
+
+def _listed(routes: tuple[str, ...]) -> str:
+    *others, last = routes if len(routes) <= MAX_NAMED else (*routes[:MAX_NAMED], "others")
+    return f"{', '.join(others)} and {last}"

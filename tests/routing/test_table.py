@@ -10,7 +10,7 @@ from hostler.config.model import Route
 from hostler.fleet import LiveRoute
 from hostler.routing.candidate import Candidate
 from hostler.routing.pattern import TemplateError
-from hostler.routing.table import Match, Miss, MissKind, Table
+from hostler.routing.table import MAX_NAMED, Match, Miss, MissKind, Table
 from hostler.routing.template import Template
 
 
@@ -196,10 +196,22 @@ class TestHost:
 
 
 class TestAmbiguity:
-    def test_two_routes_of_one_rank_are_named(self):
-        miss = Table([route("/{a}", "one"), route("/{b}", "two")]).find("GET", "h", 80, "/x")
+    def test_the_routes_of_one_rank_are_named(self):
+        routes = [route("/{a}", "one"), route("/{b}", "two"), route("/{**c}", "rest"), route("/{c}", "three")]
+        miss = Table(routes).find("GET", "h", 80, "/x")
         assert isinstance(miss, Miss)
-        assert (miss.status, miss.routes) == (500, ("one", "two"))
+        assert (miss.status, miss.routes) == (500, ("one", "two", "three"))
+
+    def test_a_route_that_several_hosts_find_is_named_once(self):
+        table = Table([route("/{a}", "one", hosts=["h"]), route("/{b}", "two", hosts=["h", "H"])])
+        miss = table.find("GET", "h", 80, "/x")
+        assert isinstance(miss, Miss)
+        assert miss.routes == ("one", "two")
+
+    def test_of_very_many_only_some_are_named(self):
+        miss = Table([route("/{a}", str(number)) for number in range(1000)]).find("GET", "h", 80, "/x")
+        assert isinstance(miss, Miss)
+        assert miss.routes == tuple(map(str, range(MAX_NAMED + 1)))
 
     def test_it_shows_only_where_both_match(self):
         table = Table(

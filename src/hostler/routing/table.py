@@ -16,7 +16,7 @@ Among the candidates that accept the request, the smallest rank wins:
 5. headers: the more conditions the better;
 6. query: the more conditions the better.
 
-Two different routes of the same smallest rank are an error of the configuration that only a request shows.
+Different routes of the same smallest rank are an error of the configuration that only a request shows.
 
 Methods are asked before conditions, as in ASP.NET, where they are edges of the graph that leads to the candidates
 (`HttpMethodMatcherPolicy`) and conditions are applied to what is found there (`HeaderMatcherPolicy`). So a method that
@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
     from hostler.routing.conditions import Head
 
-__all__ = ["Match", "Miss", "MissKind", "RouteLike", "Table", "find_preflight"]
+__all__ = ["MAX_NAMED", "Match", "Miss", "MissKind", "RouteLike", "Table", "find_preflight"]
+
+MAX_NAMED: Final = 10
+"""How many routes are named that match equally well: no more are looked for than one that stands for all others."""
 
 _EVERY_PATH: Final = "/{**catchall}"
 
@@ -66,7 +69,7 @@ class Miss:
     """For METHOD_NOT_ALLOWED: what the Allow header lists."""
 
     routes: tuple[str, ...] = ()
-    """For AMBIGUOUS: the ids of the two routes."""
+    """For AMBIGUOUS: the ids of the routes, of more than `MAX_NAMED` that many and one more."""
 
     @property
     def status(self) -> int:
@@ -162,6 +165,7 @@ class Table(Generic[R]):
                 preflight = find_preflight(found, pieces, end, subjects)
         best: Match[R] | None = None
         rank = 0
+        equal: list[str] = []
         for candidate in self._ranked(found, subjects):
             if best is not None and candidate.rank != rank:
                 break
@@ -171,7 +175,11 @@ class Table(Generic[R]):
                 best = candidate.match
                 rank = candidate.rank
             elif candidate.route is not best.route:
-                return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, candidate.route.config.id))
+                equal.append(candidate.route.config.id)
+                if len(equal) == MAX_NAMED:
+                    break
+        if best is not None and equal:
+            return Miss(MissKind.AMBIGUOUS, routes=(best.route.config.id, *dict.fromkeys(equal)))
         return _refuse(found, method, preflight, pieces, end) if best is None else best
 
     def _ranked(self, found: list[Entry[R]], subjects: Subjects) -> list[Candidate[R]]:
