@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.config.model import HeaderMatch, HeaderMatchMode, QueryMatch, QueryMatchMode
+from hostler.exchange import Exchange
+from hostler.http.heads import read_request
+from hostler.http.plain_request import PlainRequest
 from hostler.routing.conditions import Aspect, Condition, Subject, Subjects, Values
-from hostler.testing import exchange
+from hostler.testing import FakeStream, exchange
 
 EXACT, PREFIX = HeaderMatchMode.EXACT_HEADER, HeaderMatchMode.HEADER_PREFIX
 CONTAINS, NOT_CONTAINS = HeaderMatchMode.CONTAINS, HeaderMatchMode.NOT_CONTAINS
@@ -369,16 +372,25 @@ class TestSubjects:
             def __init__(self):
                 self.asked = 0
 
-            @property
-            def request(self):
+            def header_values(self, name):
                 self.asked += 1
-                return exchange(headers=[("x", "1")]).request
+                return exchange(headers=[("x", "1")]).header_values(name)
 
         head = Counting()
         subjects = Subjects(head)
         for mode in (EXACT, PREFIX, CONTAINS, NOT_CONTAINS):
             Condition.of(HeaderMatch("x", "1", mode)).holds(subjects)
         assert head.asked == 1
+
+    def test_a_plain_head_is_not_taken_apart_for_its_headers(self):
+        class Whole(PlainRequest):
+            def request(self):
+                raise AssertionError("a header was asked for, and the whole head is taken apart")
+
+        head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Tenant: red\r\n\r\n"
+        plain = Whole(head, read_request(head, 8192, 8192, 100))
+        asked = Exchange(plain, FakeStream(), None, ("127.0.0.1", 1), ("127.0.0.1", 2), "a", 80)
+        assert Condition.of(HeaderMatch("X-Tenant", "red")).holds(Subjects(asked))
 
     @pytest.mark.parametrize(
         ("rule", "expected"),

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hostler.config.model import Route
-    from hostler.http.message import Request
     from hostler.http.target import Target
 
 __all__ = ["Aspect", "Condition", "Head", "Subject", "Subjects", "Values", "conditions_of"]
@@ -41,14 +40,13 @@ __all__ = ["Aspect", "Condition", "Head", "Subject", "Subjects", "Values", "cond
 class Head(Protocol):
     """What conditions look at: an exchange."""
 
-    @property
-    def request(self) -> Request:
-        """The request, with its headers."""
+    def header_values(self, name: bytes) -> list[bytes]:
+        """Return every value of a request header, given in lower case, one per line, in order."""
         ...
 
     @property
     def target(self) -> Target:
-        """Its target, with the query."""
+        """The request's target, with the query."""
         ...
 
 
@@ -165,7 +163,7 @@ class Subjects:
             return Values(tokens)
         if subject.aspect is Aspect.PARAMETER:
             return Values(self._query().get(subject.name, ()))
-        raw = self._head.request.headers.get_all_raw(subject.name.encode("utf-8", "surrogatepass"))
+        raw = self._head.header_values(subject.name.encode("utf-8", "surrogatepass"))
         return Values([value.decode("utf-8", "surrogateescape") for value in raw])
 
     def _query(self) -> dict[str, list[str]]:
