@@ -27,7 +27,7 @@ ALLOWED = {
     "delegating": {"answering", "errors", "outcome"},
     "request_ids": set(),
     "exchange": {"outcome", "delegating", "request_ids", "answering", "errors", "http", "channel"},
-    "fleet": {"config", "routing", "steps"},
+    "fleet": {"config", "deadline", "routing", "steps"},
     "pipeline": {"errors", "exchange", "outcome"},
     "server.base": set(),
     "server.delegation": set(),

@@ -1096,3 +1096,20 @@ def test_what_there_is_not_is_an_error_that_says_what_there_is(look, message):
     proxy = Proxy([Route("/{**rest}", "Shop", id="All")], [Cluster("Shop", {"A": "http://127.0.0.1:1"})])
     with pytest.raises(LookupError, match=message):
         look(proxy)
+
+
+def test_what_was_unhealthy_when_a_proxy_stopped_is_not_so_for_ever():
+    checks = HealthCheck(PassiveHealthCheck(), available_destinations_policy="HealthyAndUnknown")
+    proxy = Proxy([EVERYTHING], [Cluster("c", {"a": "http://127.0.0.1:9"}, health_check=checks)])
+    seen = []
+
+    async def run():
+        async with running(proxy):
+            destination = proxy.destination("c", "a")
+            seen.append(destination.passive)
+            proxy.cluster("c").set_passive(destination, Health.UNHEALTHY)
+            assert not proxy.cluster("c").available
+
+    for _ in range(2):
+        asyncio.run(run())  # each in an event loop of its own, which ends with its timers
+    assert seen == [Health.UNKNOWN, Health.UNKNOWN]

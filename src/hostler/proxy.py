@@ -368,6 +368,7 @@ class Proxy:
         self._rules = None
         rules.close()
         for cluster in self.clusters:
+            cluster.stop_timers()
             cluster.equipment[SENDER].close()
             # what is closed keeps no connections, and the next run may be in another event loop
             cluster.equipment[SENDER] = Forwarder(cluster.config.http_client, cluster.config.http_request)

@@ -54,14 +54,14 @@ def test_a_check_that_is_off_does_not_count(active, passive):
     ("policy", "ids"),
     [("HealthyAndUnknown", []), ("HealthyOrPanic", ["a", "b"]), ("healthyorpanic", ["a", "b"])],
 )
-def test_when_all_are_unhealthy(policy, ids):
+async def test_when_all_are_unhealthy(policy, ids):
     cluster = live(cluster_of("a", "b", policy=policy))
     for destination in cluster.destinations:
         cluster.set_passive(destination, DOWN)
     assert available(cluster) == ids
 
 
-def test_a_passive_verdict_counts_at_once():
+async def test_a_passive_verdict_counts_at_once():
     cluster = live(cluster_of("a", "b"))
     assert cluster.set_passive(cluster.destinations[0], DOWN)
     assert available(cluster) == ["b"]

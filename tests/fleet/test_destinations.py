@@ -68,7 +68,7 @@ def test_a_disabled_destination_is_left_to_nobody():
 
 @pytest.mark.parametrize("policy", ["HealthyOrPanic", "HealthyAndUnknown"])
 @pytest.mark.parametrize(("take_out", "drained"), [("drain", ["a"]), ("disable", [])])
-def test_no_panic_brings_back_what_an_operator_took_out(policy, take_out, drained):
+async def test_no_panic_brings_back_what_an_operator_took_out(policy, take_out, drained):
     proxy = fleet_of("a", "b", policy=policy)
     (cluster,) = proxy.clusters
     getattr(cluster.destinations[0], take_out)()
@@ -79,7 +79,7 @@ def test_no_panic_brings_back_what_an_operator_took_out(policy, take_out, draine
     assert ids(cluster.for_affinity) == (["b", *drained] if panics else [])
 
 
-def test_a_drained_destination_that_is_unhealthy_gets_nothing():
+async def test_a_drained_destination_that_is_unhealthy_gets_nothing():
     proxy = fleet_of("a", "b")
     (cluster,) = proxy.clusters
     cluster.destinations[0].drain()
@@ -145,7 +145,7 @@ def test_what_is_logged_of_an_override(caplog):
 # -- who is told
 
 
-def test_a_listener_is_told_of_each_change_when_it_has_taken_effect():
+async def test_a_listener_is_told_of_each_change_when_it_has_taken_effect():
     told = []
     proxy = fleet_of(
         "a",

@@ -66,7 +66,7 @@ def test_the_weight_grows_in_a_line_from_a_tenth():
 
 
 @pytest.mark.parametrize("check", ["active", "passive", "operator"])
-def test_whoever_brings_it_back(check):
+async def test_whoever_brings_it_back(check):
     house = House()
     if check == "active":
         house.fall_and_recover()
@@ -79,7 +79,7 @@ def test_whoever_brings_it_back(check):
     assert house.one.weight == pytest.approx(0.1)
 
 
-def test_it_does_not_warm_up_before_nothing_keeps_it_out():
+async def test_it_does_not_warm_up_before_nothing_keeps_it_out():
     house = House()
     house.cluster.set_passive(house.one, DOWN)
     house.fall_and_recover()

@@ -53,7 +53,7 @@ def test_clusters_are_found_without_case(fleet):
     assert fleet.find_cluster("other") is None
 
 
-def test_destinations_survive_by_id(fleet):
+async def test_destinations_survive_by_id(fleet):
     reload(fleet, [cluster_of("a", "b")])
     before = fleet.find_cluster("api")
     before.destinations[0].in_flight = 3
@@ -85,7 +85,7 @@ def test_an_exchange_keeps_the_cluster_that_it_started_with(fleet):
     assert available(before) == ["a"]
 
 
-def test_a_verdict_by_the_cluster_of_before_reaches_the_cluster_of_after(fleet):
+async def test_a_verdict_by_the_cluster_of_before_reaches_the_cluster_of_after(fleet):
     reload(fleet, [cluster_of("a", "b")])
     before = fleet.find_cluster("api")
     reload(fleet, [cluster_of("a", "b")])
@@ -93,7 +93,7 @@ def test_a_verdict_by_the_cluster_of_before_reaches_the_cluster_of_after(fleet):
     assert available(fleet.find_cluster("api")) == ["b"]
 
 
-def test_a_verdict_about_a_cluster_that_is_gone_does_no_harm(fleet):
+async def test_a_verdict_about_a_cluster_that_is_gone_does_no_harm(fleet):
     reload(fleet, [cluster_of("a", "b")])
     before = fleet.find_cluster("api")
     reload(fleet)
@@ -147,7 +147,7 @@ def test_building_changes_nothing_that_is_in_force(fleet):
     assert cluster.destinations[0].name == "http://new:80"
 
 
-def test_health_that_changes_between_building_and_applying_counts(fleet):
+async def test_health_that_changes_between_building_and_applying_counts(fleet):
     reload(fleet, [cluster_of("a", "b")])
     built = finish(fleet.build(Config(clusters=[cluster_of("a", "b")])))
     cluster = fleet.find_cluster("api")

@@ -331,7 +331,8 @@ async def test_what_is_logged(clock, caplog):
     await go(stage, cluster, BAD)
     clock.advance(60)
     await go(stage, cluster)
-    assert [record.name for record in caplog.records] == ["hostler.stages.health"] * 4
+    judge, fleet = "hostler.stages.health", "hostler.fleet"
+    assert [record.name for record in caplog.records] == [judge, judge, fleet, judge]
     fallen = "cluster api: destination http://a:80 is unhealthy for 60 s; the last exchange, by route"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "cluster api: destination http://a:80 is healthy"),

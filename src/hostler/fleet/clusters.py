@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
+from hostler.deadline import call_later
 from hostler.fleet.available import AVAILABLE_DESTINATIONS
-from hostler.fleet.health import Health, HealthListeners, Override
+from hostler.fleet.health import Health, HealthListeners, Override, Trial
 from hostler.fleet.ramp import Ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from hostler.config.model import Cluster
+    from hostler.deadline import Timer
     from hostler.fleet.destinations import LiveDestination
     from hostler.fleet.equipment import Equipment
     from hostler.fleet.health import Standing
 
 __all__ = ["LiveCluster"]
+
+_log: Final = logging.getLogger("hostler.fleet")
 
 
 def _nothing_newer(_: str) -> None:
@@ -76,14 +81,56 @@ class LiveCluster:
     def _current(self) -> LiveCluster:
         return self._find_current(self.id) or self
 
-    def set_passive(self, destination: LiveDestination, health: Health) -> bool:
-        """Record what the passive check says; returns whether that changed anything."""
+    def set_passive(
+        self,
+        destination: LiveDestination,
+        health: Health,
+        *,
+        reactivation_period: float | None = None,
+        call_later: Callable[..., Timer] = call_later,
+    ) -> bool:
+        """Record what the passive check says, which ends a trial; returns whether that changed anything.
+
+        A destination that is unhealthy is unknown again after `reactivation_period` seconds, or, with HalfOpen, on trial
+        then; None is the cluster's ReactivationPeriod. Call it in the event loop, which has the timer.
+        (IDestinationHealthUpdater.SetPassive)
+        """
         if destination.passive is health:
             return False
-        before = destination.standing
-        destination.passive = health
-        self.changed([(destination, before)])
+        timer = None
+        if health is Health.UNHEALTHY:
+            period = reactivation_period
+            if period is None:
+                period = self.config.health_check.passive.reactivation_period
+            timer = call_later(period, self._reactivate, destination)
+        self._change_passive(destination, health, timer=timer)
         return True
+
+    def stop_timers(self) -> None:
+        """Make unknown at once what a timer would: the event loop that has it ends."""
+        for destination in self.destinations:
+            if destination.reactivation is not None:
+                self._reactivate(destination)
+
+    def _reactivate(self, destination: LiveDestination) -> None:
+        trial = Trial() if self._current().config.health_check.passive.half_open else None
+        self._change_passive(destination, Health.UNKNOWN, trial=trial)
+        state = "unknown" if trial is None else "on trial"
+        _log.info("cluster %s: destination %s is %s", self.id, destination.name, state)
+
+    def _change_passive(
+        self,
+        destination: LiveDestination,
+        health: Health,
+        *,
+        trial: Trial | None = None,
+        timer: Timer | None = None,
+    ) -> None:
+        before = destination.standing
+        if destination.reactivation is not None:
+            destination.reactivation.cancel()
+        destination.passive, destination.trial, destination.reactivation = health, trial, timer
+        self.changed([(destination, before)])
 
     def set_active(self, verdicts: Mapping[LiveDestination, Health]) -> list[LiveDestination]:
         """Record what the active check says; returns the destinations for which that changed anything."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.config.model import Destination
+    from hostler.deadline import Timer
     from hostler.fleet.clusters import LiveCluster
     from hostler.fleet.health import Trial
     from hostler.server.base import DelegationRule
@@ -39,6 +40,9 @@ class LiveDestination:
 
     trial: Trial | None = None
     """Whether it has to prove itself before it is sent more than one exchange at a time."""
+
+    reactivation: Timer | None = None
+    """The timer whose end makes it unknown again while its passive health is unhealthy."""
 
     in_flight: int = 0
     """Exchanges that were sent there and are not over, delegated ones included."""

@@ -1,7 +1,7 @@
 """Judging destinations by what became of the exchanges sent to them (YARP: HealthCheck.Passive).
 
-The policy judges; the stage records the verdict and, after a while, forgets a bad one: an unhealthy destination gets
-no requests, so it would have no other way to prove itself.
+The policy judges; the stage has the cluster record the verdict, which after a while forgets a bad one
+(`LiveCluster.set_passive`): an unhealthy destination gets no requests, so it would have no other way to prove itself.
 
 States and transitions of a destination, as far as this check goes. It begins UNKNOWN, and is then what the policy says
 after each of its exchanges, HEALTHY or UNHEALTHY. UNHEALTHY sets a timer, whose end makes it UNKNOWN again. That is all,
@@ -15,16 +15,15 @@ What exchanges say that are not the trial does not count meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hostler.config.model import Cluster
+from hostler.deadline import call_later
 from hostler.fleet import Health
 from hostler.fleet.equipment import PolicyKind
-from hostler.fleet.health import Trial
 from hostler.stages.balance import balance
 from hostler.stages.failure_rate import LATENCY, TransportFailureRate, is_to_blame
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from hostler.deadline import Timer
     from hostler.exchange import Exchange
     from hostler.fleet import LiveCluster, LiveDestination
+    from hostler.fleet.health import Trial
     from hostler.http.headers import RawHeaders
     from hostler.outcome import Outcome
     from hostler.pipeline import Next
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["PASSIVE_HEALTH", "PassiveHealth", "PassiveHealthPolicy", "TransportFailureRate", "passive_health"]
 
 _log: Final = logging.getLogger("hostler.stages.health")
-
-_TIMER: Final = "reactivation"
 
 
 class PassiveHealthPolicy(Protocol):
@@ -68,10 +66,6 @@ PASSIVE_HEALTH: Final[PolicyKind[Cluster, PassiveHealthPolicy]] = PolicyKind(
 """The kind of policy that judges."""
 
 
-def _call_later(delay: float, callback: Callable[..., object], *args: object) -> Timer:
-    return asyncio.get_running_loop().call_later(delay, callback, *args)
-
-
 class PassiveHealth:
     """The stage that judges destinations when their exchanges are over (YARP: UsePassiveHealthChecks).
 
@@ -81,7 +75,7 @@ class PassiveHealth:
     """
 
     def __init__(
-        self, call_later: Callable[..., Timer] = _call_later, time: Callable[[], float] = time.monotonic
+        self, call_later: Callable[..., Timer] = call_later, time: Callable[[], float] = time.monotonic
     ) -> None:
         self._call_later = call_later
         self._time = time
@@ -132,18 +126,15 @@ class PassiveHealth:
         outcome: Outcome,
         health: Health,
     ) -> None:
-        if not cluster.set_passive(destination, health):
-            return
-        timer: Timer | None = destination.state.pop(_TIMER, None)
-        if timer is not None:
-            timer.cancel()
-        if health is not Health.UNHEALTHY:
-            _report(cluster, destination)
+        if health is destination.passive:
             return
         check = cluster.config.health_check.passive
         window: float = getattr(cluster.equipment.get(PASSIVE_HEALTH), "window", 0.0)
         delay = check.reactivation_period if check.half_open else max(check.reactivation_period, window)
-        destination.state[_TIMER] = self._call_later(delay, _reactivate, cluster, destination)
+        cluster.set_passive(destination, health, reactivation_period=delay, call_later=self._call_later)
+        if health is not Health.UNHEALTHY:
+            _log.info("cluster %s: destination %s is %s", cluster.id, destination.name, health.value)
+            return
         _log.warning(
             "cluster %s: destination %s is unhealthy for %g s; the last exchange, by route %s, ended with %s",
             cluster.id, destination.name, delay,
@@ -210,28 +201,12 @@ class PassiveHealth:
         if health is Health.UNKNOWN:
             _allow_another(cluster, trial)
         else:
-            destination.trial = None
-            cluster.refresh()
             self._record(exchange, cluster, destination, outcome, health)
 
 
 def _allow_another(cluster: LiveCluster, trial: Trial) -> None:
     trial.under_way = False
     cluster.refresh()
-
-
-def _reactivate(cluster: LiveCluster, destination: LiveDestination) -> None:
-    destination.state.pop(_TIMER, None)
-    if destination.passive is Health.UNHEALTHY:
-        if cluster.config.health_check.passive.half_open:
-            destination.trial = Trial()
-        cluster.set_passive(destination, Health.UNKNOWN)
-        _report(cluster, destination)
-
-
-def _report(cluster: LiveCluster, destination: LiveDestination) -> None:
-    state = "on trial" if destination.trial is not None else destination.passive.value
-    _log.info("cluster %s: destination %s is %s", cluster.id, destination.name, state)
 
 
 passive_health: Final = PassiveHealth()
