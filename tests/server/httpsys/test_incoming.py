@@ -305,7 +305,7 @@ async def test_a_pump_asks_when_it_likes(machine, how):
 
 
 async def test_a_client_waits_for_a_moment_only(machine, monkeypatch):
-    monkeypatch.setattr("hostler.server.httpsys.stream._PATIENCE", 0.02)
+    monkeypatch.setattr("hostler.server.httpsys.request_body._PATIENCE", 0.02)
     pump = RecordingPump()
     async with serving(machine, pumping(pump)):
         call = machine.client().request("POST", URL, body=b"wanted", expect=True)
@@ -315,7 +315,7 @@ async def test_a_client_waits_for_a_moment_only(machine, monkeypatch):
 
 
 async def test_patience_is_for_who_is_attached(machine, monkeypatch):
-    monkeypatch.setattr("hostler.server.httpsys.stream._PATIENCE", 0.001)
+    monkeypatch.setattr("hostler.server.httpsys.request_body._PATIENCE", 0.001)
     detached, go_on = asyncio.Event(), asyncio.Event()
 
     async def handler(exchange):

@@ -9,28 +9,26 @@ HTTP/1.0, nothing in HTTP/2 and 3.
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.client.outgoing import changed_parts
 from hostler.contract import Delegated
-from hostler.errors import DelegationError, Failure, ProtocolError, Reason
-from hostler.http.body import encode_last_chunk, too_large
+from hostler.errors import DelegationError, Failure, Reason
+from hostler.http.body import too_large
 from hostler.http.encode import rejection_body
 from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
-from hostler.http.message import Response
+from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys.constants import SendFlag
 from hostler.server.httpsys.framing import Framing
-from hostler.server.httpsys.incoming import Incoming
-from hostler.server.httpsys.marshal.response import Chunks, NativeResponse
+from hostler.server.httpsys.marshal.response import NativeResponse
+from hostler.server.httpsys.request_body import RequestBody
+from hostler.server.httpsys.response_body import ResponseBody
 from hostler.server.httpsys.rule import Rule
-from hostler.server.httpsys.sending import FilePart, Sending
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from hostler.contract import Pump, RequestSource
@@ -42,40 +40,14 @@ if TYPE_CHECKING:
 __all__ = ["HttpSysStream"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
-_HIGH_WATER: Final = 1 << 16
-"""Bytes of a response that may wait before its source is paused."""
-
-_PATIENCE: Final = 1.0
-"""Seconds after which a client that waits for 100 Continue gets it, though nobody asked for its body yet."""
 
 
 class HttpSysStream:
     """A request's body on its way in, its response on its way out."""
 
     __slots__ = (
-        "_arrival",
-        "_came",
-        "_context",
-        "_departed",
-        "_forgotten",
-        "_framing",
-        "_handled",
-        "_held",
-        "_incoming",
-        "_max_body",
-        "_patience",
-        "_paused",
-        "_pump",
-        "_read",
-        "_sending",
-        "_slow",
-        "_tunnel",
-        "bytes_received",
-        "bytes_sent",
-        "closed",
-        "failure",
-        "started",
-        "status",
+        "_answer", "_arrival", "_body", "_came", "_context", "_departed", "_forgotten", "_handled", "_pump", "_tunnel",
+        "closed", "failure", "started", "status",
     )  # fmt: skip
 
     takes_plain = False
@@ -85,15 +57,12 @@ class HttpSysStream:
         self._arrival = arrival
         self._came = (arrival.request.method, arrival.request.target)
         self._pump: Pump | None = None
-        self._incoming: Incoming | None = None
-        self._sending: Sending | None = None
-        self._read = not arrival.has_body
-        self._max_body: int | None = None
-        self._paused = False
-        self._held = arrival.request.expect_continue
-        self._patience: asyncio.TimerHandle | None = None
-        self._slow = False
-        self._framing = Framing()
+        self._body: RequestBody | None = None
+        """What the client sends; None when there is nothing."""
+        if arrival.has_body:
+            request = arrival.request
+            self._body = RequestBody(context, arrival.id, self, request.framing, held=request.expect_continue)
+        self._answer: ResponseBody | None = None
         self._tunnel = False
         self._handled = False
         self._departed: Callable[[], object] | None = None
@@ -103,14 +72,23 @@ class HttpSysStream:
         self.started = False
         self.closed = False
         self.status = 0
-        self.bytes_received = 0
-        self.bytes_sent = 0
         context.streams.add(self)
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
+    @property
+    def bytes_received(self) -> int:
+        """Payload bytes of the request's body that were taken so far."""
+        return self._body.received if self._body is not None else 0
+
+    @property
+    def _read(self) -> bool:
+        """Whether nothing of the body is to come."""
+        return self._body is None or self._body.complete
+
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, and tell it about the client from now on."""
+        body = self._body
         if self.closed or self.failure is not None:
             if self._read:
                 pump.feed_end([])
@@ -118,74 +96,54 @@ class HttpSysStream:
             return
         self._pump = pump
         self._context.connections.watch(self._arrival.connection, self)
-        if self._slow:
+        if self._answer is not None and self._answer.slow:
             pump.pause()
-        self._paused = False
-        if self._read and not self._tunnel:
+        if body is None or (body.complete and not self._tunnel):
             pump.feed_end([])
             return
-        if self._incoming is None and not self._tunnel:
-            self._incoming = Incoming(
-                self._context.windows.http, self._context.io, self._arrival.id, self._took, self._body_over
-            )
-        if self._held:
-            self._patience = self._context.io.port.loop.call_later(_PATIENCE, self.proceed)
-        self._flow()
+        if not self._tunnel:
+            body.await_continue()
+        body.attach()
 
     def detach(self) -> None:
         """Keep the body for the next pump."""
         self._pump = None
-        self._stop_waiting()
-        if self._incoming is not None:
-            self._incoming.pause()
+        if self._body is not None:
+            self._body.detach()
 
     def limit_body(self, size: int) -> Failure | None:
         """Have a body fail that is larger, at once if its head says so."""
-        if not self._read and self.failure is None:
-            self._max_body = size
-            if self._arrival.request.framing > size:
-                self._refuse_body(size)
+        if self._body is not None and not self._body.complete and self.failure is None:
+            self._body.limit(size)
         return self.failure
 
-    def _refuse_body(self, limit: int) -> None:
+    def body_too_large(self, limit: int) -> None:
         """Take no more of a body that is too large; the client can be answered."""
         pump, self._pump = self._pump, None
-        if self._incoming is not None:
-            self._incoming.pause()
         error = too_large(limit)
         self.failure = failure = Failure(Reason.REQUEST_BODY_CLIENT, str(error), error, error.status)
         if pump is not None:
             pump.lost(failure)
 
-    def _took(self, data: bytes) -> None:
-        self.bytes_received += len(data)
-        announced = self._arrival.request.framing
-        if 0 <= announced < self.bytes_received and not self._tunnel:
-            self._break_off("the body is longer than its Content-Length")
-            return
-        if self._max_body is not None and self.bytes_received > self._max_body and not self._tunnel:
-            self._refuse_body(self._max_body)
-            return
+    def took(self, data: bytes) -> None:
+        """Hand on a piece of the body."""
         assert self._pump is not None
         self._pump.feed(data)
 
-    def _break_off(self, detail: str) -> None:
+    def body_broken(self, detail: str) -> None:
         """Give up on a body that is not as long as it says: HTTP/2 and 3 can have one, and nobody may pass it on."""
         self._context.cancel_request(self._arrival.id)
         self._lose(Failure(Reason.REQUEST_BODY_CLIENT, detail))
 
-    def _body_over(self, code: int) -> None:
-        """Called when nothing follows: the body is complete, or the client has disconnected."""
-        if code != ErrorCode.ERROR_HANDLE_EOF:
-            self._give_up(code)
-            self.client_gone(code)
-            return
-        if self.bytes_received < self._arrival.request.framing and not self._tunnel:
-            self._break_off("the body is shorter than its Content-Length")
-            return
-        self._read = True
+    def body_complete(self) -> None:
+        """Say that nothing follows."""
         if self._pump is not None:
             self._pump.feed_end([])
+
+    def body_lost(self, code: int) -> None:
+        """Give up a request whose body cannot be read on."""
+        self._give_up(code)
+        self.client_gone(code)
 
     def when_departed(self, callback: Callable[[], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
@@ -195,29 +153,18 @@ class HttpSysStream:
 
     def proceed(self) -> None:
         """Ask for the body of a client that waits for 100 Continue: HTTP.sys sends it then."""
-        self._held = False
-        self._stop_waiting()
-        self._flow()
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._body is not None and not self._tunnel:
+            self._body.proceed()
 
     def pause(self) -> None:
         """Stop the flow of the request's body."""
-        self._paused = True
-        if self._incoming is not None:
-            self._incoming.pause()
+        if self._body is not None:
+            self._body.pause()
 
     def resume(self) -> None:
         """Let the request's body flow again."""
-        self._paused = False
-        self._flow()
-
-    def _flow(self) -> None:
-        if self._incoming is not None and self._pump is not None and not self._paused and not self._held:
-            self._incoming.flow()
+        if self._body is not None:
+            self._body.resume()
 
     # -- the response ---------------------------------------------------------------------------------------------
 
@@ -242,86 +189,57 @@ class HttpSysStream:
         head = NativeResponse(status, response.reason, added)
         if self.closed:
             return
-        self.started, self.status, self._framing = True, status, framing
-        buffering = SendFlag.BUFFER_DATA if self._context.options.kernel_buffering else 0
-        self._sending = Sending(
-            self._context.windows.http, self._context.io, self._arrival.id, buffering, self._moved, self._sent
-        )
-        self._sending.begin(head, flags)
+        self.started, self.status = True, status
+        self._answer = ResponseBody(self._context, self._arrival.id, self, framing)
+        self._answer.begin(head, flags)
         if status == 101:
             self._begin_tunnel()
         elif data:
-            self._send(data)
+            self.write(data)
+
+    @property
+    def bytes_sent(self) -> int:
+        """Payload bytes of the response's body so far."""
+        return self._answer.sent if self._answer is not None else 0
 
     def _begin_tunnel(self) -> None:
         """Read what the client sends from when the 101 is out; HTTP.sys takes it for the request's body until then."""
         self._tunnel = True
-        self._held = False
-        self._stop_waiting()
-        if self._incoming is not None:
-            self._incoming.stop()
-            self._incoming = None
+        if self._body is not None:
+            self._body.stop()
+        received = self.bytes_received
+        self._body = RequestBody(self._context, self._arrival.id, self, CHUNKED, held=True)
+        self._body.received = received
+        if self._pump is not None:
+            self._body.attach()
+
+    def upgraded(self) -> None:
+        """Read what the client sends, now that the 101 is out."""
+        if self._body is not None:
+            self._body.proceed()
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
         if data and not self.closed:
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        sending = self._sending
-        assert sending is not None, "the response has not begun"
-        if type(data) is not bytes:
-            data = bytes(data)  # of what may change while it waits
-        if self._takes(len(data)):
-            for part in self._framing.frame(data):
-                sending.write(part)
-            self._hold_back()
+            assert self._answer is not None, "the response has not begun"
+            self._answer.write(data)
 
     def write_file(self, file: BinaryIO, offset: int, length: int) -> bool:
         """Have HTTP.sys send a part of a file (HttpDataChunkFromFileHandle)."""
-        if not length or self.closed:
-            return True
-        sending = self._sending
-        assert sending is not None, "the response has not begun"
-        if self._takes(length):
-            before, after = self._framing.around(length)
-            if before:
-                sending.write(before)
-            sending.write(FilePart(self._context.io.port, os.dup(file.fileno()), offset, length))
-            if after:
-                sending.write(after)
-            self._hold_back()
+        if length and not self.closed:
+            assert self._answer is not None, "the response has not begun"
+            self._answer.write_file(file, offset, length)
         return True
 
-    def _takes(self, size: int) -> bool:
-        """Count a piece of the body, held to its Content-Length; returns whether it is to be sent."""
-        if not self._framing.take(size):
-            self.abort()
-            raise ProtocolError("the response's body is longer than its Content-Length", 500)
-        if self._framing.silent:
-            return False
-        self.bytes_sent += size
-        return True
+    def slowed(self) -> None:
+        """Pause the response's source."""
+        if self._pump is not None:
+            self._pump.pause()
 
-    def _hold_back(self) -> None:
-        sending = self._sending
-        assert sending is not None
-        if not self._slow and sending.waiting + sending.in_flight > _HIGH_WATER:
-            self._slow = True
-            if self._pump is not None:
-                self._pump.pause()
-
-    def _moved(self, waiting: int) -> None:
-        """Called when a send has completed."""
-        if self._tunnel and self._incoming is None and not self.closed:
-            self._incoming = Incoming(
-                self._context.windows.http, self._context.io, self._arrival.id, self._took, self._body_over
-            )
-            self._flow()
-        if self._slow and waiting <= _HIGH_WATER // 2:
-            self._slow = False
-            if self._pump is not None:
-                self._pump.resume()
+    def eased(self) -> None:
+        """Let the response's source go on."""
+        if self._pump is not None:
+            self._pump.resume()
 
     @property
     def is_tunnel(self) -> bool:
@@ -339,22 +257,12 @@ class HttpSysStream:
         """
         if self.closed:
             return
-        sending, framing = self._sending, self._framing
-        assert sending is not None, "the response has not begun"
-        if framing.left:
-            self.abort()
-            raise ProtocolError("the response's body is shorter than its Content-Length", 500)
-        flags, native = 0, None
-        if self._tunnel or framing.to_the_end:
-            flags = SendFlag.DISCONNECT
-        elif framing.chunked:
-            sending.write(encode_last_chunk(trailers or []))
-        elif trailers and self._arrival.http2 and not framing.silent and self._context.features.trailers:
-            Chunks().trailers(trailers)  # raises for what cannot be sent, while there is time to abort
-            native = trailers
+        answer = self._answer
+        assert answer is not None, "the response has not begun"
+        native = answer.finish(trailers or [], self._arrival.http2 and self._context.features.trailers)
         log = self._context.log_fields(self._arrival, self.status)
         self._close()
-        sending.end(flags, native, log)
+        answer.end(SendFlag.DISCONNECT if self._tunnel else 0, native, log)
 
     def reject(self, status: int) -> None:
         """Answer what is no request, and have the connection closed; no handler sees it."""
@@ -363,25 +271,23 @@ class HttpSysStream:
         head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
         self.start(Response(status, Headers(head), len(body)), body)
         self._close()
-        assert self._sending is not None
-        self._sending.end(SendFlag.DISCONNECT, log=self._context.log_fields(self._arrival, status))
+        assert self._answer is not None
+        self._answer.end(SendFlag.DISCONNECT, log=self._context.log_fields(self._arrival, status))
 
     def abort(self) -> None:
         """Tear the response down so that the client cannot take it for complete."""
         if not self.closed:
             self._close()
             self._forget()
-            if self._sending is not None:
-                self._sending.stop()
+            if self._answer is not None:
+                self._answer.stop()
             self._context.cancel_request(self._arrival.id)
 
     def _close(self) -> None:
         self.closed = True
         self._pump = None
-        self._stop_waiting()
-        if self._incoming is not None:
-            self._incoming.stop()
-            self._incoming = None
+        if self._body is not None:
+            self._body.stop()
 
     def _forget(self) -> None:
         self._context.streams.discard(self)
@@ -401,7 +307,7 @@ class HttpSysStream:
             self._arrival.authenticated = None
             self._context.close_token(login.token)
 
-    def _sent(self, code: int) -> None:
+    def response_over(self, code: int) -> None:
         """Called when the response has been sent, or cannot be."""
         if code:
             self._give_up(code)
@@ -441,8 +347,8 @@ class HttpSysStream:
         pump = self._pump
         self._close()
         self._forget()
-        if self._sending is not None:
-            self._sending.stop()
+        if self._answer is not None:
+            self._answer.stop()
         self.failure = failure
         if pump is not None:
             pump.lost(failure)
@@ -456,7 +362,7 @@ class HttpSysStream:
         """Whether the body is unread, the response has not begun, and this Windows delegates."""
         return (
             self._pump is None
-            and not (self._incoming is not None and self._incoming.begun)
+            and not (self._body is not None and self._body.begun)
             and not self.started
             and not self.closed
             and self._context.features.delegation
