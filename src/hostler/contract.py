@@ -132,8 +132,11 @@ class Stream(Protocol):
         """
         ...
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
-        """Call back once when the client disconnects, whoever has the request's body; None: call nobody any more."""
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
+        """Call back once when the client disconnects, whoever has the request's body; None: call nobody any more.
+
+        A stream in front of another calls back too when nobody is to go on with the exchange, and says why.
+        """
 
     def proceed(self) -> None:
         """Send 100 Continue if the client waits for it and no byte of its body has come."""

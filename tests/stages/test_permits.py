@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from hostler import ConcurrencyDefinition
+from hostler import ConcurrencyDefinition, Reason
 from hostler.stages.permits import Entry, Permits
 from hostler.testing import FakeClock, FakeStream
 
@@ -81,7 +81,7 @@ async def test_a_client_that_leaves_frees_its_place_in_the_line_at_once():
     leaving, staying = await ask(permits, stream=stream), await ask(permits)
     stream.client_leaves()
     assert permits.waiting == 1
-    assert await leaving is Entry.LEFT
+    assert (await leaving).reason is Reason.REQUEST_CANCELED
     permits.release()
     assert await staying is Entry.ADMITTED
 
@@ -90,7 +90,7 @@ async def test_a_client_that_is_gone_does_not_wait():
     permits, stream = Permits(), FakeStream()
     await permits.acquire(ONE, FakeStream())
     stream.client_leaves()
-    assert await permits.acquire(ONE, stream) is Entry.LEFT
+    assert (await permits.acquire(ONE, stream)).reason is Reason.REQUEST_CANCELED
 
 
 async def test_one_that_is_cancelled_while_it_waits_is_out_of_the_line():

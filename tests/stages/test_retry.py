@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from attrs import evolve
 
-from hostler import Cluster, Destination, Proxy, Route, queue, serving
+from hostler import Cluster, ConcurrencyDefinition, Destination, HttpClient, Proxy, Route, queue, serving
 from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import HealthCheck, PassiveHealthCheck
 from hostler.default_pipeline import DEFAULT_PIPELINE
@@ -44,7 +44,7 @@ class Asked:
 
 
 @asynccontextmanager
-async def retried(*addresses, stages=(), behind=(), passive=None, **definition):
+async def retried(*addresses, stages=(), behind=(), passive=None, limits=None, **definition):
     """Serve a proxy whose one route goes to the addresses in turn, and is retried."""
     outcomes = []
 
@@ -61,6 +61,7 @@ async def retried(*addresses, stages=(), behind=(), passive=None, **definition):
                 [Destination(address, id=f"d{index}") for index, address in enumerate(addresses)],
                 balance="FirstAlphabetical",
                 health_check=HealthCheck(passive or PassiveHealthCheck(enabled=False)),
+                **(limits or {}),
             )
         ],
         definitions=Definitions(retries={"again": RetryDefinition(**definition)}),
@@ -307,6 +308,33 @@ async def test_a_try_has_its_own_time():
     ):
         assert (await asked.fetch()).status == 200
         await asyncio.wait_for(slow.peers[0].rest(), PATIENCE)  # it was let go of
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"http_client": HttpClient(max_connections_per_server=1)},
+        {"destination_concurrency": ConcurrencyDefinition(1, queue_limit=1)},
+    ],
+    ids=["for a connection", "in line"],
+)
+async def test_a_try_that_waits_until_its_time_is_over_says_how_long_that_was(limits, caplog):
+    async def begin(peer):
+        await peer.head()
+        peer.send(OK[:-1])
+        await peer.rest()
+
+    caplog.set_level("INFO", "hostler.stages.retry")
+    async with (
+        destination(begin) as busy,
+        destination(answering(OK)) as there,
+        retried(busy.address, there.address, try_timeout=0.05, limits=limits) as asked,
+        asked.connect() as first,
+    ):
+        first.send(asked.request())
+        await first.until(b"\r\n\r\no")
+        assert (await asked.fetch()).status == 200
+    assert "ended with RequestTimedOut: no answer within the 0.05 s of a try; trying again" in caplog.text
 
 
 async def test_all_tries_together_have_their_time():

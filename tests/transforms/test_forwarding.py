@@ -165,7 +165,7 @@ async def test_nothing_is_sent_for_a_client_that_has_left_meanwhile():
     @request_transform
     async def wait(context):
         if context.path == "/wait":
-            context.exchange.stream.when_departed(gone.set)
+            context.exchange.stream.when_departed(lambda _: gone.set())
             waiting.set()
             await gone.wait()
 

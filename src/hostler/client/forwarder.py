@@ -216,13 +216,23 @@ class Forwarder:
     async def _acquire(self, pool: Pool, stream: Stream) -> UpstreamConnection | Failure:
         """Wait for a slot, or say why there is none; a request whose client has left waits no longer."""
         patience = self._request.activity_timeout
+        departure: Failure | None = None
+
+        def depart(failure: Failure) -> None:
+            nonlocal departure
+            departure = failure
+            if not limit.expired():
+                limit.reschedule(0)
+
         try:
             async with asyncio.timeout(patience) as limit:
-                stream.when_departed(lambda: None if limit.expired() else limit.reschedule(0))
+                stream.when_departed(depart)
                 return await pool.acquire()
         except TimeoutError as error:
             if stream.closed:
                 return Failure(Reason.REQUEST_CANCELED)
+            if departure is not None:
+                return departure
             detail = f"no connection within {min(patience, self._client.connect_timeout):g} s"
             return Failure(Reason.REQUEST_TIMED_OUT, detail, error)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver can be asked for

@@ -51,7 +51,7 @@ class MountedStream:
         self._pump: Pump | None = None
         self._failure: Failure | None = None
         """Why the client is gone."""
-        self._departed: Callable[[], object] | None = None
+        self._departed: Callable[[Failure], object] | None = None
         self._aborted = False
         self._may_receive = asyncio.Event()
         self._messages: deque[tuple[Message, int]] = deque()
@@ -103,7 +103,7 @@ class MountedStream:
         self.closed = True
         self._has_message.set()
         if self._departed is not None:
-            self._departed()
+            self._departed(failure)
 
     async def _sending(self) -> None:
         while True:
@@ -148,7 +148,7 @@ class MountedStream:
         """Take at most `size` bytes of the request's body: there is none, unless a subclass has one."""
         return None
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects."""
         self._departed = callback
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hostler.client.web_proxy import HttpProxy
     from hostler.config.model import HttpClient
     from hostler.contract import Pump, RequestSource
+    from hostler.errors import Failure
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
     from hostler.server.base import DelegationRule
@@ -178,7 +179,7 @@ class RecordingStream:
     def limit_body(self, size: int) -> None:
         """Do nothing: there is no body."""
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Do nothing: this client stays."""
 
     def proceed(self) -> None:

@@ -83,9 +83,8 @@ async def _limited(
             return await onward(exchange)
         finally:
             permits.release()
-    if entry is Entry.LEFT:  # or a try has taken too long, whose client is still there
-        gone = exchange.stream.closed
-        return await exchange.fail(Failure(Reason.REQUEST_CANCELED if gone else Reason.REQUEST_TIMED_OUT))
+    if isinstance(entry, Failure):
+        return await exchange.fail(entry)
     if entry is Entry.FULL:
         detail = f"{whose}: {limit.permit_limit} exchanges are under way and {limit.queue_limit} wait"
     else:

@@ -220,7 +220,7 @@ class _StreamOfCopy:
         """Do nothing: the body that was copied was within the limit."""
         return None
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call nobody: this client stays."""
 
     def proceed(self) -> None:

@@ -13,6 +13,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from hostler.deadline import call_later
+from hostler.errors import Failure, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ class Entry(enum.Enum):
     ADMITTED = "admitted"
     FULL = "full"
     TIMED_OUT = "timed out"
-    LEFT = "left"
 
 
 class Permits:
@@ -39,7 +39,7 @@ class Permits:
     def __init__(self, call_later: Callable[..., Timer] = call_later) -> None:
         self.taken = 0
         self._limit = 0
-        self._waiting: dict[asyncio.Future[Entry], None] = {}
+        self._waiting: dict[asyncio.Future[Entry | Failure], None] = {}
         self._call_later = call_later
 
     @property
@@ -47,8 +47,10 @@ class Permits:
         """How many wait."""
         return len(self._waiting)
 
-    async def acquire(self, definition: ConcurrencyDefinition, stream: Stream) -> Entry:
+    async def acquire(self, definition: ConcurrencyDefinition, stream: Stream) -> Entry | Failure:
         """Take a permit, or wait for one in the line; whoever is admitted calls `release`.
+
+        A failure says why nobody waits any more: the client has left, or a try has taken too long.
 
         `definition` has the limits that hold now: they may be others than before.
         """
@@ -60,14 +62,14 @@ class Permits:
         if len(self._waiting) >= definition.queue_limit:
             return Entry.FULL
         if stream.closed:
-            return Entry.LEFT
+            return Failure(Reason.REQUEST_CANCELED)
         return await self._wait(definition.queue_timeout, stream)
 
-    async def _wait(self, seconds: float, stream: Stream) -> Entry:
-        waiter: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+    async def _wait(self, seconds: float, stream: Stream) -> Entry | Failure:
+        waiter: asyncio.Future[Entry | Failure] = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = None
         timer = self._call_later(seconds, self._resolve, waiter, Entry.TIMED_OUT)
-        stream.when_departed(lambda: self._resolve(waiter, Entry.LEFT))
+        stream.when_departed(lambda failure: self._resolve(waiter, failure))
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -79,7 +81,7 @@ class Permits:
             timer.cancel()
             stream.when_departed(None)
 
-    def _resolve(self, waiter: asyncio.Future[Entry], entry: Entry) -> None:
+    def _resolve(self, waiter: asyncio.Future[Entry | Failure], entry: Entry | Failure) -> None:
         """Take a waiter out of the line."""
         self._waiting.pop(waiter, None)
         if not waiter.done():

@@ -112,7 +112,7 @@ class Tries:
         _log.info(
             "%s: try %d of %d, at %s, ended with %s; trying again",
             place(exchange), self._count, self.policy.definition.max_attempts,
-            exchange.destination.name if exchange.destination else "no destination", current.failure or current.status,
+            chosen.name if (chosen := _chosen(exchange)) else "no destination", current.failure or current.status,
         )  # fmt: skip
         return None
 
@@ -127,8 +127,8 @@ class Tries:
     async def _prepare(self) -> None:
         """Choose the candidates of the next try: those that were not tried; after a pause all, when each has been."""
         exchange, cluster = self.exchange, self._cluster
-        if exchange.destination is not None:
-            self._tried.append(exchange.destination)
+        if (chosen := _chosen(exchange)) is not None:
+            self._tried.append(chosen)
         exchange.destination, exchange.cluster = None, cluster
         left = self._left()
         if not left:
@@ -165,6 +165,12 @@ class Tries:
         )
 
 
+def _chosen(exchange: Exchange) -> LiveDestination | None:
+    """Return where a try went, or waited for its turn."""
+    candidates = exchange.candidates
+    return exchange.destination or (candidates[0] if len(candidates) == 1 else None)
+
+
 class Try(WrappedStream):
     """The stream of one try: it lets an answer through, or refuses it (see the module)."""
 
@@ -172,7 +178,7 @@ class Try(WrappedStream):
         super().__init__(tries.stream, recording)
         recording.rewind()
         self._tries = tries
-        self._departed: Callable[[], object] | None = None
+        self._departed: Callable[[Failure], object] | None = None
         self._pump: Pump | None = None
         self._refused_status = 0
         self._refused_is_over = False
@@ -233,10 +239,11 @@ class Try(WrappedStream):
         """End the try, unless its answer is on its way."""
         if self.let_through or self.refused:
             return
+        failure = Failure(Reason.REQUEST_TIMED_OUT, f"no answer within the {seconds:g} s of a try")
         if self._pump is not None:
-            self._pump.lost(Failure(Reason.REQUEST_TIMED_OUT, f"no answer within the {seconds:g} s of a try"))
+            self._pump.lost(failure)
         elif self._departed is not None:
-            self._departed()
+            self._departed(failure)
 
     # -- Stream ---------------------------------------------------------------------------------------------------
 
@@ -251,7 +258,7 @@ class Try(WrappedStream):
         self._pump = None
         super().detach()
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects, or the try's time is over."""
         self._departed = callback
         super().when_departed(callback)

@@ -71,7 +71,7 @@ class WrappedStream:
         """Take at most `size` bytes of the request's body."""
         return self._inner.limit_body(size)
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
         self._inner.when_departed(callback)
 

@@ -96,7 +96,7 @@ class FakeStream:
         self._ended = body is not None
         self._trailers = Headers.of(trailers).raw
         self._pump: Pump | None = None
-        self._departed: Callable[[], object] | None = None
+        self._departed: Callable[[Failure], object] | None = None
         self._told = False
         self._delegation = delegation
         self._waits = expect_continue
@@ -129,10 +129,12 @@ class FakeStream:
             return
         self.closed = True
         reason = Reason.RESPONSE_BODY_CLIENT if self.started else Reason.REQUEST_CANCELED
+        if failure is None:
+            failure = Failure(reason)
         if self._pump is not None:
-            self._pump.lost(Failure(reason) if failure is None else failure)
+            self._pump.lost(failure)
         if self._departed is not None:
-            self._departed()
+            self._departed(failure)
 
     def _flow(self) -> None:
         pump = self._pump
@@ -162,7 +164,7 @@ class FakeStream:
         self._max_body = size
         return _too_large(size) if self._length is not None and self._length > size else None
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client goes away; None: call nobody any more."""
         self._departed = callback
 

@@ -344,7 +344,7 @@ async def patient(exchange):
 async def untaken(exchange):
     """Wait for the client to go away, and leave the body where it is."""
     desk, departed = desk_of(exchange), asyncio.Event()
-    exchange.stream.when_departed(departed.set)
+    exchange.stream.when_departed(lambda _: departed.set())
     desk.report("waiting")
     await departed.wait()
     desk.report("gone", closed=exchange.stream.closed, received=exchange.stream.bytes_received)

@@ -65,7 +65,7 @@ class HttpSysStream:
         self._answer: ResponseBody | None = None
         self._tunnel = False
         self._handled = False
-        self._departed: Callable[[], object] | None = None
+        self._departed: Callable[[Failure], object] | None = None
         self._forgotten = False
         self.failure: Failure | None = None
         """Why the client is gone, or its body no use, once that is so."""
@@ -145,7 +145,7 @@ class HttpSysStream:
         self._give_up(code)
         self.client_gone(code)
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
         self._departed = callback
         if callback is not None and not self.closed:
@@ -353,7 +353,7 @@ class HttpSysStream:
         if pump is not None:
             pump.lost(failure)
         if self._departed is not None:
-            self._departed()
+            self._departed(failure)
 
     # -- delegating -----------------------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ class Http1Stream:
 
     handled = None
     # what is rarely looked at is the class's until it changes; the rest is not, since Python finds it faster so
-    _departed: Callable[[], object] | None = None
+    _departed: Callable[[Failure], object] | None = None
     body_limit: int | None = None
     """Bytes that the request's body may have; None for any number."""
     _silent = False
@@ -171,7 +171,7 @@ class Http1Stream:
             self._connection.limit_body(size)
         return self.failure
 
-    def when_departed(self, callback: Callable[[], object] | None) -> None:
+    def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
         self._departed = callback
 
@@ -226,7 +226,7 @@ class Http1Stream:
         elif self._departed is not None:  # nobody has begun to do anything for it
             self.closed = True
             self._socket.reset()
-            self._departed()
+            self._departed(self.failure)
 
     # -- the response ---------------------------------------------------------------------------------------------
 
@@ -438,7 +438,7 @@ class Http1Stream:
         if pump is not None:
             pump.lost(self.failure)
         if self._departed is not None:
-            self._departed()
+            self._departed(self.failure)
 
     # -- delegating -----------------------------------------------------------------------------------------------
 
