@@ -134,5 +134,5 @@ class Connection:
             request.unavailable(queue, "Disabled" if queue is not None else "AppOffline")
         elif queue.gone:
             request.unavailable(queue, "AppOffline")
-        else:
+        elif not machine.cache.answer(request, found):
             queue.arrive(request)

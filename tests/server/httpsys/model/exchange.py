@@ -45,6 +45,8 @@ class Send:
     head: Head | None
     chunks: list[Chunk]
     log: dict[str, Any] | None
+    policy: tuple[int, int] = (0, 0)
+    """HTTP_CACHE_POLICY: its type, and seconds."""
 
 
 @define(eq=False)
@@ -172,6 +174,7 @@ class Request:
         head: Head | None,
         chunks: list[Chunk],
         log: dict[str, Any] | None,
+        policy: tuple[int, int] = (0, 0),
     ) -> int:
         """Send the head of the response or more of its body."""
         if self.sending is not None:
@@ -186,7 +189,7 @@ class Request:
             self.version >= (2, 0) or flags & c.AUTOMATIC_CHUNKING
         ):
             raise Win32(c.INVALID_PARAMETER)
-        send = Send(operation, flags, head, chunks, log)
+        send = Send(operation, flags, head, chunks, log, policy)
         clogged = self.channel.clogged and not flags & c.BUFFER_DATA
         if not operation.asynchronous or (self.machine.pace is Pace.AT_ONCE and not clogged):
             size = self._transmit(send)
@@ -222,6 +225,7 @@ class Request:
         last = not send.flags & c.MORE
         size = 0
         if send.head is not None:
+            machine.cache.offer(self, send.policy, send.flags, send.head, b"".join(pieces), send.log)
             whole = sum(len(piece) for piece in pieces) if last else None
             self.reply = Reply(self, send.head, send.flags, whole)
             size += self.reply.begin()

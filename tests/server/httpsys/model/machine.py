@@ -19,6 +19,9 @@ What a test can do to it
     hold_packets        packets of I/O stay back until release_packets(); what is posted by hand does not
     shuffle             a random.Random: packets, receives and held operations come in any order
     reservations        {"http://+:80/": {"bob"}}: who may register what; None lets everybody (`reserve` changes it)
+    now                 the seconds that have passed, for what the response cache keeps (cache.py)
+    negotiates_certificates   whether clients are asked for theirs when they connect; else when the process asks
+    server_name, client_hello, quic_statistics   what is known of clients' connections
     passwords           {"bob": "secret"}: who can log in, where a URL group asks for that (logins.py)
     kill(a)             the end of a process: its handles are closed, its memory is gone, nobody is told
 
@@ -31,7 +34,7 @@ What it tells
     httperr             (status, reason) of what HTTP.sys answered or dropped by itself, as in HTTPERR's log
 
 How it is made. One lock stands for the kernel; every call and every byte that arrives takes it (`step`). Below it:
-`dll` (C signatures, faults), `calls/` (the functions), `queue`, `routing`, `exchange`, `reply` (what they work on),
+`dll` (C signatures, faults), `calls/` (the functions), `queue`, `routing`, `exchange`, `reply`, `cache` (what they work on),
 `port` (operations and packets), `request`, `chunks` (structures in memory), `connection`, `http1`, `http2`, `clients/`,
 `listener` (clients). Its own tests are in `tests/`.
 
@@ -58,6 +61,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tests.server.httpsys.model.cache import ResponseCache
 from tests.server.httpsys.model.clients.http1 import Client
 from tests.server.httpsys.model.clients.http2 import Http2Client
 from tests.server.httpsys.model.listener import Listener
@@ -87,6 +91,7 @@ class Machine:
     DELEGATION_SINCE = 2019
     TRAILERS_SINCE = 2022
     DELEGATION_FLAG_SINCE = 2022
+    CLIENT_HELLO_SINCE = 2025
 
     def __init__(
         self,
@@ -120,6 +125,12 @@ class Machine:
         self.reservations = reservations
         self.registry = Registry(self)
         self.held = Held(self)
+        self.now = 0.0
+        self.negotiates_certificates = True
+        self.server_name = "localhost"
+        self.client_hello: bytes | None = None
+        self.quic_statistics: bytes | None = None
+        self.cache = ResponseCache(self)
         self._limbo: list[tuple[Port, Packet]] = []
         self._watchers = Watchers(self)
         self._listener: Listener | None = None

@@ -28,6 +28,7 @@ _DEAD_STACK = 0x7FFD_DEAD_0000
 """Where the OVERLAPPED was that httpapi.dll makes on its stack for a call without one."""
 _BUFFERS = {
     "HttpReceiveHttpRequest": 3, "HttpReceiveRequestEntityBody": 3, "HttpReceiveClientCertificate": 3,
+    "HttpQueryRequestProperty": 5,
 }  # fmt: skip
 """Which argument is written to when an operation completes."""
 

@@ -158,7 +158,9 @@ def _tls_infos(head: Any, request: Request, arena: _Arena) -> list[tuple[int, in
     if not request.channel.tls:
         return []
     info = ffi.new("HTTP_SSL_INFO *", {"ServerCertKeySize": 2048, "ConnectionKeySize": 256})
-    if (certificate := request.channel.certificate) is not None:
+    certificate = request.channel.certificate
+    # source: HTTP_SSL_INFO: pClientCertInfo and SslClientCertNegotiated where the certificate is present locally
+    if certificate is not None and request.machine.negotiates_certificates:
         info.SslClientCertNegotiated = 1
         given = ffi.new("HTTP_SSL_CLIENT_CERT_INFO *", {"CertEncodedSize": len(certificate)})
         given.pCertEncoded = ffi.cast("uint8_t *", arena.add(certificate))

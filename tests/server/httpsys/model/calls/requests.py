@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model import memory
+from tests.server.httpsys.model.calls.queue_calls import QueueCalls
 from tests.server.httpsys.model.chunks import read_chunks, read_head
 from tests.server.httpsys.model.codes import Win32
-from tests.server.httpsys.model.http2 import Http2Stream
 from tests.server.httpsys.model.log import read_log_data
 from tests.server.httpsys.model.request import write_request
 
 if TYPE_CHECKING:
     from tests.server.httpsys.model.exchange import Request
-    from tests.server.httpsys.model.machine import Machine
-    from tests.server.httpsys.model.port import Operation
-    from tests.server.httpsys.model.process import Process
     from tests.server.httpsys.model.queue import QueueHandle
 
 _LEAST_BUFFER = ffi.sizeof("HTTP_REQUEST_V1")
@@ -37,26 +34,9 @@ _DELEGATE_URL = 1
 _MOST_CHUNKS_OF_A_RESPONSE = 100
 """What Microsoft documents for EntityChunkCount of HTTP_RESPONSE."""
 
-_STREAM_ERROR = 5
 
-
-class RequestCalls:
+class RequestCalls(QueueCalls):
     """The calls that move requests and responses."""
-
-    _process: Process
-    _machine: Machine
-
-    def _serving(self, handle: Any) -> QueueHandle:
-        """Find a handle that may do I/O; raises Win32."""
-        queue: QueueHandle = self._process.file(handle, "queue handle")
-        queue.serving()
-        return queue
-
-    def _moved(self, operation: Operation, code: int, out: Any) -> int:
-        """Say how many bytes an operation moved that was over during its call."""
-        if code in {c.OK, c.MORE_DATA} and out != ffi.NULL:
-            out[0] = operation.result[1]
-        return code
 
     # -- requests
 
@@ -99,45 +79,6 @@ class RequestCalls:
         operation = self._process.begin(queue, "HttpReceiveRequestEntityBody", overlapped, request)
         code = request.read_body(operation, memory.number(buffer), size, fill=bool(flags & c.FILL_BUFFER))
         return self._moved(operation, code, out)
-
-    def HttpReceiveClientCertificate(
-        self, handle: Any, connection_id: int, flags: int, info: Any, size: int, out: Any, overlapped: Any
-    ) -> int:
-        # source: HttpReceiveClientCertificate: ERROR_NOT_FOUND where the client has none
-        queue = self._serving(handle)
-        connection = self._machine.connections.get(connection_id)
-        if connection is None:
-            raise Win32(c.CONNECTION_INVALID)
-        if connection.certificate is None:
-            raise Win32(c.NOT_FOUND)
-        least = ffi.sizeof("HTTP_SSL_CLIENT_CERT_INFO")
-        if size < least:
-            raise Win32(c.INSUFFICIENT_BUFFER)
-        operation = self._process.begin(queue, "HttpReceiveClientCertificate", overlapped)
-        needed = least + len(connection.certificate)
-        info.CertFlags, info.CertEncodedSize = 0, len(connection.certificate)
-        if size < needed:
-            return self._moved(operation, operation.over(c.MORE_DATA, needed), out)
-        address = memory.number(info) + least
-        memory.write(address, connection.certificate)
-        info.pCertEncoded, info.Token, info.CertDeniedByMapper = ffi.cast("uint8_t *", address), ffi.NULL, 0
-        return self._moved(operation, operation.over(c.OK, needed), out)
-
-    def HttpSetRequestProperty(
-        self, handle: Any, request_id: int, number: int, value: Any, size: int, overlapped: Any
-    ) -> int:
-        """Only the code that a HTTP/2 stream is reset with."""
-        # source: HTTP_REQUEST_PROPERTY_STREAM_ERROR: of HTTP/2 and HTTP/3 streams
-        # guess: which code HTTP/1 gets is not said; ASP.NET never asks there
-        queue = self._serving(handle)
-        request = queue.request(request_id)
-        if number != _STREAM_ERROR or size < ffi.sizeof("HTTP_REQUEST_PROPERTY_STREAM_ERROR"):
-            raise Win32(c.INVALID_PARAMETER)
-        if not isinstance(request.channel, Http2Stream):
-            raise Win32(c.NOT_SUPPORTED)
-        operation = self._process.begin(queue, "HttpSetRequestProperty", overlapped, request)
-        request.channel.error_code = ffi.cast("HTTP_REQUEST_PROPERTY_STREAM_ERROR *", value).ErrorCode
-        return operation.over(c.OK)
 
     def HttpCancelHttpRequest(self, handle: Any, request_id: int, overlapped: Any) -> int:
         # source: HttpCancelHttpRequest: the connection goes with it
@@ -184,7 +125,9 @@ class RequestCalls:
             raise Win32(c.INVALID_PARAMETER)
         chunks = read_chunks(self._process, response.EntityChunkCount, response.pEntityChunks)
         operation = self._process.begin(queue, "HttpSendHttpResponse", overlapped, request)
-        return self._moved(operation, request.send(operation, flags, head, chunks, read_log_data(log)), out)
+        policy = (0, 0) if cache == ffi.NULL else (cache.Policy, cache.SecondsToLive)
+        code = request.send(operation, flags, head, chunks, read_log_data(log), policy)
+        return self._moved(operation, code, out)
 
     def HttpSendResponseEntityBody(
         self, handle: Any, request_id: int, flags: int, count: int, pointer: Any, out: Any,

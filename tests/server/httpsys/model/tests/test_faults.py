@@ -98,8 +98,8 @@ def test_every_function_that_the_product_may_call_has_a_signature(protocol):
 
 
 NOT_IN_THE_FAKE = {
-    "HttpAddFragmentToCache", "HttpReadFragmentFromCache", "HttpFlushResponseCache", "HttpDeclarePush",
-    "HttpPrepareUrl", "HttpQueryRequestProperty", "HttpQueryServiceConfiguration", "HttpUpdateServiceConfiguration",
+    "HttpAddFragmentToCache", "HttpReadFragmentFromCache", "HttpDeclarePush",
+    "HttpPrepareUrl", "HttpQueryServiceConfiguration", "HttpUpdateServiceConfiguration",
     "SetConsoleCtrlHandler", "GenerateConsoleCtrlEvent",
 }  # fmt: skip
 
