@@ -161,7 +161,7 @@ class LiveCluster:
         if out:
             destination.ramp = None
         elif was_out and period is not None:
-            Ramp.begin(destination, period, self._clock)
+            destination.ramp = Ramp(period, self._clock)
 
     def _is_out(self, destination: LiveDestination) -> bool:
         """Whether its operator or a check that is on has taken a destination out, or lets it prove itself first."""

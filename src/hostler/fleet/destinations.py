@@ -70,8 +70,12 @@ class LiveDestination:
     @property
     def weight(self) -> float:
         """How large its share of the requests is at present, beside those of the others; what balancing goes by."""
-        weight = self.config.weight
-        return weight if self.ramp is None else weight * self.ramp()
+        if self.ramp is None:
+            return self.config.weight
+        share = self.ramp()
+        if share == 1:
+            self.ramp = None
+        return self.config.weight * share
 
     @property
     def name(self) -> str:
