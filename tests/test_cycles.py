@@ -5,17 +5,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import hashlib
+import json
 import logging
 import socket
 import struct
 import sys
 import traceback
+import weakref
 from collections import Counter
 
 import pytest
 
-from hostler import Cluster, HttpRequest, Proxy, Route, ServerOptions, Timeouts, queue, serving
+from hostler import (
+    DEFAULT_PIPELINE,
+    Cluster,
+    Definitions,
+    HealthCheck,
+    HttpRequest,
+    Mirror,
+    PassiveHealthCheck,
+    Proxy,
+    RetryDefinition,
+    Route,
+    ServerOptions,
+    SessionAffinity,
+    Timeouts,
+    queue,
+    serving,
+)
 from hostler.asgi import Application
+from hostler.config.events import ConfigEventKind
+from hostler.stages import request_id
 from tests.client.peers import destination, until
 
 ROUNDS = 5
@@ -245,6 +266,16 @@ async def reset_at_once(peer):
     peer.reset()
 
 
+async def answer_with_204(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+async def refuse_with_503(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno")
+
+
 async def close_in_the_middle(peer):
     await peer.head()
     peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
@@ -298,6 +329,131 @@ async def test_a_destination_that_breaks_leaves_nothing(script, request_):
 async def test_a_broken_body_that_is_forwarded_leaves_nothing():
     async with destination(say_nothing) as there:
         assert await left_behind(forwarding_to(there.address), ILL_CHUNKED) == {}
+
+
+# -- stages that stand between a client and whoever answers it ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_", [GET, WHOLE, HALF])
+async def test_a_request_that_may_be_sent_again_leaves_nothing(request_):
+    definitions = Definitions(retries={"again": RetryDefinition()})
+    async with serving(app_that(answer)) as there:
+        route = Route("/{**rest}", "c", retry_policy="again")
+        proxy = Proxy([route], [Cluster("c", [there.url])], definitions=definitions)
+        assert await left_behind(proxy, request_) == {}
+
+
+@pytest.mark.parametrize("request_", [GET, WHOLE, HALF])
+@pytest.mark.parametrize("script", [answer_with_204, reset_at_once, say_nothing])
+async def test_a_request_with_a_session_leaves_nothing(script, request_):
+    health = HealthCheck(passive=PassiveHealthCheck(latency_limit=10))
+    async with destination(script) as there:
+        affinity = SessionAffinity("key")
+        cluster = Cluster("c", [there.address], affinity=affinity, health_check=health)
+        proxy = Proxy([Route("/{**rest}", "c")], [cluster], pipeline=(request_id, *DEFAULT_PIPELINE))
+        assert await left_behind(proxy, request_, stays=script is not say_nothing) == {}
+
+
+@pytest.mark.parametrize("request_", [GET, WHOLE])
+@pytest.mark.parametrize("script", [reset_at_once, refuse_with_503])
+async def test_a_request_that_is_sent_again_leaves_nothing(script, request_):
+    definitions = Definitions(retries={"again": RetryDefinition(statuses=["503"], budget_percent=100)})
+    async with destination(script) as there:
+        route = Route("/{**rest}", "c", retry_policy="again")
+        proxy = Proxy([route], [Cluster("c", [there.address])], definitions=definitions)
+        assert await left_behind(proxy, request_) == {}
+
+
+@pytest.mark.parametrize("request_", [GET, WHOLE, HALF])
+async def test_a_request_that_is_mirrored_leaves_nothing(request_):
+    async with serving(app_that(answer)) as there:
+        route = Route("/{**rest}", "c", mirror=Mirror("c"))
+        proxy = Proxy([route], [Cluster("c", [there.url])])
+        assert await left_behind(proxy, request_) == {}
+
+
+# -- configurations that are replaced ---------------------------------------------------------------------------------
+
+
+def document(name, address):
+    """Write a document with something of everything that is compiled; the other one of two has no route of its own."""
+    routes = {
+        both: {
+            "ClusterId": "c",
+            "Match": {"Path": f"/{both}/{{**rest}}", "Headers": [{"Name": "A", "Values": ["b"], "Mode": "NotContains"}]},
+            "Transforms": [{"RequestHeader": "X", "Set": name}, {"PathPattern": "/{rest}"}],
+            "TimeoutPolicy": "short", "RetryPolicy": "again", "RateLimiterPolicy": "few", "ConcurrencyPolicy": "one",
+            "CorsPolicy": "all", "AuthorizationPolicy": "keys", "Mirror": {"ClusterId": "c"},
+        }
+        for both in ("both", name)
+    }  # fmt: skip
+    cluster = {
+        "Destinations": {name: {"Address": address}, "both": {"Address": address, "Metadata": {"in": name}}},
+        "SessionAffinity": {"Enabled": True, "AffinityKeyName": "key"},
+        "HealthCheck": {
+            "Active": {"Enabled": True, "Path": "/"},
+            "Passive": {"Enabled": True, "HalfOpen": True},
+            "SlowStart": "00:10:00",
+        },
+        "Metadata": {"in": name},
+    }
+    digest = hashlib.sha256(b"key").hexdigest()
+    policies = {
+        "Timeouts": {"short": {"Timeout": "00:00:10"}},
+        "Retries": {"again": {}},
+        "RateLimiters": {"few": {"PermitLimit": 1000, "Window": "00:00:01"}},
+        "Concurrency": {"one": {"PermitLimit": 1}},
+        "Cors": {"all": {"AllowedOrigins": ["*"]}},
+        "Authorization": {"keys": {"ApiKey": {"Keys": {"me": digest}}}},
+    }
+    return {"Policies": policies, "ReverseProxy": {"Routes": routes, "Clusters": {"c": cluster}}}
+
+
+async def test_a_configuration_that_is_replaced_is_freed_at_once(tmp_path):
+    file = tmp_path / "document.json"
+    applied = asyncio.Queue()
+
+    async def replace(name):
+        file.write_text(json.dumps(document(name, there.url)))
+        assert proxy.reload()
+        await asyncio.wait_for(applied.get(), 10)
+
+    def listen(event):
+        if event.kind is ConfigEventKind.APPLIED:
+            applied.put_nowait(None)
+
+    async with serving(app_that(read_the_body)) as there:
+        file.write_text(json.dumps(document("one", there.url)))
+        proxy = Proxy.from_file(file, layers=False, listeners=[listen])
+        await applied.get()
+        async with serving(proxy) as served:
+            for name in ("two", "one"):  # what is made once is made now
+                await replace(name)
+                await ask(
+                    served.url,
+                    f"POST /{name}/ HTTP/1.1\r\nHost: a\r\nX-API-Key: key\r\nContent-Length: 4\r\n\r\nbody".encode(),
+                    stays=True,
+                )
+            proxy.destination("c", "one").disable()
+            proxy.destination("c", "one").enable()
+            assert proxy.destination("c", "one").ramp is not None
+            await until(lambda: not served.server._context.connections)
+            gc.collect()
+            both, cluster = proxy.route("both"), proxy.cluster("c")
+            replaced = [weakref.ref(it) for it in (proxy.config, proxy.route("one"), cluster, both.equipment)]
+            del both, cluster
+            gc.disable()
+            try:
+                await replace("two")
+                await until(lambda: not any(it() for it in replaced))
+                gc.set_debug(gc.DEBUG_SAVEALL)
+                gc.collect()
+                left = Counter(type(thing).__qualname__ for thing in gc.garbage if ours(thing))
+                assert left == {}
+            finally:
+                gc.set_debug(0)
+                gc.garbage.clear()
+                gc.enable()
 
 
 # -- upgrades ---------------------------------------------------------------------------------------------------------

@@ -135,6 +135,7 @@ def answer_failure(exchange: Answerable, failure: Failure) -> None:
     """
     stream = exchange.stream
     if stream.closed:
+        exchange._response_callbacks = None  # which hold the exchange, for an answer that nobody gets
         return
     if stream.started:
         stream.abort()

@@ -109,11 +109,12 @@ class MirrorStage:
 
         stream = exchange.stream
         recording = Recording(_mirror_of(copy).max_body_size, complete)
-        exchange.stream = WrappedStream(stream, recording)
+        exchange.stream = wrapped = WrappedStream(stream, recording)
         try:
             return await onward(exchange)
         finally:
             exchange.stream = stream
+            wrapped.release(exchange)
 
     def _begin(self, copy: Exchange) -> None:
         route, mirror = copy.route, _mirror_of(copy)

@@ -61,6 +61,10 @@ class Recording:
         self._pump = None
         stream.detach()
 
+    def release(self) -> None:
+        """Call nobody any more: neither the pump, nor who waits for the end."""
+        self._pump = self._on_end = None
+
     def forget(self) -> None:
         """Keep nothing, now and from now on."""
         self.is_too_large = self.is_too_large or bool(self.kept)
@@ -82,13 +86,13 @@ class Recording:
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Note that the body is complete, once; of an upgraded connection, pass on each end."""
-        first, self.is_complete = not self.is_complete, True
-        if first:
-            self.trailers = trailers
+        if not self.is_complete:
+            self.is_complete, self.trailers = True, trailers
         if self._pump is not None:
             self._pump.feed_end(trailers)
-        if first and self._on_end is not None:
-            self._on_end()
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
 
     def lost(self, failure: Failure) -> None:
         """Pass on that the client is gone."""

@@ -106,6 +106,8 @@ class Tries:
         finally:
             if timer is not None:
                 timer.cancel()
+            if not current.refused:
+                current.release(exchange)
         if not current.refused:
             return outcome
         current.detach()
@@ -244,6 +246,11 @@ class Try(WrappedStream):
             self._pump.lost(failure)
         elif self._departed is not None:
             self._departed(failure)
+
+    def release(self, exchange: Exchange) -> None:
+        """Let go of whoever answered."""
+        self._pump = self._departed = None
+        super().release(exchange)
 
     # -- Stream ---------------------------------------------------------------------------------------------------
 

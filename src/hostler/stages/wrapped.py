@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from hostler.contract import Delegated, PlainStream, Pump, RequestSource, Stream
     from hostler.errors import Failure
+    from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
     from hostler.server.base import DelegationRule
@@ -23,6 +24,15 @@ class WrappedStream:
     def __init__(self, inner: Stream, recording: Recording) -> None:
         self._inner = inner
         self._recording = recording
+
+    def release(self, exchange: Exchange) -> None:
+        """Let go of whoever answered, which holds this stream: nobody is called any more about the client.
+
+        To be called when the stages behind have returned. A stage in front may still read from a channel that one of
+        them has opened, until the answer is complete.
+        """
+        if exchange._channel is None or self._inner.closed:
+            self._recording.release()
 
     @property
     def started(self) -> bool:
