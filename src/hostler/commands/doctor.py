@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hostler.doctor.context import Context, open_windows
@@ -21,10 +22,18 @@ __all__ = ["add_options", "execute"]
 def add_options(parser: ArgumentParser) -> None:
     """Add the options of `doctor`."""
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
+    parser.add_argument(
+        "--prove", metavar="FILE", nargs="?", type=Path, const=Path("hostler-proof.json"),
+        help="on Windows: try what hostler expects of HTTP.sys, and write every call down (to %(const)s)",
+    )  # fmt: skip
 
 
 def execute(args: Namespace) -> int:
-    """Examine this machine; the status is 1 when something is broken."""
+    """Examine this machine, or prove it; the status is 1 when something is broken."""
+    if args.prove is not None:
+        from hostler.doctor.proof.command import run  # noqa: PLC0415 - HTTP.sys, for this alone
+
+        return run(args.prove)
     windows, reason = open_windows()
     examined = list(examine(Context(windows=windows, no_windows=reason)))
     about = _about()

@@ -1,0 +1,17 @@
+"""`hostler doctor --prove`: try on this machine what hostler, and the model in its tests, expect of HTTP.sys.
+
+- `promises/`     what is promised, each tried with servers and clients that are real
+- `promise`       an attempt at one, and what came of it
+- `rig`           what a promise is given: servers, clients, other processes
+- `other`         the other process
+- `https`         a certificate of its own, for what needs TLS
+- `clients`       clients on raw sockets
+- `recording`     a `Windows` that writes down every call and every packet
+- `calls`, `structures`  what is written down of each call
+- `document`      the file that comes of it
+- `proof`         all of it, one promise after the other
+- `command`       the same as a command
+
+A file is replayed against the model by `tests/doctor/replay/`, call by call, so that one from a Windows that is not
+ours corrects the model. Everything that is made on the machine is removed again, also after Ctrl-C.
+"""

@@ -1,0 +1,54 @@
+"""`hostler doctor --prove`: the proof as a command, with a line for each promise, and a file."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from hostler.doctor.proof.document import about, to_json
+from hostler.doctor.proof.other import ThisMachine
+from hostler.doctor.proof.promise import Verdict
+from hostler.doctor.proof.proof import PROMISES, prove
+from hostler.output import write_out
+from hostler.server.httpsys.api import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from hostler.doctor.proof.promise import Attempt, Promise
+    from hostler.doctor.proof.rig import Surroundings
+    from hostler.server.httpsys.api import Windows
+
+__all__ = ["run", "run_on"]
+
+
+def run(path: Path) -> int:
+    """Try every promise on this machine; the status is 1 when one is broken. Raises UnsupportedError, OSError."""
+    return run_on(load(), ThisMachine(), path, about())
+
+
+def run_on(
+    windows: Windows,
+    surroundings: Surroundings,
+    path: Path,
+    made: dict[str, object],
+    promises: Iterable[Promise] = PROMISES,
+) -> int:
+    """Try promises, say what comes of each, and write it down, also after Ctrl-C; `made` says with what."""
+    path.write_text("", encoding="utf-8")  # where nothing can be written is known before anything is tried
+    attempts: list[Attempt] = []
+
+    def report(attempt: Attempt) -> None:
+        attempts.append(attempt)
+        detail = f": {attempt.detail}" if attempt.detail else ""
+        write_out(f"{attempt.promise.name:<18} {attempt.verdict.value}{detail} ({attempt.seconds:.1f} s)\n")
+
+    try:
+        asyncio.run(prove(windows, surroundings, report, promises))
+    finally:
+        path.write_text(to_json(made, attempts), encoding="utf-8")
+        write_out(
+            f"{path} has every call and what came of it; nothing in it names this machine or its user\n"
+        )
+    return int(any(attempt.verdict is Verdict.BROKEN for attempt in attempts))
