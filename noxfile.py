@@ -19,6 +19,8 @@ HEADS_MATTER = [
     "tests/stages", "tests/asgi", "tests/wire",
 ]  # fmt: skip
 """The tests of what reads, writes and carries heads."""
+WINDOWS_PYTHONS = ["3.11", "3.12", "3.13"]
+"""Those that tools/wine-python.sh has."""
 UNAVAILABLE = 75
 """How tools/wine-python.sh ends when the registries do not give what it needs (EX_TEMPFAIL)."""
 
@@ -126,10 +128,11 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session
-def windows(session: nox.Session) -> None:
+@nox.parametrize("version", [nox.param(version, id=version) for version in WINDOWS_PYTHONS])
+def windows(session: nox.Session, version: str) -> None:
     """The Windows half on Windows CPython and Wine: what runs inside, and what is driven from Linux."""
     install(session, "test")
-    wine = prepare_wine(session)
+    wine = prepare_wine(session, version)
     source = "Z:" + str(Path("src").resolve()).replace("/", "\\")
     inside = {"WINE_PYTHONPATH": source, "WINE_LINGER": "600"}
     try:
@@ -144,11 +147,11 @@ def windows(session: nox.Session) -> None:
         session.run(str(Path(wine).with_name("stop")), external=True, silent=True)
 
 
-def prepare_wine(session: nox.Session) -> str:
-    """Return the wrapper that runs Windows CPython; without one the session is skipped, and fails in CI."""
+def prepare_wine(session: nox.Session, version: str) -> str:
+    """Return the wrapper that runs Windows CPython of that version; without one the session is skipped, and fails in CI."""
     path = os.pathsep.join([session.bin, os.environ.get("PATH", os.defpath)])
-    prepared = subprocess.run(
-        ["tools/wine-python.sh"],  # noqa: S607 - beside us
+    prepared = subprocess.run(  # noqa: S603 - beside us, with one of WINDOWS_PYTHONS
+        ["tools/wine-python.sh", "--python", version],  # noqa: S607 - beside us
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         text=True,

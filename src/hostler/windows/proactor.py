@@ -1,38 +1,93 @@
 """The completion port that asyncio's Proactor loop waits on anyway, used for our calls too: no thread, no hop.
 
-It leans on private parts of `asyncio.ProactorEventLoop`: `_proactor`, its `_iocp` (the port) and `_cache` (what waits
-for which OVERLAPPED). `find_iocp` looks whether they are as expected; where they are not, the port with a thread does
-the same work. What asyncio expects of an entry in the cache:
+It leans on private parts of `asyncio.ProactorEventLoop`, the same from Python 3.11 to 3.14: `_proactor`, its `_iocp`
+(the port) and `_cache` (what waits for which OVERLAPPED). `find_iocp` looks whether they are as expected, and `probe`
+whether a packet that is posted to the port comes back the way that those of our calls will. Where either fails, a port
+with a thread does the same work. What asyncio expects of an entry in the cache:
 
 - (future, overlapped, object, callback); when the packet comes the entry is taken out, and, unless the future is
   done, `callback(transferred, key, overlapped)` is called. The error is in the OVERLAPPED only.
+- The key is 0: of a packet that it does not know, asyncio closes the key as a handle.
 - When the loop closes it cancels every future in the cache, and waits for packets until the cache is empty.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from hostler.errors import UnsupportedError
 from hostler.windows._bindings import ffi
-from hostler.windows.port import CompletionPort, ThreadPort
+from hostler.windows.errors import Win32Error
+from hostler.windows.port import PENDING, CompletionPort, IoHandle, ThreadPort
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
-    from hostler.windows.libraries import Handle, Win32
-    from hostler.windows.port import IoHandle, Operation
+    from hostler.windows.libraries import CData, Handle, Win32
+    from hostler.windows.port import Operation
 
-__all__ = ["ProactorPort", "find_iocp", "make_port", "open_io"]
+__all__ = ["ProactorPort", "find_iocp", "make_port", "open_io", "probe"]
+
+_PATIENCE: Final = 1.0
+"""Seconds that the packet of a probe may take; it takes one turn of the event loop."""
+
+_ENTRY_SIZE: Final = 4
+_unanswered: Final[list[Operation]] = []
+"""Probes whose packet has not come: it still may, so that their OVERLAPPED must stay nobody else's."""
 
 
-def find_iocp(loop: asyncio.AbstractEventLoop) -> int | None:
-    """Return the completion port of a Proactor loop whose private parts look as expected, or None."""
+def find_iocp(loop: asyncio.AbstractEventLoop) -> int:
+    """Return the completion port of a Proactor loop whose private parts look as expected.
+
+    Raises UnsupportedError with what does not, as half a sentence.
+    """
     proactor = getattr(loop, "_proactor", None)
-    iocp = getattr(proactor, "_iocp", None)
-    usable = isinstance(iocp, int) and isinstance(getattr(proactor, "_cache", None), MutableMapping)
-    return iocp if usable else None
+    if proactor is None:
+        raise UnsupportedError(f"the event loop, a {type(loop).__qualname__}, has no Proactor")
+    iocp, cache = getattr(proactor, "_iocp", None), getattr(proactor, "_cache", None)
+    if not isinstance(iocp, int):
+        raise UnsupportedError(f"asyncio's Proactor has no completion port in _iocp, but {iocp!r}")
+    if not isinstance(cache, MutableMapping):
+        raise UnsupportedError(f"asyncio's Proactor has no mapping in _cache, but {cache!r}")
+    # a loop that runs waits at least for its own wake-up: asyncio's entries show how ours must look
+    for entry in cache.values():
+        if not (isinstance(entry, tuple) and len(entry) == _ENTRY_SIZE and callable(entry[3])):
+            raise UnsupportedError(f"asyncio's Proactor keeps another kind of entry in _cache: {entry!r}")
+    return iocp
+
+
+async def probe(windows: Win32, loop: asyncio.AbstractEventLoop, patience: float = _PATIENCE) -> None:
+    """Post a packet to the port of the running Proactor loop, and wait until it comes back (`patience` seconds).
+
+    Raises UnsupportedError with why our calls cannot use that port, as half a sentence.
+    """
+    find_iocp(loop)
+    await asyncio.sleep(0)  # a loop waits for its own wake-up from the end of its first turn
+    port = ProactorPort(windows, loop, find_iocp(loop))
+    came: asyncio.Future[tuple[int, int]] = loop.create_future()
+
+    def done(code: int, size: int) -> None:
+        if not came.done():
+            came.set_result((code, size))
+
+    operation = IoHandle(port, ffi.NULL, skips=True, close=lambda: None).operation(done)
+    code = operation.start(port.post)
+    if code != PENDING:
+        raise UnsupportedError(
+            f"no packet can be posted to asyncio's completion port ({Win32Error(code, 'PostQueuedCompletionStatus')})"
+        )
+    try:
+        await asyncio.wait_for(came, patience)
+    except TimeoutError:
+        raise UnsupportedError(
+            f"a packet that was posted to asyncio's completion port did not come within {patience:g} s"
+        ) from None
+    finally:
+        if operation.address in port.operations:
+            del port.operations[operation.address]
+            _unanswered.append(operation)
 
 
 class _Entry:
@@ -96,6 +151,15 @@ class ProactorPort(CompletionPort):
     def _handle(self) -> Handle:
         return self._iocp
 
+    def post(self, overlapped: CData) -> int:
+        """Post a packet, as a call that is over; returns ERROR_IO_PENDING, or why it could not be posted."""
+        kernel = self.windows.kernel
+        return (
+            PENDING
+            if kernel.PostQueuedCompletionStatus(self._iocp, 0, 0, overlapped)
+            else kernel.GetLastError()
+        )
+
     def packet(self, address: int) -> None:
         """Take a packet that the Proactor took."""
         self._packets.append(address)
@@ -116,9 +180,8 @@ class ProactorPort(CompletionPort):
 
 
 def make_port(windows: Win32, loop: asyncio.AbstractEventLoop, *, use_proactor: bool) -> CompletionPort:
-    """Make a completion port, that of the loop's Proactor if it may be used and can be; else one with a thread."""
-    iocp = find_iocp(loop) if use_proactor else None
-    return ThreadPort(windows, loop) if iocp is None else ProactorPort(windows, loop, iocp)
+    """Make a completion port: that of the loop's Proactor, or one with a thread; raises UnsupportedError, Win32Error."""
+    return ProactorPort(windows, loop, find_iocp(loop)) if use_proactor else ThreadPort(windows, loop)
 
 
 def open_io(

@@ -17,7 +17,7 @@ class FakeProactor:
     """What a Proactor event loop has inside, over the fake's completion ports; put it at `loop._proactor`."""
 
     def __init__(self, windows, loop):
-        self._windows = windows
+        self.windows = windows
         self._loop = loop
         self._handle = windows.kernel.CreateIoCompletionPort(ffi.cast("HANDLE", -1), ffi.NULL, 0, 0)
         self._iocp = int(ffi.cast("uintptr_t", self._handle))
@@ -27,7 +27,7 @@ class FakeProactor:
 
     def _wait(self):
         entries, count = ffi.new("OVERLAPPED_ENTRY[]", 1), ffi.new("uint32_t *")
-        kernel = self._windows.kernel
+        kernel = self.windows.kernel
         while True:
             if kernel.GetQueuedCompletionStatusEx(self._handle, entries, 1, count, 5000, 0):
                 if entries[0].lpCompletionKey:
@@ -50,9 +50,9 @@ class FakeProactor:
             future.cancel()
         while self._cache:  # noqa: ASYNC110 - as the Proactor polls
             await asyncio.sleep(0.001)
-        self._windows.kernel.PostQueuedCompletionStatus(self._handle, 0, 7, ffi.NULL)
+        self.windows.kernel.PostQueuedCompletionStatus(self._handle, 0, 7, ffi.NULL)
         self._thread.join()
-        self._windows.kernel.CloseHandle(self._handle)
+        self.windows.kernel.CloseHandle(self._handle)
 
 
 @asynccontextmanager

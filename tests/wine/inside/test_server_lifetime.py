@@ -16,7 +16,7 @@ from tests.wine.inside.native_queue import free_port
 from tests.wine.inside.windows_process import handles
 
 RECEIVES = 8
-COMPLETIONS = ("proactor", "thread")
+COMPLETIONS = ("auto", "proactor", "thread")
 
 
 @pytest.fixture(params=COMPLETIONS)

@@ -19,6 +19,7 @@ from hostler.errors import PrefixError, ProtocolError, QueueError, UnsupportedEr
 from hostler.server.base import QueueMode
 from hostler.server.handling import Handling
 from hostler.server.httpsys.api import load
+from hostler.server.httpsys.completions import may_use_proactor
 from hostler.server.httpsys.context import ServerContext
 from hostler.server.httpsys.errors import unsupported_delegation
 from hostler.server.httpsys.features import Features
@@ -31,7 +32,7 @@ from hostler.server.httpsys.rule import Delegator, Rule, delegation_rules
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.httpsys.stream import HttpSysStream
 from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_httpsys
-from hostler.server.options.httpsys import Completion, HttpSysOptions
+from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import UrlPrefix
 from hostler.windows.proactor import open_io
@@ -110,8 +111,9 @@ class HttpSysServer:
         if self._attached:
             self._prefixes.note(wanted)
             return wanted
+        use_proactor = self._queue is None and await self._may_use_proactor()
         if self._queue is None:
-            self._open(create_queue(self._windows, security=self._own.security_descriptor))
+            self._open(create_queue(self._windows, security=self._own.security_descriptor), use_proactor)
         assert self._queue is not None
         group = self._url_group()
         settled = group.add_all(wanted, self._queue)
@@ -158,6 +160,7 @@ class HttpSysServer:
         Raises NoSuchQueueError, QueueExistsError, QueueAccessError, QueueNameError; QueueError when there is a queue
         already.
         """
+        use_proactor = await self._may_use_proactor()
         if self._queue is not None:
             had = self._queue.name or "its own, which its prefixes were registered for"
             raise QueueError(
@@ -165,17 +168,19 @@ class HttpSysServer:
                 "before listening, and serve each further queue with a server of its own"
             )
         security = self._own.security_descriptor
-        self._open(open_queue_as(self._windows, queue, mode, security=security))
+        self._open(open_queue_as(self._windows, queue, mode, security=security), use_proactor)
         self._attached = mode is QueueMode.ATTACH
         return _Joined(queue, self)
 
-    def _open(self, queue: QueueHandle) -> None:
+    async def _may_use_proactor(self) -> bool:
+        return await may_use_proactor(self._windows, self._handling.loop, self._own.completion)
+
+    def _open(self, queue: QueueHandle, use_proactor: bool) -> None:
         """Begin to receive from a queue."""
         try:
             if queue.created:
                 for item in request_queue_properties(self.options):
                     queue.set(item)
-            use_proactor = self._own.completion is Completion.PROACTOR
             io = open_io(
                 self._windows, self._handling.loop, queue.handle, queue.close, use_proactor=use_proactor
             )

@@ -33,11 +33,14 @@ class Verbosity(Choice):
 class Completion(Choice):
     """Who waits for HTTP.sys to be done with a call."""
 
+    AUTO = "auto"
+    """The Proactor event loop where its private parts are as expected and a probe comes through; else the thread."""
+
     THREAD = "thread"
     """A thread of its own, which wakes the event loop; works with every loop."""
 
     PROACTOR = "proactor"
-    """The Proactor event loop itself, through its private parts; without one, or when they changed, the thread."""
+    """The Proactor event loop itself; where it cannot be, the server does not start."""
 
 
 _SDDL: Final = re.compile(r"[OGDS]:[^\0]*")
@@ -107,7 +110,7 @@ class HttpSysOptions:
     enabled: bool = field(default=True, validator=yes_or_no)
     """Whether requests are served; with False HTTP.sys answers 503 by itself (HttpServerStateProperty)."""
 
-    completion: Completion = field(default=Completion.THREAD, converter=Completion)
+    completion: Completion = field(default=Completion.AUTO, converter=Completion)
     """Who waits for HTTP.sys to be done with a call."""
 
     kernel_buffering: bool = field(default=False, validator=yes_or_no)
