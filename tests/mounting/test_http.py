@@ -22,6 +22,7 @@ from hostler import (
     serving,
 )
 from hostler.asgi import Application
+from hostler.channel import Channel
 from tests.client.peers import OK, answering, connected, destination, until
 from tests.wire.peers import free_port
 
@@ -280,6 +281,106 @@ class Asked:
         async with made.lifespan():
             await made(self.scope, self.receive, self.send)
         return self
+
+
+GONE = {"type": "http.disconnect"}
+
+
+def _piece(body, *, more):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "scope"),
+    [
+        ([_piece(b"", more=False), GONE], {}),
+        ([_piece(b"a" * 10, more=False), GONE], {"method": "POST", "headers": [(b"content-length", b"10")]}),
+        ([_piece(b"a", more=True), GONE], {"method": "POST", "headers": [(b"content-length", b"10")]}),
+        ([*[_piece(b"a", more=True)] * 999, GONE], {"http_version": "2", "method": "POST"}),
+    ],
+)
+async def test_a_client_that_leaves_while_its_request_waits_is_noticed(messages, scope):
+    async def wait(exchange):
+        left = asyncio.Event()
+        exchange.stream.when_departed(lambda _: left.set())
+        await asyncio.wait_for(left.wait(), 5)
+        assert exchange.stream.closed
+        return exchange.outcome("x")
+
+    assert (await Asked(*messages, **scope).answered_by(wait)).sent == []
+
+
+@pytest.mark.parametrize("expect", [False, True])
+async def test_of_a_body_that_waits_little_is_taken_and_nothing_before_100_continue(expect):
+    asked = Asked(http_version="2", method="POST", headers=[(b"expect", b"100-continue")] * expect)
+    asked._messages = [*[_piece(b"a" * 1000, more=True)] * 1000, _piece(b"", more=False)]
+    taken = []
+
+    async def wait(exchange):
+        exchange.stream.when_departed(print)
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        taken.append(1001 - len(asked._messages))
+        exchange.stream.when_departed(None)
+        return await exchange.respond(200, str(len(await exchange.read(1 << 20))))
+
+    await asked.answered_by(wait)
+    assert taken == [0 if expect else 66]
+    assert asked.sent[1]["body"] == b"1000000"
+
+
+async def test_a_pump_that_is_full_of_what_waited_gets_no_more():
+    asked = Asked(http_version="2", method="POST")
+    asked._messages = [_piece(b"a" * 70_000, more=True) for _ in range(10)]
+    fed = []
+
+    async def wait(exchange):
+        stream = exchange.stream
+        stream.when_departed(print)
+        await until(lambda: len(asked._messages) == 9)
+
+        class Full(Channel):
+            def feed(self, data):
+                fed.append(len(data))
+                if len(fed) == 1:
+                    stream.pause()
+
+        stream.attach(Full(stream))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return await exchange.respond(200)
+
+    await asked.answered_by(wait)
+    assert fed == [70_000]
+
+
+class MiddlewareError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("which", ["receive", "send"])
+async def test_what_the_application_around_it_raises_is_raised_to_it_and_ends_the_exchange(which):
+    """A middleware that counts bytes raises in `receive`, one that checks answers in `send`."""
+
+    async def fail(*_):
+        raise MiddlewareError
+
+    async def write(exchange):
+        await exchange.start(200)
+        while not exchange.stream.closed:
+            await exchange.write(b"x" * 65536)
+        return exchange.outcome("x")
+
+    async def read(exchange):
+        with pytest.raises(ConnectionError):
+            await exchange.read()
+        return exchange.outcome("x")
+
+    asked = Asked(http_version="2", method="POST")
+    setattr(asked, which, fail)
+    with pytest.raises(MiddlewareError):
+        await asyncio.wait_for(asked.answered_by(read if which == "receive" else write), 5)
+    assert asked.sent == []
 
 
 async def _path(exchange):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from hostler.answering import answer_failure
 from hostler.errors import Failure, ProtocolError, Reason, UnsupportedError
 from hostler.http.message import reason_phrase
+from hostler.mounting.http import HttpStream
 from hostler.mounting.request import make_exchange
-from hostler.mounting.stream import HttpStream
 from hostler.pipeline import lifespan_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Mounted:
         except ProtocolError as error:
             await _refuse(send, error)
             return
-        stream.expect(exchange.request.framing)
+        stream.expect(exchange.request)
         async with stream.running():
             await self._handler(exchange)
             if not stream.closed:

@@ -45,7 +45,10 @@ def make_exchange(scope: Scope, stream: Stream) -> Exchange:
     authority = headers.get_raw(b"host")
     host, port = parse_host(authority) if authority else ("", None)
     version = _VERSIONS.get(scope.get("http_version", "1.1"), 11)
-    request = Request(method, raw, headers, version, framing, authority)
+    expect = (headers.get_raw(b"expect") or b"").lower()
+    request = Request(
+        method, raw, headers, version, framing, authority, expect_continue=expect == b"100-continue"
+    )
     scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
     if port is None:
         port = 443 if scheme == "https" else 80
