@@ -526,11 +526,42 @@ async def test_all_requests_of_a_connection_that_breaks_are_lost(machine, way):
             client.request("GET", f"{URL}{number}")
         for pump in pumps:
             await pump.until(lambda pump: pump.ends)
-        assert machine.count("HttpWaitForDisconnectEx") == 1
+        assert machine.count("HttpWaitForDisconnectEx") == 3  # each has a connection id of its own
         client.disconnect()
         for pump in pumps:
             await pump.until(lambda pump: pump.losses)
     assert [pump.losses for pump in pumps] == [1, 1, 1]
+
+
+@every_way
+async def test_a_stream_that_the_client_cancels_is_lost_and_the_others_are_not(machine, way):
+    """HTTP/2: a wait for a disconnect is for one request (HttpSysServer#442)."""
+    pumps = [RecordingPump() for _ in range(2)]
+    go_on = asyncio.Event()
+
+    async def handler(exchange):
+        pump = pumps[int(exchange.path[1:])]
+        exchange.stream.attach(pump)
+        await go_on.wait()
+        if pump.losses:
+            return await exchange.fail(pump.failure)
+        exchange.stream.detach()
+        return await exchange.respond(200, "good")
+
+    async with serving(machine, handler, way) as server:
+        client = machine.client(http2=True)
+        bad, good = (client.request("GET", f"{URL}{number}") for number in range(2))
+        for pump in pumps:
+            await pump.until(lambda pump: pump.ends)
+        client.cancel(bad)
+        await pumps[0].until(lambda pump: pump.losses)
+        assert pumps[0].failure.reason is Reason.REQUEST_CANCELED
+        go_on.set()
+        assert (await good.response()).body == b"good"
+        async with asyncio.timeout(5):
+            while server._context.connections._known:  # the packets of the waits are on their way
+                await turns(1)
+    assert pumps[1].losses == 0
 
 
 @pytest.mark.parametrize("code", [0, 1229])

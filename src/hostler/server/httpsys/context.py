@@ -62,6 +62,10 @@ class _WatchedConnection:
             lambda overlapped: http.HttpWaitForDisconnectEx(handle, self.number, 0, overlapped)
         )
 
+    def cancel(self) -> None:
+        """Wait no more."""
+        self._operation.cancel()
+
     def _gone(self, code: int, size: int) -> None:
         self._connections.forget(self.number)
         if code != ErrorCode.ERROR_OPERATION_ABORTED:
@@ -102,11 +106,13 @@ class Connections:
             self._known[number] = connection
         connection.streams.add(stream)
 
-    def unwatch(self, number: int, stream: Stream) -> None:
-        """Forget a stream that is over; its connection may bring others."""
+    def unwatch(self, number: int, stream: Stream, *, alone: bool) -> None:
+        """Forget a stream that is over; its connection may bring others, unless it was `alone` on it."""
         connection = self._known.get(number)
         if connection is not None:
             connection.streams.discard(stream)
+            if alone:
+                connection.cancel()
 
     def forget(self, number: int) -> None:
         """Forget a connection that is gone."""

@@ -291,7 +291,8 @@ class HttpSysStream:
 
     def _forget(self) -> None:
         self._context.streams.discard(self)
-        self._context.connections.unwatch(self._arrival.connection, self)
+        # a connection id of HTTP/2 or 3 is this request's own
+        self._context.connections.unwatch(self._arrival.connection, self, alone=self._arrival.http2)
         self._forgotten = True
         self._close_token()
 

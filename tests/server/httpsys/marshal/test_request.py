@@ -82,15 +82,39 @@ class TestRequestLine:
         assert read(target=target).request.target == target
 
     @pytest.mark.parametrize(
-        ("version", "number", "http2"),
-        [((1, 0), 10, False), ((1, 1), 11, False), ((2, 0), 11, True), ((3, 0), 11, True)],
+        ("version", "flags", "number", "http2"),
+        [((1, 0), 0, 10, False), ((1, 1), 0, 11, False), ((1, 1), 4, 11, True), ((1, 1), 8, 11, True)],
     )
-    def test_versions(self, version, number, http2):
-        arrival = read(version=version)
+    def test_versions(self, version, flags, number, http2):
+        """HTTP/2 and 3 are told by Flags; their Version is 1.1 (aspnetcore#35316)."""
+        arrival = read(version=version, Flags=flags)
         assert (arrival.request.version, arrival.http2) == (number, http2)
 
     def test_a_version_before_1(self):
         assert refused(version=(0, 9)).status == 505
+
+
+INVENTED = (b"Transfer-Encoding", b"chunked")
+
+
+@pytest.mark.parametrize("http2", [4, 8])
+class TestStreams:
+    """HTTP/2 and 3: HTTP.sys adds Transfer-Encoding to a body without a length (aspnetcore#24984)."""
+
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_what_is_added_is_dropped_and_says_that_there_is_a_body(self, http2, more):
+        arrival = read(b"POST", headers=[HOST, INVENTED], Flags=http2 | more)
+        assert arrival.request.headers.pairs() == [HOST]
+        assert (arrival.request.framing, arrival.has_body) == (CHUNKED, True)
+
+    def test_it_is_nothing_against_a_content_length(self, http2):
+        arrival = read(b"POST", headers=[HOST, (b"Content-Length", b"5"), INVENTED], Flags=http2 | 1)
+        assert arrival.request.headers.pairs() == [(b"Content-Length", b"5"), HOST]
+        assert (arrival.request.framing, arrival.refusal) == (5, None)
+
+    def test_without_a_body_there_is_none(self, http2):
+        arrival = read(Flags=http2)
+        assert (arrival.request.framing, arrival.has_body) == (0, False)
 
 
 class TestHeaders:
@@ -207,7 +231,7 @@ class TestFraming:
         headers = [HOST, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
         assert read(headers=headers).request.upgrade == b"websocket"
         assert read(headers=headers, version=(1, 0)).request.upgrade is None
-        assert read(headers=headers, version=(2, 0)).request.upgrade is None
+        assert read(headers=headers, Flags=4).request.upgrade is None
 
 
 class TestSecurity:

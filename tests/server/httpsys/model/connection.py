@@ -46,6 +46,9 @@ class Channel(Protocol):
     """What a request is answered on."""
 
     connection_id: int
+    """What HTTP_REQUEST.ConnectionId says, and waits for a disconnect take."""
+    raw_connection_id: int
+    """HTTP_REQUEST.RawConnectionId."""
     remote: tuple[str, int]
     local: tuple[str, int]
     tls: bool
@@ -77,7 +80,33 @@ class Channel(Protocol):
         """Break off: the connection, or the stream."""
 
 
-class Connection:
+class Disconnecting:
+    """What has a connection id, and whoever wants to know when it is over."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.connection_id = machine.new_id()
+        self.waits: list[Operation] = []
+        """HttpWaitForDisconnect(Ex)."""
+        self.gone = False
+        machine.connections[self.connection_id] = self
+
+    def over(self) -> None:
+        """Be over, and tell who waits for that."""
+        if self.gone:
+            return
+        self.gone = True
+        del self.machine.connections[self.connection_id]
+        waits, self.waits = self.waits, []
+        for operation in waits:
+            operation.complete(c.OK)
+
+    def idle_out(self) -> None:
+        """Close when the endpoint is no more."""
+        raise NotImplementedError
+
+
+class Connection(Disconnecting):
     """What both kinds have: who is at the ends, and who wants to know when it is over."""
 
     def __init__(
@@ -89,30 +118,16 @@ class Connection:
         tls: bool = False,
         certificate: bytes | None = None,
     ) -> None:
-        self.machine = machine
+        super().__init__(machine)
+        self.raw_connection_id = self.connection_id
         self.remote, self.local = remote, local
         self.tls, self.certificate = tls, certificate
-        self.connection_id = machine.new_id()
-        self.waits: list[Operation] = []
-        """HttpWaitForDisconnect(Ex)."""
-        self.gone = False
-        machine.connections[self.connection_id] = self
-
-    def idle_out(self) -> None:
-        """Close when the endpoint is no more."""
-        raise NotImplementedError
 
     def over(self) -> None:
         """Forget the connection, and tell who waits for that."""
-        if self.gone:
-            return
-        self.gone = True
-        del self.machine.connections[self.connection_id]
         for group in {entry.group for entry in self.machine.registry.registrations.values()}:
             group.connections.discard(self)
-        waits, self.waits = self.waits, []
-        for operation in waits:
-            operation.complete(c.OK)
+        super().over()
 
     def route(self, request: Request, host: bytes | None) -> None:
         """Find who takes a request, or answer it here."""

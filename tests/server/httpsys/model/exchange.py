@@ -70,6 +70,8 @@ class Request:
     body: bytearray = field(factory=bytearray)
     body_size: int = 0
     """Bytes that have arrived, read or not."""
+    bodiless: bool = False
+    """The head has said that there is no body."""
     body_over: bool = False
     body_begun: bool = False
     """Somebody has asked for it."""

@@ -1,11 +1,11 @@
-"""Connections with streams on them, as in HTTP/2: in memory only, and requests and responses are values, not bytes."""
+"""Connections with streams on them, as in HTTP/2 and 3: in memory only; requests and responses are values, not bytes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.connection import HIGH_WATER, Connection
+from tests.server.httpsys.model.connection import HIGH_WATER, Connection, Disconnecting
 from tests.server.httpsys.model.exchange import Request
 from tests.server.httpsys.model.url import cook
 
@@ -21,8 +21,9 @@ class Http2Connection(Connection):
     """A connection with streams on it; only in memory."""
 
     def __init__(self, machine: Machine, remote: tuple[str, int], local: tuple[str, int],
-                 *, tls: bool = True, certificate: bytes | None = None) -> None:  # fmt: skip
+                 *, tls: bool = True, certificate: bytes | None = None, version: int = 2) -> None:  # fmt: skip
         super().__init__(machine, remote, local, tls=tls, certificate=certificate)
+        self.version = (version, 0)
         self.streams: list[Http2Stream] = []
 
     def lost(self) -> None:
@@ -57,13 +58,15 @@ class Answer(Protocol):
         """Take the stream's end before its time."""
 
 
-class Http2Stream:
-    """One request on a HTTP/2 connection."""
+class Http2Stream(Disconnecting):
+    """One request on such a connection."""
 
     def __init__(self, connection: Http2Connection, answer: Answer) -> None:
+        # source: aspnetcore#38059, HttpSysServer#442: each has a connection id of its own, for waits for a disconnect
+        super().__init__(connection.machine)
         self.connection = connection
         self.answer = answer
-        self.connection_id = connection.connection_id
+        self.raw_connection_id = connection.connection_id
         self.remote, self.local = connection.remote, connection.local
         self.tls, self.certificate = connection.tls, connection.certificate
         self.request: Request | None = None
@@ -77,8 +80,8 @@ class Http2Stream:
         connection = self.connection
         host = next((value for name, value in headers if name.lower() == b"host"), None)
         url = cook(target, host, tls=self.tls, port=self.local[1])
-        self.request = Request(connection.machine, self, method, target, headers, (2, 0), url)
-        self.request.body_over = not body
+        self.request = Request(connection.machine, self, method, target, headers, connection.version, url)
+        self.request.body_over = self.request.bodiless = not body
         connection.route(self.request, host)
 
     def lost(self) -> None:
@@ -87,7 +90,12 @@ class Http2Stream:
         if self.request is not None and not self.request.gone:
             self.request.drop(c.CONNECTION_INVALID)
 
+    def idle_out(self) -> None:
+        """Stay: the connection closes when no stream is open."""
+
     def _forget(self) -> None:
+        # guess: the id is over with its stream, and so are the waits for it; of what else would they be told?
+        self.over()
         if self in self.connection.streams:
             self.connection.streams.remove(self)
 

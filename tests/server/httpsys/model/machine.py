@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.server.httpsys.model.connection import Connection
+    from tests.server.httpsys.model.http2 import Http2Stream
     from tests.server.httpsys.model.port import Packet, Port
     from tests.server.httpsys.model.process import FakeWindows
     from tests.server.httpsys.model.queue import Queue, QueueHandle
@@ -121,7 +122,8 @@ class Machine:
         self.processes: list[Process] = []
         self.queues: set[Queue] = set()
         self.sessions: dict[int, Session] = {}
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, Connection | Http2Stream] = {}
+        """By connection id, of which each HTTP/2 request has one."""
         self.reservations = reservations
         self.registry = Registry(self)
         self.held = Held(self)
@@ -228,15 +230,18 @@ class Machine:
         local: str = "127.0.0.1",
         tls: bool = False,
         http2: bool = False,
+        http3: bool = False,
         certificate: bytes | None = None,
     ) -> Client | Http2Client:
         """Make a client without a socket; it connects with its first request, to that request's port on `local`.
 
-        With https, or `tls`, it has TLS. HTTP/2 is also to be had without, which HTTP.sys does not do.
+        With https, or `tls`, it has TLS. HTTP/2, and 3, is also to be had without, which HTTP.sys does not do.
         """
         remote = remote or ("192.0.2.1" if ":" not in local else "2001:db8::1", next(self._client_ports))
-        kind = Http2Client if http2 else Client
-        return kind(self, remote, local, tls=tls, certificate=certificate)
+        if http2 or http3:
+            version = 3 if http3 else 2
+            return Http2Client(self, remote, local, tls=tls, certificate=certificate, version=version)
+        return Client(self, remote, local, tls=tls, certificate=certificate)
 
     def listen(self) -> None:
         """From now on, have every port with http on it on the loopback addresses for real."""

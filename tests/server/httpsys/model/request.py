@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HEAD = ffi.sizeof("HTTP_REQUEST_V2")
 _AUTH, _SSL_PROTOCOL = 0, 2  # HttpRequestInfoTypeAuth, HttpRequestInfoTypeSslProtocol
 _AF_INET, _AF_INET6 = 2, 23
+_RAW_IDS_SINCE = 2022
 _KNOWN = {name.lower().encode(): at for at, name in enumerate(c.REQUEST_HEADERS)}
 
 
@@ -73,8 +74,8 @@ def write_request(request: Request, address: int, capacity: int, *, body: bool) 
         return c.MORE_DATA, arena.end
     _fill_body(head, request, arena, capacity if body else 0)
     head.Flags = c.MORE_ENTITY_BODY_EXISTS if request.more_body else 0
-    if request.version >= (2, 0):
-        head.Flags |= c.HTTP2_REQUEST
+    # source: HTTP_REQUEST_V1: Flags tell HTTP/2 (4) and HTTP/3 (8)
+    head.Flags |= {(2, 0): c.HTTP2_REQUEST, (3, 0): c.HTTP3_REQUEST}.get(request.version, 0)
     arena.write()
     memory.write(address, bytes(ffi.buffer(head)))
     _give_token(request, arena)
@@ -85,9 +86,12 @@ def write_request(request: Request, address: int, capacity: int, *, body: bool) 
 def _fill(head: Any, request: Request, arena: _Arena) -> None:
     channel = request.channel
     head.ConnectionId, head.RequestId = channel.connection_id, request.id
-    head.RawConnectionId = channel.connection_id
+    # source: aspnetcore#38059: RawConnectionId is the connection's also where each request has an id of its own
+    # source: aspnetcore#40733: Windows Server 2019 and before leave it 0
+    head.RawConnectionId = channel.raw_connection_id if request.machine.release >= _RAW_IDS_SINCE else 0
     head.UrlContext = request.context
-    head.Version.MajorVersion, head.Version.MinorVersion = request.version
+    # source: aspnetcore#35316, AspNetKatana#375: 1.1 for HTTP/2 and HTTP/3
+    head.Version.MajorVersion, head.Version.MinorVersion = min(request.version, (1, 1))
     verb = request.method.decode("latin-1")
     head.pUnknownVerb = ffi.NULL
     if verb in c.VERBS:
@@ -127,7 +131,7 @@ def _fill_url(cooked: Any, request: Request, arena: _Arena) -> None:
 def _fill_headers(headers: Any, request: Request, arena: _Arena) -> None:
     known: dict[int, bytes] = {}
     unknown = []
-    for name, value in request.headers:
+    for name, value in [*request.headers, *_invented(request)]:
         at = _KNOWN.get(name.lower())
         if at is None:
             unknown.append((name, value))
@@ -142,6 +146,14 @@ def _fill_headers(headers: Any, request: Request, arena: _Arena) -> None:
     headers.UnknownHeaderCount = len(unknown)
     headers.pUnknownHeaders = _unknown_headers(unknown, arena)
     headers.TrailerCount, headers.pTrailers = 0, ffi.NULL
+
+
+def _invented(request: Request) -> list[tuple[bytes, bytes]]:
+    """Give what HTTP.sys adds to a request of HTTP/2 or 3 with a body whose length it does not say."""
+    # source: aspnetcore#24984, aspnetcore#25381: Transfer-Encoding: chunked, though these versions have none
+    if request.version < (2, 0) or any(name.lower() == b"content-length" for name, _ in request.headers):
+        return []
+    return [] if request.bodiless else [(b"Transfer-Encoding", b"chunked")]
 
 
 def _unknown_headers(pairs: list[tuple[bytes, bytes]], arena: _Arena) -> Any:

@@ -53,6 +53,8 @@ _INFO: Final = struct.Struct("<iIQ")
 """HTTP_REQUEST_INFO: InfoType, InfoLength, pInfo."""
 
 _BODY: Final = int(RequestFlag.MORE_ENTITY_BODY_EXISTS)
+_HTTP2: Final = int(RequestFlag.HTTP2 | RequestFlag.HTTP3)
+_TRANSFER_ENCODING: Final = _LOWER.index(b"transfer-encoding")
 
 
 @define(eq=False)
@@ -63,7 +65,7 @@ class Arrival:
     """What the API knows the request by (HTTP_REQUEST_ID)."""
 
     connection: int
-    """What the API knows the client's connection by (HTTP_CONNECTION_ID)."""
+    """What the API knows the client's connection by; each request of HTTP/2 and 3 has its own (HTTP_CONNECTION_ID)."""
 
     context: int
     """What its URL prefix was registered with (HTTP_URL_CONTEXT)."""
@@ -72,7 +74,7 @@ class Arrival:
     client: Address
     server: Address
     http2: bool
-    """It came by HTTP/2 or 3, which frame bodies themselves; `request.version` is 11 then."""
+    """It came by HTTP/2 or 3, which frame bodies themselves; `request.version` is 11, as HTTP.sys has it."""
 
     has_body: bool
     """There may be something for HttpReceiveRequestEntityBody to read."""
@@ -106,10 +108,16 @@ def read_request(native: CData) -> Arrival:
         client_at, server_at, unknown_count, unknown_at,
     ) = fields[:15]  # fmt: skip
     tls_at, info_count, info_at = fields[-3:]
+    http2 = flags & _HTTP2 != 0
     refusal = None
     try:
         method = _method(verb, verb_length, verb_at)
-        headers = _headers(fields[_LENGTHS], fields[_VALUES], unknown_count, unknown_at)
+        values = fields[_VALUES]
+        if http2 and values[_TRANSFER_ENCODING]:
+            # HTTP/2 and 3 have none: HTTP.sys adds it to a body whose length is not announced
+            flags |= _BODY
+            values = (*values[:_TRANSFER_ENCODING], 0, *values[_TRANSFER_ENCODING + 1 :])
+        headers = _headers(fields[_LENGTHS], values, unknown_count, unknown_at)
         request = Request(method, MEMORY[url_at : url_at + url_length], headers, _version(major, minor))
         frame_request(request)
     except ProtocolError as error:
@@ -117,24 +125,21 @@ def read_request(native: CData) -> Arrival:
     else:
         if flags & _BODY and not request.framing and b"content-length" not in headers:
             request.framing = CHUNKED  # HTTP/2 and 3: where it ends is not announced
-        if major > 1:
+        if http2:
             request.keep_alive, request.upgrade = True, None
     client, server = address_at(client_at), address_at(server_at)
     has_body = request.framing != 0
-    arrival = Arrival(
-        number, connection, context, request, client, server, major > 1, has_body, refusal=refusal
-    )
+    arrival = Arrival(number, connection, context, request, client, server, http2, has_body, refusal=refusal)
     if tls_at or info_count:
         _read_more(arrival, tls_at, info_count, info_at)
     return arrival
 
 
 def _version(major: int, minor: int) -> int:
-    if major == 1:
-        return 11 if minor else 10
+    """Return the version, which is 1.1 for HTTP/2 and 3: Flags tell those."""
     if not major:
         raise ProtocolError("the version is older than HTTP/1.0", 505)
-    return 11
+    return 10 if (major, minor) == (1, 0) else 11
 
 
 def _method(verb: int, length: int, place: int) -> str:

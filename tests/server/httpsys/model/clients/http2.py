@@ -1,4 +1,4 @@
-"""A client without a socket that has one connection of many streams, as in HTTP/2."""
+"""A client without a socket that has one connection of many streams, as in HTTP/2 and 3."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ class Http2Client:
     """A client with one connection of many streams."""
 
     def __init__(
-        self, machine: Machine, remote: tuple[str, int], local: str, *, tls: bool, certificate: bytes | None
+        self,
+        machine: Machine,
+        remote: tuple[str, int],
+        local: str,
+        *,
+        tls: bool,
+        certificate: bytes | None,
+        version: int = 2,
     ) -> None:
         self.machine = machine
         self.remote, self.local = remote, local
-        self._tls, self._certificate = tls, certificate
+        self._tls, self._certificate, self._version = tls, certificate, version
         self.connection: Http2Connection | None = None
         self._streams: list[tuple[ClientCall, Http2Stream]] = []
 
@@ -50,6 +57,7 @@ class Http2Client:
                     (self.local, port),
                     tls=self._tls or split.scheme == "https",
                     certificate=self._certificate,
+                    version=self._version,
                 )
             call = ClientCall(
                 self.machine,

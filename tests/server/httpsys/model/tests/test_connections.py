@@ -120,14 +120,18 @@ def test_streams_are_at_the_same_time_and_are_cancelled_one_by_one(machine, prog
     client = machine.client(http2=True)
     first, second = (client.request("POST", f"{BASE}/{at}", more=True) for at in range(2))
     one, two = program.take().request, program.take().request
-    assert one.ConnectionId == two.ConnectionId
+    assert one.ConnectionId != two.ConnectionId
+    assert one.RawConnectionId == two.RawConnectionId
+    waits = [program.call("HttpWaitForDisconnectEx", each.ConnectionId, 0) for each in (one, two)]
     client.cancel(first)
+    assert program.result(waits[0]) == (c.OK, 0)
     assert program.respond(one.RequestId).code == c.CONNECTION_INVALID
     second.send(b"abc")
     second.finish()
     assert program.read(two.RequestId).data == b"abc"
     program.respond(two.RequestId, b"fine")
     assert second.wait().body == b"fine"
+    assert program.result(waits[1]) == (c.OK, 0)
 
 
 def test_a_stream_is_reset_with_the_code_that_was_set(machine, program):

@@ -4,7 +4,8 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.program import NULL, URL
+from tests.server.httpsys.model.machine import Machine
+from tests.server.httpsys.model.program import NULL, URL, Program
 from tests.server.httpsys.model.url import BadUrlError, cook
 
 BASE = "http://localhost:8080"
@@ -172,7 +173,41 @@ def test_versions_and_identifiers(machine, program, client):
     program.respond(first.RequestId)
     machine.client(http2=True).request("GET", URL)
     second = program.take().request
-    assert (second.Version.MajorVersion, second.Version.MinorVersion) == (2, 0)
-    assert second.Flags & c.HTTP2_REQUEST
+    assert (second.Version.MajorVersion, second.Version.MinorVersion) == (1, 1)
+    assert second.Flags == c.HTTP2_REQUEST
     assert second.RequestId > 1 << 32
+    machine.client(http3=True).request("GET", URL)
+    third = program.take().request
+    assert (third.Version.MajorVersion, third.Version.MinorVersion) == (1, 1)
+    assert third.Flags == c.HTTP3_REQUEST
     assert second.ConnectionId != first.ConnectionId
+
+
+def transfer_encoding(request):
+    known = request.Headers.KnownHeaders[6]
+    return ffi.string(known.pRawValue) if known.pRawValue != ffi.NULL else None
+
+
+def test_a_streams_body_without_a_length_is_said_to_be_chunked(machine, program):
+    client = machine.client(http2=True)
+    client.request("GET", URL)
+    assert transfer_encoding(program.take().request) is None
+    client.request("POST", URL, body=b"abc")
+    assert transfer_encoding(program.take().request) == b"chunked"
+    client.request("POST", URL, [("Content-Length", "3")], body=b"abc")
+    assert transfer_encoding(program.take().request) is None
+
+
+@pytest.mark.parametrize(("version", "told"), [("2019", False), ("2022", True)])
+def test_the_raw_connection_id_is_that_of_all_streams_where_windows_has_it(version, told):
+    machine = Machine(version=version)
+    program = Program(machine)
+    client = machine.client(http2=True)
+    calls = [client.request("GET", URL) for _ in range(2)]
+    first, second = program.take().request, program.take().request
+    assert first.ConnectionId != second.ConnectionId
+    assert first.RawConnectionId == second.RawConnectionId
+    assert bool(first.RawConnectionId) is told
+    assert not any(call.reset for call in calls)
+    program.close()
+    machine.close()
