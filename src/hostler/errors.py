@@ -163,7 +163,7 @@ class QueueError(HostlerError):
 
 
 class QueueNameError(QueueError, ValueError):
-    """Text that is not a queue name: empty, over 260 characters, or not a legal file name."""
+    """Text that is not a queue name: empty, over 130 characters, or not a legal file name."""
 
 
 class NoSuchQueueError(QueueError):

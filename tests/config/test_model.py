@@ -86,7 +86,9 @@ class TestValues:
 
 
 class TestQueueNames:
-    @pytest.mark.parametrize("name", ["reports", "Default App Pool", "a.b", "...", "größe", "x" * 260])
+    @pytest.mark.parametrize(
+        "name", ["reports", "Default App Pool", "a.b", "...", "größe", "x" * 130, "😀" * 65]
+    )
     def test_legal(self, name):
         check_queue_name(name)
 
@@ -94,7 +96,8 @@ class TestQueueNames:
         ("name", "why"),
         [
             ("", "is empty"),
-            ("x" * 261, "261 characters"),
+            ("x" * 131, "262 bytes of UTF-16"),
+            ("😀" * 66, "264 bytes of UTF-16"),
             (".", "names a directory"),
             ("..", "names a directory"),
             ("a/b", "'/' at 1"),

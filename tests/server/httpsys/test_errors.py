@@ -107,11 +107,11 @@ def test_an_error_that_is_raised_keeps_its_cause():
         (ErrorCode.ERROR_FILE_NOT_FOUND, NoSuchQueueError, "start the process that creates it first"),
         (ErrorCode.ERROR_ALREADY_EXISTS, QueueExistsError, "attach to it, or choose another name"),
         (ErrorCode.ERROR_ACCESS_DENIED, QueueAccessError, r"not open to LOVELACE\Ada"),
-        (ErrorCode.ERROR_INVALID_NAME, QueueNameError, "use a legal file name of 1 to 260 characters"),
+        (ErrorCode.ERROR_INVALID_NAME, QueueNameError, "use a legal file name of 1 to 130 characters"),
         (
             ErrorCode.ERROR_FILENAME_EXCED_RANGE,
             QueueNameError,
-            "use a legal file name of 1 to 260 characters",
+            "use a legal file name of 1 to 130 characters",
         ),
         (ErrorCode.ERROR_INVALID_PARAMETER, QueueError, "ERROR_INVALID_PARAMETER (87)"),
         (ErrorCode.ERROR_NOT_ENOUGH_MEMORY, QueueError, "ERROR_NOT_ENOUGH_MEMORY (8)"),
@@ -127,8 +127,8 @@ def test_a_queue_that_cannot_be_had_says_why_and_what_to_do(code, kind, remedy):
 
 
 def test_a_name_that_is_too_long_is_told_from_other_bad_values():
-    assert type(queue_error("q" * 261, 87, "HttpCreateRequestQueue")) is QueueNameError
-    assert type(queue_error("q" * 260, 87, "HttpCreateRequestQueue")) is QueueError
+    assert type(queue_error("q" * 131, 87, "HttpCreateRequestQueue")) is QueueNameError
+    assert type(queue_error("q" * 130, 87, "HttpCreateRequestQueue")) is QueueError
 
 
 def test_a_queue_without_a_name_has_no_name_in_its_error():

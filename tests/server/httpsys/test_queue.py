@@ -109,7 +109,7 @@ def test_what_is_no_name_is_no_queue(windows, mode, name):
 @pytest.mark.parametrize("code", [ErrorCode.ERROR_INVALID_NAME, ErrorCode.ERROR_FILENAME_EXCED_RANGE])
 def test_a_name_that_only_windows_refuses(windows, code):
     windows.fail("HttpCreateRequestQueue", code)
-    with pytest.raises(QueueNameError, match="1 to 260 characters"):
+    with pytest.raises(QueueNameError, match="1 to 130 characters"):
         create_queue(windows, "q")
 
 

@@ -21,6 +21,7 @@ QUEUE_METADATA = "HttpSysDelegationQueue"
 """The metadata key of a destination that is delegated to: the name of its request queue."""
 
 _QUEUE_NAME_LIMIT = 260
+"""Bytes of UTF-16."""
 
 _NOT_IN_QUEUE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
@@ -63,13 +64,15 @@ class Destination:
 def check_queue_name(name: str) -> None:
     """Refuse a request queue name that HTTP.sys would refuse (HttpCreateRequestQueue).
 
-    A name is a legal file name of 1 to 260 characters. Raises `QueueNameError`.
+    A name is a legal file name of at most 260 bytes in UTF-16: 130 characters, of which an emoji is two. Raises
+    `QueueNameError`.
     """
     if not name:
-        raise QueueNameError("a request queue's name is empty; give it 1 to 260 characters")
-    if len(name) > _QUEUE_NAME_LIMIT:
+        raise QueueNameError("a request queue's name is empty; give it 1 to 130 characters")
+    if (size := len(name.encode("utf-16-le", "surrogatepass"))) > _QUEUE_NAME_LIMIT:
         raise QueueNameError(
-            f'"{name[:20]}..." is not a queue name ({len(name)} characters); use at most {_QUEUE_NAME_LIMIT}'
+            f'"{name[:20]}..." is not a queue name ({size} bytes of UTF-16); use at most {_QUEUE_NAME_LIMIT}, '
+            "which are 130 characters"
         )
     if name in {".", ".."}:
         raise QueueNameError(f'"{name}" is not a queue name (it names a directory); choose another')

@@ -31,6 +31,7 @@ __all__ = [
 
 _MAX_PATH: Final = 260
 
+"""Bytes of UTF-16 that a queue's name may have (HttpCreateRequestQueue)."""
 _ERRNOS: Final[dict[int, int]] = {
     ErrorCode.ERROR_ACCESS_DENIED: errno.EACCES,
     ErrorCode.ERROR_ALREADY_EXISTS: errno.EADDRINUSE,
@@ -120,11 +121,14 @@ def _queue_remedy(name: str, code: int) -> tuple[type[QueueError], str]:
             f"is not open to {_user()}: run this process as the user who created it, or have its creator name this "
             "user in the queue's security descriptor"
         )
-    too_long = code == ErrorCode.ERROR_INVALID_PARAMETER and len(name) > _MAX_PATH
+    too_long = (
+        code == ErrorCode.ERROR_INVALID_PARAMETER
+        and len(name.encode("utf-16-le", "surrogatepass")) > _MAX_PATH
+    )
     if too_long or code in {ErrorCode.ERROR_INVALID_NAME, ErrorCode.ERROR_FILENAME_EXCED_RANGE}:
         return (
             QueueNameError,
-            f"has no name that Windows takes: use a legal file name of 1 to {_MAX_PATH} characters",
+            f"has no name that Windows takes: use a legal file name of 1 to {_MAX_PATH // 2} characters",
         )
     return QueueError, ""
 

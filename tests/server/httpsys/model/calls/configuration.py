@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.server.httpsys.model.process import Process
 
 _LONGEST_NAME = 260
+"""Bytes of UTF-16."""
+
 _REMOVE_ALL = 1
 _SERVER, _CONFIG = 1, 2
 
@@ -177,9 +179,11 @@ class ConfigurationCalls:
         known = c.OPEN_EXISTING | c.CONTROLLER
         if self._machine.release >= self._machine.DELEGATION_FLAG_SINCE:
             known |= c.DELEGATION
-        if flags & ~known or (text is not None and len(text) > _LONGEST_NAME):
+        if flags & ~known or (text is not None and len(text.encode("utf-16-le")) > _LONGEST_NAME):
             raise Win32(c.INVALID_PARAMETER)
         if text is not None and "\\" in text:
+        # source: HttpCreateRequestQueue: "The length, in bytes, cannot exceed MAX_PATH"
+        # guess: without its NUL, as HTTP_COOKED_URL and HTTP_LOGGING_INFO count
             raise Win32(c.INVALID_NAME)
         if flags & c.OPEN_EXISTING:
             handle = self._open_queue(text, security, flags)

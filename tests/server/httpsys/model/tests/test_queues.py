@@ -36,8 +36,9 @@ def test_a_name_is_taken_once_whatever_its_case(machine):
         ("q", c.OPEN_EXISTING | c.CONTROLLER, c.INVALID_PARAMETER),
         ("new", c.DELEGATION, c.INVALID_PARAMETER),
         ("new", 0x10, c.INVALID_PARAMETER),
-        ("x" * 261, 0, c.INVALID_PARAMETER),
-        ("x" * 260, 0, c.OK),
+        ("x" * 131, 0, c.INVALID_PARAMETER),
+        ("😀" * 66, 0, c.INVALID_PARAMETER),
+        ("x" * 130, 0, c.OK),
         ("a\\b", 0, c.INVALID_NAME),
     ],
 )
