@@ -28,7 +28,8 @@ class _NoDll:
     def sizeof(self, name):
         return self._pointer
 
-    def dlopen(self, name):
+    def dlopen(self, name, flags):
+        assert flags == 0x800  # LOAD_LIBRARY_SEARCH_SYSTEM32
         raise OSError(f"cannot load library {name}: error 0x7e")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["CompletionMode", "ConsoleEvent", "ErrorCode"]
+__all__ = ["CompletionMode", "ConsoleEvent", "ErrorCode", "LoadLibraryFlag"]
 
 
 class ErrorCode(enum.IntEnum):
@@ -51,6 +51,12 @@ class ErrorCode(enum.IntEnum):
     ERROR_INVALID_ID_AUTHORITY = 1343
     ERROR_NO_SYSTEM_RESOURCES = 1450
     ERROR_OBJECT_NO_LONGER_EXISTS = 6807
+
+
+class LoadLibraryFlag(enum.IntFlag):
+    """LOAD_LIBRARY_... of LoadLibraryEx (libloaderapi.h)."""
+
+    SEARCH_SYSTEM32 = 0x800
 
 
 class CompletionMode(enum.IntFlag):

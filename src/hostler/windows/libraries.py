@@ -16,6 +16,7 @@ from attrs import frozen
 
 from hostler.errors import UnsupportedError
 from hostler.windows._bindings import ffi
+from hostler.windows.constants import LoadLibraryFlag
 
 __all__ = ["Advapi32", "CData", "Handle", "Kernel32", "NtDll", "Win32", "exports", "load", "open_dll"]
 
@@ -135,9 +136,12 @@ def load() -> Win32:
 
 
 def open_dll(declarations: Any, name: str) -> CData:
-    """Open a DLL with cffi's declarations of its functions; raises UnsupportedError, as `load` does."""
+    """Open a DLL of Windows' own with cffi's declarations of its functions; raises UnsupportedError, as `load` does.
+
+    Only System32 is searched: a file of that name beside python.exe or in the current directory is nothing to us.
+    """
     try:
-        return declarations.dlopen(name)
+        return declarations.dlopen(name, LoadLibraryFlag.SEARCH_SYSTEM32)
     except OSError as error:
         raise UnsupportedError(f"this Windows has no usable {name} ({error})") from error
 

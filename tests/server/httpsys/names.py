@@ -36,6 +36,7 @@ PATTERNS = {
     "FlushFlag": "HTTP_FLUSH_RESPONSE_FLAG_{}",
     "HardeningLevel": "HttpAuthenticationHardening{}",
     "Initialize": "HTTP_INITIALIZE_{}",
+    "LoadLibraryFlag": "LOAD_LIBRARY_{}",
     "LogField": "HTTP_LOG_FIELD_{}",
     "LoggingFlag": "HTTP_LOGGING_FLAG_{}",
     "LoggingRolloverType": "HttpLoggingRollover{}",
