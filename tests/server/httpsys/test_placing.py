@@ -50,6 +50,14 @@ def own(path):
         ("/base/", "/base/%2F", ("/base", "/%2F")),
         ("/base/", "/base/%252F", ("/base", "/%2F")),
         ("/base/", "/base%2Fx", ("", "/base%2Fx")),
+        ("/a/b/", "/a%2fb/c", ("/a%2Fb", "/c")),
+        ("/a/b/", "/a%5Cb/c", ("/a\\b", "/c")),
+        ("/a/b/", "/a//b/c", ("/a//b", "/c")),
+        ("/a/b/", "/%5C%2F/a/%2Fb", ("/\\%2F/a/%2Fb", "")),
+        ("/a/b/", "/A%2FB//c", ("/A%2FB", "//c")),
+        ("/a/b/", "/a%2Fb%2Fc", ("", "/a%2Fb%2Fc")),
+        ("/a/b/", "/a%5Cb%5Cc", ("", "/a\\b\\c")),
+        ("/a.b/", "/axb/c", ("", "/axb/c")),
         ("/stra\u00dfe/", "/stra%C3%9Fe/x", ("/stra\u00dfe", "/x")),
     ],
 )
@@ -111,6 +119,12 @@ def test_a_target_without_a_path_is_the_root():
     assert prefixes.placing(7).place("http", "", SERVER, parse_target("OPTIONS", b"*").path) == ("", "/")
 
 
+def test_what_is_forwarded_begins_where_a_folded_path_base_ends():
+    target = parse_target("GET", b"/A%2Fb//c%20d/e")
+    base, path = own("/a/b/").placing(7).place("http", "localhost", SERVER, target.path)
+    assert (base, path, target.forward_after(base)) == ("/A%2Fb", "//c d/e", b"//c%20d/e")
+
+
 # -- on the machine ---------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +139,9 @@ async def placed(exchange):
         ("http://localhost/a/b", b"/a|/b"),
         ("http://localhost/a/deep/b", b"/a/deep|/b"),
         ("http://localhost/A", b"/A|"),
+        ("http://localhost/a%2Fdeep/b", b"/a%2Fdeep|/b"),
+        ("http://localhost/a%5Cdeep/b", b"/a\\deep|/b"),
+        ("http://localhost//a//deep/b", b"//a//deep|/b"),
         ("http://other/a/deep/b", b"|/a/deep/b"),
         ("http://localhost:81/a/b", b"|/a/b"),
     ],

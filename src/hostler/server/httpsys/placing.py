@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
@@ -16,24 +17,28 @@ if TYPE_CHECKING:
 __all__ = ["Prefixes"]
 
 
+_SLASH: Final = r"(?:/|\\|%2F)+"
+"""What HTTP.sys takes for one slash when it looks for a prefix: a backslash, %2F, and several of them in a row."""
+
+
 @frozen
 class _Under:
-    """The path of a prefix, lower-cased and without its last slash."""
+    """The path of a prefix, without its last slash."""
 
-    key: str
-    length: int
-    """Characters of the prefix's path, of which some are two in lower case."""
+    path: str
+    _begins: re.Pattern[str] = field(init=False, eq=False, repr=False)
+
+    @_begins.default
+    def _compiled(self) -> re.Pattern[str]:
+        segments = (re.escape(segment) for segment in self.path.split("/"))
+        return re.compile(f"{_SLASH.join(segments)}(?=/|$)", re.IGNORECASE)
 
     def split(self, path: str) -> tuple[str, str] | None:
-        """Split a path after the prefix, in its own spelling; slashes at the front count as one."""
-        key = self.key
-        if not key:
+        """Split a path after the prefix, in its own spelling, at a plain slash or its end."""
+        if not self.path:
             return "", path
-        extra = len(path) - len(path.lstrip("/")) - 1 if path.startswith("//") else 0
-        end = extra + self.length
-        if path[extra:end].lower() != key or path[end : end + 1] not in {"", "/"}:
-            return None
-        return path[:end], path[end:]
+        found = self._begins.match(path)
+        return found and (path[: found.end()], path[found.end() :])
 
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path).
@@ -53,7 +58,7 @@ class _Longest:
     def add(self, prefix: _Under) -> None:
         if prefix not in self.prefixes:
             self.prefixes.append(prefix)
-            self.prefixes.sort(key=lambda item: -len(item.key))
+            self.prefixes.sort(key=lambda item: -len(item.path))
 
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path)."""
@@ -83,5 +88,4 @@ class Prefixes:
 
 
 def _under(prefix: UrlPrefix) -> _Under:
-    path = prefix.path[:-1]
-    return _Under(path.lower(), len(path))
+    return _Under(prefix.path[:-1])

@@ -6,6 +6,7 @@ import re
 
 from attrs import frozen
 
+_SLASHES = re.compile(r"(?:[/\\]|%2f)+", re.IGNORECASE)
 _HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ABSOLUTE = re.compile(r"(?i)https?://([^/?#]*)(.*)", re.DOTALL)
 
@@ -56,7 +57,7 @@ def cook(target: bytes, host: bytes | None, *, tls: bool, port: int) -> CookedUr
     if not text.startswith("/"):
         raise BadUrlError
     path, mark, query = text.partition("?")
-    decoded = _without_dots(_decode(path.encode("latin-1")))
+    decoded = _without_dots(_folded(_decode(path.encode("latin-1"))))
     return CookedUrl(scheme, _with_port(authority, port), decoded, mark + query)
 
 
@@ -85,6 +86,13 @@ def _decode(path: bytes) -> str:
     if any(char < " " or "\x7f" <= char <= "\x9f" for char in text):
         raise BadUrlError
     return text
+
+
+def _folded(path: str) -> str:
+    """Have one slash for whatever HTTP.sys takes for slashes."""
+    # source: ASP.NET's Request: a cooked URL has "/" for a backslash, for %2F and for several slashes in a row
+    # source: ASP.NET's Request: this comes before dot segments are removed ("/base/call//../bat")
+    return _SLASHES.sub("/", path)
 
 
 def _without_dots(path: str) -> str:
