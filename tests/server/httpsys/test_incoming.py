@@ -52,6 +52,17 @@ async def test_a_body_arrives_whole(machine, way, size, chunked):
             assert response.body == numbered(size)
 
 
+@every_way_in_any_order
+@pytest.mark.parametrize("size", [0, 1, 3 * PIECE + 1])
+async def test_a_body_whose_end_is_success_without_bytes_is_read_once_to_its_end(machine, way, size):
+    machine.empty_ends = True
+    async with serving(machine, echo, way):
+        client = machine.client()
+        for _ in range(2):
+            response = await client.request("POST", URL, body=numbered(size), chunked=True).response()
+            assert response.body == numbered(size)
+
+
 @every_way
 async def test_a_body_arrives_as_it_is_sent(machine, way):
     pump = RecordingPump()
@@ -461,6 +472,7 @@ async def test_an_upload_that_is_sent_back_flows_both_ways_at_once(machine, comp
 # -- as long as they say ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("empty_ends", [False, True])
 @pytest.mark.parametrize(
     ("length", "pieces", "passed_on"),
     [
@@ -472,8 +484,9 @@ async def test_an_upload_that_is_sent_back_flows_both_ways_at_once(machine, comp
     ids=["longer", "longer later", "shorter", "none"],
 )
 async def test_a_body_of_http_2_that_is_not_as_long_as_it_says_is_given_up(
-    machine, length, pieces, passed_on
+    machine, length, pieces, passed_on, empty_ends
 ):
+    machine.empty_ends = empty_ends
     pump, url = RecordingPump(), "https://localhost:8443/"
     async with serving(machine, pumping(pump), urls=[url]):
         client = machine.client(http2=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.marshal.memory import uninitialised
+from hostler.windows.constants import ErrorCode
 from hostler.windows.port import PENDING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MAX_BATCH: Final = 8
 class Incoming:
     """Reads piece after piece while it flows, and hands each to `took(data)`; the end to `over(code)`.
 
-    The code is ERROR_HANDLE_EOF when the body is complete. What arrives while it does not flow waits, at most a piece.
+    The code is ERROR_HANDLE_EOF when the body is complete, also where HTTP.sys says so by no bytes. What arrives while it does not flow waits, at most a piece.
     """
 
     __slots__ = (
@@ -120,11 +121,13 @@ class Incoming:
             self._advance()
 
     def _note(self, code: int, size: int) -> None:
+        if not code and not size:
+            code = ErrorCode.ERROR_HANDLE_EOF  # success without bytes is the end as well
         self._waiting.append(code or bytes(ffi.buffer(self._buffer, size)))
 
     def _hand_on(self, item: bytes | int) -> None:
         if isinstance(item, int):
             self.ended, self.flowing = True, False
             self._over(item)
-        elif item:
+        else:
             self._took(item)

@@ -75,6 +75,8 @@ class Request:
     body_over: bool = False
     body_begun: bool = False
     """Somebody has asked for it."""
+    end_told: bool = False
+    """Somebody has asked for more than there is of it."""
     trailers: list[tuple[bytes, bytes]] = field(factory=list)
     reads: deque[BodyRead] = field(factory=deque)
     reply: Reply | None = None
@@ -146,7 +148,7 @@ class Request:
     def _fill(self, read: BodyRead) -> tuple[int, int]:
         piece = bytes(self.body[: read.size])
         if not piece:
-            return (c.HANDLE_EOF if self.body_over else c.CONNECTION_INVALID), 0
+            return self._at_end(), 0
         if read.operation.memory_gone or not memory.mapped(read.address, len(piece)):
             self.machine.defect(f"the buffer of {read.operation.function} is gone")
             return c.NOACCESS, 0
@@ -154,6 +156,19 @@ class Request:
         memory.write(read.address, piece)
         self.channel.consumed()
         return c.OK, len(piece)
+
+    def _at_end(self) -> int:
+        # source: HttpReceiveRequestEntityBody: ERROR_HANDLE_EOF for a body that was retrieved completely
+        # source: ASP.NET's RequestStream: success with no bytes says the same
+        # guess: which of the two comes when is not said; Machine.empty_ends has it begin with the second
+        if not self.body_over:
+            return c.CONNECTION_INVALID
+        told, self.end_told = self.end_told, True
+        if not self.machine.empty_ends:
+            return c.HANDLE_EOF
+        if told:
+            self.machine.defect("a body is read on that has ended with success and no bytes")
+        return c.HANDLE_EOF if told else c.OK
 
     def _serve_reads(self) -> None:
         while self.reads and self._ready(self.reads[0]):

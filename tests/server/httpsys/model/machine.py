@@ -18,6 +18,7 @@ What a test can do to it
     pace                sends and reads of bodies are over at once, soon by packet, or when complete_sends() says so
     hold_packets        packets of I/O stay back until release_packets(); what is posted by hand does not
     shuffle             a random.Random: packets, receives and held operations come in any order
+    empty_ends          the end of a body comes as success without bytes, before it is ERROR_HANDLE_EOF
     reservations        {"http://+:80/": {"bob"}}: who may register what; None lets everybody (`reserve` changes it)
     now                 the seconds that have passed, for what the response cache keeps (cache.py)
     negotiates_certificates   whether clients are asked for theirs when they connect; else when the process asks
@@ -109,6 +110,7 @@ class Machine:
         self.pace = pace
         self.hold_packets = False
         self.lenient_delegate_url = False
+        self.empty_ends = False
         self.disable_server_header = 0
         self.max_request_bytes = 1 << 14
         self.closed = False
