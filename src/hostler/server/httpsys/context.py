@@ -11,6 +11,7 @@ from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.marshal.log import log_fields
 from hostler.server.pending import Pending
 from hostler.windows.constants import ErrorCode
+from hostler.windows.errors import Win32Error
 from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ _CANCELLED: Final = frozenset({
     0, ErrorCode.ERROR_IO_PENDING, ErrorCode.ERROR_CONNECTION_INVALID, ErrorCode.ERROR_INVALID_HANDLE,
 })  # fmt: skip
 """It is, will be or was over: closing the queue ends everything."""
+
+_GONE: Final = frozenset({0, ErrorCode.ERROR_CONNECTION_INVALID})
+_NOT_THERE: Final = frozenset({ErrorCode.ERROR_CALL_NOT_IMPLEMENTED, ErrorCode.ERROR_PROC_NOT_FOUND})
+"""This Windows, or what stands in for it, has the function's name and no more."""
 
 
 class Stream(Protocol):
@@ -94,14 +99,20 @@ class Connections:
                 return
             connection = _WatchedConnection(self, number)
             code = connection.watch()
-            if code in {0, ErrorCode.ERROR_CONNECTION_INVALID}:
-                self.io.port.loop.call_soon(stream.client_gone, code or ErrorCode.ERROR_CONNECTION_INVALID)
-                return
-            if code != ErrorCode.ERROR_IO_PENDING:
+            if code in _NOT_THERE:
                 self._can_wait = False
                 _log.info(
-                    "HttpWaitForDisconnectEx: error %d; clients that go away are noticed when sending", code
+                    "HttpWaitForDisconnectEx: %s; %s",
+                    Win32Error.text(code),
+                    "clients that go away are noticed when sending",
                 )
+                return
+            if code != ErrorCode.ERROR_IO_PENDING:
+                if code not in _GONE:
+                    _log.info(
+                        "HttpWaitForDisconnectEx: %s; the client is taken to be gone", Win32Error.text(code)
+                    )
+                self.io.port.loop.call_soon(stream.client_gone, ErrorCode.ERROR_CONNECTION_INVALID)
                 return
             self._known[number] = connection
         connection.streams.add(stream)
