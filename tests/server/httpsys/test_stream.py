@@ -127,6 +127,37 @@ async def test_a_status_without_a_body_has_none(machine, status, framing):
 
 
 @every_way
+@pytest.mark.parametrize(("framing", "pieces"), [(0, []), (7, [b"ignored"]), (CHUNKED, [b"ignored"])])
+async def test_a_205_has_no_body_and_says_so(machine, way, framing, pieces):
+    async with serving(machine, answering(205, framing=framing, pieces=pieces), way):
+        client = machine.client()
+        for _ in range(2):
+            response = await client.request("GET", URL).response()
+            assert (response.status, response.body) == (205, b"")
+            assert response.header("content-length") == b"0"
+            assert response.header("transfer-encoding") is None
+        assert len(machine.connections) == 1
+
+
+async def test_a_205_that_announces_a_body_says_that_it_has_none(machine):
+    handler = answering(205, raw=[(b"Content-Length", b"3")], framing=3, pieces=[b"abc"])
+    async with serving(machine, handler):
+        response = await get(machine)
+        assert [value for name, value in response.headers if name.lower() == b"content-length"] == [b"0"]
+
+
+@every_way
+@pytest.mark.parametrize("framing", [3, CHUNKED])
+@pytest.mark.parametrize("value", [b"close", b"Close, x"])
+async def test_a_response_that_says_so_closes_the_connection(machine, way, framing, value):
+    handler = answering(raw=[(b"Connection", value)], framing=framing, pieces=[b"abc"])
+    async with serving(machine, handler, way):
+        response = await get(machine)
+        assert (response.body, response.header("connection")) == (b"abc", value)
+        assert not machine.connections
+
+
+@every_way
 @pytest.mark.parametrize("pieces", [[b"short"], []])
 @pytest.mark.logs_errors("failed in the handler")
 async def test_a_body_shorter_than_its_length_is_a_broken_response(machine, way, pieces):
@@ -566,6 +597,7 @@ async def test_a_stream_that_the_client_cancels_is_lost_and_the_others_are_not(m
 
 @pytest.mark.parametrize("code", [0, 1229, 1236, 64, 87, 50, 31])
 async def test_a_connection_that_is_gone_when_it_is_to_be_watched(machine, code):
+    """Whatever says that it cannot be watched: it is taken to be gone, and the next one is watched all the same."""
     windows, pump = machine.process(), RecordingPump()
     windows.fail("HttpWaitForDisconnectEx", code)
 
@@ -603,7 +635,6 @@ async def test_where_nobody_can_be_watched_a_client_that_is_gone_is_noticed_when
         begin_response(exchange, Response(200, Headers(), CHUNKED), b"data")
         await pumps[-1].until(lambda pump: pump.losses)
         return await exchange.fail(pumps[-1].failure)
-    """Whatever says that it cannot be watched: it is taken to be gone, and the next one is watched all the same."""
 
     async with serving(machine, handler, windows=windows):
         clients = [machine.client() for _ in range(2)]

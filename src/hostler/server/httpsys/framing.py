@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from hostler.http.body import encode_chunk
+from hostler.http.fields import connection_options
 from hostler.http.framing import outgoing_framing
 from hostler.http.message import BODILESS, CHUNKED
 
 if TYPE_CHECKING:
+    from hostler.http.headers import Headers, RawHeaders
     from hostler.http.message import Response
     from hostler.server.httpsys.marshal.request import Arrival
 
 __all__ = ["Framing"]
+
+_RESET_CONTENT: Final = 205
+"""Has no body, and says so: of all statuses without one, clients wait for this one's (RFC 9110 15.3.6, RFC 9112 6.3)."""
 
 _COPY: Final = 1 << 15
 """Bytes up to which a piece is copied between what frames it; a larger one stands by itself."""
@@ -28,19 +33,31 @@ class Framing:
     """Bytes that are to come, where the length is known."""
 
     silent: bool = False
-    """There is no body to be sent, whatever is written: HEAD, 204, 304."""
+    """There is no body to be sent, whatever is written: HEAD, 204, 205, 304."""
 
     chunked: bool = False
     to_the_end: bool = False
-    """The connection is to be closed where the body ends."""
+    """The body ends with the connection."""
+
+    closing: bool = False
+    """The connection is to be closed behind the response, as its head says."""
 
     header: tuple[bytes, bytes] | None = None
-    """What the head has to say of it, beside what it says already."""
+    """What the head has to say of it, in place of what it says already."""
 
     @classmethod
     def of(cls, response: Response, arrival: Arrival) -> Framing:
-        """Decide how the body of a response to that request is framed."""
+        """Decide how the body of a response to that request is framed, and what becomes of the connection."""
+        framing = cls._of_body(response, arrival)
+        connection = response.headers.get_raw(b"connection")
+        framing.closing = connection is not None and b"close" in connection_options(connection)
+        return framing
+
+    @classmethod
+    def _of_body(cls, response: Response, arrival: Arrival) -> Framing:
         request = arrival.request
+        if response.status == _RESET_CONTENT and request.method != "HEAD":
+            return cls(silent=True, header=(b"content-length", b"0"))
         framing = outgoing_framing(response, request.method, 20 if arrival.http2 else request.version)
         if framing >= 0:
             told = b"content-length" in response.headers
@@ -50,6 +67,16 @@ class Framing:
         if framing == BODILESS:
             return cls(silent=True)
         return cls() if arrival.http2 else cls(to_the_end=True, header=(b"connection", b"close"))
+
+    def head(self, headers: Headers) -> RawHeaders:
+        """Return the fields of a response's head, with what it has to say of the body."""
+        pairs = list(headers.pairs())
+        if self.header is not None:
+            name = self.header[0]
+            if name in headers:
+                pairs = [pair for pair in pairs if pair[0].lower() != name]
+            pairs.append(self.header)
+        return pairs
 
     def take(self, size: int) -> bool:
         """Count a piece of the body; False when it is longer than was announced."""

@@ -108,7 +108,7 @@ class ResponseBody:
 
     def end(self, flags: int = 0, trailers: RawHeaders | None = None, log: CData = ffi.NULL) -> None:
         """Have the last call made; `flags` go with it, and `log` is what HTTP.sys' log says of the response."""
-        if self._framing.to_the_end:
+        if self._framing.to_the_end or self._framing.closing:
             flags |= SendFlag.DISCONNECT
         self._sending.end(flags, trailers, log)
 

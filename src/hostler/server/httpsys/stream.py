@@ -175,7 +175,7 @@ class HttpSysStream:
 
     def start(self, response: Response, data: bytes = b"") -> None:
         """Send the response's head, and the body's first bytes with it."""
-        status, added = response.status, list(response.headers.pairs())
+        status = response.status
         check_response_framing(response, self._arrival.request.method)
         flags = 0
         if status == 101:
@@ -184,9 +184,7 @@ class HttpSysStream:
             # buffered, so that reading can begin before the client has acknowledged it
             flags = SendFlag.OPAQUE | SendFlag.BUFFER_DATA
         framing = Framing() if status == 101 else Framing.of(response, self._arrival)
-        if framing.header is not None:
-            added.append(framing.header)
-        head = NativeResponse(status, response.reason, added)
+        head = NativeResponse(status, response.reason, framing.head(response.headers))
         if self.closed:
             return
         self.started, self.status = True, status
