@@ -15,10 +15,12 @@ import pytest
 
 from hostler import ListenError, PrefixError, Proxy, serving
 from hostler.processes.serving import Serving
+from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import ServerOptions, Timeouts
 from hostler.server.prefix import UrlPrefix
 from hostler.service import GRACE
 from tests.complaints import complaints
+from tests.server.httpsys.model.machine import Machine
 
 
 async def ok(exchange):
@@ -109,6 +111,19 @@ async def test_a_lifespan_that_fails_is_the_callers_error():
     with pytest.raises(LookupError):
         async with serving(Watched(LookupError("no"))):
             pytest.fail("it must not be served")
+
+
+async def test_a_lifespan_that_fails_leaves_nothing_of_the_server(monkeypatch):
+    windows = Machine().process()
+    monkeypatch.setattr(
+        "hostler.processes.serving.make_server",
+        lambda handler, *options, on_reject: HttpSysServer(handler, on_reject=on_reject, windows=windows),
+    )
+    with pytest.raises(LookupError):
+        async with serving(Watched(LookupError("no"))):
+            pytest.fail("it must not be served")
+    assert windows.calls
+    assert windows.alive() == {}
 
 
 async def test_the_lifespan_ends_also_when_listening_fails():

@@ -313,8 +313,8 @@ async def test_a_document_that_delegates_does_not_start_where_nothing_can(hostle
     write(directory / "appsettings.json", delegating)
     assert (await hostler("check", "appsettings.json"))[0] == 0
     assert await fails(hostler, "run", "appsettings.json") == (
-        "requests cannot be delegated to queue 'reports': this Windows has no HttpDelegateRequestEx; Windows 10 1809, "
-        "Windows Server 2019 and later have it. Update Windows, or forward to the destination instead "
+        "requests cannot be delegated to queue 'reports': this Windows says that it cannot (HttpIsFeatureSupported); "
+        "Windows 11, Windows Server 2022 and later can. Update Windows, or forward to the destination instead "
         "(take HttpSysDelegationQueue out of its Metadata)"
     )
     assert await fails(hostler, "run", "appsettings.json", "--server", "usermode") == (

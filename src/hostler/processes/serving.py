@@ -102,6 +102,7 @@ async def serving_here(
     async with AsyncExitStack() as stack:
         if log is not None:
             stack.callback(log.flush)
+        stack.push_async_callback(server.stop, 0)  # of one whose lifespan does not begin
         await stack.enter_async_context(lifespan_of(handler, server))
         stack.push_async_callback(server.stop, service.grace)
         if service.queue is not None:

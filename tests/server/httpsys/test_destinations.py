@@ -28,7 +28,7 @@ async def test_a_windows_that_cannot_delegate_says_so_at_startup(machine, versio
     proxy = Proxy(*routed(Q))
     server = HttpSysServer(proxy, windows=windows)
     assert not server.can_delegate
-    with pytest.raises(UnsupportedError, match=r"queue 'q'.*Windows 10 1809, Windows Server 2019.*forward"):
+    with pytest.raises(UnsupportedError, match=r"queue 'q'.*Windows 11, Windows Server 2022.*forward"):
         async with proxy.lifespan(server):
             pass
     await server.stop(0)

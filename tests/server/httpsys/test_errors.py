@@ -143,4 +143,4 @@ def test_a_windows_that_cannot_delegate_is_told_which_can():
     error = unsupported_delegation("web")
     assert type(error) is UnsupportedError
     assert "'web'" in str(error)
-    assert "Windows 10 1809, Windows Server 2019" in str(error)
+    assert "Windows 11, Windows Server 2022" in str(error)

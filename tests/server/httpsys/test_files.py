@@ -8,7 +8,7 @@ import pytest
 
 from hostler.errors import Reason
 from hostler.outcome import Kind
-from hostler.server.httpsys import sending
+from hostler.server.httpsys import library, sending
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import ServerOptions
 from hostler.server.options.httpsys import HttpSysOptions
@@ -303,3 +303,4 @@ def test_files_that_wait_to_be_sent_are_closed_with_their_event_loop(
     if completion == "thread":
         server._port._thread.join(5)
     server._session.close()
+    library.end(windows)

@@ -38,7 +38,7 @@ class HttpApi(Protocol):
         ...
 
     def HttpIsFeatureSupported(self, feature: int, /) -> int:
-        """Return whether Windows has a feature (`constants.FeatureId`), as a BOOL; Windows 10 2004 and later."""
+        """Return whether Windows has a feature (`constants.FeatureId`), as a BOOL; build 20348 and later."""
         ...
 
     # -- server sessions

@@ -27,11 +27,12 @@ __all__ = [
     "listen_error",
     "queue_error",
     "unsupported_delegation",
+    "unusable",
 ]
 
 _MAX_PATH: Final = 260
-
 """Bytes of UTF-16 that a queue's name may have (HttpCreateRequestQueue)."""
+
 _ERRNOS: Final[dict[int, int]] = {
     ErrorCode.ERROR_ACCESS_DENIED: errno.EACCES,
     ErrorCode.ERROR_ALREADY_EXISTS: errno.EADDRINUSE,
@@ -133,10 +134,18 @@ def _queue_remedy(name: str, code: int) -> tuple[type[QueueError], str]:
     return QueueError, ""
 
 
+def unusable(error: Win32Error) -> UnsupportedError:
+    """Make the error for a Windows whose HTTP.sys cannot be used at all."""
+    return UnsupportedError(
+        f"HTTP.sys cannot be used: {error}; see whether its service runs (sc query http), start it as an administrator "
+        "(net start http), or use the user-mode server (--server usermode)"
+    )
+
+
 def unsupported_delegation(queue: str) -> UnsupportedError:
     """Make the error for a Windows that cannot delegate."""
     return UnsupportedError(
-        f"requests cannot be delegated to queue {queue!r}: this Windows has no HttpDelegateRequestEx; Windows 10 1809, "
-        "Windows Server 2019 and later have it. Update Windows, or forward to the destination instead "
+        f"requests cannot be delegated to queue {queue!r}: this Windows says that it cannot (HttpIsFeatureSupported); "
+        "Windows 11, Windows Server 2022 and later can. Update Windows, or forward to the destination instead "
         "(take HttpSysDelegationQueue out of its Metadata)"
     )

@@ -24,7 +24,7 @@ class Features:
 
     @classmethod
     def of(cls, windows: Windows) -> Features:
-        """Ask."""
+        """Ask; only who has begun to use the API gets an answer (`library.begin`)."""
         http = windows.http
         asks = exports(http, "HttpIsFeatureSupported")
 

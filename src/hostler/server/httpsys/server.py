@@ -18,10 +18,11 @@ from hostler.contract import Rejection
 from hostler.errors import PrefixError, ProtocolError, QueueError, UnsupportedError
 from hostler.server.base import QueueMode
 from hostler.server.handling import Handling
+from hostler.server.httpsys import library
 from hostler.server.httpsys.api import load
 from hostler.server.httpsys.completions import may_use_proactor
 from hostler.server.httpsys.context import ServerContext
-from hostler.server.httpsys.errors import unsupported_delegation
+from hostler.server.httpsys.errors import unsupported_delegation, unusable
 from hostler.server.httpsys.features import Features
 from hostler.server.httpsys.marshal.properties import request_queue_properties
 from hostler.server.httpsys.marshal.request import read_request
@@ -35,6 +36,7 @@ from hostler.server.options import ServerOptions, refuse_unsupported, unsupporte
 from hostler.server.options.httpsys import HttpSysOptions
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import UrlPrefix
+from hostler.windows.errors import Win32Error
 from hostler.windows.proactor import open_io
 
 if TYPE_CHECKING:
@@ -69,13 +71,13 @@ class HttpSysServer:
 
         `on_reject` is called with what the server answers itself, and the handler never sees.
 
-        Raises UnsupportedError where there is no HTTP.sys, and for options that it does not have.
+        `stop` lets go of HTTP.sys, also where nothing was registered. Raises UnsupportedError where there is no
+        HTTP.sys, and for options that it does not have.
         """
         self.options = options or ServerOptions()
         refuse_unsupported(unsupported_by_httpsys(self.options), "HTTP.sys")
         self._own = self.options.httpsys or HttpSysOptions()
         self._windows = windows or load()
-        self._features = Features.of(self._windows)
         self._handling = Handling(handler, on_reject)
         self._rules = delegation_rules(Delegator(self._windows, self._url_group, self._source))
         self._prefixes = Prefixes()
@@ -87,6 +89,11 @@ class HttpSysServer:
         self._receiver: Receiver | None = None
         self._attached = False
         self._stopped: asyncio.Event | None = None
+        try:
+            library.begin(self._windows)  # Windows says what it can to those only who have
+        except Win32Error as error:
+            raise unusable(error) from error
+        self._features = Features.of(self._windows)
 
     @property
     def can_delegate(self) -> bool:
@@ -283,9 +290,12 @@ class HttpSysServer:
         if self._context is not None:
             self._context.io.close()
         port = self._port
-        if port is not None:
-            await port.drained()
-            port.close()
+        try:
+            if port is not None:
+                await port.drained()
+                port.close()
+        finally:
+            library.end(self._windows)
 
 
 @define(eq=False)

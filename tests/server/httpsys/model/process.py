@@ -48,7 +48,8 @@ class Process:
     """Operations whose OVERLAPPED is the kernel's, pending or with their packet on the way, by its address."""
     allocated: dict[int, Any] = field(factory=dict)
     """What LocalFree frees."""
-    initialized: int = 0
+    initialized: list[int] = field(factory=list)
+    """The flags of every HttpInitialize that no HttpTerminate has matched."""
     faults: list[Fault] = field(factory=list)
     calls: list[Call] = field(factory=list)
     dead: bool = False
@@ -162,7 +163,7 @@ class Process:
             self.closed[value] = self.handles[value].kind
             self.handles.pop(value).close()
         self.allocated.clear()
-        self.initialized = 0
+        self.initialized.clear()
 
     def alive(self) -> Counter[str]:
         """Count what the process has open and under way."""
@@ -170,7 +171,7 @@ class Process:
         counts["operation"] = len(self.pending)
         counts["packet"] = sum(not operation.pending for operation in self.overlapped.values())
         counts["local memory"] = len(self.allocated)
-        counts["HttpInitialize"] = self.initialized
+        counts["HttpInitialize"] = len(self.initialized)
         sessions = [entry for entry in self.machine.sessions.values() if entry.process is self]
         groups = {id(group) for session in sessions for group in session.groups}
         counts["session"], counts["url group"] = len(sessions), len(groups)

@@ -148,7 +148,7 @@ class Program:
         """The memory of every call, which some test looks at later."""
         self.windows = windows or machine.process(name)
         self.http, self.kernel = self.windows.http, self.windows.kernel
-        assert self.http.HttpInitialize(VERSION[0], 1, NULL) == 0
+        assert self.http.HttpInitialize(VERSION[0], 3, NULL) == 0
         session, group = ffi.new("HTTP_SERVER_SESSION_ID *"), ffi.new("HTTP_URL_GROUP_ID *")
         assert self.http.HttpCreateServerSession(VERSION[0], session, 0) == 0
         assert self.http.HttpCreateUrlGroup(session[0], group, 0) == 0
@@ -272,4 +272,4 @@ class Program:
         assert self.http.HttpCloseServerSession(self.session) == 0
         self.packets()
         assert self.kernel.CloseHandle(self.port)
-        assert self.http.HttpTerminate(1, NULL) == 0
+        assert self.http.HttpTerminate(3, NULL) == 0

@@ -35,30 +35,39 @@ class ConfigurationCalls:
             raise Win32(c.REVISION_MISMATCH)
 
     def _initialized(self) -> None:
-        if not self._process.initialized:
+        # source: HttpCreateServerSession, HttpCreateRequestQueue: ERROR_DLL_INIT_FAILED without HttpInitialize
+        # guess: HTTP_INITIALIZE_CONFIG alone does not do, as its page says what each of the two is for
+        if not any(flags & _SERVER for flags in self._process.initialized):
             raise Win32(c.DLL_INIT_FAILED)
 
     # -- the library
 
     def HttpInitialize(self, version: Any, flags: int, reserved: Any) -> int:
-        # source: HttpInitialize: no other flags, and each call is matched by one of HttpTerminate
+        # source: HttpInitialize: one or both of two flags, the rest is ERROR_INVALID_PARAMETER; pReserved must be NULL
         self._version(version)
-        if not flags or flags & ~(_SERVER | _CONFIG):
+        if not flags or flags & ~(_SERVER | _CONFIG) or memory.number(reserved):
             raise Win32(c.INVALID_PARAMETER)
-        self._process.initialized += 1
+        self._process.initialized.append(flags)
         return c.OK
 
     def HttpTerminate(self, flags: int, reserved: Any) -> int:
-        # source: HttpTerminate: once for each HttpInitialize
-        # guess: no page says what too many calls return; it is a defect here as well
-        if not self._process.initialized:
-            self._machine.defect(f"{self._process.name} calls HttpTerminate without HttpInitialize")
+        # source: HttpInitialize: a call of HttpTerminate for each, with all of its flags
+        # guess: no page says what others return; whoever makes one does not know what it has begun, a defect
+        if flags not in self._process.initialized:
+            self._machine.defect(
+                f"{self._process.name} calls HttpTerminate({flags}) without HttpInitialize({flags})"
+            )
             raise Win32(c.INVALID_PARAMETER)
-        self._process.initialized -= 1
+        self._process.initialized.remove(flags)
         return c.OK
 
     def HttpIsFeatureSupported(self, feature: int) -> int:
         # source: HttpIsFeatureSupported: TRUE or FALSE, no code
+        # source: HttpInitialize: one of the functions that HTTP_INITIALIZE_CONFIG is for
+        # source: aspnetcore#36677, aspnetcore#36698: without it Windows 11 and Server 2022 say FALSE to everything
+        # guess: older Windows answered without; the strictest reading
+        if not any(flags & _CONFIG for flags in self._process.initialized):
+            return 0
         since = {
             c.RESPONSE_TRAILERS: self._machine.TRAILERS_SINCE,
             c.API_TIMINGS: 2022,
@@ -173,6 +182,8 @@ class ConfigurationCalls:
 
     def HttpCreateRequestQueue(self, version: Any, name: Any, security: Any, flags: int, out: Any) -> int:
         # source: HttpCreateRequestQueue: HttpInitialize first, version 2.0, OPEN_EXISTING needs a name
+        # source: HttpCreateRequestQueue: "The length, in bytes, cannot exceed MAX_PATH"
+        # guess: without its NUL, as HTTP_COOKED_URL and HTTP_LOGGING_INFO count
         self._initialized()
         self._version(version)
         text = memory.text(name) or None
@@ -182,8 +193,6 @@ class ConfigurationCalls:
         if flags & ~known or (text is not None and len(text.encode("utf-16-le")) > _LONGEST_NAME):
             raise Win32(c.INVALID_PARAMETER)
         if text is not None and "\\" in text:
-        # source: HttpCreateRequestQueue: "The length, in bytes, cannot exceed MAX_PATH"
-        # guess: without its NUL, as HTTP_COOKED_URL and HTTP_LOGGING_INFO count
             raise Win32(c.INVALID_NAME)
         if flags & c.OPEN_EXISTING:
             handle = self._open_queue(text, security, flags)

@@ -5,8 +5,9 @@ import pytest
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model.machine import Machine
-from tests.server.httpsys.model.program import DELEGATION, NULL, URL, Program
+from tests.server.httpsys.model.program import DELEGATION, NULL, URL, VERSION, Program
 
+SERVER, CONFIG = 1, 2
 TARGET_URL = "http://localhost:8081/app/"
 
 
@@ -285,6 +286,13 @@ def test_windows_2016_has_no_delegation():
 )
 def test_features(version, trailers, delegation):
     machine = Machine(version=version)
-    has = machine.process().http.HttpIsFeatureSupported
+    http = machine.process().http
+    has = http.HttpIsFeatureSupported
+    for flags in (0, SERVER):
+        assert not flags or http.HttpInitialize(VERSION[0], flags, NULL) == c.OK
+        assert (has(c.RESPONSE_TRAILERS), has(c.DELEGATE_EX)) == (0, 0)
+    assert http.HttpInitialize(VERSION[0], CONFIG, NULL) == c.OK
     assert (has(c.RESPONSE_TRAILERS), has(c.DELEGATE_EX), has(99)) == (trailers, delegation, 0)
+    assert http.HttpTerminate(CONFIG, NULL) == c.OK
+    assert (has(c.RESPONSE_TRAILERS), has(c.DELEGATE_EX)) == (0, 0)
     machine.close()

@@ -56,9 +56,9 @@ def test_any_call_can_be_broken_in_turn(machine):
         fault = windows.fail("*", 1450, after=after)
         out = ffi.new("HTTP_SERVER_SESSION_ID *")
         codes = [
-            windows.http.HttpInitialize(VERSION[0], 1, NULL),
+            windows.http.HttpInitialize(VERSION[0], 3, NULL),
             windows.http.HttpCreateServerSession(VERSION[0], out, 0),
-            windows.http.HttpTerminate(1, NULL) if not windows.calls[0].result else 0,
+            windows.http.HttpTerminate(3, NULL) if not windows.calls[0].result else 0,
         ]
         machine.kill(windows)
         return codes, fault.times
@@ -160,11 +160,16 @@ def test_what_is_alive_is_counted_for_each_process_and_for_all(machine, program)
 
 def test_terminating_too_often_and_freeing_what_is_not_allocated_is_noticed(machine, program):
     program.close()
+    assert program.http.HttpTerminate(3, NULL) == c.INVALID_PARAMETER
+    assert program.http.HttpInitialize(VERSION[0], 3, NULL) == c.OK
     assert program.http.HttpTerminate(1, NULL) == c.INVALID_PARAMETER
+    assert machine.alive() == {"HttpInitialize": 1}
+    assert program.http.HttpTerminate(3, NULL) == c.OK
     program.kernel.LocalFree(ffi.cast("void *", 16))
     assert program.kernel.LocalFree(NULL) == NULL
     assert machine.defects == [
-        "program calls HttpTerminate without HttpInitialize",
+        "program calls HttpTerminate(3) without HttpInitialize(3)",
+        "program calls HttpTerminate(1) without HttpInitialize(1)",
         "LocalFree of what is not allocated",
     ]
     machine.defects.clear()
@@ -178,7 +183,7 @@ def test_statuses_are_translated_as_windows_does(program):
 
 def test_a_process_that_is_dead_can_do_nothing_more(machine, program):
     machine.kill(program.windows)
-    assert program.http.HttpInitialize(VERSION[0], 1, NULL) == c.INVALID_HANDLE
+    assert program.http.HttpInitialize(VERSION[0], 3, NULL) == c.INVALID_HANDLE
     assert program.receive().code == c.INVALID_HANDLE
     assert program.open("q")[0] == c.INVALID_HANDLE
     assert machine.alive() == {}

@@ -52,7 +52,7 @@ def test_the_version_and_the_initialization_are_checked(machine):
     old = ffi.new("HTTPAPI_VERSION *", (1, 0))
     assert windows.http.HttpCreateRequestQueue(VERSION[0], NULL, NULL, 0, out) == c.DLL_INIT_FAILED
     assert windows.http.HttpInitialize(old[0], 1, NULL) == c.REVISION_MISMATCH
-    assert windows.http.HttpInitialize(VERSION[0], 1, NULL) == c.OK
+    assert windows.http.HttpInitialize(VERSION[0], 3, NULL) == c.OK
     assert windows.http.HttpCreateRequestQueue(old[0], NULL, NULL, 0, out) == c.REVISION_MISMATCH
     assert windows.http.HttpCreateRequestQueue(VERSION[0], NULL, NULL, 0, out) == c.OK
 

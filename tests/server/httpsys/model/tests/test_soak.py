@@ -182,7 +182,7 @@ class Soak:
                     self.packets += 1
             program.http.HttpCloseServerSession(program.session)
             program.kernel.CloseHandle(program.port)
-            program.http.HttpTerminate(1, NULL)
+            program.http.HttpTerminate(3, NULL)
 
 
 @pytest.mark.parametrize("seed", range(12))
