@@ -30,7 +30,6 @@ _CANCELLED: Final = frozenset({
 })  # fmt: skip
 """It is, will be or was over: closing the queue ends everything."""
 
-_GONE: Final = frozenset({0, ErrorCode.ERROR_CONNECTION_INVALID})
 _NOT_THERE: Final = frozenset({ErrorCode.ERROR_CALL_NOT_IMPLEMENTED, ErrorCode.ERROR_PROC_NOT_FOUND})
 """This Windows, or what stands in for it, has the function's name and no more."""
 
@@ -92,7 +91,7 @@ class Connections:
         return exports(self.http, "HttpWaitForDisconnectEx")
 
     def watch(self, number: int, stream: Stream) -> None:
-        """Call `stream.client_gone` when the connection is gone."""
+        """Call `stream.client_gone` when the connection is gone, or Windows says whatever else of it."""
         connection = self._known.get(number)
         if connection is None:
             if not self._can_wait:
@@ -101,18 +100,11 @@ class Connections:
             code = connection.watch()
             if code in _NOT_THERE:
                 self._can_wait = False
-                _log.info(
-                    "HttpWaitForDisconnectEx: %s; %s",
-                    Win32Error.text(code),
-                    "clients that go away are noticed when sending",
-                )
+                why = Win32Error.text(code)
+                _log.info("HttpWaitForDisconnectEx: %s; clients that go away are noticed when sending", why)
                 return
             if code != ErrorCode.ERROR_IO_PENDING:
-                if code not in _GONE:
-                    _log.info(
-                        "HttpWaitForDisconnectEx: %s; the client is taken to be gone", Win32Error.text(code)
-                    )
-                self.io.port.loop.call_soon(stream.client_gone, ErrorCode.ERROR_CONNECTION_INVALID)
+                self.io.port.loop.call_soon(stream.client_gone, code or ErrorCode.ERROR_CONNECTION_INVALID)
                 return
             self._known[number] = connection
         connection.streams.add(stream)

@@ -142,7 +142,6 @@ class HttpSysStream:
 
     def body_lost(self, code: int) -> None:
         """Give up a request whose body cannot be read on."""
-        self._give_up(code)
         self.client_gone(code)
 
     def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
@@ -309,7 +308,8 @@ class HttpSysStream:
     def response_over(self, code: int) -> None:
         """Called when the response has been sent, or cannot be."""
         if code:
-            self._give_up(code)
+            if self.closed:
+                self._give_up(code)
             self.client_gone(code)
         self._forget()
 
@@ -328,9 +328,10 @@ class HttpSysStream:
             self._context.cancel_request(self._arrival.id)
 
     def client_gone(self, code: int) -> None:
-        """Called when the client has disconnected; `code` is how a call said so."""
+        """Called when the client has disconnected, or is taken to be gone; `code` is what a call said."""
         if self.closed:
             return
+        self._give_up(code)
         if self._tunnel:
             reason = Reason.UPGRADE_REQUEST_CLIENT
         elif self.started:
