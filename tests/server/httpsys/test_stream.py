@@ -297,10 +297,10 @@ async def test_what_http_sys_adds_is_not_added_twice(machine):
     assert sorted(names) == [b"content-length", b"date", b"server"]
 
 
-async def test_the_handlers_own_date_and_server_are_kept(machine):
+async def test_the_handlers_own_server_is_kept_and_its_date_is_http_sys(machine):
     async with serving(machine, answering(raw=[(b"DATE", b"then"), (b"Server", b"mine")], framing=0)):
         response = await get(machine)
-    assert response.header("date") == b"then"
+    assert [value for name, value in response.headers if name.lower() == b"date"] != [b"then"]
     assert response.header("server").startswith(b"mine ")
 
 

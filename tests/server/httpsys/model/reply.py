@@ -128,14 +128,14 @@ class Reply:
     def begin(self) -> int:
         """Send the head; returns its size."""
         head = self.head
-        headers = [(name, value) for name, value in head.headers if name.lower() != b"server"]
+        # source: wine: httpapi/tests/httpapi.c: Date is always HTTP.sys' own, whatever the application gives
+        headers = [(name, value) for name, value in head.headers if name.lower() not in {b"server", b"date"}]
         own = next((value for name, value in head.headers if name.lower() == b"server"), None)
         if self.request.machine.disable_server_header < 2:
             headers.append((b"Server", own + b" " + _API if own else _API))
         elif own:
             headers.append((b"Server", own))
-        if head.get(b"date") is None:
-            headers.append((b"Date", formatdate(usegmt=True).encode()))
+        headers.append((b"Date", formatdate(usegmt=True).encode()))
         return self.request.channel.begin(self, headers)
 
     def write(self, data: bytes) -> int:
@@ -146,9 +146,8 @@ class Reply:
         if not data or self.dropped:
             return 0
         if self.length is not None and self.sent > self.length:
+            # source: wine: httpapi/tests/httpapi.c: the body is not cut, and so the client takes the rest for an answer
             self._defect(f"has {self.sent} bytes of a Content-Length of {self.length}")
-            self.request.channel.reset()
-            return 0
         if self._check is not None:
             self._check.feed(data)
         if self.chunks_itself:

@@ -42,7 +42,7 @@ def test_the_applications_own_server_and_date(machine, program, client):
     program.respond(request_id, headers={"Server": "mine", "Date": "yesterday"})
     response = call.wait()
     assert response.header("server") == b"mine Microsoft-HTTPAPI/2.0"
-    assert response.header("date") == b"yesterday"
+    assert [value[-4:] for name, value in response.headers if name == b"Date"] == [b" GMT"]
     machine.disable_server_header = 2
     call, request_id = begun(program, client)
     program.respond(request_id)
@@ -135,13 +135,19 @@ def test_http_sys_chunks_when_told_to(program, client):
     assert not client.connection.gone
 
 
-@pytest.mark.parametrize(("said", "what"), [("3", "has 4 bytes of"), ("9", "ends after 4 bytes of")])
-def test_a_body_that_is_not_as_long_as_it_says_breaks_the_connection(machine, program, client, said, what):
+def test_a_body_that_is_shorter_than_it_says_breaks_the_connection(machine, program, client):
     call, request_id = begun(program, client)
-    program.respond(request_id, b"abcd", headers={"Content-Length": said})
+    program.respond(request_id, b"abcd", headers={"Content-Length": "9"})
     assert call.reset
-    assert len(machine.defects) == 1
-    assert what in machine.defects.pop()
+    expect(machine, "the response to GET / ends after 4 bytes of a Content-Length of 9")
+
+
+def test_a_body_that_is_longer_than_it_says_is_not_cut(machine, program, client):
+    call, request_id = begun(program, client)
+    program.respond(request_id, b"abcd", headers={"Content-Length": "3"})
+    assert call.wait().body == b"abc"
+    assert bytes(client.received).endswith(b"abcd")
+    expect(machine, "the response to GET / has 4 bytes of a Content-Length of 3")
 
 
 def test_a_head_request_gets_no_body(program, client):
