@@ -7,11 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hostler.doctor.context import Context, open_windows
+from hostler.doctor.context import Context
 from hostler.doctor.examination import examine
 from hostler.doctor.finding import Verdict
 from hostler.doctor.report import to_json, write_report
+from hostler.errors import UnsupportedError
 from hostler.output import write_out
+from hostler.server.choose import open_windows
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -34,8 +36,7 @@ def execute(args: Namespace) -> int:
         from hostler.doctor.proof.command import run  # noqa: PLC0415 - HTTP.sys, for this alone
 
         return run(args.prove)
-    windows, reason = open_windows()
-    examined = list(examine(Context(windows=windows, no_windows=reason)))
+    examined = list(examine(_context()))
     about = _about()
     if args.json:
         write_out(to_json(about, examined))
@@ -43,6 +44,13 @@ def execute(args: Namespace) -> int:
         write_out(f"hostler {about['hostler']} with {about['python']} on {about['platform']}\n\n")
         write_out("".join(write_report(examined)))
     return int(any(finding.verdict is Verdict.BROKEN for _, found in examined for finding in found))
+
+
+def _context() -> Context:
+    try:
+        return Context(windows=open_windows())
+    except UnsupportedError as error:
+        return Context(no_windows=str(error))
 
 
 def _about() -> dict[str, str]:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from hostler.errors import UnsupportedError
-
 if TYPE_CHECKING:
     from hostler.server.httpsys.api import Windows
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["Context", "open_windows"]
+__all__ = ["Context"]
 
 
 @frozen
@@ -30,17 +28,3 @@ class Context:
 
     no_windows: str = ""
     """Why there is none."""
-
-
-def open_windows() -> tuple[Windows | None, str]:
-    """Open HTTP.sys; returns what it is called with, or None and why there is none."""
-    try:
-        from hostler.server.httpsys import api  # noqa: PLC0415 - cffi is there on Windows only
-    except ModuleNotFoundError as error:
-        if error.name != "_cffi_backend":
-            raise
-        return None, "cffi is not installed"
-    try:
-        return api.load(), ""
-    except UnsupportedError as error:
-        return None, str(error.__cause__ or error)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from hostler.contract import Rejection
     from hostler.pipeline import Handler
     from hostler.server.base import Server
+    from hostler.server.httpsys.api import Windows
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["Controlled", "choose", "controlling", "make_server"]
+__all__ = ["Controlled", "choose", "controlling", "make_server", "open_windows"]
 
 
 def choose(kind: ServerKind | str | None = None) -> ServerKind:
@@ -55,6 +56,13 @@ def make_server(
     from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - as above
 
     return UserModeServer(handler, options, on_reject=on_reject)
+
+
+def open_windows() -> Windows:
+    """Open HTTP.sys, for those who ask or configure it without a server; raises UnsupportedError where there is none."""
+    with _needs_cffi():
+        from hostler.server.httpsys import api  # noqa: PLC0415 - as above
+    return api.load()
 
 
 @contextmanager

@@ -7,6 +7,8 @@ nothing of `hostler.server`:
 - `constants`    what the numbers mean
 - `errors`       Win32 codes as exceptions
 - `libraries`    the DLLs as typed protocols; nothing else calls Windows, and a test may stand in for them
+- `accounts`     users and groups: names, and what stands for them in security descriptors
+- `tcp`          which processes listen on a port
 - `port`, `proactor`  overlapped calls, and the completion ports that say when they are over
 - `console`      the end of the console
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["CompletionMode", "ConsoleEvent", "ErrorCode", "LoadLibraryFlag"]
+__all__ = [
+    "CompletionMode",
+    "ConsoleEvent",
+    "ErrorCode",
+    "LoadLibraryFlag",
+    "ProcessAccess",
+    "TcpTableClass",
+]
 
 
 class ErrorCode(enum.IntEnum):
@@ -48,6 +55,7 @@ class ErrorCode(enum.IntEnum):
     ERROR_CONNECTION_ABORTED = 1236
     ERROR_REVISION_MISMATCH = 1306
     ERROR_NO_SUCH_LOGON_SESSION = 1312
+    ERROR_NONE_MAPPED = 1332
     ERROR_INVALID_ID_AUTHORITY = 1343
     ERROR_NO_SYSTEM_RESOURCES = 1450
     ERROR_OBJECT_NO_LONGER_EXISTS = 6807
@@ -74,3 +82,15 @@ class ConsoleEvent(enum.IntEnum):
     CLOSE = 2
     LOGOFF = 5
     SHUTDOWN = 6
+
+
+class ProcessAccess(enum.IntFlag):
+    """PROCESS_... of OpenProcess (winnt.h)."""
+
+    QUERY_LIMITED_INFORMATION = 0x1000
+
+
+class TcpTableClass(enum.IntEnum):
+    """TCP_TABLE_... of GetExtendedTcpTable (iprtrmib.h)."""
+
+    OWNER_PID_LISTENER = 3

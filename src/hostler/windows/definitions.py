@@ -1,6 +1,6 @@
 """The C declarations of Windows itself, and how `_bindings.py` is made of them.
 
-They are handles, overlapped calls, socket addresses, and the functions of three DLLs. `python -m
+They are handles, overlapped calls, socket addresses, and the functions of four DLLs. `python -m
 hostler.windows.definitions` writes `_bindings.py` anew, for cffi's out-of-line ABI mode: no compiler is needed, neither
 here nor where hostler is installed. Every type has a fixed width (`uint32_t` for ULONG and DWORD, `char16_t` for WCHAR,
 `int32_t` for enumerations), so that the layouts are those of 64-bit Windows on any 64-bit platform; tests compare them
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-__all__ = ["ADVAPI32", "BINDINGS", "KERNEL32", "NTDLL", "TYPES", "Bindings"]
+__all__ = ["ADVAPI32", "BINDINGS", "IPHLPAPI", "KERNEL32", "NTDLL", "TYPES", "Bindings"]
 
 TYPES: Final = """
 // ---- winnt.h, minwindef.h, guiddef.h
@@ -128,6 +128,11 @@ HANDLE CreateFileW(const char16_t *FileName, uint32_t DesiredAccess, uint32_t Sh
 BOOL GetFileSizeEx(HANDLE File, int64_t *FileSize);
 void *LocalFree(void *Mem);
 
+// ---- processthreadsapi.h, winbase.h: processes
+
+HANDLE OpenProcess(uint32_t DesiredAccess, BOOL InheritHandle, uint32_t ProcessId);
+BOOL QueryFullProcessImageNameW(HANDLE Process, uint32_t Flags, char16_t *ExeName, uint32_t *Size);
+
 // ---- consoleapi.h
 
 BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE HandlerRoutine, BOOL Add);
@@ -146,6 +151,52 @@ ADVAPI32: Final = """
 BOOL ConvertStringSecurityDescriptorToSecurityDescriptorW(
     const char16_t *StringSecurityDescriptor, uint32_t StringSDRevision, void **SecurityDescriptor,
     uint32_t *SecurityDescriptorSize);
+BOOL ConvertSidToStringSidW(void *Sid, char16_t **StringSid);
+BOOL ConvertStringSidToSidW(const char16_t *StringSid, void **Sid);
+
+// ---- winbase.h; Use is a SID_NAME_USE
+
+BOOL LookupAccountNameW(const char16_t *SystemName, const char16_t *AccountName, void *Sid, uint32_t *SidSize,
+                        char16_t *ReferencedDomainName, uint32_t *ReferencedDomainNameSize, int32_t *Use);
+BOOL LookupAccountSidW(const char16_t *SystemName, void *Sid, char16_t *Name, uint32_t *NameSize,
+                       char16_t *ReferencedDomainName, uint32_t *ReferencedDomainNameSize, int32_t *Use);
+"""
+
+IPHLPAPI: Final = """
+// ---- tcpmib.h, iphlpapi.h: addresses and ports are in network order, a port in the low 16 bits
+
+typedef struct _MIB_TCPROW_OWNER_PID {
+    uint32_t dwState;
+    uint32_t dwLocalAddr;
+    uint32_t dwLocalPort;
+    uint32_t dwRemoteAddr;
+    uint32_t dwRemotePort;
+    uint32_t dwOwningPid;
+} MIB_TCPROW_OWNER_PID;
+
+typedef struct _MIB_TCPTABLE_OWNER_PID {
+    uint32_t dwNumEntries;
+    MIB_TCPROW_OWNER_PID table[];
+} MIB_TCPTABLE_OWNER_PID;
+
+typedef struct _MIB_TCP6ROW_OWNER_PID {
+    uint8_t ucLocalAddr[16];
+    uint32_t dwLocalScopeId;
+    uint32_t dwLocalPort;
+    uint8_t ucRemoteAddr[16];
+    uint32_t dwRemoteScopeId;
+    uint32_t dwRemotePort;
+    uint32_t dwState;
+    uint32_t dwOwningPid;
+} MIB_TCP6ROW_OWNER_PID;
+
+typedef struct _MIB_TCP6TABLE_OWNER_PID {
+    uint32_t dwNumEntries;
+    MIB_TCP6ROW_OWNER_PID table[];
+} MIB_TCP6TABLE_OWNER_PID;
+
+uint32_t GetExtendedTcpTable(void *TcpTable, uint32_t *Size, BOOL Order, uint32_t AddressFamily, int32_t TableClass,
+                             uint32_t Reserved);
 """
 
 
@@ -187,7 +238,7 @@ BINDINGS: Final = Bindings(
     "hostler.windows._bindings",
     Path(__file__).with_name("_bindings.py"),
     "python -m hostler.windows.definitions",
-    TYPES + KERNEL32 + NTDLL + ADVAPI32,
+    TYPES + KERNEL32 + NTDLL + ADVAPI32 + IPHLPAPI,
 )
 
 if __name__ == "__main__":

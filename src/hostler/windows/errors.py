@@ -51,6 +51,7 @@ _MEANINGS: Final = {
     ErrorCode.ERROR_NO_SUCH_LOGON_SESSION: (
         "the certificate cannot be used; it must stand, with its private key, in a store of the local machine"
     ),
+    ErrorCode.ERROR_NONE_MAPPED: "there is no user and no group of that name",
     ErrorCode.ERROR_INVALID_ID_AUTHORITY: "only the queue's controller, the process that made it so, can do that",
     ErrorCode.ERROR_NO_SYSTEM_RESOURCES: "Windows is out of resources; end something, or restart the machine",
     ErrorCode.ERROR_OBJECT_NO_LONGER_EXISTS: (

@@ -18,7 +18,18 @@ from hostler.errors import UnsupportedError
 from hostler.windows._bindings import ffi
 from hostler.windows.constants import LoadLibraryFlag
 
-__all__ = ["Advapi32", "CData", "Handle", "Kernel32", "NtDll", "Win32", "exports", "load", "open_dll"]
+__all__ = [
+    "Advapi32",
+    "CData",
+    "Handle",
+    "IpHlpApi",
+    "Kernel32",
+    "NtDll",
+    "Win32",
+    "exports",
+    "load",
+    "open_dll",
+]
 
 CData = Any
 """Data that cffi holds: a structure, an array, a pointer, or ffi.NULL."""
@@ -82,6 +93,18 @@ class Kernel32(Protocol):
         """Free what Windows allocated with LocalAlloc; returns NULL when it did."""
         ...
 
+    # -- processes
+
+    def OpenProcess(self, access: int, inherit: int, process: int, /) -> Handle:
+        """Open a process by its id; returns a handle, or NULL."""
+        ...
+
+    def QueryFullProcessImageNameW(
+        self, process: Handle, flags: int, name_out: CData, size_inout: CData, /
+    ) -> int:
+        """Read the path of a process's program; returns a BOOL."""
+        ...
+
     # -- the console
 
     def SetConsoleCtrlHandler(self, handler: CData, add: int, /) -> int:
@@ -110,6 +133,38 @@ class Advapi32(Protocol):
         """Make a security descriptor of SDDL text, to be freed with LocalFree; returns a BOOL."""
         ...
 
+    def ConvertSidToStringSidW(self, sid: CData, text_out: CData, /) -> int:
+        """Write a security identifier as text, to be freed with LocalFree; returns a BOOL."""
+        ...
+
+    def ConvertStringSidToSidW(self, text: CData, sid_out: CData, /) -> int:
+        """Make a security identifier of its text or its name in SDDL, to be freed with LocalFree; returns a BOOL."""
+        ...
+
+    def LookupAccountNameW(
+        self, system: CData, account: CData, sid_out: CData, sid_size: CData, domain_out: CData, domain_size: CData,
+        use_out: CData, /,
+    ) -> int:  # fmt: skip
+        """Look up the security identifier of a user or a group; returns a BOOL."""
+        ...
+
+    def LookupAccountSidW(
+        self, system: CData, sid: CData, name_out: CData, name_size: CData, domain_out: CData, domain_size: CData,
+        use_out: CData, /,
+    ) -> int:  # fmt: skip
+        """Look up the name of a user or a group; returns a BOOL."""
+        ...
+
+
+class IpHlpApi(Protocol):
+    """iphlpapi.dll."""
+
+    def GetExtendedTcpTable(
+        self, table_out: CData, size_inout: CData, order: int, family: int, kind: int, reserved: int, /
+    ) -> int:
+        """List TCP endpoints with the processes that have them (`constants.TcpTableClass`); returns a code."""
+        ...
+
 
 @frozen
 class Win32:
@@ -118,6 +173,7 @@ class Win32:
     kernel: Kernel32
     nt: NtDll
     security: Advapi32
+    network: IpHlpApi
 
 
 def load() -> Win32:
@@ -132,6 +188,7 @@ def load() -> Win32:
         kernel=cast("Kernel32", open_dll(ffi, "kernel32.dll")),
         nt=cast("NtDll", open_dll(ffi, "ntdll.dll")),
         security=cast("Advapi32", open_dll(ffi, "advapi32.dll")),
+        network=cast("IpHlpApi", open_dll(ffi, "iphlpapi.dll")),
     )
 
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 COMPILER = "x86_64-w64-mingw32-gcc"
-HEADERS = ["winsock2.h", "ws2tcpip.h", "mstcpip.h", "windows.h", "http.h"]
+HEADERS = ["winsock2.h", "ws2tcpip.h", "mstcpip.h", "windows.h", "iphlpapi.h", "http.h"]
 BEGINNING = "#define _WIN32_WINNT 0x0A00\n#define NTDDI_VERSION 0x0A00000C\n#include <stddef.h>\n" + "".join(
     f"#include <{name}>\n" for name in HEADERS
 )

@@ -17,6 +17,7 @@ DLLS = {
     libraries.Kernel32: definitions.KERNEL32,
     libraries.NtDll: definitions.NTDLL,
     libraries.Advapi32: definitions.ADVAPI32,
+    libraries.IpHlpApi: definitions.IPHLPAPI,
 }
 
 
@@ -78,6 +79,6 @@ def test_elsewhere_load_says_what_to_use_instead():
 
 
 def test_a_windows_without_the_dll_is_told_what_to_use_instead(monkeypatch):
-    monkeypatch.setattr(libraries, "load", lambda: libraries.Win32(None, None, None))
+    monkeypatch.setattr(libraries, "load", lambda: libraries.Win32(None, None, None, None))
     with pytest.raises(UnsupportedError, match=r"httpapi\.dll.*--server usermode"):
         api.load()

@@ -61,7 +61,7 @@ def test_a_user_whom_nothing_names_is_left_to_the_reader(monkeypatch):
 
 
 def test_the_user_is_looked_up_only_when_the_message_needs_one(monkeypatch):
-    monkeypatch.setattr(errors, "_user", None)
+    monkeypatch.setattr(errors, "user_name", None)
     refused(ErrorCode.ERROR_ALREADY_EXISTS)
 
 

@@ -167,8 +167,10 @@ async def test_a_prefix_that_is_reserved_for_others_says_what_to_run(machine, wi
     async with served(windows, placed, urls=[]) as server:
         with pytest.raises(ListenError) as caught:
             await server.listen(parsed("http://+:80/app/"))
-        line = r'netsh http add urlacl url=http://+:80/app/ user="HOME\user"'
-        assert str(caught.value).endswith(f"run this once as an administrator: {line}")
+        line = r'hostler url reserve http://+:80/app/ --user "HOME\user"'
+        assert f"run this once as an administrator: {line}, which is: netsh http add urlacl " in str(
+            caught.value
+        )
         machine.reserve({"http://+:80/app/": {"user"}})
         await server.listen(parsed("http://+:80/app/"))
 

@@ -8,6 +8,7 @@ what stands above it:
 - `errors`       what HTTP.sys refuses, as exceptions that say what to do
 - `api`          httpapi.dll as a typed protocol; nothing else calls it, and a test may stand in for it
 - `marshal`      structures to values and back, without I/O
+- `configuration`  what is configured for the whole machine, as `hostler url` and `hostler cert` do
 - the rest       sessions, queues, requests, responses, rules, and the server of them
 
 Everything but `api.load` runs on every platform: the declarations are in types of fixed width.

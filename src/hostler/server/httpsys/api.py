@@ -268,4 +268,6 @@ def load() -> Windows:
         raise UnsupportedError(
             f"HTTP.sys is part of Windows, and {error}; use the user-mode server (--server usermode)"
         ) from error
-    return Windows(kernel=win32.kernel, nt=win32.nt, security=win32.security, http=http)
+    return Windows(
+        kernel=win32.kernel, nt=win32.nt, security=win32.security, network=win32.network, http=http
+    )

@@ -28,6 +28,7 @@ __all__ = [
     "queue_error",
     "unsupported_delegation",
     "unusable",
+    "user_name",
 ]
 
 _MAX_PATH: Final = 260
@@ -54,10 +55,10 @@ def listen_error(prefix: UrlPrefix | str, code: int, function: str) -> ListenErr
 def _listen_remedy(prefix: UrlPrefix | str, code: int) -> str | None:
     """Say what a user who may not have a prefix, or not now, can do."""
     if code == ErrorCode.ERROR_ACCESS_DENIED:
-        user = _user()
+        user = user_name()
         return (
             f"{user} may not register it with HTTP.sys; run this once as an administrator: "
-            f'netsh http add urlacl url={prefix} user="{user}"'
+            f'hostler url reserve {prefix} --user "{user}", which is: netsh http add urlacl url={prefix} user="{user}"'
         )
     if code == ErrorCode.ERROR_ALREADY_EXISTS:
         return (
@@ -83,7 +84,7 @@ def _listen_remedy(prefix: UrlPrefix | str, code: int) -> str | None:
     return None
 
 
-def _user() -> str:
+def user_name() -> str:
     """Return this user's name as netsh wants it; looked up only when it is needed."""
     try:
         name = os.environ.get("USERNAME") or getpass.getuser()
@@ -119,7 +120,7 @@ def _queue_remedy(name: str, code: int) -> tuple[type[QueueError], str]:
         return QueueExistsError, "exists: another process holds it; attach to it, or choose another name"
     if code == ErrorCode.ERROR_ACCESS_DENIED:
         return QueueAccessError, (
-            f"is not open to {_user()}: run this process as the user who created it, or have its creator name this "
+            f"is not open to {user_name()}: run this process as the user who created it, or have its creator name this "
             "user in the queue's security descriptor"
         )
     too_long = (

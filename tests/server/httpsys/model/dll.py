@@ -123,6 +123,8 @@ def failure(name: str, code: int, process: Process) -> Any:
     if name.startswith("Http") and name != "HttpIsFeatureSupported":
         return code
     process.set_last_error(code)
+    if name == "GetExtendedTcpTable":
+        return code
     if name == "CreateFileW":
         return ffi.cast("void *", -1)
     return ffi.NULL if kind.kind == "pointer" else 0

@@ -23,6 +23,8 @@ What a test can do to it
     now                 the seconds that have passed, for what the response cache keeps (cache.py)
     negotiates_certificates   whether clients are asked for theirs when they connect; else when the process asks
     server_name, client_hello, quic_statistics   what is known of clients' connections
+    certificates        {"MY": {thumbprint}}: what is in the machine's stores, with a private key (records.py)
+    sockets             [("127.0.0.1", 80, 7, "C:\\x.exe")]: what other programs listen on, for GetExtendedTcpTable
     passwords           {"bob": "secret"}: who can log in, where a URL group asks for that (logins.py)
     kill(a)             the end of a process: its handles are closed, its memory is gone, nobody is told
 
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from tests.server.httpsys.model.port import Packet, Port
     from tests.server.httpsys.model.process import FakeWindows
     from tests.server.httpsys.model.queue import Queue, QueueHandle
+    from tests.server.httpsys.model.records import CertificateRecord, Endpoint
     from tests.server.httpsys.model.routing import Session, UrlGroup
 
 __all__ = ["Machine", "Pace"]
@@ -127,6 +130,11 @@ class Machine:
         self.connections: dict[int, Connection | Http2Stream] = {}
         """By connection id, of which each HTTP/2 request has one."""
         self.reservations = reservations
+        self.descriptors: dict[str, str] = {}
+        """The SDDL of reservations that were made by a call."""
+        self.certificates: dict[str, set[bytes]] = {}
+        self.bindings: dict[Endpoint, CertificateRecord] = {}
+        self.sockets: list[tuple[str, int, int, str]] = []
         self.registry = Registry(self)
         self.held = Held(self)
         self.now = 0.0

@@ -13,6 +13,7 @@ from hostler.server.httpsys.api import Windows
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model import memory
 from tests.server.httpsys.model.calls import HttpCalls
+from tests.server.httpsys.model.calls.network import NetworkCalls
 from tests.server.httpsys.model.calls.win32 import Advapi32Calls, Kernel32Calls, NtDllCalls
 from tests.server.httpsys.model.codes import Win32
 from tests.server.httpsys.model.dll import Call, Dll, Fault, failure, outcome, plain
@@ -230,5 +231,6 @@ def make_windows(process: Process) -> FakeWindows:
         kernel=Dll(process, Kernel32Calls(process)),
         nt=Dll(process, NtDllCalls()),
         security=Dll(process, Advapi32Calls(process)),
+        network=Dll(process, NetworkCalls(process)),
         of=process,
     )

@@ -13,6 +13,7 @@ from attrs import define
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model import memory
+from tests.server.httpsys.model.calls.accounts import AccountCalls
 from tests.server.httpsys.model.codes import Win32
 from tests.server.httpsys.model.port import FileObject, Packet, Port
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 _INFINITE = 0xFFFFFFFF
 _INVALID_HANDLE_VALUE = 0xFFFFFFFFFFFFFFFF
 _SKIP_PORT, _SKIP_EVENT = 1, 2
+_SYSTEM = 4
 _ACE = re.compile(r"\(A;[^;]*;[^;]*;[^;]*;[^;]*;([^;)]*)\)")
-_SDDL = re.compile(r"(?:[OG]:[^:()]+?(?=[OGDS]:|$))*(?:[DS]:[A-Z]*(?:\([^()]*\))*)*")
-_EVERYBODY = {"WD", "AU", "BU", "IU"}
+SDDL = re.compile(r"(?:[OG]:[^:()]+?(?=[OGDS]:|$))*(?:[DS]:[A-Z]*(?:\([^()]*\))*)*")
+EVERYBODY = {"WD", "AU", "BU", "IU"}
 
 
 @define(eq=False)
@@ -37,6 +39,17 @@ class OpenFile(FileObject):
     def close(self) -> None:
         super().close()
         os.close(self.descriptor)
+
+
+@define(eq=False)
+class OpenedProcess:
+    """A process that was opened to ask about it."""
+
+    kind = "process"
+    program: str
+
+    def close(self) -> None:
+        """Nothing is left of it."""
 
 
 class Kernel32Calls:
@@ -131,6 +144,22 @@ class Kernel32Calls:
         size[0] = os.fstat(self._process.file(file, "file").descriptor).st_size
         return 1
 
+    def OpenProcess(self, access: int, inherit: int, process: int) -> Any:
+        # source: OpenProcess: ERROR_INVALID_PARAMETER for an id that is no process's; System cannot be opened by users
+        programs = {pid: program for _, _, pid, program in self._process.machine.sockets}
+        if process not in programs:
+            raise Win32(c.ACCESS_DENIED if process == _SYSTEM else c.INVALID_PARAMETER)
+        return self._process.open(OpenedProcess(programs[process]))
+
+    def QueryFullProcessImageNameW(self, process: Any, flags: int, name: Any, size: Any) -> int:
+        # source: QueryFullProcessImageNameW: characters in, characters written out
+        program = self._process.file(process, "process").program
+        if size[0] <= len(program):
+            raise Win32(c.INSUFFICIENT_BUFFER)
+        memory.write(memory.number(name), program.encode("utf-16-le") + b"\0\0")
+        size[0] = len(program)
+        return 1
+
     def LocalFree(self, pointer: Any) -> Any:
         # source: LocalFree: NULL when it did
         if pointer != ffi.NULL and self._process.allocated.pop(memory.number(pointer), None) is None:
@@ -146,7 +175,7 @@ class NtDllCalls:
         return c.code_of(status)
 
 
-class Advapi32Calls:
+class Advapi32Calls(AccountCalls):
     """advapi32.dll."""
 
     def __init__(self, process: Process) -> None:
@@ -157,7 +186,7 @@ class Advapi32Calls:
     ) -> int:
         # source: ConvertStringSecurityDescriptorToSecurityDescriptorW: SDDL_REVISION_1, the result is for LocalFree
         sddl = memory.text(text)
-        if revision != 1 or not sddl or not _SDDL.fullmatch(sddl):
+        if revision != 1 or not sddl or not SDDL.fullmatch(sddl):
             raise Win32(c.INVALID_PARAMETER)
         allocated = ffi.new("char[]", sddl.encode())
         address = memory.number(allocated)
@@ -178,6 +207,6 @@ def who_may_open(process: Process, attributes: Any) -> frozenset[str] | None:
     if allocated is None:
         raise Win32(c.INVALID_SECURITY_DESCR)
     trustees = set(_ACE.findall(ffi.string(allocated).decode()))
-    if trustees & _EVERYBODY:
+    if trustees & EVERYBODY:
         return None
     return frozenset(user for user in process.machine.users if process.machine.sid(user) in trustees)

@@ -4,7 +4,7 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.api import HttpApi, Windows
-from hostler.windows.libraries import Advapi32, Kernel32, NtDll, exports
+from hostler.windows.libraries import Advapi32, IpHlpApi, Kernel32, NtDll, exports
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model.dll import SIGNATURES
 from tests.server.httpsys.model.program import INVALID_HANDLE_VALUE, NULL, URL, VERSION, Program
@@ -98,8 +98,7 @@ def test_every_function_that_the_product_may_call_has_a_signature(protocol):
 
 
 NOT_IN_THE_FAKE = {
-    "HttpAddFragmentToCache", "HttpReadFragmentFromCache", "HttpDeclarePush",
-    "HttpPrepareUrl", "HttpQueryServiceConfiguration", "HttpUpdateServiceConfiguration",
+    "HttpAddFragmentToCache", "HttpReadFragmentFromCache", "HttpDeclarePush", "HttpPrepareUrl",
     "SetConsoleCtrlHandler", "GenerateConsoleCtrlEvent",
 }  # fmt: skip
 
@@ -112,6 +111,7 @@ def test_what_the_fake_has_not_it_does_not_export(program):
         (windows.kernel, Kernel32),
         (windows.nt, NtDll),
         (windows.security, Advapi32),
+        (windows.network, IpHlpApi),
     ]
     missing = {
         name

@@ -4,7 +4,7 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
-from tests.server.httpsys.model.program import BINDING, NULL, URL, Program
+from tests.server.httpsys.model.program import BINDING, NULL, URL, VERSION, Program
 
 STATE, QOS, VERBOSITY = 5, 2, 6
 
@@ -123,6 +123,7 @@ def test_a_reservation_that_nobody_registered_hides_later_categories(machine):
 def test_reservations_can_be_made_by_an_administrator(machine):
     machine.reserve({})
     admin = machine.process("admin", administrator=True)
+    assert admin.http.HttpInitialize(VERSION[0], 3, NULL) == c.OK
     program = Program(machine, urls=())
     url = ffi.new("char16_t[]", URL)
     sddl = ffi.new("char16_t[]", f"D:(A;;GX;;;{machine.sid('user')})")
