@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from hostler import cli
+from hostler import WorkerPolicy, cli
 
 GOOD = {
     "Urls": "http://localhost:8080/",
@@ -48,6 +48,55 @@ def hostler(capsys):
         return status, *capsys.readouterr()
 
     return run
+
+
+# -- serve ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (
+            ["--workers", "2", "--min-workers", "3"],
+            "--min-workers: 3 is more than the maximum, 2; use 2 or less",
+        ),
+        (["--workers", "0", "--min-workers", "0"], "--min-workers is for worker processes; add --workers N"),
+        (
+            ["--workers", "0", "--idle-timeout", "5"],
+            "--idle-timeout is for worker processes; add --workers N",
+        ),
+        (
+            ["--workers", "2", "--crash-interval", "0"],
+            "--crash-interval: 0.0 is not a number of seconds above 0",
+        ),
+        (
+            ["--server", "usermode", "--workers", "2", "--min-workers", "0"],
+            "workers that come and go with requests, or may fail only so often, need HTTP.sys, and this is the user-mode server; give their number alone, as in --workers 2 or workers=2",
+        ),
+    ],
+)
+def test_serve_refuses_workers_that_cannot_be(hostler, args, why):
+    assert hostler("serve", "hostler.demo.apps:worker", *args) == (1, "", f"hostler: {why}\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "policy"),
+    [
+        ([], WorkerPolicy.fixed(4)),
+        (["--min-workers", "0"], WorkerPolicy(4)),
+        (["--idle-timeout", "60"], WorkerPolicy(4, idle_timeout=60)),
+        (["--min-workers", "4", "--max-crashes", "9"], WorkerPolicy(4, minimum=4, max_crashes=9)),
+        (["--idle-timeout", "0", "--max-crashes", "0"], WorkerPolicy(4, idle_timeout=None, max_crashes=None)),
+        (["--crash-interval", "60"], WorkerPolicy(4, crash_interval=60)),
+    ],
+)
+def test_serve_has_the_workers_that_it_is_told(hostler, monkeypatch, args, policy):
+    told = []
+    monkeypatch.setattr(
+        "hostler.commands.serve.run_service", lambda service, policy: told.append(policy) or 0
+    )
+    assert hostler("serve", "a:b", "--workers", "4", *args) == (0, "", "")
+    assert told == [policy]
 
 
 # -- check ------------------------------------------------------------------------------------------------------------
@@ -453,6 +502,18 @@ def test_help(hostler, args):
             "argument --url: 'localhost' is not a URL prefix: it has no ://",
         ),
         (["serve", "a:b", "--workers", "-1"], "argument --workers: '-1' is not a number of processes"),
+        (
+            ["serve", "a:b", "--min-workers", "two"],
+            "argument --min-workers: 'two' is not a number of processes",
+        ),
+        (
+            ["serve", "a:b", "--max-crashes", "-1"],
+            "argument --max-crashes: '-1' is not a number of failures; use 1",
+        ),
+        (
+            ["serve", "a:b", "--idle-timeout", "20m"],
+            "argument --idle-timeout: '20m' is not a number of seconds",
+        ),
         (["run", "x", "--server", "iis"], "argument --server: invalid choice: 'iis'"),
         (["serve", "a:b", "--mode", "new"], "argument --mode: invalid choice: 'new'"),
     ],

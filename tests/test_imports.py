@@ -16,7 +16,12 @@ AT_EXIT = "import atexit, sys; atexit.register(lambda: print(*sys.modules, flush
 COMMAND = f"{AT_EXIT}; from hostler.cli import main; sys.exit(main())"
 
 QUEUES = {"hashlib", "hostler.server.usermode.queues.link", "tempfile"}
-WORKERS = {"multiprocessing", "hostler.processes.supervisor", "hostler.processes.terminal"}
+WORKERS = {
+    "multiprocessing",
+    "hostler.processes.supervising",
+    "hostler.processes.supervisor",
+    "hostler.processes.terminal",
+}
 APPLICATIONS = {"hostler.asgi", "websockets"}
 HTTPSYS = {
     "_cffi_backend",

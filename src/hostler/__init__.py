@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from hostler.outcome import Kind, Outcome
     from hostler.pipeline import Handler, HandlerWithLifespan, Next, Stage, StageWithLifespan, compose
     from hostler.policies import Policies
+    from hostler.processes.policy import WorkerPolicy
     from hostler.processes.serving import serving
     from hostler.proxy import Proxy
     from hostler.rate_limiting.policy import Refused
@@ -188,6 +189,7 @@ __all__ = [
     "UnsupportedError",
     "WebProxy",
     "WorkerError",
+    "WorkerPolicy",
     "compose",
     "queue",
     "request_transform",
@@ -313,6 +315,7 @@ _MODULES: Final = {
     "hostler.policies": [
         "Policies",
     ],
+    "hostler.processes.policy": ["WorkerPolicy"],
     "hostler.processes.serving": [
         "serving",
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hostler.pipeline import Handler
+    from hostler.processes.policy import WorkerPolicy
     from hostler.server.base import ServerKind
 
 __all__ = ["run", "serve"]
@@ -56,7 +57,7 @@ def serve(
     app: Any,
     queue: str | None = None,
     urls: Iterable[str] = (),
-    workers: int | None = None,
+    workers: WorkerPolicy | int | None = None,
     mode: QueueMode | str = QueueMode.CREATE_OR_ATTACH,
     options: ServerOptions | None = None,
     grace: float = GRACE,
@@ -68,8 +69,8 @@ def serve(
     """Serve an ASGI 3 application until SIGINT or SIGTERM: from a queue, on URL prefixes, or both.
 
     `app` is the application or its name, "module:attribute". Neither a queue nor urls means http://localhost:5000/.
-    `mode` says how the queue is opened. `workers` is how many processes serve, kept alive by this one; None means that
-    this process serves. Workers import the program anew, so that it must call this under
+    `mode` says how the queue is opened. `workers` is how many processes serve, kept alive by this one, or on HTTP.sys a
+    `WorkerPolicy`, by which they come and go with requests; None means that this process serves. Workers import the program anew, so that it must call this under
     `if __name__ == "__main__":`. `quiet` and `log_format` are as in `run`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the
     signal (on Windows Ctrl-C, Ctrl-Break, the end of the console) nothing new is taken, and exchanges in progress have
     `grace` seconds; a second signal ends them at once. SIGHUP replaces the workers one by one.

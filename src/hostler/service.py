@@ -77,6 +77,9 @@ class Service:
     grace: float = GRACE
     """Seconds that exchanges in progress have to finish when the server stops."""
 
+    idle_timeout: float | None = None
+    """Seconds without a request after which a worker tells its supervisor that it is idle; None for never."""
+
     write_line: Callable[[str], object] | None = None
     """Gets the access lines; None leaves them out. Worker processes import it by its name."""
 

@@ -13,8 +13,10 @@ import pytest
 
 from hostler.errors import UnsupportedError, WorkerError
 from hostler.loaders import ApplicationLoader, DocumentLoader, HandlerLoader
+from hostler.processes.policy import WorkerPolicy
 from hostler.processes.serving import serving
-from hostler.processes.supervisor import Backoff, Supervisor, _to_its_end, supervising
+from hostler.processes.supervising import _to_its_end, supervising
+from hostler.processes.supervisor import Supervisor
 from hostler.server.base import ServerKind
 from hostler.service import Service, parse_prefixes, prefixes_for
 from hostler.testing import FakeClock
@@ -54,6 +56,9 @@ class FakeWorker:
         await self._end.wait()
         return self.status
 
+    def when_idle(self, callback):
+        self.be_idle = callback
+
     def terminate(self):
         self.signals.append("TERM")
         if not self.stubborn:
@@ -92,22 +97,16 @@ class Yard:
         self.clock.advance(seconds)
         await asyncio.sleep(0)
 
-    def supervisor(self, workers=1, grace=0.0):
-        return Supervisor(self.start, workers, grace=grace, clock=self.clock, sleep=self.sleep)
+    def supervisor(self, workers=1, grace=0.0, controller=None):
+        policy = WorkerPolicy.fixed(workers) if isinstance(workers, int) else workers
+        return Supervisor(
+            self.start, policy, controller=controller, grace=grace, clock=self.clock, sleep=self.sleep
+        )
 
     async def until(self, condition):
         async with asyncio.timeout(5):
             while not condition():  # noqa: ASYNC110 - it takes a few turns of the loop
                 await asyncio.sleep(0)
-
-
-def test_the_back_off_doubles_while_workers_die_young():
-    backoff = Backoff()
-    assert [backoff.delay(1.0) for _ in range(12)] == [
-        0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30,
-    ]  # fmt: skip
-    assert backoff.delay(10.0) == 0
-    assert backoff.delay(9.9) == 0.1
 
 
 async def test_start_waits_until_all_are_ready():
@@ -271,6 +270,282 @@ async def test_stop_kills_what_does_not_stop(caplog, monkeypatch):
     assert "worker 1 (process 100) did not stop in 0.01 s, and is killed" in caplog.text
 
 
+# -- workers on demand ------------------------------------------------------------------------------------------------
+
+
+class FakeController:
+    """Says that a request waits when the test does, and keeps in order what it is asked."""
+
+    def __init__(self):
+        self.enabled = True
+        self.waiting = self.failure = None
+
+    async def demanded(self):
+        assert self.waiting is None, "one caller at a time"
+        self.waiting = asyncio.get_running_loop().create_future()
+        if self.failure is not None:
+            raise self.failure
+        try:
+            await self.waiting
+        finally:
+            self.waiting = None
+
+    def demand(self):
+        self.waiting.set_result(None)
+
+    def set_enabled(self, enabled):
+        self.enabled = enabled
+
+
+async def kept_on_demand(yard, body, maximum=2, **policy):
+    controller = FakeController()
+    supervisor = yard.supervisor(WorkerPolicy(maximum, **policy), controller=controller)
+
+    async def running():
+        await yard.until(lambda: supervisor._group)
+        await body(supervisor, controller)
+
+    await kept(yard, supervisor, running)
+    return supervisor
+
+
+async def one_more(yard, supervisor, controller):
+    """Demand a worker, and wait until it serves."""
+    before = len(supervisor.pids)
+    await yard.until(lambda: controller.waiting)
+    controller.demand()
+    await yard.until(lambda: len(supervisor.pids) == before + 1)
+
+
+async def test_a_worker_is_started_for_each_demand_up_to_the_maximum():
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        assert supervisor.pids == ()
+        await one_more(yard, supervisor, controller)
+        await one_more(yard, supervisor, controller)
+        await yard.until(lambda: controller.waiting is None)
+        assert supervisor.pids == (100, 101)
+
+    await kept_on_demand(yard, body)
+
+
+async def test_a_demand_is_listened_for_again_when_the_worker_of_the_last_is_ready():
+    yard = Yard(ready=False)
+
+    async def body(supervisor, controller):
+        await yard.until(lambda: controller.waiting)
+        controller.demand()
+        await yard.until(lambda: yard.started)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert controller.waiting is None
+        yard.started[0].become_ready()
+        await yard.until(lambda: controller.waiting)
+
+    await kept_on_demand(yard, body)
+
+
+async def test_who_is_idle_stops_after_demand_is_listened_for(caplog):
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        await one_more(yard, supervisor, controller)
+        assert controller.waiting is None
+        worker = yard.started[0]
+        worker.terminate = lambda: (worker.signals.append(bool(controller.waiting)), worker.end(0))
+        worker.be_idle()
+        await yard.until(lambda: worker.signals)
+        assert worker.signals == [True]
+        assert supervisor.pids == ()
+        await one_more(yard, supervisor, controller)
+
+    with caplog.at_level(logging.INFO, "hostler.supervisor"):
+        await kept_on_demand(yard, body, 1)
+    assert "worker 1 (process 100) is idle, and stops" in caplog.text
+
+
+async def test_a_demand_while_the_last_one_leaves_starts_another_beside_it():
+    yard = Yard(stubborn=True)
+
+    async def body(supervisor, controller):
+        await one_more(yard, supervisor, controller)
+        yard.started[0].be_idle()
+        await yard.until(lambda: yard.started[0].signals)
+        await one_more(yard, supervisor, controller)
+        assert supervisor.pids == (101,)
+        yard.started[0].end(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert supervisor.pids == (101,)
+        assert len(yard.started) == 2
+        yard.started[1].stubborn = False
+
+    supervisor = await kept_on_demand(yard, body, 1)
+    await supervisor.stop()
+    assert yard.started[1].signals == ["TERM"]
+
+
+async def test_the_minimum_does_not_leave():
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        await one_more(yard, supervisor, controller)
+        yard.started[0].be_idle()
+        yard.started[1].be_idle()
+        await yard.until(lambda: supervisor.pids == (101,))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert yard.started[1].signals == []
+
+    await kept_on_demand(yard, body, minimum=1)
+
+
+async def test_who_is_leaving_keeps_its_grace_when_everything_stops():
+    yard = Yard(stubborn=True)
+
+    async def body(supervisor, controller):
+        await one_more(yard, supervisor, controller)
+        yard.started[0].be_idle()
+        await yard.until(lambda: yard.started[0].signals)
+
+    supervisor = await kept_on_demand(yard, body, 1)
+    stopping = asyncio.create_task(supervisor.stop())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert yard.started[0].signals == ["TERM"]  # a second time would be: at once
+    yard.started[0].end(0)
+    await stopping
+
+
+async def test_a_worker_that_cannot_start_is_tried_again_for_what_still_waits(caplog):
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        yard.failing = ["a mistake", "a mistake"]
+        await one_more(yard, supervisor, controller)
+
+    await kept_on_demand(yard, body, 1)
+    assert yard.sleeps == [0.1]
+    assert caplog.text.count("worker 1 cannot start: a mistake; another is started") == 2
+
+
+@pytest.mark.parametrize("minimum", [0, 2])
+async def test_too_many_failures_take_the_queue_out_of_service(caplog, minimum):
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        while len(supervisor.pids) < 2:
+            await one_more(yard, supervisor, controller)
+        healthy = yard.started[1]
+        for number in range(5):
+            assert controller.enabled
+            yard.started[-1 if number else 0].end(-signal.SIGSEGV)
+            await yard.until(lambda number=number: len(yard.started) == 3 + min(number, 3))
+            await yard.until(lambda: len(supervisor.pids) == 2 or not controller.enabled)
+        await yard.until(lambda: not controller.enabled)
+        await yard.until(lambda: healthy.signals == ["TERM"])
+        assert supervisor.pids == ()
+        await yard.until(lambda: controller.waiting is None)
+        assert len(yard.started) == 6
+
+    await kept_on_demand(yard, body, minimum=minimum)
+    last = caplog.records[-1]
+    assert last.levelname == "ERROR"
+    assert last.getMessage() == (
+        "worker 1 (process 105) was ended by SIGSEGV; out of service after 5 failures within 300 s: no worker is started, "
+        "and clients get 503; correct what these lines say, and start hostler again"
+    )
+
+
+@pytest.mark.logs_errors("out of service after 1 failure within 300 s")
+async def test_a_worker_that_starts_when_the_others_fail_once_too_often_is_stopped_too():
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        yard.how["ready"] = False
+        await yard.until(lambda: controller.waiting)
+        controller.demand()
+        await yard.until(lambda: len(yard.started) == 2)
+        yard.started[0].end(1)
+        await yard.until(lambda: yard.started[1].signals == ["TERM"])
+        assert not controller.enabled
+
+    await kept_on_demand(yard, body, minimum=1, max_crashes=1)
+
+
+@pytest.mark.logs_errors("out of service after 1 failure within 300 s")
+@pytest.mark.parametrize("minimum", [0, 1])
+async def test_a_restart_puts_the_queue_in_service_again(minimum):
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        if not minimum:
+            await one_more(yard, supervisor, controller)
+        yard.started[0].end(1)
+        await yard.until(lambda: not controller.enabled)
+        supervisor.request_restart()
+        await yard.until(lambda: controller.enabled)
+        if not minimum:
+            await one_more(yard, supervisor, controller)
+        await yard.until(lambda: supervisor.pids == (101,))
+
+    await kept_on_demand(yard, body, 1, minimum=minimum, max_crashes=1)
+
+
+async def test_a_restart_replaces_those_that_are_there_and_nobody_leaves_meanwhile():
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        await one_more(yard, supervisor, controller)
+        yard.how["ready"] = False
+        supervisor.request_restart()
+        await yard.until(lambda: len(yard.started) == 2)
+        yard.started[0].be_idle()
+        yard.started[1].become_ready()
+        await yard.until(lambda: yard.started[0].signals == ["TERM"])
+        await yard.until(lambda: supervisor.pids == (101,))
+        assert len(yard.started) == 2
+        assert controller.waiting
+        yard.started[0].be_idle()  # it is not in any slot any more
+        yard.started[1].be_idle()
+        await yard.until(lambda: supervisor.pids == ())
+
+    await kept_on_demand(yard, body)
+
+
+async def test_where_nobody_says_when_a_request_waits_all_run(caplog):
+    yard = Yard()
+    controller = FakeController()
+    controller.failure = OSError("HttpWaitForDemandStart shop: ERROR_CALL_NOT_IMPLEMENTED (120)")
+    supervisor = yard.supervisor(WorkerPolicy(3, minimum=1), controller=controller)
+
+    async def body():
+        await yard.until(lambda: supervisor.pids == (100, 101, 102))
+        yard.started[2].be_idle()
+        assert supervisor.pids == (100, 101, 102)
+
+    await kept(yard, supervisor, body)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "nobody says when a request waits, so that 3 workers run from here on, idle or not: "
+        "HttpWaitForDemandStart shop: ERROR_CALL_NOT_IMPLEMENTED (120)"
+    )
+
+
+@pytest.mark.parametrize("policy", [WorkerPolicy(4), WorkerPolicy(4, minimum=4)])
+async def test_the_user_mode_server_has_a_fixed_number_of_workers(policy):
+    service = Service(loader=ApplicationLoader("a:b"), server=ServerKind.USERMODE, queue="shop")
+    with pytest.raises(
+        UnsupportedError, match=r"this is the user-mode server; give their number alone, as in --workers 4"
+    ):
+        async with supervising(service, policy):
+            pass
+
+
+# -- as a whole -------------------------------------------------------------------------------------------------------
+
+
 async def test_a_server_that_cannot_be_had_here_is_said_before_any_worker_starts():
     with pytest.raises(UnsupportedError, match=r"HTTP\.sys is part of Windows"):
         service = Service(
@@ -278,7 +553,7 @@ async def test_a_server_that_cannot_be_had_here_is_said_before_any_worker_starts
             prefixes=parse_prefixes(["http://localhost:0/"]),
             server=ServerKind.HTTPSYS,
         )
-        async with supervising(service, 1):
+        async with supervising(service, WorkerPolicy.fixed(1)):
             pass
 
 
@@ -318,7 +593,7 @@ async def ask(supervisor):
 @pytest.mark.parametrize("loader", [HandlerLoader("gateway:handler"), ApplicationLoader("gateway:app")])
 async def test_workers_serve_handlers_and_applications(loader):
     service = Service(loader=loader, prefixes=prefixes_for(loader, ["http://127.0.0.1:0/"]))
-    async with supervising(service, 1) as supervisor:
+    async with supervising(service, WorkerPolicy.fixed(1)) as supervisor:
         assert await ask(supervisor) == str(supervisor.pids[0])
 
 
@@ -335,7 +610,7 @@ async def test_workers_serve_a_proxy_on_the_urls_of_its_document(tmp_path):
         path.write_text(json.dumps(document))
         loader = DocumentLoader(str(path))
         service = Service(loader=loader, prefixes=prefixes_for(loader))
-        async with supervising(service, 2) as supervisor:
+        async with supervising(service, WorkerPolicy.fixed(2)) as supervisor:
             assert [await ask(supervisor) for _ in range(4)] == ["from the destination"] * 4
 
 

@@ -96,6 +96,19 @@ def test_a_worker_is_ready_stops_and_is_gone(run):
     run(main)
 
 
+def test_a_worker_says_again_and_again_that_it_is_idle(run):
+    async def main():
+        worker, notices = start(idle_timeout=0.01), asyncio.Semaphore(0)
+        worker.when_idle(notices.release)
+        await worker.ready()
+        for _ in range(3):
+            await notices.acquire()
+        worker.terminate()
+        assert await worker.ended() == 0
+
+    run(main)
+
+
 def test_a_worker_that_is_killed_before_it_is_ready(run):
     async def main():
         worker = start()

@@ -31,6 +31,7 @@ __all__ = [
     "add_urls",
     "log_level",
     "look_in",
+    "seconds",
     "service_of",
     "sources_of",
     "url_prefix",
@@ -83,7 +84,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Add what holds for every service that runs."""
     add_server(parser)
     parser.add_argument(
-        "--grace", metavar="SECONDS", type=_seconds, default=GRACE,
+        "--grace", metavar="SECONDS", type=seconds, default=GRACE,
         help="how long exchanges in progress may take after the signal to stop (default %(default)g)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
@@ -105,14 +106,15 @@ def url_prefix(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < math.inf:
+        number = -1.0
+    if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; use 0 or more")
-    return seconds
+    return number
 
 
 # -- what they say ----------------------------------------------------------------------------------------------------

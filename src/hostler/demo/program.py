@@ -17,9 +17,10 @@ from hostler.loaders import ApplicationLoader
 from hostler.output import write_out
 from hostler.processes.foreground import announce, reload_on_hangup
 from hostler.processes.loop import run_loop
+from hostler.processes.policy import WorkerPolicy
 from hostler.processes.serving import serving
 from hostler.processes.signals import stop_signals
-from hostler.processes.supervisor import supervising
+from hostler.processes.supervising import supervising
 from hostler.proxy import Proxy
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
@@ -38,7 +39,7 @@ _URL: Final = "http://localhost:5000/"
 _FREE: Final = "http://localhost:0/"
 _EVERYTHING: Final = "http://*:80/"
 """A URL prefix to delegate under that nobody needs to listen on."""
-_WORKERS: Final = 2
+_WORKERS: Final = WorkerPolicy.fixed(2)
 _PLAIN: Final = ServerKind.USERMODE
 """What the destinations run on: any server does, and this one needs no permission."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hostler.output import write_out
 from hostler.processes.loop import run_loop
+from hostler.processes.policy import WorkerPolicy
 from hostler.processes.serving import serving_here
 from hostler.processes.signals import on_signals, stop_signals
 
@@ -24,18 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["announce", "reload_on_hangup", "run_service", "run_until_stopped"]
 
 
-def run_service(service: Service, workers: int | None = None) -> int:
+def run_service(service: Service, workers: WorkerPolicy | int | None = None) -> int:
     """Run a service until SIGINT or SIGTERM; returns the exit status.
 
-    `workers` is how many processes serve, kept alive by this one; None means that this process serves. Raises
+    `workers` is how many processes serve, started by this one; None means that this process serves. Raises
     ListenError, PrefixError, QueueError, UnsupportedError, WorkerError; ConfigError for a handler that workers cannot
     import; and what loading the handler raises, in this process.
     """
     if workers is not None:
-        if workers < 1:
+        if isinstance(workers, int) and workers < 1:
             raise ValueError(f"{workers} is not a number of workers; use 1 or more, or None for this process")
+        policy = WorkerPolicy.fixed(workers) if isinstance(workers, int) else workers
         portable = service.for_workers()
-        return run_loop(lambda: _supervise(portable, workers))
+        return run_loop(lambda: _supervise(portable, policy))
     service.loader.load()  # before there is an event loop: modules may run one of their own while they are imported
     return run_loop(lambda: run_until_stopped(service))
 
@@ -51,9 +53,9 @@ async def run_until_stopped(service: Service) -> int:
     return stop.status
 
 
-async def _supervise(service: Service, workers: int) -> int:
+async def _supervise(service: Service, policy: WorkerPolicy) -> int:
     """Run workers until SIGINT or SIGTERM, restart them on SIGHUP; returns the exit status."""
-    from hostler.processes.supervisor import supervising  # noqa: PLC0415 - multiprocessing is for workers only
+    from hostler.processes.supervising import supervising  # noqa: PLC0415 - multiprocessing is for workers only
 
     running: Supervisor | None = None
 
@@ -63,10 +65,10 @@ async def _supervise(service: Service, workers: int) -> int:
         return True
 
     with stop_signals() as stop, reload_on_hangup(stop, restart):
-        async with supervising(service, workers) as running:
+        async with supervising(service, policy) as running:
             announce(running.prefixes)
             what = service.loader.name if service.queue is None else f"queue {service.queue}"
-            write_out(f"serving {what} with {workers} worker{'s' * (workers != 1)}\n")
+            write_out(f"serving {what} with {policy}\n")
             await stop.wait()
     return stop.status
 

@@ -2,6 +2,7 @@
 
     supervisor   <---  one report: that the worker is ready, or why it cannot start
                   --->  commands: to stop, and then to stop at once
+                 <---  notices: that the worker is idle
                   --->  the end of the pipe: the supervisor is gone
 
 Threads read it, at both ends: the event loop of Windows (the Proactor) waits for no such pipe, and for no process.
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-__all__ = ["Command", "SupervisorPipe"]
+__all__ = ["Command", "Notice", "SupervisorPipe"]
 
 
 class Command(enum.Enum):
@@ -30,6 +31,13 @@ class Command(enum.Enum):
     """Take nothing new, finish what there is, and end."""
 
     STOP_AT_ONCE = "stop at once"
+
+
+class Notice(enum.Enum):
+    """What a worker tells its supervisor after its report."""
+
+    IDLE = "idle"
+    """It has had no request for its idle timeout."""
 
 
 class SupervisorPipe:
@@ -45,6 +53,11 @@ class SupervisorPipe:
         self.reported = True
         with suppress(OSError):  # nobody reads it any more
             self._pipe.send(failure)
+
+    def notify(self, notice: Notice) -> None:
+        """Tell the supervisor something; after the report."""
+        with suppress(OSError):  # nobody reads it any more
+            self._pipe.send(notice)
 
     @contextmanager
     def commands(self, callback: Callable[[Command | None], object]) -> Iterator[None]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from hostler.pipeline import Handler
+    from hostler.pipeline import Handler, Stage
     from hostler.server.base import Server, ServerKind
     from hostler.server.prefix import UrlPrefix
 
@@ -83,18 +83,20 @@ async def serving(
 
 @asynccontextmanager
 async def serving_here(
-    service: Service, sockets: Iterable[socket.socket] | None = None
+    service: Service, sockets: Iterable[socket.socket] | None = None, *, first: Stage | None = None
 ) -> AsyncIterator[Serving]:
     """Serve in this process, for as long as the context lasts.
 
-    `sockets` are bound for the service's prefixes already, by another process; None is none. Raises as `serving` does.
+    `sockets` are bound for the service's prefixes already, by another process; None is none. `first` is a stage in
+    front of all others. Raises as `serving` does.
     """
     handler = service.loader.load()
     log = (
         None if service.write_line is None else AccessLog(service.write_line, LOG_FORMATS[service.log_format])
     )
+    stages = [stage for stage in (first, log) if stage is not None]
     server = make_server(
-        handler if log is None else fold([log], handler),
+        fold(stages, handler) if stages else handler,
         service.options,
         service.server,
         on_reject=None if log is None else log.rejected,

@@ -1,8 +1,8 @@
 """The supervisor: the process that owns a queue and listening sockets, and keeps the workers on them alive.
 
-HTTP.sys calls it the controller; IIS has WAS. It serves nothing itself. It holds the queue, so that requests wait
-while no worker is there, and it binds the sockets once and hands them to every worker, so that a connection waits
-while one worker is replaced by another.
+HTTP.sys calls it the controller; IIS has WAS. It serves nothing itself. `hostler.processes.supervising`
+gives it a queue and sockets to hand on. Which slots have a worker is decided by `hostler.processes.staffing`; here is
+what carries it out.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import define, evolve, field
+from attrs import define
 
 from hostler.errors import WorkerError
-from hostler.processes.worker_process import WorkerProcess, ending
-from hostler.server.base import QueueMode
-from hostler.server.choose import controlling
+from hostler.processes.staffing import Staffing
+from hostler.processes.worker_process import ending
 from hostler.service import GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from hostler.processes.policy import WorkerPolicy
+    from hostler.server.choose import QueueController
     from hostler.server.prefix import UrlPrefix
-    from hostler.service import Service
 
-__all__ = ["Backoff", "Supervisor", "Worker", "supervising"]
+__all__ = ["Supervisor", "Worker"]
 
 _log = logging.getLogger("hostler.supervisor")
 _reloads: Final = logging.getLogger("hostler.reload")
@@ -52,34 +52,14 @@ class Worker(Protocol):
         """Wait until it has ended; returns the exit status, or a signal's number negated."""
         ...
 
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """Have `callback` called whenever it is idle."""
+
     def terminate(self) -> None:
         """Ask it to stop gracefully; a second time: to stop at once."""
 
     def kill(self) -> None:
         """End it."""
-
-
-@define(eq=False)
-class Backoff:
-    """How long to wait before a worker is started again; all in seconds.
-
-    Nothing the first time, then 0.1, doubling to 30, while it dies within 10 of its start.
-    """
-
-    first: float = 0.1
-    longest: float = 30.0
-    enough: float = 10.0
-    """A worker that lived so long starts from nothing again."""
-
-    _next: float = field(default=0.0, init=False)
-
-    def delay(self, lived: float) -> float:
-        """Return how long to wait after a worker that lived for `lived`."""
-        if lived >= self.enough:
-            self._next = 0.0
-        delay = self._next
-        self._next = min(delay * 2 or self.first, self.longest)
-        return delay
 
 
 @define(eq=False)
@@ -92,18 +72,30 @@ class _Running:
 class _Slot:
     """The place of one worker after another."""
 
-    number: int
+    index: int
     running: _Running | None = None
+    keeping: asyncio.Task[None] | None = None
+    """What fills it again and again; None while it is vacant."""
+
+    @property
+    def number(self) -> int:
+        """What people call it: from 1."""
+        return self.index + 1
 
 
 class Supervisor:
-    """Keeps `workers` workers running, which `start(number)` starts; `clock` and `sleep` are for the back-off."""
+    """Keeps workers running, as many as `policy` says, which `start(number)` starts.
+
+    `controller` is whoever knows of requests that no worker is there for, and can have them refused; without one the
+    policy must be a fixed one. `clock` and `sleep` are for the back-off.
+    """
 
     def __init__(
         self,
         start: Callable[[int], Worker],
-        workers: int,
+        policy: WorkerPolicy,
         *,
+        controller: QueueController | None = None,
         grace: float = GRACE,
         prefixes: tuple[UrlPrefix, ...] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -112,12 +104,19 @@ class Supervisor:
         self.prefixes = prefixes
         """What the workers listen on."""
         self._start = start
+        self._controller = controller
         self._grace = grace
         self._clock = clock
         self._sleep = sleep
-        self._slots = [_Slot(number) for number in range(1, workers + 1)]
+        self._staffing = Staffing(policy)
+        self._slots = [_Slot(index) for index in range(policy.maximum)]
         self._alive: dict[Worker, int] = {}
+        self._asked: set[Worker] = set()
+        """The workers that were asked to stop."""
+        self._group: asyncio.TaskGroup | None = None
+        self._hearing: asyncio.Task[None] | None = None
         self._restart_wanted = asyncio.Event()
+        self._restarting = False
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -129,39 +128,61 @@ class Supervisor:
     def _launch(self, slot: _Slot) -> _Running:
         worker = self._start(slot.number)
         self._alive[worker] = slot.number
-        return _Running(worker, self._clock())
+        running = _Running(worker, self._clock())
+        worker.when_idle(partial(self._on_idle, slot, running))
+        return running
 
     async def start(self) -> None:
-        """Start the workers, and wait until all are ready; raises WorkerError when one cannot start."""
-        started = [self._launch(slot) for slot in self._slots]
-        for running in started:
+        """Start the workers that are always there, and wait until all are ready; raises WorkerError when one cannot."""
+        started = []
+        for index in self._staffing.missing:
+            self._staffing.start(index, self._clock())
+            started.append((self._slots[index], self._launch(self._slots[index])))
+        for _, running in started:
             await running.worker.ready()
-        for slot, running in zip(self._slots, started, strict=True):
+        for slot, running in started:
             slot.running = running
+            self._staffing.ready(slot.index)
 
     async def keep(self) -> None:
-        """Start again what ends, and replace workers when `request_restart` says so, until cancelled."""
+        """Start what ends, and what requests wait for; replace workers on `request_restart`; until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for slot in self._slots:
-                group.create_task(self._keep(slot))
-            group.create_task(self._restart_on_request())
+            self._group = group
+            try:
+                self._fill_missing()
+                self._listen()
+                await self._restart_on_request()
+            finally:
+                self._group = None
+
+    def _fill_missing(self) -> None:
+        for index in self._staffing.missing:
+            if self._slots[index].keeping is None:
+                self._fill(self._slots[index])
+
+    def _fill(self, slot: _Slot) -> None:
+        assert self._group is not None
+        if slot.running is None:
+            self._staffing.start(slot.index, self._clock())
+        slot.keeping = self._group.create_task(self._keep(slot))
 
     async def _keep(self, slot: _Slot) -> None:
-        backoff = Backoff()
         while True:
-            began = self._clock()
             if slot.running is not None:
                 running = slot.running
                 how = f"(process {running.worker.pid}) {ending(await self._ended(running.worker))}"
                 if slot.running is not running:
                     continue  # it was replaced
-                slot.running, began = None, running.began
+                slot.running = None
             else:
                 failure = await self._start_again(slot)
                 if failure is None:
                     continue
                 how = f"cannot start: {failure}"
-            delay = backoff.delay(self._clock() - began)
+            delay = self._staffing.fail(slot.index, self._clock())
+            if delay is None:
+                self._take_out_of_service(slot, how)
+                return
             when = f"in {delay:g} s" if delay else "now"
             _log.warning("worker %d %s; another is started %s", slot.number, how, when)
             if delay:
@@ -169,6 +190,7 @@ class Supervisor:
 
     async def _start_again(self, slot: _Slot) -> str | None:
         """Start a worker in an empty slot; returns why it cannot start."""
+        self._staffing.start(slot.index, self._clock())
         try:
             slot.running = running = self._launch(slot)
         except OSError as error:
@@ -181,13 +203,94 @@ class Supervisor:
                 slot.running = None
                 return str(error)
         else:
+            self._on_ready(slot)
             _log.info("worker %d (process %d) is ready", slot.number, running.worker.pid)
         return None
+
+    def _on_ready(self, slot: _Slot) -> None:
+        self._staffing.ready(slot.index)
+        self._listen()
 
     async def _ended(self, worker: Worker) -> int:
         status = await worker.ended()
         self._alive.pop(worker, None)
+        self._asked.discard(worker)
         return status
+
+    # -- coming and going with requests ---------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Have the controller say when a request waits, if a worker would be started then.
+
+        It has been asked once the task has taken its first step: before what is scheduled after this.
+        """
+        if self._controller is None or self._group is None or self._hearing is not None:
+            return
+        if self._staffing.listens:
+            self._hearing = self._group.create_task(self._hear(self._controller))
+
+    async def _hear(self, controller: QueueController) -> None:
+        try:
+            await controller.demanded()
+        except OSError as error:
+            self._hearing = None
+            self._staffing.fix()
+            _log.error(
+                "nobody says when a request waits, so that %s run from here on, idle or not: %s",
+                self._staffing.policy, error,
+            )  # fmt: skip
+            self._fill_missing()
+            return
+        self._hearing = None
+        index = self._staffing.demand()
+        if index is not None:
+            _log.info("a request waits: worker %d is started", index + 1)
+            self._fill(self._slots[index])
+
+    def _on_idle(self, slot: _Slot, running: _Running) -> None:
+        """Let a worker go that says it is idle, if it is one more than there must be."""
+        if self._group is None or self._restarting or slot.running is not running:
+            return
+        if self._staffing.leave(slot.index):
+            self._vacate(slot)
+            self._listen()  # before the worker is asked to stop: what comes next may be nobody's
+            self._group.create_task(self._let_go(slot, running.worker, "idle"))
+
+    def _vacate(self, slot: _Slot) -> None:
+        slot.running = None
+        if slot.keeping is not None and slot.keeping is not asyncio.current_task():
+            slot.keeping.cancel()
+        slot.keeping = None
+
+    async def _let_go(self, slot: _Slot, worker: Worker, why: str) -> None:
+        _log.info("worker %d (process %d) is %s, and stops", slot.number, worker.pid, why)
+        await self._end([worker], self._grace + _EXIT_MARGIN)
+
+    def _take_out_of_service(self, slot: _Slot, how: str) -> None:
+        """Have the queue refuse requests, and stop the other workers: too many have failed (IIS: rapid-fail)."""
+        policy = self._staffing.policy
+        _log.error(
+            "worker %d %s; out of service after %d failure%s within %g s: no worker is started, and clients get 503; "
+            "correct what these lines say, and start hostler again",
+            slot.number, how, policy.max_crashes, "s" * (policy.max_crashes != 1), policy.crash_interval,
+        )  # fmt: skip
+        self._set_enabled(False)
+        if self._hearing is not None:
+            self._hearing.cancel()
+            self._hearing = None
+        left = [(each, each.running.worker) for each in self._slots if each.running is not None]
+        for each in self._slots:
+            self._vacate(each)
+        for each, worker in left:
+            assert self._group is not None
+            self._group.create_task(self._let_go(each, worker, "out of service"))
+
+    def _set_enabled(self, enabled: bool) -> None:
+        if self._controller is not None:
+            try:
+                self._controller.set_enabled(enabled)
+            except OSError as error:
+                _log.error("the queue cannot be %s: %s", "enabled" if enabled else "disabled", error)
 
     # -- restarting -----------------------------------------------------------------------------------------------
 
@@ -204,22 +307,40 @@ class Supervisor:
     async def restart(self) -> None:
         """Replace the workers one by one: each ends when its successor is ready, so that no request is lost.
 
-        When a successor cannot start, that is logged, and the workers which are left go on.
+        When a successor cannot start, that is logged, and the workers which are left go on. What is out of service is
+        in service again.
         """
-        for slot in self._slots:
-            try:
-                fresh = await self._successor(slot)
-            except (OSError, WorkerError) as error:
-                _log.error(
-                    "the restart ends here, worker %d goes on as it is: its successor cannot start: %s",
-                    slot.number, error,
-                )  # fmt: skip
-                return
-            old, slot.running = slot.running, fresh
-            _log.info("worker %d is process %d now", slot.number, fresh.worker.pid)
-            if old is not None:
-                await self._end([old.worker], self._grace + _EXIT_MARGIN)
+        if not self._staffing.in_service:
+            self._staffing.resume()
+            self._set_enabled(True)
+            self._fill_missing()
+            self._listen()
+            return
+        self._restarting = True
+        try:
+            for slot in self._slots:
+                filled = slot.keeping is not None or slot.running is not None
+                if filled and not await self._replace(slot):
+                    return
+        finally:
+            self._restarting = False
         _reloads.info("every worker was replaced: %s", ", ".join(f"process {pid}" for pid in self.pids))
+
+    async def _replace(self, slot: _Slot) -> bool:
+        try:
+            fresh = await self._successor(slot)
+        except (OSError, WorkerError) as error:
+            _log.error(
+                "the restart ends here, worker %d goes on as it is: its successor cannot start: %s",
+                slot.number, error,
+            )  # fmt: skip
+            return False
+        old, slot.running = slot.running, fresh
+        self._on_ready(slot)
+        _log.info("worker %d is process %d now", slot.number, fresh.worker.pid)
+        if old is not None:
+            await self._end([old.worker], self._grace + _EXIT_MARGIN)
+        return True
 
     async def _successor(self, slot: _Slot) -> _Running:
         fresh = self._launch(slot)
@@ -238,12 +359,15 @@ class Supervisor:
 
     async def stop_at_once(self) -> None:
         """End whatever runs."""
-        await self._end(list(self._alive), _ABORT_TIMEOUT)
+        await self._end(list(self._alive), _ABORT_TIMEOUT, again=True)
 
-    async def _end(self, workers: Iterable[Worker], patience: float) -> None:
+    async def _end(self, workers: Iterable[Worker], patience: float, *, again: bool = False) -> None:
+        """Ask workers to stop, once (or `again`), and kill those that are not gone after `patience` seconds."""
         alive = [worker for worker in workers if worker in self._alive]
         for worker in alive:
-            worker.terminate()
+            if again or worker not in self._asked:
+                self._asked.add(worker)
+                worker.terminate()
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 for worker in alive:
@@ -256,52 +380,3 @@ class Supervisor:
                 )  # fmt: skip
                 worker.kill()
                 await self._ended(worker)
-
-
-@asynccontextmanager
-async def supervising(service: Service, workers: int) -> AsyncIterator[Supervisor]:
-    """Own the queue and the prefixes of a service, and run workers on them, for as long as the context lasts.
-
-    A queue that the service attaches to is left to whoever created it. All workers are ready on entry. The service
-    must be one that can be pickled (`Service.for_workers`). Raises ListenError, PrefixError, QueueError,
-    UnsupportedError, WorkerError.
-    """
-    with controlling(
-        service.queue, service.mode, service.prefixes, service.options, service.server
-    ) as controlled:
-        work = evolve(
-            service,
-            queue=controlled.queue,
-            mode=QueueMode.ATTACH,
-            prefixes=controlled.prefixes,
-        )
-        supervisor = Supervisor(
-            partial(WorkerProcess, work, controlled.sockets),
-            workers,
-            grace=service.grace,
-            prefixes=controlled.prefixes,
-        )
-        try:
-            await supervisor.start()
-            async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(supervisor.keep())
-                yield supervisor
-                keeping.cancel()
-            controlled.withdraw()  # the workers close their sockets: nobody can connect any more
-            await supervisor.stop()
-        finally:
-            await _to_its_end(supervisor.stop_at_once())
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do what must be done, however often it is cancelled meanwhile; it is cancelled afterwards."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled

@@ -1,27 +1,32 @@
 """A worker: a process that serves from a queue, on sockets that its supervisor bound, or both.
 
 `main` runs there, with the `Service` that says what. A worker reports once to its supervisor: that it is ready, or why it
-cannot start. It stops gracefully when the supervisor wants it to, when the supervisor is gone, and on SIGTERM. What a
+cannot start; and afterwards whenever it is idle, where the service has an idle timeout. It stops gracefully when the supervisor wants it to, when the supervisor is gone, and on SIGTERM. What a
 terminal sends to every process in it is the supervisor's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import sys
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hostler.explaining import explain
 from hostler.output import log_to_stderr
+from hostler.processes.idle import Activity, report_idleness
 from hostler.processes.loop import run_loop
-from hostler.processes.pipe import Command, SupervisorPipe
+from hostler.processes.pipe import Command, Notice, SupervisorPipe
 from hostler.processes.serving import serving_here
 from hostler.processes.signals import stop_signals
 from hostler.processes.terminal import leave_to_supervisor
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import AsyncIterator
     from multiprocessing.connection import Connection
 
     from hostler.service import Service
@@ -68,7 +73,25 @@ async def _serve(service: Service, sockets: list[socket.socket], supervisor: Sup
             stop.request_once()
 
         with supervisor.commands(on_command):
-            async with serving_here(service, sockets):
+            activity = None if service.idle_timeout is None else Activity()
+            async with serving_here(service, sockets, first=activity):
                 supervisor.report(None)
-                await stop.wait()
+                async with _reporting(activity, service.idle_timeout, supervisor):
+                    await stop.wait()
     return stop.status
+
+
+@asynccontextmanager
+async def _reporting(
+    activity: Activity | None, timeout: float | None, supervisor: SupervisorPipe
+) -> AsyncIterator[None]:
+    """Tell the supervisor whenever this worker is idle."""
+    if activity is None or timeout is None:
+        yield
+        return
+    report = partial(supervisor.notify, Notice.IDLE)
+    watching = asyncio.create_task(report_idleness(activity, timeout, report))
+    try:
+        yield
+    finally:
+        watching.cancel()

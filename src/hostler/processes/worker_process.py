@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from hostler.errors import WorkerError
-from hostler.processes.pipe import Command
+from hostler.processes.pipe import Command, Notice
 from hostler.processes.terminal import starting_worker
 from hostler.processes.worker import main
 
@@ -53,6 +53,7 @@ class WorkerProcess:
             theirs.close()
         self.pid = self._process.pid or 0
         self._asked = False
+        self._on_idle: Callable[[], object] | None = None
         self._reported = asyncio.Event()
         self._failure: str | None = None
         """Why it cannot start; "" when it did not say."""
@@ -63,17 +64,22 @@ class WorkerProcess:
     # -- in the thread --------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Wait for the report, and then for the end."""
-        wait([self._pipe, self._process.sentinel])
-        failure: str | None = ""
-        with suppress(EOFError, OSError):
-            if self._pipe.poll():
-                failure = self._pipe.recv()
-        self._tell(self._on_report, failure)
+        """Wait for the report, for notices, and then for the end."""
+        self._tell(self._on_report, self._receive(""))
+        while self._receive(None) is Notice.IDLE:
+            self._tell(self._on_notice, None)
         self._process.join()
         while (status := self._process.exitcode) is None:
             time.sleep(_POLL_INTERVAL)  # another thread is about to note it
         self._tell(self._on_end, status)
+
+    def _receive(self, default: Any) -> Any:
+        """Wait for what the worker says next, or for its end, which is `default`."""
+        wait([self._pipe, self._process.sentinel])
+        with suppress(EOFError, OSError):
+            if self._pipe.poll():
+                return self._pipe.recv()
+        return default
 
     def _tell(self, callback: Callable[[Any], object], what: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody wants to know
@@ -84,6 +90,14 @@ class WorkerProcess:
     def _on_report(self, failure: str | None) -> None:
         self._failure = failure
         self._reported.set()
+
+    def _on_notice(self, _: object) -> None:
+        if self._on_idle is not None:
+            self._on_idle()
+
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """Have `callback` called whenever the worker says that it has been idle for the service's timeout."""
+        self._on_idle = callback
 
     def _on_end(self, status: int) -> None:
         self._status = status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.api import Windows
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["Controlled", "choose", "controlling", "make_server", "open_windows"]
+__all__ = ["Controlled", "QueueController", "choose", "controlling", "make_server", "open_windows"]
 
 
 def choose(kind: ServerKind | str | None = None) -> ServerKind:
@@ -86,6 +86,19 @@ def _needs_cffi() -> Iterator[None]:
 # -- for worker processes ---------------------------------------------------------------------------------------------
 
 
+class QueueController(Protocol):
+    """Who made a queue that others serve; `hostler.server.httpsys.controller.Controller`."""
+
+    async def demanded(self) -> None:
+        """Wait until a request waits that no worker is there for; raises OSError when nobody will say so.
+
+        It has been asked for after its first step. One caller at a time.
+        """
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Have the queue take requests, or answer them with 503; raises OSError."""
+
+
 @frozen(eq=False)
 class Controlled:
     """A queue and addresses that this process owns, without serving them, for worker processes that do."""
@@ -101,6 +114,9 @@ class Controlled:
 
     withdraw: Callable[[], None]
     """Has nothing new arrive at the prefixes, as far as that is this process' to say."""
+
+    controller: QueueController | None = None
+    """What the maker of a queue on HTTP.sys can do besides."""
 
 
 @contextmanager
@@ -154,6 +170,7 @@ def _control_in_kernel(
         return
     controller = Controller.open(queue, mode, prefixes, options=options)
     try:
-        yield Controlled(controller.queue, controller.prefixes, [], controller.withdraw)
+        made = controller if controller.created else None
+        yield Controlled(controller.queue, controller.prefixes, [], controller.withdraw, made)
     finally:
         controller.release()

@@ -11,7 +11,9 @@ import pytest
 
 from hostler.errors import WorkerError
 from hostler.loaders import ApplicationLoader
-from hostler.processes.supervisor import supervising
+from hostler.processes.policy import WorkerPolicy
+from hostler.processes.supervising import supervising
+from hostler.processes.supervisor import Supervisor
 from hostler.processes.worker_process import WorkerProcess
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import controlling
@@ -26,8 +28,8 @@ def service(app="hostler.demo.apps:worker", **more):
     return Service(loader=ApplicationLoader(app), server=ServerKind.USERMODE, grace=PATIENCE, **more)
 
 
-def start(app="hostler.demo.apps:worker"):
-    return WorkerProcess(service(app), [], 1)
+def start(app="hostler.demo.apps:worker", **more):
+    return WorkerProcess(service(app, **more), [], 1)
 
 
 @contextlib.contextmanager
@@ -108,6 +110,68 @@ async def test_a_worker_that_is_asked_twice_stops_at_once():
         writer.close()
 
 
+async def test_a_worker_says_when_it_is_idle():
+    worker, idle = start(idle_timeout=0.05), asyncio.Semaphore(0)
+    worker.when_idle(idle.release)
+    await worker.ready()
+    await idle.acquire()
+    await idle.acquire()
+    worker.terminate()
+    assert await worker.ended() == 0
+
+
+class Requests:
+    """Says that a request waits when the test does; a controller's stand-in, which Wine has none of."""
+
+    def __init__(self):
+        self.wait = asyncio.Semaphore(0)
+        self.enabled = True
+
+    async def demanded(self):
+        await self.wait.acquire()
+
+    def set_enabled(self, enabled):
+        self.enabled = enabled
+
+
+async def test_workers_come_and_go_on_demand_with_real_processes():
+    requests, policy = Requests(), WorkerPolicy(2, idle_timeout=0.5)
+    supervisor = Supervisor(
+        partial(WorkerProcess, service(idle_timeout=0.5), []), policy, controller=requests, grace=PATIENCE
+    )
+    await supervisor.start()
+    keeping = asyncio.create_task(supervisor.keep())
+    try:
+        for _ in range(2):
+            assert supervisor.pids == ()
+            requests.wait.release()
+            while not supervisor.pids:  # noqa: ASYNC110 - processes have no event for it
+                await asyncio.sleep(0.01)
+            while supervisor.pids:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        await supervisor.stop()
+
+
+@pytest.mark.logs_errors(
+    "there is no module 'no_such_module'.*; out of service after 2 failures within 300 s"
+)
+async def test_workers_that_cannot_start_on_demand_put_the_queue_out_of_service():
+    requests, policy = Requests(), WorkerPolicy(2, max_crashes=2)
+    supervisor = Supervisor(
+        partial(WorkerProcess, service("no_such_module:app"), []), policy, controller=requests
+    )
+    keeping = asyncio.create_task(supervisor.keep())
+    requests.wait.release()
+    while requests.enabled:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
+    assert supervisor.pids == ()
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
 async def test_a_worker_that_is_killed():
     worker = start()
     await worker.ready()
@@ -116,7 +180,7 @@ async def test_a_worker_that_is_killed():
 
 
 async def test_a_supervisor_replaces_a_worker_that_died_and_its_socket_is_shared():
-    async with supervising(service(prefixes=parse_prefixes([URL])), 1) as supervisor:
+    async with supervising(service(prefixes=parse_prefixes([URL])), WorkerPolicy.fixed(1)) as supervisor:
         port = supervisor.prefixes[0].port
         first = await answer(*await begin(port))
         assert supervisor.pids == (first,)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from hostler.server.httpsys.api import load
-from hostler.server.httpsys.marshal.properties import request_queue_properties
+from hostler.server.httpsys.marshal.properties import queue_state, request_queue_properties
 from hostler.server.httpsys.queue import open_queue_as
 from hostler.server.httpsys.session import ServerSession
 from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_httpsys
@@ -84,6 +84,15 @@ class Controller:
             handle.close()
             raise
         return cls(name, settled, windows, handle, session)
+
+    @property
+    def created(self) -> bool:
+        """Whether this made the queue: else it configures nothing, and is told nothing."""
+        return self._handle.created
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Have the queue take requests, or HTTP.sys answer them with 503 (HttpServerStateProperty); raises Win32Error."""
+        self._handle.set(queue_state(enabled))
 
     async def demanded(self) -> None:
         """Wait until a request waits that no worker is there for (HttpWaitForDemandStart).

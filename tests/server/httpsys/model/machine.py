@@ -25,6 +25,7 @@ What a test can do to it
     server_name, client_hello, quic_statistics   what is known of clients' connections
     certificates        {"MY": {thumbprint}}: what is in the machine's stores, with a private key (records.py)
     sockets             [("127.0.0.1", 80, 7, "C:\\x.exe")]: what other programs listen on, for GetExtendedTcpTable
+    demand              what a demand start is: a request that waits, that arrives, or every one (queue.Demand)
     passwords           {"bob": "secret"}: who can log in, where a URL group asks for that (logins.py)
     kill(a)             the end of a process: its handles are closed, its memory is gone, nobody is told
 
@@ -69,6 +70,7 @@ from tests.server.httpsys.model.clients.http1 import Client
 from tests.server.httpsys.model.clients.http2 import Http2Client
 from tests.server.httpsys.model.listener import Listener
 from tests.server.httpsys.model.process import Process, make_windows
+from tests.server.httpsys.model.queue import Demand
 from tests.server.httpsys.model.routing import Registry
 from tests.server.httpsys.model.waits import Held, Pace, Watchers
 
@@ -114,6 +116,7 @@ class Machine:
         self.hold_packets = False
         self.lenient_delegate_url = False
         self.empty_ends = False
+        self.demand = Demand.WAITING
         self.disable_server_header = 0
         self.max_request_bytes = 1 << 14
         self.closed = False

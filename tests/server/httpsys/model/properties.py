@@ -111,6 +111,8 @@ def set_queue(handle: QueueHandle, number: int, value: Any, size: int) -> None:
     info = _read(_QUEUE, number, value, size, "HTTP_ENABLED_STATE" if number == STATE else None)
     _demand(handle.created)
     if number == STATE:
+        # source: HttpSetRequestQueueProperty: HttpServerStateProperty is a HTTP_ENABLED_STATE
+        # guess: what waits already goes on waiting, until its timer or somebody who receives it
         _demand(info[0] in {0, 1})
         queue.enabled = info[0] == 0
     elif number == QUEUE_LENGTH:

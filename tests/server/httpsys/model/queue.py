@@ -6,6 +6,7 @@ of it: TOLD when the buffer was too small and only its id was given, RECEIVED wh
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 
 BASIC, LIMITED, FULL = range(3)
 """HTTP_503_RESPONSE_VERBOSITY."""
+
+
+class Demand(enum.Enum):
+    """What completes HttpWaitForDemandStart.
+
+    source: HttpWaitForDemandStart, "completes when a new request arrives for the specified request queue"; "that can be
+    served by a new request queue process". The pages leave open what these mean for a request that waits already, and
+    for one that a worker is there for; the product must go well with each reading.
+    """
+
+    WAITING = "a request that nobody receives, even if it has waited before the call"
+    ARRIVAL = "a request that arrives during the call, and that nobody receives"
+    EVERY = "every request that arrives during the call"
 
 
 @define(eq=False)
@@ -81,6 +95,8 @@ class Queue:
             request.unavailable(self, reason)
             return
         request.queue = self
+        if self.machine.demand is Demand.EVERY:
+            self.demanded()
         if self.receives:
             shuffle = self.machine.shuffle
             at = shuffle.randrange(len(self.receives)) if shuffle is not None else 0
@@ -91,6 +107,10 @@ class Queue:
             request.unavailable(self, "QueueFull")
             return
         self.waiting.append(request)
+        self.demanded()
+
+    def demanded(self) -> None:
+        """Tell the controller that a request is there, if it asked."""
         if self.demand is not None:
             demand, self.demand = self.demand, None
             demand.complete(c.OK)
@@ -172,13 +192,16 @@ class QueueHandle(FileObject):
     def wait_for_demand(self, operation: Operation) -> int:
         """Wait for a request that nobody takes (HttpWaitForDemandStart)."""
         queue = self.queue
+        # source: HttpWaitForDemandStart: ERROR_INVALID_ID_AUTHORITY for who is not the controller, ERROR_INVALID_HANDLE
+        # after a shutdown, ERROR_ALREADY_EXISTS for a second registration
         if not self.controller:
             raise Win32(c.INVALID_ID_AUTHORITY)
         if self.shut:
             raise Win32(c.INVALID_HANDLE)
         if queue.demand is not None:
             raise Win32(c.ALREADY_EXISTS)
-        if queue.waiting:
+        # guess: a request that waits already is a demand (Demand.WAITING), else WAS would strand it behind a crash
+        if queue.waiting and queue.machine.demand is Demand.WAITING:
             return operation.over(c.OK)
         queue.demand = operation
 

@@ -33,6 +33,7 @@ __all__ = [
     "binding",
     "delegation",
     "enabled",
+    "queue_state",
     "request_queue_properties",
     "url_group_properties",
 ]
@@ -89,6 +90,11 @@ def _queue(queue: Handle, *, present: bool) -> CData:
 def enabled(active: bool) -> Property:
     """Have a URL group serve, or answer 503 (HTTP_STATE_INFO)."""
     return Property(ServerProperty.STATE, ffi.new("HTTP_STATE_INFO *", (_PRESENT, _state(active))))
+
+
+def queue_state(active: bool) -> Property:
+    """Have a request queue take requests, or answer them with 503 (HTTP_ENABLED_STATE)."""
+    return Property(ServerProperty.STATE, ffi.new("HTTP_ENABLED_STATE *", _state(active)))
 
 
 def _state(active: bool) -> EnabledState:

@@ -5,6 +5,7 @@ import pytest
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
 from tests.server.httpsys.model.program import NULL, URL, VERSION, Program, address_of
+from tests.server.httpsys.model.queue import Demand
 
 BASIC, LIMITED, FULL = range(3)
 QUEUE_LENGTH, STATE, VERBOSITY = 4, 5, 6
@@ -150,6 +151,27 @@ def test_demand_that_is_there_already_is_over_at_once(machine, client):
     controller = Program(machine, queue="q", flags=c.CONTROLLER)
     client.request("GET", URL)
     assert controller.call("HttpWaitForDemandStart").code == c.OK
+
+
+def test_demand_may_be_for_what_arrives_alone(machine, client):
+    machine.demand = Demand.ARRIVAL
+    controller = Program(machine, queue="q", flags=c.CONTROLLER)
+    client.request("GET", URL)
+    demand = controller.call("HttpWaitForDemandStart")
+    assert demand.code == c.IO_PENDING
+    machine.client().request("GET", URL)
+    assert controller.result(demand) == (c.OK, 0)
+
+
+def test_demand_may_be_every_request(machine, client):
+    machine.demand = Demand.EVERY
+    controller = Program(machine, queue="q", flags=c.CONTROLLER)
+    program = worker(machine)
+    receive = program.receive()
+    demand = controller.call("HttpWaitForDemandStart")
+    client.request("GET", URL)
+    assert controller.result(demand) == (c.OK, 0)
+    assert program.result(receive)[0] == c.OK
 
 
 def test_who_may_wait_for_demand(machine):
