@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostler.http.headers import Headers
 
@@ -132,3 +134,56 @@ def test_lower_pairs_leave_the_headers_as_they_are(headers):
 
 def test_repr_shows_the_lines():
     assert repr(Headers([(b"A", b"b")])) == "Headers([(b'A', b'b')])"
+
+
+# -- lines off the wire, which stay lines as long as they can ---------------------------------------------------------
+
+NAMES = st.sampled_from(["A", "a", "B", "X-C", "Connection", "a: b", "", "n\x00", "ä"])
+VALUES = st.sampled_from(["", "1", "a, x-c", " padded\t", "x\r\ny: z", "\xff", "a: b", "\x01"])
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["add", "set", "remove", "extend", "without"]), NAMES, VALUES), max_size=6
+)
+
+
+def _change(headers, kind, name, value):
+    if kind == "remove":
+        headers.remove(name)
+    elif kind == "extend":
+        headers.extend(Headers(None, {b"q": b"Q: 1", b"a": b"A:2"}))
+    elif kind == "without":
+        return headers.without(frozenset({name.lower().encode("latin-1"), b"q"}))
+    else:
+        getattr(headers, kind)(name, value)
+    return headers
+
+
+@given(CHANGES)
+def test_lines_change_as_pairs_do(changes):
+    lines = Headers(None, {b"host": b"Host: a", b"a": b"A:  1 ", b"connection": b"Connection: b, close"})
+    pairs = Headers(list(lines.pairs()))
+    for change in changes:
+        lines, pairs = _change(lines, *change), _change(pairs, *change)
+        names = frozenset({b"a", b"connection"})
+        assert (lines.only(names), lines.lower_pairs()) == (pairs.only(names), pairs.lower_pairs())
+        assert lines.index() == pairs.index()
+    assert lines.pairs() == pairs.pairs()
+
+
+def test_what_is_set_or_added_keeps_lines_as_they_came():
+    headers = Headers.received(None, {b"host": b"Host: a", b"a": b"A:1"})
+    headers.set("B", "2")
+    headers.add("C", "3")
+    assert headers.lines == {b"host": b"Host: a", b"a": b"A:1", b"b": b"B: 2", b"c": b"C: 3"}
+    assert headers.changed
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("A", "2"), ("b: c", "2"), ("B", "2\r\nC: 3"), ("B", " 2"), ("", "2"), ("B", "\x00")],
+    ids=["on another line", "no token", "two lines", "space around it", "no name", "NUL"],
+)
+def test_what_no_line_may_hold_is_kept_as_a_pair(pair):
+    headers = Headers(None, {b"a": b"A:1"})
+    headers.add(*pair)
+    assert headers.lines is None
+    assert [*headers] == [("A", "1"), pair]

@@ -6,18 +6,23 @@ for; text is ISO-8859-1, which maps every byte to itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from hostler.http.fields import HOP_BY_HOP, has_token
+from hostler.http.fields import HOP_BY_HOP, TOKEN_PATTERN, has_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 __all__ = ["Headers", "RawHeaders", "split_line"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 """list of (name, value) byte pairs, in wire order."""
+
+_VISIBLE: Final = rb"[!-~\x80-\xff]"
+_LINE: Final = re.compile(rb"(%b+): (?:%b(?:[\t -~\x80-\xff]*%b)?)?" % (TOKEN_PATTERN, _VISIBLE, _VISIBLE))
+"""A line of a name, a colon, and a value without space around it."""
 
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:
@@ -37,9 +42,10 @@ def _bytes(text: str | bytes) -> bytes:
 class Headers:
     """The header section of a message.
 
-    There are two forms. Headers that were made or changed are a list of pairs. Headers off the wire, as long as nobody
-    changes them, are the lines themselves by lower-case name (`lines`): a proxy passes most of them on untouched, so
-    neither names nor values are cut out of them before somebody asks.
+    There are two forms. One is the lines themselves by lower-case name (`lines`): a proxy passes most of what comes off
+    the wire on untouched, so neither names nor values are cut out of them before somebody asks. `set`, `add` and `remove`
+    keep that form where they can. The other is a list of pairs: that of headers that were made of pairs, have a name on
+    several lines, hold what no line may, or have had their `raw` pairs asked for.
     """
 
     __slots__ = ("_raw", "changed", "lines")
@@ -133,9 +139,42 @@ class Headers:
         """Return every value of `name`, one per header line, in order."""
         return [value.decode("latin-1") for value in self.get_all_raw(name.lower().encode("latin-1"))]
 
+    def only(self, names: Container[bytes]) -> RawHeaders:
+        """Return the (name, value) byte pairs of these names, which are in lower case."""
+        if self.lines is not None:
+            return [split_line(line) for name, line in self.lines.items() if name in names]
+        return [pair for pair in self.pairs() if pair[0].lower() in names]
+
+    def without(self, names: frozenset[bytes]) -> Headers:
+        """Return a copy of all headers but those of these names, which are in lower case."""
+        if self.lines is None:
+            return Headers([pair for pair in self.pairs() if pair[0].lower() not in names])
+        lines = self.lines.copy()
+        for name in names.intersection(lines):
+            del lines[name]
+        return Headers(None, lines)
+
     def add(self, name: str | bytes, value: str | bytes) -> None:
         """Append one more line."""
-        self.raw.append((_bytes(name), _bytes(value)))
+        name, value = _bytes(name), _bytes(value)
+        lines, key = self.lines, name.lower()
+        if lines is not None and key not in lines:
+            line = b"%b: %b" % (name, value)
+            found = _LINE.fullmatch(line)
+            if found is not None and found.end(1) == len(name):
+                lines[key] = line
+                self._raw, self.changed = None, True
+                return
+        self.raw.append((name, value))
+
+    def extend(self, other: Headers) -> None:
+        """Append all lines of other headers."""
+        lines = other.lines
+        if self.lines is not None and lines is not None and self.lines.keys().isdisjoint(lines):
+            self.lines.update(lines)
+            self._raw, self.changed = None, True
+        else:
+            self.raw.extend(other.pairs())
 
     def set(self, name: str | bytes, value: str | bytes) -> None:
         """Replace every line of `name` by one.

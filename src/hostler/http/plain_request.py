@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final, NamedTuple, Self
 
 from hostler.http.headers import Headers
@@ -10,6 +11,8 @@ from hostler.http.message import Request
 from hostler.http.target import Target
 
 __all__ = ["PlainRequest"]
+
+_NAME: Final = itemgetter(0)
 
 
 class _Facts(NamedTuple):
@@ -90,7 +93,15 @@ class PlainRequest(_Facts):
     def request(self) -> Request:
         """Return it as a request like any other."""
         method, target, _, _, host, framing, keep_alive, _, _, _ = self
-        headers = Headers.received(split_lines(self.lines, False))
+        block = self.lines
+        pairs = split_lines(block, True)
+        lines = dict(
+            zip(map(_NAME, pairs), block.split(b"\r\n"), strict=False)
+        )  # what follows the last CRLF is none
+        if len(lines) == len(pairs):
+            headers = Headers.received(None, lines)
+        else:
+            headers = Headers.received(split_lines(block, False))
         return Request(method, target, headers, 11, framing, host, keep_alive)
 
     def parsed_target(self) -> Target:

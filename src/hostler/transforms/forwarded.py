@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from hostler.client.outgoing import said_of_client
 from hostler.http.fields import IDENTITY
+from hostler.http.headers import Headers
 from hostler.http.target import encode_path
 
 if TYPE_CHECKING:
@@ -130,9 +131,10 @@ class DefaultForwarders:
     def __call__(self, context: RequestTransformContext) -> None:
         """Apply it."""
         exchange = context.exchange
-        raw = context.headers.raw
-        raw[:] = [pair for pair in raw if pair[0].lower() not in IDENTITY]
-        raw += said_of_client(exchange, exchange.path_base).pairs
+        headers, said = context.headers, said_of_client(exchange, exchange.path_base)
+        for name, _ in headers.only(IDENTITY):
+            headers.remove(name)
+        headers.extend(Headers(None, said.lines))
 
 
 # -- Forwarded ------------------------------------------------------------------------------------------------------

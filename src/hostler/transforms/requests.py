@@ -51,9 +51,7 @@ async def transform_request(
             method=request.method,
             path=exchange.target.forward_after(exchange.path_base).decode("ascii"),
             query=Query(exchange.target.query),
-            headers=Headers(
-                copied_headers(request.headers, transforms.request_headers, _NOT_COPIED, _OWN),
-            ),
+            headers=copied_headers(request.headers, transforms.request_headers, _NOT_COPIED, _OWN),
             destination_prefix=destination_prefix,
             headers_copied=transforms.request_headers.all,
         )
@@ -72,25 +70,21 @@ async def transform_request(
 
 def copied_headers(
     headers: Headers, copied: Copied, dropped: frozenset[bytes], own: frozenset[bytes]
-) -> RawHeaders:
+) -> Headers:
     """Return the headers that are passed on: without what is `dropped`, unless it is allowed, and never those in `own`."""
-    dropped |= nominated(headers)
     allowed = copied.allowed - own
-    return [
-        pair
-        for pair in headers.pairs()
-        if (name := pair[0].lower()) in allowed or (copied.all and name not in dropped)
-    ]
+    if copied.all:
+        return headers.without((dropped | nominated(headers)) - allowed)
+    return Headers(headers.only(allowed))
 
 
 def refuse_managed(headers: Headers) -> None:
     """Refuse what frames a message, or manages its connection: raises ProtocolError."""
-    for name, _ in headers.pairs():
-        if name.lower() in MANAGED:
-            raise ProtocolError(
-                f"a transform set {name.decode('latin-1')}, which frames the message or manages its connection: leave it "
-                "to the proxy"
-            )
+    for name, _ in headers.only(MANAGED):
+        raise ProtocolError(
+            f"a transform set {name.decode('latin-1')}, which frames the message or manages its connection: leave it "
+            "to the proxy"
+        )
 
 
 def forwarded_request(context: RequestTransformContext, address: DestinationAddress) -> Request:
@@ -136,17 +130,18 @@ def _headers(context: RequestTransformContext, host: bytes | None, own: frozense
     """Return the headers that go out: Host first, the transformed ones, and the proxy's `own` as they came."""
     refuse_managed(context.headers)
     came = context.exchange.request
-    pairs = [] if host is None else [(b"Host", host)]
-    pairs += context.headers.pairs()
-    pairs += _kept(came.headers, own)
+    headers = Headers(None, {} if host is None else {b"host": b"Host: " + host})
+    headers.extend(context.headers)
+    for name, value in _kept(came.headers, own):
+        headers.add(name, value)
     if (
         context.method in _WITH_BODY
         and context.method != came.method
         and not came.framing
         and b"content-length" not in came.headers
     ):
-        pairs.append((b"Content-Length", b"0"))
-    return Headers(pairs)
+        headers.add(b"Content-Length", b"0")
+    return headers
 
 
 def _kept(headers: Headers, own: frozenset[bytes]) -> RawHeaders:
@@ -154,7 +149,7 @@ def _kept(headers: Headers, own: frozenset[bytes]) -> RawHeaders:
 
     A transform may have set one of these anew, which no client is to have dropped on the way.
     """
-    kept = [pair for pair in headers.pairs() if pair[0].lower() in own]
+    kept = headers.only(own)
     if b"connection" in own and (dropped := nominated(headers) - HOP_BY_HOP):
         value = b",".join(headers.get_all_raw(b"connection"))
         options = [

@@ -36,19 +36,16 @@ def response_context(
 ) -> ResponseTransformContext:
     """Return what transforms get of a destination's response."""
     copied = transforms.response_headers
-    kept = outgoing_response(response).headers.pairs() if copied.all else []
-    pairs = [pair for pair in kept if pair[0].lower() not in MANAGED]
-    passed = {name for name, _ in pairs}
-    pairs += [
-        pair
-        for pair in response.headers.pairs()
-        if pair[0].lower() in copied.allowed - MANAGED and pair[0] not in passed
-    ]
+    headers = outgoing_response(response).headers.without(MANAGED) if copied.all else Headers(None, {})
+    if copied.allowed:
+        passed = {name for name, _ in headers.lower_pairs()}
+        for name, value in response.headers.only(copied.allowed - MANAGED - passed):
+            headers.add(name, value)
     return ResponseTransformContext(
         exchange=exchange,
         response=response,
         status=response.status,
-        headers=Headers(pairs),
+        headers=headers,
         headers_copied=copied.all,
     )
 
@@ -64,20 +61,26 @@ def transformed_response(context: ResponseTransformContext, came: Response) -> R
             )
     elif not 200 <= status <= 999:
         raise ProtocolError(f"a transform set the status {status}, which is not that of a final response")
-    kept = [pair for pair in outgoing_response(came).headers.pairs() if pair[0].lower() in MANAGED]
+    kept = outgoing_response(came).headers.only(MANAGED)
     framing, reason = came.framing, came.reason if status == came.status else None
     if context.suppress_body or (status != came.status and status in _BODILESS):
         context.suppress_body = True
         kept, framing = [], 0
     elif status != came.status and came.status in _BODILESS:
         kept = []  # the length of what a 304 stands for
-    return Response(status, Headers([*context.headers.pairs(), *kept]), framing, reason)
+    headers = Headers(None, {})
+    headers.extend(context.headers)
+    for name, value in kept:
+        headers.add(name, value)
+    return Response(status, headers, framing, reason)
 
 
 def trailers_context(
     exchange: Exchange, transforms: Transforms, response: Response, trailers: RawHeaders
 ) -> ResponseTrailersTransformContext:
     """Return what transforms get of a response's trailers."""
+    if not trailers:
+        return ResponseTrailersTransformContext(exchange=exchange, response=response, headers=Headers())
     copied = transforms.response_trailers
     kept = outgoing_response_trailers(response, trailers) if copied.all else []
     allowed = copied.allowed - MANAGED - {b"trailer", b"host"}
