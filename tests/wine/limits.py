@@ -16,6 +16,7 @@ WINE_LIMITS = MappingProxyType(
         "certificates": "there is no https, and so no client certificate",
         "chunked request body": "a request with Transfer-Encoding is refused",
         "close of a connection": "it never closes a connection, whatever the response's flags say",
+        "configuration": "HttpInitialize with HTTP_INITIALIZE_CONFIG among its flags succeeds, and starts no driver",
         "cooked URL": "the cooked URL is not percent-decoded",
         "delegation": "HttpDelegateRequestEx is not exported, and queues have no names",
         "demand start": "HttpWaitForDemandStart is a stub, and queues have no controllers",

@@ -46,11 +46,18 @@ MISSING = frozenset(
 )
 
 
+_SERVER = 1
+"""HTTP_INITIALIZE_SERVER, the one flag with which Wine starts its driver ("configuration" in limits.py)."""
+
+
 class WithoutStubs:
-    """Wine's httpapi.dll with its stubs failing."""
+    """Wine's httpapi.dll with its stubs failing, and initialised as a server."""
 
     def __init__(self, dll):
         self._dll = dll
+
+    def HttpInitialize(self, version, flags, reserved):  # noqa: N802 - as Microsoft spells it
+        return self._dll.HttpInitialize(version, flags & _SERVER, reserved)
 
     def __getattr__(self, name):
         found = _fail if name in STUBS else getattr(self._dll, name)

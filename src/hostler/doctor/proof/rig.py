@@ -35,6 +35,9 @@ __all__ = ["BrokenPromiseError", "NotTriedError", "OtherProcess", "Rig", "Served
 
 _RECEIVES: Final = 8
 _GRACE: Final = 5.0
+_SETTLING: Final = 0.2
+"""Seconds in which on an idle machine everything has happened that is going to."""
+
 _ANYWHERE: Final = "http://localhost:0/"
 
 
@@ -143,11 +146,14 @@ class Rig:
         finally:
             await server.stop(_GRACE)
 
-    def other(self, name: str, queue: str, mode: QueueMode, url: str) -> AbstractAsyncContextManager[None]:
-        """Have another process serve while the context lasts."""
-        return self._surroundings.start(OtherProcess(name, queue, mode, url), self.recorder)
+    @asynccontextmanager
+    async def other(self, name: str, queue: str, mode: QueueMode, url: str) -> AsyncIterator[None]:
+        """Have another process serve while the context lasts; its receives wait then."""
+        async with self._surroundings.start(OtherProcess(name, queue, mode, url), self.recorder):
+            await asyncio.sleep(_SETTLING)
+            yield
 
     async def settle(self) -> None:
         """Let everything that was sent arrive; what the next call returns is no matter of time then."""
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_SETTLING)
         self.recorder.note(does="settle")

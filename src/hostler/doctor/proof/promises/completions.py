@@ -94,6 +94,10 @@ class _RawQueue:
         status = call.overlapped.Internal & 0xFFFF_FFFF
         return self._windows.nt.RtlNtStatusToDosError(status) if status else 0
 
+    async def ended(self, call: _Call) -> int | None:
+        """Wait for the end of a call that may be over already; returns its code, or None when it never ends."""
+        return await self.packet(call) if call.returned == ErrorCode.ERROR_IO_PENDING else call.returned
+
     # -- calls
 
     def _start(self, call: _Call, function: Callable[[CData], int]) -> _Call:
@@ -121,7 +125,7 @@ class _RawQueue:
             ),
         )
 
-    async def answer(self, request: int, client: Client) -> int:
+    async def answer(self, request: int, client: Client) -> int | None:
         """Answer 204, and have the client read it; returns how the call ended."""
         response = ffi.new("HTTP_RESPONSE *")
         reason = ffi.new("char[]", b"No Content")
@@ -133,15 +137,9 @@ class _RawQueue:
                 self.handle, request, 0, response, null, call.length, null, 0, overlapped, null
             ),
         )
-        code = call.returned
-        if code == ErrorCode.ERROR_IO_PENDING:
-            code = await self._sent(call)
+        code = await self.ended(call)
         await client.head()
         return code
-
-    async def _sent(self, call: _Call) -> int:
-        code = await self.packet(call)
-        return -1 if code is None else code
 
 
 @asynccontextmanager
@@ -193,9 +191,11 @@ async def _waits(rig: Rig, queue: _RawQueue) -> None:
     expect(code == 0, "a packet with 0 for a request that arrives", code)
     request = request_id(call.request)
     read = queue.read(request)
-    expect(read.returned == ErrorCode.ERROR_HANDLE_EOF, "38 of a read at the end of a body", read.returned)
-    packet = await queue.packet(read, _QUIET)
-    expect(packet is None, "no packet for a read that failed", packet)
+    code = await queue.ended(read)
+    expect(code == ErrorCode.ERROR_HANDLE_EOF, "38 of a read at the end of a body", code)
+    if read.returned == code:
+        packet = await queue.packet(read, _QUIET)
+        expect(packet is None, "no packet for a read that failed", packet)
     code = await queue.answer(request, client)
     expect(code == 0, "0 of a response", code)
     await client.close()
@@ -213,10 +213,7 @@ async def _is_there_already(rig: Rig, queue: _RawQueue) -> None:
     expect(packet is None, "no packet after 0", packet)
     request = request_id(call.request)
     await rig.settle()
-    read = queue.read(request)
-    code = read.returned
-    if code == ErrorCode.ERROR_IO_PENDING:
-        code = await queue.packet(read) or 0
+    code = await queue.ended(queue.read(request))
     expect(code == 0, "0 of a read of a body that is there", code)
     await queue.answer(request, client)
     await client.close()
