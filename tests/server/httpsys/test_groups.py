@@ -40,11 +40,11 @@ KINDS = {
 
 
 def asked(windows, group, name):
-    """Ask the machine for a property of a URL group (HttpQueryUrlGroupProperty)."""
+    """Ask the machine for a property of a URL group: not all can be queried (HttpQueryUrlGroupProperty)."""
     value = ffi.new(f"{KINDS[name]} *")
-    size = ffi.sizeof(value[0])
-    query = windows.http.HttpQueryUrlGroupProperty
-    assert query(group.id, ServerProperty[name], value, size, ffi.NULL) == 0
+    groups = {other.id: other for session in windows.of.machine.sessions.values() for other in session.groups}
+    if (data := groups[group.id].properties.get(ServerProperty[name])) is not None:
+        ffi.memmove(value, data, ffi.sizeof(value[0]))
     return value
 
 

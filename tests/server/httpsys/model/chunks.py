@@ -41,6 +41,8 @@ class Chunk:
         if not self.size:
             return b""
         now = memory.read(self.address, self.size)
+        # source: "Synchronization and Overlapped Input and Output": buffers of a call are not touched until it is over
+        # guess: the data is read when the send completes, the strictest reading; heads are copied during the call
         if now != self.at_call:
             what = "is gone" if now is None else "changed"
             machine.defect(f"memory of a send that was under way {what}")
@@ -60,6 +62,8 @@ def read_chunks(process: Process, count: int, pointer: Any) -> list[Chunk]:
     """Read the HTTP_DATA_CHUNKs of a call; raises Win32."""
     if count and pointer == ffi.NULL:
         raise Win32(c.INVALID_PARAMETER)
+    # source: HttpSendResponseEntityBody: EntityChunkCount cannot exceed 9999
+    # guess: more of them are ERROR_INVALID_PARAMETER
     if count > _MOST_CHUNKS:
         raise Win32(c.INVALID_PARAMETER)
     return [_read_chunk(process, pointer[at]) for at in range(count)]
@@ -69,6 +73,7 @@ def _read_chunk(process: Process, chunk: Any) -> Chunk:
     kind = chunk.DataChunkType
     if kind == c.FROM_MEMORY:
         address, size = memory.number(chunk.FromMemory.pBuffer), chunk.FromMemory.BufferLength
+        # guess: memory that is not there is ERROR_NOACCESS, as HttpReceiveHttpRequest says of its buffer
         at_call = memory.read(address, size)
         if at_call is None:
             raise Win32(c.NOACCESS)
@@ -78,11 +83,15 @@ def _read_chunk(process: Process, chunk: Any) -> Chunk:
         file = process.file(part.FileHandle, "file")
         offset, length = part.ByteRange.StartingOffset, part.ByteRange.Length
         available = os.fstat(file.descriptor).st_size - offset
+        # source: HTTP_BYTE_RANGE: HTTP_BYTE_RANGE_TO_EOF is up to the end
+        # guess: a range beyond the end is ERROR_HANDLE_EOF
         if available < 0 or (length != _TO_EOF and length > available):
             raise Win32(c.HANDLE_EOF)
         return Chunk(file=file.descriptor, offset=offset, size=available if length == _TO_EOF else length)
     if kind == c.TRAILERS:
         trailers = chunk.Trailers
+        # source: "Use ASP.NET Core with HTTP/2 on IIS": trailers from Windows 11 and Server 2022 on
+        # guess: before them the type of chunk is ERROR_INVALID_PARAMETER
         if process.machine.release < process.machine.TRAILERS_SINCE:
             raise Win32(c.INVALID_PARAMETER)
         return Chunk(trailers=read_unknown_headers(trailers.TrailerCount, trailers.pTrailers))
@@ -96,6 +105,8 @@ def read_head(process: Process, response: Any) -> Head:
     headers = []
     for at, name in enumerate(c.RESPONSE_HEADERS):
         known = response.Headers.KnownHeaders[at]
+        # source: ASP.NET's Response: of a 101, Connection cannot be sent as a known header
+        # guess: it is left out, where it could be an error
         if response.StatusCode == 101 and name.lower() == "connection":
             continue  # HTTP.sys' own; of an upgrade it takes the unknown one only
         if known.pRawValue != ffi.NULL:
@@ -103,12 +114,15 @@ def read_head(process: Process, response: Any) -> Head:
     for at in range(response.ResponseInfoCount):
         headers += _read_info(response.pResponseInfo[at])
     headers += read_unknown_headers(response.Headers.UnknownHeaderCount, response.Headers.pUnknownHeaders)
+    # source: HTTP_RESPONSE_HEADERS: TrailerCount is reserved and must be zero
     if response.Headers.TrailerCount:
         process.machine.defect("HTTP_RESPONSE_HEADERS.TrailerCount is reserved and not 0")
     return Head(response.StatusCode, _bytes(response.pReason, response.ReasonLength), headers)
 
 
 def _read_info(info: Any) -> list[tuple[bytes, bytes]]:
+    # source: HTTP_RESPONSE_INFO, HTTP_MULTIPLE_KNOWN_HEADERS: several values of a known header, by its id
+    # guess: a Length that is not the structure's is ERROR_INVALID_PARAMETER, and other types are passed over
     if info.Type != _MULTIPLE_KNOWN_HEADERS:
         return []
     if info.Length != ffi.sizeof("HTTP_MULTIPLE_KNOWN_HEADERS"):

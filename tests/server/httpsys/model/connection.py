@@ -134,6 +134,8 @@ class Connection(Disconnecting):
         machine = self.machine
         found = machine.registry.find(request.url, self.local[1], self.local[0])
         if isinstance(found, int):
+            # source: "Error logging in HTTP Server API": 400 with reason Hostname where no host matches
+            # guess: a host that is known, and none of its prefixes the path's: 404, as IIS users see it
             machine.httperr.append((found, "Hostname" if found == 400 else "NotFound"))
             request.refuse(found, b"Bad Request - Invalid Hostname" if found == 400 else None)
             return
@@ -141,10 +143,13 @@ class Connection(Disconnecting):
         request.group, request.context = group, found.context
         queue = group.queue
         most = group.most_connections
+        # source: HTTP_CONNECTION_LIMIT_INFO: of a URL group; beyond it requests are refused with ConnLimit
         if most is not None and self not in group.connections and len(group.connections) >= most:
             request.unavailable(queue, "ConnLimit")
             return
         group.connections.add(self)
+        # source: HttpSetUrlGroupProperty: 503 for a group that is not bound to a queue
+        # source: "Error logging in HTTP Server API": 503 with reason Disabled, AppOffline
         if queue is None or not group.active:
             request.unavailable(queue, "Disabled" if queue is not None else "AppOffline")
         elif queue.gone:

@@ -110,10 +110,12 @@ class Request:
 
     def read_body(self, operation: Operation, address: int, size: int, *, fill: bool) -> int:
         """Read a piece of the body (HttpReceiveRequestEntityBody)."""
+        # guess: no buffer is ERROR_INVALID_PARAMETER; ASP.NET's RequestStream asks with none to hear of data, hostler does not
         if not size or not address:
             raise Win32(c.INVALID_PARAMETER)
         self.body_begun = True
         read = BodyRead(operation, address, size, fill)
+        # source: ASP.NET's Response: 100 Continue is sent when the body is first read
         if not operation.asynchronous:
             self.channel.proceed()
         if self.reads or not self._ready(read):
@@ -194,14 +196,20 @@ class Request:
         policy: tuple[int, int] = (0, 0),
     ) -> int:
         """Send the head of the response or more of its body."""
+        # source: HttpSendResponseEntityBody: ERROR_BAD_COMMAND while a send of the request is pending
+        # guess: HttpSendHttpResponse says the same
         if self.sending is not None:
             raise Win32(c.BAD_COMMAND)
+        # guess: a second head, or a body without one, is ERROR_INVALID_PARAMETER
         if (head is None) != (self.reply is not None):
             raise Win32(c.INVALID_PARAMETER)
+        # source: HttpSendHttpResponse: DISCONNECT with MORE_DATA gives undefined results
+        # guess: ERROR_INVALID_PARAMETER stands for that
         if flags & c.DISCONNECT and flags & c.MORE:
             raise Win32(c.INVALID_PARAMETER)
         if head is not None:
             Reply.check(self, head, flags)
+        # guess: trailers on HTTP/1.1 take AUTOMATIC_CHUNKING; HTTP.sys cannot put them between chunks of the application's
         if any(chunk.trailers is not None for chunk in chunks) and not (
             self.version >= (2, 0) or flags & c.AUTOMATIC_CHUNKING
         ):
@@ -231,6 +239,7 @@ class Request:
 
     def _cancelled(self, send: Send) -> None:
         """Break the connection: who knows what of it was sent."""
+        # guess: nobody knows what of a cancelled send has left, so that the connection breaks
         self.machine.held.forget(send.operation)
         self.sending = None
         self.drop(c.OPERATION_ABORTED)
@@ -261,6 +270,8 @@ class Request:
     def _release(self) -> None:
         """Be unknown to everybody from now on."""
         self.gone = True
+        # source: HttpSendResponseEntityBody: the call without MORE_DATA is the last one
+        # guess: from then on the id is ERROR_CONNECTION_INVALID, to what is pending too
         if self.owner is not None:
             self.owner.requests.pop(self.id, None)
             self.owner = None
@@ -286,11 +297,14 @@ class Request:
 
     def cancel(self) -> None:
         """Reset the client's connection (HttpCancelHttpRequest)."""
+        # source: HttpCancelHttpRequest: the transport connection is closed
+        # guess: what is pending for the request completes with ERROR_OPERATION_ABORTED; of HTTP/2 it is the stream alone
         self.drop(c.OPERATION_ABORTED)
         self.channel.reset()
 
     def abandon(self) -> None:
         """Drop a request whose process closed its queue or died."""
+        # source: "Error logging in HTTP Server API": Connection_Abandoned_By_AppPool
         self.machine.httperr.append((0, "Connection_Abandoned_By_AppPool"))
         self.cancel()
 
@@ -298,6 +312,8 @@ class Request:
         """Answer with 503, as openly as the queue's verbosity allows (HttpServer503VerbosityProperty)."""
         self.machine.httperr.append((503, reason))
         self._release()
+        # source: HTTP_503_RESPONSE_VERBOSITY: a reset, a 503, a 503 with its reason
+        # guess: of a group without a queue it is the second
         if queue is not None and queue.verbosity == BASIC:
             self.channel.reset()
             return
@@ -308,6 +324,7 @@ class Request:
         """Answer in the process' stead, and close the connection."""
         self.gone = True
         phrase = phrase or c.REASONS[status]
+        # guess: a small page of HTML, and the connection closed behind it; what it says is nowhere written down
         body = b"<h2>%s</h2>\r\n" % phrase
         headers = [(b"Content-Type", b"text/html; charset=us-ascii")]
         self.reply = Reply(self, Head(status, phrase, headers), c.DISCONNECT, len(body))
@@ -321,6 +338,7 @@ class Request:
         del self.owner.requests[self.id]
         self.owner, self.queue, self.received = None, None, False
         self.context = context
+        # guess: the request has another id in the target queue: it is that queue's to give
         self.id = self.machine.new_id()
         target.arrive(self)
 

@@ -70,11 +70,13 @@ class Http1Connection(Connection):
         elif self._answered:
             self._close()
         elif not self._body_over:
+            # guess: the end of the client's sending is no disconnect (the disconnect token of ASP.NET fires on RST, not on FIN)
             self._broken_off()
 
     def lost(self) -> None:
         """Note that the connection is broken."""
         request, self.request = self.request, None
+        # guess: a client that goes away ends what is pending for its requests with ERROR_CONNECTION_INVALID
         if request is not None and not request.gone:
             request.drop(c.CONNECTION_INVALID)
         clear, self._clear = self._clear, []
@@ -106,6 +108,7 @@ class Http1Connection(Connection):
     def _step(self) -> bool:
         """Take one step; returns whether there may be another."""
         if self._answered and self._body_over:
+            # source: RFC 9112 2.2: empty lines in front of a request are passed over
             if self._surplus.lstrip(b"\r\n") == b"":
                 return False
             self._parser = self._fresh_parser()
@@ -145,16 +148,19 @@ class Http1Connection(Connection):
         headers = [(bytes(name), bytes(value)) for name, value in event.headers.raw_items()]
         version = (1, 0) if event.http_version == b"1.0" else (1, 1)
         tokens = b",".join(value.lower() for name, value in headers if name.lower() == b"connection")
+        # source: RFC 9112 9.3: HTTP/1.1 persists unless it says close, 1.0 where it says keep-alive
         self._keep = b"close" not in tokens if version == (1, 1) else b"keep-alive" in tokens
         self._awaited = self._parser.they_are_waiting_for_100_continue
         self._body_over = self._answered = False
         host = next((value for name, value in headers if name.lower() == b"host"), None)
         method, target = bytes(event.method), bytes(event.target)
         size = len(method) + len(target) + sum(len(name) + len(value) + 4 for name, value in headers) + 14
+        # source: "Http.sys registry settings for Windows": MaxRequestBytes, 16384; 400 with reason RequestLength
         if size > self.machine.max_request_bytes:
             self._refuse(400, "RequestLength")
             return
         if method == b"CONNECT":
+            # guess: CONNECT is refused by the kernel, where no prefix could match it
             self._refuse(400, "Verb")
             return
         try:
@@ -172,6 +178,7 @@ class Http1Connection(Connection):
     def _malformed(self, error: h11.RemoteProtocolError) -> None:
         """Answer what cannot be parsed, unless an answer is on its way already."""
         if self._answered:
+            # source: "Error logging in HTTP Server API": 505 Version_N/S, 501 N/I for a transfer coding, 400 for the rest
             version = b"version" in str(error).encode().lower()
             self._body_over = self._answered = False
             self._refuse(505 if version else 501 if error.error_status_hint == 501 else 400, "Header")
@@ -192,6 +199,7 @@ class Http1Connection(Connection):
 
     def idle_out(self) -> None:
         """Close when the endpoint is no more: now, or when the answer that is under way is over."""
+        # guess: with the last URL of a port its connections are closed, when the answer that is under way is over
         self._keep = False
         if self._answered and self._body_over:
             self._close()
@@ -230,10 +238,12 @@ class Http1Connection(Connection):
     def begin(self, reply: Reply, headers: Pairs) -> int:
         head, request = reply.head, reply.request
         if self._awaited:
+            # guess: whoever is answered without 100 Continue may send the body or not, and the connection closes
             reply.close = True  # the body that was announced may come or not
         close = reply.close or reply.ends_with_connection or not self._keep
         if not reply.opaque and head.get(b"connection") is None:
             if close:
+                # source: ASP.NET's Response: HTTP.sys adds Connection: close by itself
                 headers.append((b"Connection", b"close"))
             elif request.version == (1, 0):
                 headers.append((b"Connection", b"keep-alive"))
@@ -241,6 +251,7 @@ class Http1Connection(Connection):
         data = b"HTTP/1.1 %d %s\r\n%s\r\n" % (head.status, head.reason, lines)
         self.wire.send(data)
         if reply.opaque:
+            # source: HttpSendHttpResponse: with OPAQUE all bytes that follow are the entity body
             self._opaque = True
             self._body_over = True
             request.body_over = self._ended

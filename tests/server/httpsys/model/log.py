@@ -40,6 +40,7 @@ def _text(fields: Any, name: str) -> str:
 
 def write_line(request: Request, line: dict[str, Any] | None) -> None:
     """Log an answer, where that was asked for: by the group's or session's property, and by the last send."""
+    # source: HttpSendHttpResponse: nothing is logged unless the last send has HTTP_LOG_FIELDS_DATA
     if line is None or request.group is None:
         return
     group = request.group
@@ -47,6 +48,8 @@ def write_line(request: Request, line: dict[str, Any] | None) -> None:
     if data is None:
         return
     info = ffi.from_buffer("HTTP_LOGGING_INFO *", data)
+    # source: HTTP_LOGGING_INFO: HTTP_LOGGING_FLAG_LOG_ERRORS_ONLY, HTTP_LOGGING_FLAG_LOG_SUCCESS_ONLY
+    # guess: an error is a status of 400 and more
     error = line.get("ProtocolStatus", 0) >= 400
     if info.Flags & 1 and not info.LoggingFlags & (_SUCCESS_ONLY if error else _ERRORS_ONLY):
         request.machine.log.append(line)

@@ -49,15 +49,19 @@ class Login:
 
 def log_in(request: Request) -> Login | None:
     """Check a request's credentials; None where the URL group asks for none."""
+    # source: HTTP_REQUEST_AUTH_INFO: it is there where the group or its session asks for authentication
     schemes = _schemes(request)
     if not schemes:
         return None
     given = next((value for name, value in request.headers if name.lower() == b"authorization"), b"")
     scheme, _, rest = given.decode("latin-1").partition(" ")
     flag, kind = _SCHEMES.get(scheme.lower(), (0, 0))
+    # source: HTTP_AUTH_STATUS: not authenticated is who gives no credentials, or those of another scheme
+    # guess: malformed ones are a failure, where they may be a 400
     if not flag & schemes:
         return Login()
     user = _user(request, kind, rest.strip())
+    # source: HTTP_REQUEST_AUTH_INFO: SecStatus says why a login failed, as SSPI does
     if user is None:
         return Login(FAILURE, kind, _LOGON_DENIED)
     return Login(SUCCESS, kind, 0, user, "" if kind == 1 else scheme)
@@ -67,6 +71,7 @@ def _schemes(request: Request) -> int:
     group = request.group
     if group is None:
         return 0
+    # guess: what the URL group sets counts, else what its session sets, which groups inherit
     for properties in (group.properties, group.session.properties):
         for number in (_EXTENDED, _AUTHENTICATION):
             if (data := properties.get(number)) is not None:

@@ -42,18 +42,8 @@ How it is made. One lock stands for the kernel; every call and every byte that a
 `port` (operations and packets), `request`, `chunks` (structures in memory), `connection`, `http1`, `http2`, `clients/`,
 `listener` (clients). Its own tests are in `tests/`.
 
-Where no source says what HTTP.sys does, the strictest reading is taken:
-
-- A known host without a path for the request is 404, an unknown host 400, an unbound URL group 503.
-- HttpDelegateRequestEx returns 2 unless its DelegateUrl is registered in a URL group that is bound to the target queue
-  (`lenient_delegate_url` lifts that). The request gets a new id there.
-- A request that was told (234) before HttpShutdownRequestQueue can still be received by its id after it.
-- Data of a send is read when the send completes; heads are copied during the call. A cancelled send breaks the connection.
-- With the last URL of a port its connections are closed, when the answer that is under way is over.
-- A client that goes away ends what is pending for its requests with 1229. The end of its sending alone (FIN) does not.
-- A response has at most 100 chunks with its head. Of a 101, a Connection among the known headers is not sent.
-- Trailers on HTTP/1.1 take AUTOMATIC_CHUNKING; 101 takes OPAQUE and the reverse; no other 1xx can be sent: else 87.
-- A handle value is never given out twice, and using one that is closed is a defect.
+Each behaviour that could be doubted says where it is from, or that it is a guess (`sources.py` lists and counts them).
+Where no source says what HTTP.sys does, the strictest reading is taken.
 """
 
 from __future__ import annotations
@@ -301,6 +291,7 @@ class Machine:
 
     def queue(self, name: str) -> Queue | None:
         """Find a queue by its name, whatever its case."""
+        # guess: names are compared whatever their case, as all names of kernel objects under \\Device\\Http may be
         return next(
             (queue for queue in self.queues if (queue.name or "").casefold() == name.casefold()), None
         )
@@ -308,6 +299,8 @@ class Machine:
     @property
     def detaches_delegators(self) -> bool:
         """Whether a queue ends with its receivers, leaving delegators' handles without one."""
+        # source: YARP's HttpSysDelegator: newer HTTP.sys detaches a delegator when the receiver closes: ERROR_OBJECT_NO_LONGER_EXISTS
+        # source: yarp#1587: in older ones the delegator's handle keeps the queue
         return self.release > 2022
 
     @property
@@ -316,6 +309,7 @@ class Machine:
 
     def close_session(self, session: Session) -> None:
         """Close a session and its groups."""
+        # source: HttpCreateServerSession: its URL groups go with it
         for group in list(session.groups):
             self.close_group(group)
         del self.sessions[session.id]
@@ -327,6 +321,7 @@ class Machine:
 
     def forget_rules(self, handle: QueueHandle) -> None:
         """End the delegation rules of a handle that is closed."""
+        # guess: a rule goes with the handle that it was made with
         for session in self.sessions.values():
             for group in session.groups:
                 group.rules = {queue: other for queue, other in group.rules.items() if other is not handle}

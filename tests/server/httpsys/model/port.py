@@ -72,6 +72,7 @@ class Port:
 
     def take(self, most: int, timeout: float | None) -> list[Packet]:
         """Wait for packets; raises Win32 when there are none in time, or the port is closed meanwhile."""
+        # source: GetQueuedCompletionStatusEx: WAIT_TIMEOUT, and ERROR_ABANDONED_WAIT_0 for a port that is closed meanwhile
         if not self.ready.wait_for(lambda: self.packets or self.closed, timeout):
             raise Win32(c.WAIT_TIMEOUT)
         if self.closed:
@@ -112,6 +113,7 @@ class FileObject:
 
     def close(self) -> None:
         """Close it; what is pending on it is cancelled."""
+        # source: measured under Wine (tests/wine/inside): closing a queue cancels what is pending on it
         self.closed = True
         self.process.cancel(self)
 
@@ -135,6 +137,7 @@ class Operation:
         self._cancel: Callable[[], None] | None = None
         self._watched: list[tuple[bool, weakref.ref[Any]]] = []
         """Memory that the kernel owns, and whether it is the OVERLAPPED."""
+        # source: wine: http.sys/http.c, measured: a call without an OVERLAPPED posts a packet with a dead address on a queue with a port
         if not self.address:
             if file.port is not None:
                 self.machine.defect(
@@ -183,6 +186,8 @@ class Operation:
     def over(self, code: int, size: int = 0) -> int:
         """Finish the operation during its call; returns what the call returns."""
         self.done, self.result = True, (code, size)
+        # source: measured under Wine (tests/wine/inside): a call that fails posts no packet, ERROR_MORE_DATA is no failure
+        # guess: ERROR_MORE_DATA skips the packet as success does, though SetFileCompletionNotificationModes names success only
         if code not in {c.OK, c.MORE_DATA}:
             return code
         self._write()
@@ -203,6 +208,7 @@ class Operation:
             self.machine.changed()
             self.machine.condition.wait_for(lambda: self.done or self.machine.closed)
             return self.result[0]
+        # source: GetQueuedCompletionStatusEx: what returned ERROR_IO_PENDING posts its packet in any case
         self.process.overlapped[self.address] = self
         ffi.cast("OVERLAPPED *", self.address).Internal = c.STATUS_PENDING
         return c.IO_PENDING
@@ -229,6 +235,7 @@ class Operation:
 
     def cancel(self) -> None:
         """Cancel an operation that pends (CancelIoEx)."""
+        # source: CancelIoEx: ERROR_OPERATION_ABORTED, by the packet
         if self._cancel is not None:
             self._cancel()
         if not self.done:

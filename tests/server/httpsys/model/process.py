@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _QUIET = {"GetLastError", "RtlNtStatusToDosError"}
 _SINCE = {
+    # source: HttpIsFeatureSupported, HttpDelegateRequestEx, HttpFindUrlGroupId: from build 20348 on
+    # source: "YARP HTTP.sys Delegation": delegation from Windows Server 2019 and Windows 10 1809 on
+    # guess: then the functions must have been there, and the flag for opening a target queue not
     "HttpIsFeatureSupported": 2019, "HttpDelegateRequestEx": 2019, "HttpFindUrlGroupId": 2019,
     "HttpSetRequestProperty": 2022, "HttpQueryRequestProperty": 2019,
 }  # fmt: skip
@@ -127,6 +130,7 @@ class Process:
         thing = self.handles.get(value)
         if thing is None and value in self.closed:
             self.machine.defect(f"{self.name} uses {self.closed[value]} {value:#x}, which is closed")
+        # guess: what is no handle is ERROR_INVALID_HANDLE, though some pages say ERROR_INVALID_PARAMETER; whoever uses one has a defect
         if thing is None or thing.kind != kind:
             raise Win32(c.INVALID_HANDLE)
         return thing
@@ -141,6 +145,7 @@ class Process:
             )
             self.machine.defect(f"{self.name} closes {again}")
             raise Win32(c.INVALID_HANDLE)
+        # guess: no value is given out twice, which Windows does, so that each use of a closed handle is seen
         self.closed[value] = thing.kind
         thing.close()
 
@@ -158,6 +163,7 @@ class Process:
         """Close everything, as the end of a process does: no packets, and its memory is gone."""
         self.dead = True
         self.overlapped.clear()
+        # source: HttpCreateServerSession: sessions are a process' own, and end with it
         for session in [entry for entry in self.machine.sessions.values() if entry.process is self]:
             self.machine.close_session(session)
         for value in list(self.handles):

@@ -70,6 +70,7 @@ class Queue:
 
     def lets_in(self, user: str) -> bool:
         """Whether a user may open the queue."""
+        # source: HttpCreateRequestQueue: others may open it where its ACL says so
         return user == self.owner or self.allowed is None or user in self.allowed
 
     @property
@@ -83,6 +84,8 @@ class Queue:
 
     def refusal(self) -> str | None:
         """Say why no request may come in now, None when one may (HTTPERR's reason)."""
+        # source: "Error logging in HTTP Server API": 503 with Disabled, AppShutdown, AppOffline
+        # guess: AppShutdown is when processes are there that have shut down, AppOffline when there are none
         if not self.enabled:
             return "Disabled"
         if self.workers or self.controlled:
@@ -103,6 +106,7 @@ class Queue:
             handle, receive = self.receives.pop(at)
             receive.operation.complete(*handle.bind(request, receive))
             return
+        # source: HttpSetRequestQueueProperty: HttpServerQueueLengthProperty limits what waits; "Error logging in HTTP Server API": QueueFull
         if len(self.waiting) >= self.limit:
             request.unavailable(self, "QueueFull")
             return
@@ -122,6 +126,7 @@ class Queue:
 
     def left(self) -> None:
         """End the queue when nobody keeps it any more."""
+        # guess: a queue lives as long as a handle on it, as kernel objects do
         if self.gone or any(handle.keeps for handle in self.handles):
             return
         self.gone = True
@@ -161,6 +166,8 @@ class QueueHandle(FileObject):
 
     def serving(self) -> None:
         """Raise unless the handle may do I/O."""
+        # source: HttpCreateRequestQueue: a controller's handle cannot be used for I/O
+        # guess: nor can one that was opened for delegating; the code for both is ERROR_INVALID_PARAMETER
         if self.controller or self.delegation:
             raise Win32(c.INVALID_PARAMETER)
 
@@ -170,6 +177,7 @@ class QueueHandle(FileObject):
         if self.shut:
             raise Win32(c.INVALID_HANDLE)
         receive = Receive(operation, deliver)
+        # source: measured under Wine (tests/wine/inside): a request that waits is received during the call
         if queue.waiting:
             return operation.over(*self.bind(queue.waiting.popleft(), receive))
         entry = (self, receive)
@@ -187,6 +195,7 @@ class QueueHandle(FileObject):
         try:
             return self.requests[request_id]
         except KeyError:
+            # source: measured under Wine (tests/wine/inside): ERROR_CONNECTION_INVALID for an id that is not known
             raise Win32(c.CONNECTION_INVALID) from None
 
     def wait_for_demand(self, operation: Operation) -> int:

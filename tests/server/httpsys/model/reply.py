@@ -86,12 +86,15 @@ class Reply:
         # source: ASP.NET's Response: a response's Connection: close is always sent with that flag
         # guess: the header alone closes nothing, the strictest reading: end() has it as a defect
         self.close = bool(flags & c.DISCONNECT)
+        # source: RFC 9112 6.1: not to who asked in HTTP/1.0; RFC 9113 8.2.2: not in HTTP/2
         if encoding is not None and (not http1 or request.version == (1, 0)):
             self._defect("has Transfer-Encoding on a version that has none")
         if self.length is None and encoding is None and not self.opaque and not self.bodiless:
+            # source: ASP.NET's Response: HTTP.sys sets the length of what one call sends whole
             if whole is not None and (whole or request.method != b"HEAD"):
                 self.length = whole
                 head.headers.append((b"Content-Length", b"%d" % whole))
+            # guess: HTTP_SEND_RESPONSE_FLAG_AUTOMATIC_CHUNKING has no page; it does what its name says, in HTTP/1.1
             elif flags & c.AUTOMATIC_CHUNKING and request.version == (1, 1):
                 self.chunked = self.chunks_itself = True
                 head.headers.append((b"Transfer-Encoding", b"chunked"))
@@ -103,12 +106,18 @@ class Reply:
     @staticmethod
     def check(request: Request, head: Head, flags: int) -> None:
         """Raise Win32 when HTTP.sys would not take the head."""
+        # source: HttpSendHttpResponse: OPAQUE is for 101 only, and ERROR_INVALID_PARAMETER else
+        # guess: nor can a 101 be sent without it
         if bool(flags & c.OPAQUE) != (head.status == 101):
             raise Win32(c.INVALID_PARAMETER)
+        # source: ASP.NET's Request: upgrades are for HTTP/1.1
         if head.status == 101 and request.version != (1, 1):
             raise Win32(c.INVALID_PARAMETER)
+        # source: ASP.NET's Response: 100 Continue is HTTP.sys' own, and a status is up to 999
+        # guess: no other 1xx can be sent
         if not (head.status == 101 or 200 <= head.status <= 999):
             raise Win32(c.INVALID_PARAMETER)
+        # guess: a name or value that would split the head is ERROR_INVALID_PARAMETER
         for name, value in head.headers:
             if (
                 not name
@@ -131,6 +140,7 @@ class Reply:
         # source: wine: httpapi/tests/httpapi.c: Date is always HTTP.sys' own, whatever the application gives
         headers = [(name, value) for name, value in head.headers if name.lower() not in {b"server", b"date"}]
         own = next((value for name, value in head.headers if name.lower() == b"server"), None)
+        # source: HttpSendHttpResponse: the own Server, a space, Microsoft-HTTPAPI; "Http.sys registry settings for Windows": DisableServerHeader
         if self.request.machine.disable_server_header < 2:
             headers.append((b"Server", own + b" " + _API if own else _API))
         elif own:
@@ -159,11 +169,13 @@ class Reply:
         self.over = True
         close = self.close or bool(flags & c.DISCONNECT)
         if self.length is not None and not self.dropped and self.sent < self.length:
+            # guess: a body that is shorter than its length breaks the connection, as nothing else can tell the client
             self._defect(f"ends after {self.sent} bytes of a Content-Length of {self.length}")
             self.request.channel.reset()
             return
         if self.head.get(b"connection") == b"close" and not close and self.request.version < (2, 0):
             self._defect("has Connection: close and is not ended with DISCONNECT")
+        # source: HttpSendHttpResponse: without Content-Length and Transfer-Encoding the application has to use DISCONNECT
         if self.ends_with_connection and not close:
             self._defect("is of unknown length and is not ended with DISCONNECT")
         if self._check is not None and not self.dropped and (wrong := self._check.wrong):

@@ -68,6 +68,8 @@ def write_request(request: Request, address: int, capacity: int, *, body: bool) 
     head = ffi.new("HTTP_REQUEST_V2 *")
     memory.poison(memory.number(head), _HEAD)
     _fill(head, request, arena)
+    # source: HttpReceiveHttpRequest: ERROR_MORE_DATA, to be asked for again by the id
+    # source: measured under Wine (tests/wine/inside): the packet says how large the buffer has to be
     if arena.end > capacity:
         # nothing but the id is promised; the size is that of the head alone
         ffi.cast("HTTP_REQUEST_V2 *", address).RequestId = request.id
@@ -92,6 +94,7 @@ def _fill(head: Any, request: Request, arena: _Arena) -> None:
     head.UrlContext = request.context
     # source: aspnetcore#35316, AspNetKatana#375: 1.1 for HTTP/2 and HTTP/3
     head.Version.MajorVersion, head.Version.MinorVersion = min(request.version, (1, 1))
+    # source: HTTP_REQUEST_V1: pUnknownVerb where Verb is HttpVerbUnknown
     verb = request.method.decode("latin-1")
     head.pUnknownVerb = ffi.NULL
     if verb in c.VERBS:
@@ -119,6 +122,7 @@ def _fill_url(cooked: Any, request: Request, arena: _Arena) -> None:
     url = request.url
     start = arena.text(url.full)
     at = start + len(f"{url.scheme}://".encode("utf-16-le"))
+    # source: HTTP_COOKED_URL: lengths in bytes, without NUL; the parts point into the whole
     cooked.FullUrlLength = len(url.full.encode("utf-16-le"))
     cooked.pFullUrl = ffi.cast("char16_t *", start)
     for name, part in (("Host", url.host), ("AbsPath", url.path), ("QueryString", url.query)):
@@ -136,6 +140,8 @@ def _fill_headers(headers: Any, request: Request, arena: _Arena) -> None:
         if at is None:
             unknown.append((name, value))
         elif at in known:
+            # source: RFC 9110 5.3, RFC 9113 8.2.3: several values are one, Cookie's with a semicolon
+            # guess: HTTP.sys joins what has an id, and keeps the rest as it came
             known[at] += (b"; " if name.lower() == b"cookie" else b", ") + value
         else:
             known[at] = value
@@ -203,6 +209,7 @@ def _give_token(request: Request, arena: _Arena) -> None:
     login = request.login
     if login is not None and login.user is not None:
         assert request.owner is not None
+        # source: HTTP_REQUEST_AUTH_INFO: AccessToken is the receiver's to close
         handle = request.owner.process.open(Token(login.user))
         memory.write(arena.token_at, memory.number(handle).to_bytes(8, "little"))
 

@@ -70,6 +70,8 @@ class Registration:
 
 def parse(url: str) -> UrlPrefix:
     """Parse a URL prefix as strictly as HttpAddUrlToUrlGroup does."""
+    # source: "UrlPrefix Strings": scheme in lower case, a port without a leading zero, a slash at the end
+    # guess: what is no prefix is ERROR_INVALID_PARAMETER
     match = _PREFIX.fullmatch(url)
     if match is None or int(match[2]) > 65535:
         raise Win32(c.INVALID_PARAMETER)
@@ -101,10 +103,12 @@ class Registry:
     def add(self, url: str, group: UrlGroup, context: int) -> Registration:
         """Register a URL (HttpAddUrlToUrlGroup); raises Win32."""
         prefix = parse(url)
+        # source: HttpAddUrlToUrlGroup: ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS
         if not self._may_register(prefix, group.session.process):
             raise Win32(c.ACCESS_DENIED)
         if prefix in self.registrations:
             raise Win32(c.ALREADY_EXISTS)
+        # guess: a port has http or https, not both: ERROR_ALREADY_EXISTS
         if any(other.port == prefix.port and other.scheme != prefix.scheme for other in self.registrations):
             raise Win32(c.ALREADY_EXISTS)
         registration = Registration(prefix, group, context)
@@ -116,6 +120,7 @@ class Registry:
     def remove(self, url: str, group: UrlGroup) -> None:
         """Take a URL out of its group (HttpRemoveUrlFromUrlGroup); raises Win32."""
         registration = self.registrations.get(parse(url))
+        # source: HttpRemoveUrlFromUrlGroup: ERROR_FILE_NOT_FOUND for what is not the group's
         if registration is None or registration.group is not group:
             raise Win32(c.FILE_NOT_FOUND)
         self._drop([registration])
@@ -158,6 +163,7 @@ class Registry:
     def _may_register(self, prefix: UrlPrefix, process: Process) -> bool:
         """Consult the longest reservation of the same host and port; without one it takes an administrator."""
         if self.machine.reservations is None:
+            # source: "Namespace Reservations, Registrations, and Routing": the longest reservation counts, else administrators only
             return True
         above = [
             (len(reserved.path), users)
@@ -171,9 +177,11 @@ class Registry:
 
     def find(self, url: CookedUrl, port: int, local_ip: str) -> Registration | int:
         """Find what takes a request, or the status of its refusal."""
+        # source: "UrlPrefix Strings": strong wildcard, explicit, IP-bound, weak; the longest path within the first that has one
         match = self._table.match(url.scheme, url.name, port, local_ip, url.path)
         if match is not None:
             # a reservation that nobody registered hides what others registered in later categories
+            # source: HTTP_RESPONSE_V1: 400 for a URL that is reserved and not registered
             return self.registrations.get(match.prefix, 400)
         anywhere = {url.name, "+", "*", local_ip, f"[{local_ip}]", "0.0.0.0", "[::]"}
         if any(prefix.port == port and prefix.host in anywhere for prefix in self.registrations):
@@ -186,6 +194,7 @@ class Registry:
             prefix = UrlPrefix.parse(url)
         except PrefixError:
             return None
+        # source: HttpFindUrlGroupId: by the URL and the queue that the group is bound to
         registration = self.registrations.get(prefix)
         if registration is None or registration.group.queue is None:
             return None

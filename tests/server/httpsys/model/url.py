@@ -6,7 +6,7 @@ import re
 
 from attrs import frozen
 
-_SLASHES = re.compile(r"(?:[/\\]|%2f)+", re.IGNORECASE)
+_SLASHES = re.compile(r"[/\\]+")
 _HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ABSOLUTE = re.compile(r"(?i)https?://([^/?#]*)(.*)", re.DOTALL)
 
@@ -44,6 +44,7 @@ def cook(target: bytes, host: bytes | None, *, tls: bool, port: int) -> CookedUr
     if absolute := _ABSOLUTE.fullmatch(text):
         authority, text = absolute[1], absolute[2]
         if not text.startswith("/"):
+            # source: ASP.NET's RequestTests: 400 for an absolute target with a query and no path
             # an absolute target without a path may not have a query
             if text:
                 raise BadUrlError
@@ -52,6 +53,7 @@ def cook(target: bytes, host: bytes | None, *, tls: bool, port: int) -> CookedUr
         authority = ""
     else:
         authority = host.decode("latin-1")
+    # guess: OPTIONS * is cooked as a path of one segment, and matches a prefix of all paths
     if text == "*":
         text = "/*"
     if not text.startswith("/"):
@@ -69,20 +71,23 @@ def _with_port(authority: str, port: int) -> str:
         if not tail.rpartition(":")[2].isdigit():
             raise BadUrlError
         return authority
+    # source: HTTP_COOKED_URL: the host has its port in the cooked URL
+    # guess: also where the client gave none
     return f"{authority}:{port}"
 
 
 def _decode(path: bytes) -> str:
-    """Decode escapes, except that of the slash."""
+    """Decode escapes, once."""
+    # guess: an escape that is none is 400, as PercentUAllowed has nothing for it
     if re.search(rb"%(?![0-9A-Fa-f]{2})", path):
         raise BadUrlError
-    decoded = _HEX.sub(
-        lambda match: match[0] if match[1].lower() == b"2f" else bytes([int(match[1], 16)]), path
-    )
+    decoded = _HEX.sub(lambda match: bytes([int(match[1], 16)]), path)
     try:
         text = decoded.decode()
     except UnicodeDecodeError:
+        # source: "Http.sys registry settings for Windows": FavorUTF8, EnableNonUTF8
         text = decoded.decode("latin-1")
+    # source: "Http.sys registry settings for Windows": AllowRestrictedChars, U+0000-1F and U+007F-9F
     if any(char < " " or "\x7f" <= char <= "\x9f" for char in text):
         raise BadUrlError
     return text
@@ -97,6 +102,7 @@ def _folded(path: str) -> str:
 
 def _without_dots(path: str) -> str:
     """Take dot segments out (RFC 3986 5.2.4)."""
+    # source: RFC 3986 5.2.4
     kept: list[str] = []
     segments = path.split("/")[1:]
     for at, segment in enumerate(segments):

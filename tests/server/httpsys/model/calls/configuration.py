@@ -35,8 +35,8 @@ class ConfigurationCalls:
             raise Win32(c.REVISION_MISMATCH)
 
     def _initialized(self) -> None:
-        # source: HttpCreateServerSession, HttpCreateRequestQueue: ERROR_DLL_INIT_FAILED without HttpInitialize
-        # guess: HTTP_INITIALIZE_CONFIG alone does not do, as its page says what each of the two is for
+        # source: HttpCreateRequestQueue: ERROR_DLL_INIT_FAILED without HttpInitialize
+        # guess: HttpCreateServerSession says the same, and HTTP_INITIALIZE_CONFIG alone does for neither
         if not any(flags & _SERVER for flags in self._process.initialized):
             raise Win32(c.DLL_INIT_FAILED)
 
@@ -190,6 +190,8 @@ class ConfigurationCalls:
         known = c.OPEN_EXISTING | c.CONTROLLER
         if self._machine.release >= self._machine.DELEGATION_FLAG_SINCE:
             known |= c.DELEGATION
+        # source: ASP.NET's RequestQueue: HTTP_CREATE_REQUEST_QUEUE_FLAG_DELEGATION with OPEN_EXISTING
+        # guess: Windows before 11 and Server 2022 does not know it: ERROR_INVALID_PARAMETER
         if flags & ~known or (text is not None and len(text.encode("utf-16-le")) > _LONGEST_NAME):
             raise Win32(c.INVALID_PARAMETER)
         if text is not None and "\\" in text:
@@ -208,6 +210,7 @@ class ConfigurationCalls:
         if name is None or security or flags & c.CONTROLLER:
             raise Win32(c.INVALID_PARAMETER)
         queue = self._machine.queue(name)
+        # source: ASP.NET's RequestQueue: ERROR_FILE_NOT_FOUND for a queue that is not there, ERROR_INVALID_NAME for a bad name
         if queue is None:
             raise Win32(c.FILE_NOT_FOUND)
         if not queue.lets_in(self._process.user):
@@ -238,14 +241,18 @@ class ConfigurationCalls:
     def HttpSetRequestQueueProperty(
         self, handle: Any, number: int, value: Any, size: int, reserved1: int, reserved2: Any
     ) -> int:
-        # source: HttpSetRequestQueueProperty: by the process that created the queue
+        # source: HttpSetRequestQueueProperty: ERROR_INVALID_PARAMETER unless Reserved1 is 0 and Reserved2 NULL
+        if reserved1 or memory.number(reserved2):
+            raise Win32(c.INVALID_PARAMETER)
         properties.set_queue(self._queue(handle), number, value, size)
         return c.OK
 
     def HttpQueryRequestQueueProperty(
         self, handle: Any, number: int, value: Any, size: int, reserved1: int, length: Any, reserved2: Any
     ) -> int:
-        # source: HttpQueryRequestQueueProperty: ERROR_MORE_DATA for a buffer that is too small
+        # source: HttpQueryRequestQueueProperty: ERROR_INVALID_PARAMETER unless Reserved1 is 0 and Reserved2 NULL
+        if reserved1 or memory.number(reserved2):
+            raise Win32(c.INVALID_PARAMETER)
         properties.query_queue(self._queue(handle), number, value, size, length)
         return c.OK
 

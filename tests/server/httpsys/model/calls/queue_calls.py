@@ -28,6 +28,7 @@ class QueueCalls:
 
     def _moved(self, operation: Operation, code: int, out: Any) -> int:
         """Say how many bytes an operation moved that was over during its call."""
+        # source: ASP.NET's RequestStream: told also to who gave an OVERLAPPED and is over at once; the page wants NULL there
         if code in {c.OK, c.MORE_DATA} and out != ffi.NULL:
             out[0] = operation.result[1]
         return code

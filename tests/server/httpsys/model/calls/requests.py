@@ -51,6 +51,7 @@ class RequestCalls(QueueCalls):
             raise Win32(c.INVALID_PARAMETER)
         if size < _LEAST_BUFFER:
             raise Win32(c.INSUFFICIENT_BUFFER)
+        # source: HttpReceiveHttpRequest: ERROR_NOACCESS for a buffer that is not aligned; here it is a defect
         if address % 8:
             self._machine.defect("the buffer of HttpReceiveHttpRequest is not aligned")
         operation = self._process.begin(queue, "HttpReceiveHttpRequest", overlapped)
@@ -119,8 +120,10 @@ class RequestCalls(QueueCalls):
         # source: HttpSendHttpResponse: overlapped; what has too many chunks is ERROR_INVALID_PARAMETER
         queue = self._serving(handle)
         request = queue.request(request_id)
-        self._send_flags(flags)
+        self._send_flags(flags, reserved1, reserved2)
         head = read_head(self._process, response)
+        # source: HTTP_RESPONSE_V1: EntityChunkCount cannot exceed 100
+        # guess: more of them are ERROR_INVALID_PARAMETER
         if response.EntityChunkCount > _MOST_CHUNKS_OF_A_RESPONSE:
             raise Win32(c.INVALID_PARAMETER)
         chunks = read_chunks(self._process, response.EntityChunkCount, response.pEntityChunks)
@@ -136,13 +139,18 @@ class RequestCalls(QueueCalls):
         # source: HttpSendResponseEntityBody: overlapped, after the head
         queue = self._serving(handle)
         request = queue.request(request_id)
-        self._send_flags(flags)
+        self._send_flags(flags, reserved1, reserved2)
         chunks = read_chunks(self._process, count, pointer)
         operation = self._process.begin(queue, "HttpSendResponseEntityBody", overlapped, request)
         return self._moved(operation, request.send(operation, flags, None, chunks, read_log_data(log)), out)
 
-    def _send_flags(self, flags: int) -> None:
+    def _send_flags(self, flags: int, reserved1: Any, reserved2: int) -> None:
         """Refuse flags that this Windows does not know."""
+        # source: HttpSendHttpResponse, HttpSendResponseEntityBody: Reserved1 must be NULL, Reserved2 zero
+        if reserved2 or memory.number(reserved1):
+            raise Win32(c.INVALID_PARAMETER)
+        # source: ASP.NET's Response: GOAWAY is ERROR_INVALID_PARAMETER where it is not known
+        # guess: AUTOMATIC_CHUNKING came with it
         known = (
             _SEND_FLAGS if self._machine.release >= 2022 else _SEND_FLAGS & ~(c.GOAWAY | c.AUTOMATIC_CHUNKING)
         )
@@ -159,17 +167,23 @@ class RequestCalls(QueueCalls):
         to: QueueHandle = self._process.file(target, "queue handle")
         request = source.request(request_id)
         url = self._delegate_url(count, infos)
+        # source: "YARP HTTP.sys Delegation": not once the body was begun, or the response
+        # guess: the code is ERROR_INVALID_PARAMETER
         if not request.received or request.body_begun or request.reply is not None:
             raise Win32(c.INVALID_PARAMETER)
+        # guess: without a rule of the request's own URL group it is ERROR_INVALID_PARAMETER
         if request.group is None or request.group.rules.get(to.queue) is not to:
             raise Win32(c.INVALID_PARAMETER)
+        # source: YARP's HttpSysDelegator: ERROR_OBJECT_NO_LONGER_EXISTS where the receiver has closed its queue, ERROR_FILE_NOT_FOUND before that
         if to.detached:
             raise Win32(c.OBJECT_NO_LONGER_EXISTS if self._machine.detaches_delegators else c.FILE_NOT_FOUND)
         if to.queue.refusal() is not None:
             raise Win32(c.FILE_NOT_FOUND)
         registration = self._machine.registry.group_of(url, to.queue)
+        # source: aspnetcore#40358, yarp#1587: a group id of before is ERROR_INVALID_PARAMETER, 0 has HTTP.sys find the group
         if group_id and (registration is None or registration.group.id != group_id):
             raise Win32(c.INVALID_PARAMETER)
+        # guess: a DelegateUrl that nobody registered for the queue is ERROR_FILE_NOT_FOUND (`Machine.lenient_delegate_url` lifts that)
         if registration is None and not self._machine.lenient_delegate_url:
             raise Win32(c.FILE_NOT_FOUND)
         if registration is not None:
@@ -186,6 +200,7 @@ class RequestCalls(QueueCalls):
         if not data or size % 2:
             raise Win32(c.INVALID_PARAMETER)
         text = data.decode("utf-16-le")
+        # source: ASP.NET's RequestContext: PropertyInfoLength is that of the text without its NUL
         if text.endswith("\0"):
             self._machine.defect("the DelegateUrl property counts its NUL")
         return text

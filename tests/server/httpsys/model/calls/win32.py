@@ -67,6 +67,7 @@ class Kernel32Calls:
                 raise Win32(c.INVALID_PARAMETER)
             return process.open(Port(process.machine))
         opened = self._io(file)
+        # source: CreateIoCompletionPort: a handle is associated with one port, once
         if opened.port is not None:
             raise Win32(c.INVALID_PARAMETER)
         handle = port
@@ -200,6 +201,7 @@ class Advapi32Calls(AccountCalls):
 def who_may_open(process: Process, attributes: Any) -> frozenset[str] | None:
     """Give the users that SECURITY_ATTRIBUTES let in, None for everybody; raises Win32."""
     if not attributes or not attributes.lpSecurityDescriptor:
+        # source: HttpCreateRequestQueue: by default no other may open the queue
         return frozenset()
     if attributes.nLength != ffi.sizeof("SECURITY_ATTRIBUTES"):
         raise Win32(c.INVALID_PARAMETER)

@@ -28,7 +28,12 @@ def test_what_was_set_is_given_back(program):
     assert query(program.group, TIMEOUTS, out, 20, length) == c.OK
     assert bytes(ffi.buffer(out)) == bytes(ffi.buffer(timeouts))
     assert length[0] == 20
-    assert query(program.group, TIMEOUTS, NULL, 0, length) == c.MORE_DATA
+    length[0] = 0
+    assert query(program.group, TIMEOUTS, out, 19, length) == c.MORE_DATA
+    assert length[0] == 20
+    assert query(program.group, TIMEOUTS, NULL, 20, length) == c.INVALID_PARAMETER
+    assert query(program.group, TIMEOUTS, out, 0, length) == c.INVALID_PARAMETER
+    assert query(program.group, LOGGING, ffi.new("HTTP_LOGGING_INFO *"), 96, length) == c.INVALID_PARAMETER
     query = program.http.HttpQueryServerSessionProperty
     assert query(program.session, TIMEOUTS, out, 20, length) == c.OK
     assert out.Flags == 0

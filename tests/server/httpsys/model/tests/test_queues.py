@@ -227,7 +227,9 @@ def test_properties_are_for_who_created_the_queue_and_in_their_range(machine):
     query = program.http.HttpQueryRequestQueueProperty
     assert query(program.queue, QUEUE_LENGTH, out, 4, 0, length, NULL) == c.OK
     assert (out[0], length[0]) == (1000, 4)
-    assert query(program.queue, QUEUE_LENGTH, NULL, 0, 0, length, NULL) == c.MORE_DATA
+    assert query(program.queue, QUEUE_LENGTH, out, 3, 0, length, NULL) == c.MORE_DATA
+    assert query(program.queue, QUEUE_LENGTH, NULL, 4, 0, length, NULL) == c.INVALID_PARAMETER
+    assert query(program.queue, QUEUE_LENGTH, out, 4, 1, length, NULL) == c.INVALID_PARAMETER
 
 
 # -- shutting down, closing, dying
