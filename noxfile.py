@@ -38,6 +38,14 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=PYTHONS)
+def prove(session: nox.Session) -> None:
+    """On Windows: what hostler expects of HTTP.sys, tried, and written to a file, which may be named after --."""
+    install(session)
+    session.install("h2")
+    session.run("hostler", "doctor", "--prove", *session.posargs)
+
+
 @nox.session
 def pure(session: nox.Session) -> None:
     """What reads, writes and carries heads, tested without the compiled part."""
