@@ -132,3 +132,27 @@ async def test_without_keys_nobody_gets_any_and_it_is_tried_again_soon(clock, ca
     source.error = None
     clock.advance(RETRY_EMPTY)
     assert await keys.current() == ("a",)
+
+
+def test_a_reading_that_ended_with_its_event_loop_is_done_again_in_the_next(clock):
+    source = Source("a")
+    source.open.clear()
+    keys = made(source, clock)
+
+    async def begin():
+        asking = asyncio.create_task(keys.current())
+        await asyncio.sleep(0)
+        asking.cancel()
+
+    asyncio.run(begin())
+    source.open = asyncio.Event()
+    source.open.set()
+    assert asyncio.run(keys.current()) == ("a",)
+
+
+def test_what_was_read_in_one_event_loop_is_not_read_again_in_the_next(clock):
+    source = Source("a")
+    keys = made(source, clock)
+    for _ in range(2):
+        assert asyncio.run(keys.latest()) == ("a",)
+    assert source.reads == 1

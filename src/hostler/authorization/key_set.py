@@ -5,7 +5,7 @@ A set is empty until it has been read. A first reading is waited for by all who 
 those that were read last. When they are older than `refresh_period`, whoever asks has them read again, and goes on with what
 there is; a reading that fails changes nothing. Who misses a key waits for a reading, unless one began less than
 `RETRY` seconds ago, so that unknown names of keys cost one reading in that time, however many there are. There is never
-more than one reading under way.
+more than one reading under way. A reading ends with its event loop, and another one may begin at once in the next.
 """
 
 from __future__ import annotations
@@ -78,10 +78,14 @@ class KeySet(Generic[K]):
 
     def _begin(self) -> asyncio.Task[None] | None:
         """Begin to read if that may be; return the reading that is under way."""
-        now = self._clock()
+        now, loop = self._clock(), asyncio.get_running_loop()
+        if self._task is not None and self._task.get_loop() is not loop:
+            if self._task.cancelled() or not self._task.done():
+                self._not_before = now
+            self._task = None
         if (self._task is None or self._task.done()) and now >= self._not_before:
             self._not_before = now + (RETRY if self._keys else RETRY_EMPTY)
-            self._task = asyncio.get_running_loop().create_task(self._take(now))
+            self._task = loop.create_task(self._take(now))
         return self._task
 
     async def _take(self, began: float) -> None:
