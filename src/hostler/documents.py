@@ -50,10 +50,13 @@ def inspect(
         others += yield from _find_transform_warnings(draft.config)
     paths = {item.path for item in draft.problems if item.path and item.severity is Severity.ERROR}
     around = {beginning for path in paths for beginning in _beginnings(path)}
+    unread = {path.lower() for path in paths}, {beginning.lower() for beginning in around}
     others = [
         problem
         for problem in others
-        if problem.path not in around and paths.isdisjoint(_beginnings(problem.path))
+        if problem.path not in around
+        and paths.isdisjoint(_beginnings(problem.path))
+        and not _is_among(problem.lacks.lower(), *unread)
     ]
     return locate([*draft.problems, *others], draft.origins)
 
@@ -71,6 +74,11 @@ def describe(config: Config) -> str:
 
 def _count(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _is_among(path: str, unread: set[str], around: set[str]) -> bool:
+    """Whether something is there that could not be read, or not all of it."""
+    return path in around or not unread.isdisjoint(_beginnings(path))
 
 
 def _beginnings(path: str) -> list[str]:

@@ -102,6 +102,9 @@ class Problem:
     source: str | None = None
     """The file or the variable that says so, where that is known."""
 
+    lacks: str = ""
+    """What is missing for it, as a path: nobody is told so of what is there and cannot be read."""
+
     def __str__(self) -> str:
         pieces = [
             self.source,

@@ -120,7 +120,8 @@ class Policies:
                 try:
                     make = _find(kind, known, settings[0], tuple(_defined(kind, definitions)))
                 except LookupError as error:
-                    yield Problem(f"{path}.{kind.key}", str(error.args[0]))
+                    lacks = f"{_section(kind)}.{settings[0]}" if kind.defined_in else ""
+                    yield Problem(f"{path}.{kind.key}", str(error.args[0]), lacks=lacks)
                 else:
                     if make in kind.builtin.values() and (fault := kind.find_fault_here(owner)):
                         yield Problem(f"{path}.{fault[0]}", fault[1])

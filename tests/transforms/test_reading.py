@@ -26,7 +26,7 @@ def problem(transform):
         ({"PathPrefx": "/a"}, "T[0]", 'unknown transform "PathPrefx"; did you mean PathPrefix?'),
         ({"PathPrefix": "/a", "Set": "b"}, "T[0].Set", "PathPrefix takes no other key; remove Set, or put it in a transform of its own"),
         ({"PathPrefix": "/a", "PathSet": "/b"}, "T[0].PathSet", "PathPrefix takes no other key; remove PathSet, or put it in a transform of its own"),
-        ({"PathSet": "/a/../b"}, "T[0].PathSet", '"/a/../b" is not a path (\'/a/../b\' is not a path without dot segments); correct it'),
+        ({"PathSet": "/a/../b"}, "T[0].PathSet", "'/a/../b' is not a path without dot segments; correct it"),
         ({"PathPattern": "/{a"}, "T[0].PathPattern", '"/{a" is not a path template (unclosed brace at 1); correct it'),
         ({"PathPattern": "/../{a}"}, "T[0].PathPattern", '"/../{a}" has dot segments; write the path without them'),
         ({"QueryValueParameter": "a"}, "T[0]", "QueryValueParameter needs Set or Append; add one"),

@@ -82,7 +82,7 @@ def _path(arguments: Arguments, key: str) -> str:
     try:
         check_path(path.encode("ascii"))
     except ProtocolError as error:
-        raise TransformError(key, f'"{arguments[key]}" is not a path ({error}); correct it') from error
+        raise TransformError(key, f"{error}; correct it") from error
     return path
 
 

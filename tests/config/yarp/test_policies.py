@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hostler import Config, Definitions, TimeoutDefinition
@@ -57,6 +59,28 @@ def test_what_is_wrong_has_its_line(tmp_path):
         ),
         f"{file}: line 7: Policies.Timeouts.b.Timeout: 0 seconds is out of range; use more than 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "place"),
+    [
+        ({"short": {"Timeout": "soon"}}, "Policies.Timeouts.short.Timeout"),
+        ({"short": 5}, "Policies.Timeouts.short"),
+        (5, "Policies.Timeouts"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_not_called_unknown(tmp_path, timeouts, place):
+    routes = {
+        "a": {"Match": {"Path": "/"}, "ClusterId": "c", "TimeoutPolicy": "SHORT", "RetryPolicy": "other"}
+    }
+    file = tmp_path / "proxy.json"
+    file.write_text(
+        json.dumps(
+            {"Policies": {"Timeouts": timeouts}, "ReverseProxy": {"Routes": routes, "Clusters": {"c": {}}}}
+        )
+    )
+    _, problems = examine([FileSource(file)])
+    assert [problem.path for problem in problems] == [place, "Routes.a.RetryPolicy"]
 
 
 @pytest.mark.parametrize(
