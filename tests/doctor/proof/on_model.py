@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from hostler.doctor.proof.document import to_json
+from hostler.doctor.proof.http2 import Answer
 from hostler.doctor.proof.other import answering
 from hostler.doctor.proof.proof import PROMISES, prove
 from hostler.doctor.proof.recording import Recorder
@@ -16,6 +17,7 @@ class ModelSurroundings:
 
     def __init__(self, machine):
         self._machine = machine
+        self.left = []
 
     @asynccontextmanager
     async def start(self, other, recorder):
@@ -24,6 +26,40 @@ class ModelSurroundings:
         async with answering(Rig(self._machine.process(other.name), own, self), other):
             yield
         recorder.add(own.own())
+
+    @asynccontextmanager
+    async def https(self, windows, port):
+        """Do nothing: TLS is a mark on a connection there."""
+        yield
+
+    async def http2(self, port):
+        """Connect a client without a socket."""
+        return ModelHttp2Client(self._machine, port)
+
+
+class ModelHttp2Client:
+    """`hostler.doctor.proof.http2.Http2Client`, on the model."""
+
+    def __init__(self, machine, to):
+        self.port = 40001
+        self._to = to
+        self._client = machine.client(remote=("127.0.0.1", self.port), http2=True, tls=True)
+
+    async def ask(self, requests):
+        calls = [
+            self._client.request(method, f"https://localhost:{self._to}{target}", body=body or None)
+            for method, target, body in requests
+        ]
+        return [await self._answer(call) for call in calls]
+
+    @staticmethod
+    async def _answer(call):
+        await call.over()
+        trailers = [(name.decode().lower(), value.decode()) for name, value in call.trailers]
+        return Answer(call.status, bytes(call.body), trailers, call.reset_code)
+
+    async def close(self):
+        self._client.disconnect()
 
 
 @asynccontextmanager

@@ -12,9 +12,9 @@ from hostler.cli import main
 from hostler.doctor.proof import document, promise
 from hostler.doctor.proof.command import run_on
 from hostler.doctor.proof.document import FORMAT, about, to_json
+from hostler.doctor.proof.errors import NotTriedError, expect
 from hostler.doctor.proof.promise import Promise, Verdict
 from hostler.doctor.proof.proof import PROMISES, prove
-from hostler.doctor.proof.rig import NotTriedError, expect
 from hostler.errors import QueueError
 from tests.doctor.proof.on_model import MADE, ModelSurroundings, prove_on_model, proving_machine
 from tests.server.httpsys.model.machine import Machine

@@ -75,3 +75,25 @@ def _normal(head):
     """Leave out of a head what differs from one day, or machine, to the next; headers in order of their names."""
     first, *lines = _VARIES.sub(b"", head).split(b"\r\n")
     return [first, *sorted(line.lower() for line in lines if line)]
+
+
+class Http2Client:
+    """A client with HTTP/2, whose requests and answers are values."""
+
+    def __init__(self, machine, event):
+        self._client = machine.client(remote=("127.0.0.1", event["port"]), http2=True, tls=True)
+        self._calls = {}
+
+    def do(self, event):
+        """Do what the client did; returns what it should have heard, and what it did hear when that is otherwise."""
+        number = event["request_number"]
+        if event["does"] == "ask":
+            url = f"https://localhost:{event['to']}{event['target']}"
+            body = bytes_of(event["data"]) or None
+            self._calls[number] = self._client.request(event["method"], url, body=body)
+            return None
+        call = self._calls.pop(number)
+        trailers = [[name.decode().lower(), value.decode()] for name, value in call.trailers]
+        heard = (call.status, bytes(call.body), trailers, call.reset_code)
+        expected = (event["status"], bytes_of(event["data"]), event["trailers"], event["reset"])
+        return None if heard == expected else (expected, heard)

@@ -12,7 +12,7 @@ from hostler.doctor.proof.calls import CALLS
 from hostler.doctor.proof.structures import request_of
 from hostler.server.httpsys._bindings import ffi
 from tests.doctor.replay.arguments import Call, Names
-from tests.doctor.replay.clients import Client
+from tests.doctor.replay.clients import Client, Http2Client
 from tests.server.httpsys.model.machine import Machine
 
 _PENDING, _MORE_DATA = 997, 234
@@ -130,6 +130,8 @@ class _Replay:
         if event["does"] == "connect":
             self._clients[number] = Client(self._machine, event), event["port"]
             return
+        if event["does"] == "ask" and number not in self._clients:
+            self._clients[number] = Http2Client(self._machine, event), event["port"]
         client, port = self._clients[number]
         self._chooser.process = self._taker(at, port)
         unlike = client.do(event)

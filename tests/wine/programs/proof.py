@@ -13,8 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from hostler.doctor.proof.document import about, to_json
-from hostler.doctor.proof.other import ThisMachine
 from hostler.doctor.proof.proof import PROMISES, prove
+from hostler.doctor.proof.this_machine import ThisMachine
 from tests.wine.programs import wine_api
 from tests.wine.programs.channel import WATCHDOG, end_after
 

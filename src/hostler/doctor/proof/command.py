@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from hostler.doctor.proof.document import about, to_json
-from hostler.doctor.proof.other import ThisMachine
 from hostler.doctor.proof.promise import Verdict
 from hostler.doctor.proof.proof import PROMISES, prove
+from hostler.doctor.proof.this_machine import ThisMachine
 from hostler.output import write_out
 from hostler.server.httpsys.api import load
 
@@ -47,6 +47,8 @@ def run_on(
     try:
         asyncio.run(prove(windows, surroundings, report, promises))
     finally:
+        for what in surroundings.left:
+            write_out(f"left on this machine: {what}\n")
         path.write_text(to_json(made, attempts), encoding="utf-8")
         write_out(
             f"{path} has every call and what came of it; nothing in it names this machine or its user\n"

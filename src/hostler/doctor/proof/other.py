@@ -10,13 +10,15 @@ import asyncio
 import json
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hostler.doctor.proof.errors import BrokenPromiseError
 from hostler.doctor.proof.recording import Recorder
-from hostler.doctor.proof.rig import BrokenPromiseError, OtherProcess, Rig
+from hostler.doctor.proof.rig import OtherProcess, Rig
 from hostler.server.base import QueueMode
+from hostler.server.httpsys import api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange
     from hostler.outcome import Outcome
 
-__all__ = ["ThisMachine", "answering"]
+__all__ = ["answering", "start"]
+
+_ENDING: Final = 15.0
+"""Seconds that the process has to finish, and to say what it did."""
 
 
 @asynccontextmanager
@@ -39,29 +44,30 @@ async def answering(rig: Rig, other: OtherProcess) -> AsyncIterator[None]:
         yield
 
 
-class ThisMachine:
-    """What is around this process, for real."""
-
-    @asynccontextmanager
-    async def start(self, other: OtherProcess, recorder: Recorder) -> AsyncIterator[None]:
-        """Have a process serve while the context lasts."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __spec__.name, stdin=pipe, stdout=pipe, limit=1 << 24
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
+@asynccontextmanager
+async def start(other: OtherProcess, recorder: Recorder) -> AsyncIterator[None]:
+    """Have a process of this Python serve while the context lasts; what it did is then with the recorder."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hostler.doctor.proof.other", stdin=pipe, stdout=pipe, limit=1 << 24
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        settings = {**attrs.asdict(other), "mode": other.mode.value}
+        process.stdin.write(json.dumps(settings).encode() + b"\n")
+        await _said(process.stdout)
         try:
-            process.stdin.write(json.dumps(attrs.asdict(other), default=str).encode() + b"\n")
-            await _said(process.stdout)
             yield
-            process.stdin.close()
-            recorder.add(await _said(process.stdout))
-            await process.wait()
         finally:
-            if process.returncode is None:
-                process.kill()
+            process.stdin.close()
+            async with asyncio.timeout(_ENDING):
+                recorder.add(await _said(process.stdout))
                 await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def _said(reader: asyncio.StreamReader) -> Any:
@@ -79,13 +85,13 @@ def _say(what: object) -> None:
 
 
 async def _main() -> None:
-    from hostler.server.httpsys.api import load  # noqa: PLC0415 - for the process alone
+    from hostler.doctor.proof.this_machine import ThisMachine  # noqa: PLC0415 - it starts this process
 
     settings = json.loads(await asyncio.to_thread(sys.stdin.readline))
     other = OtherProcess(**{**settings, "mode": QueueMode(settings["mode"])})
     recorder = Recorder(other.name)
     try:
-        async with answering(Rig(load(), recorder, ThisMachine()), other):
+        async with answering(Rig(api.load(), recorder, ThisMachine()), other):
             _say("ready")
             await asyncio.to_thread(sys.stdin.read)
     except Exception as error:  # noqa: BLE001 - the parent says it

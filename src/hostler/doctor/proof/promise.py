@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from hostler.doctor.proof.errors import BrokenPromiseError, NotTriedError
 from hostler.doctor.proof.recording import Recorder
-from hostler.doctor.proof.rig import BrokenPromiseError, NotTriedError, Rig
+from hostler.doctor.proof.rig import Rig
 from hostler.errors import HostlerError
 from hostler.explaining import explain
 

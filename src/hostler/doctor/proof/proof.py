@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hostler.doctor.proof.promise import Promise, attempt
 from hostler.doctor.proof.promises.completions import completions
 from hostler.doctor.proof.promises.ends import disconnects, stop_under_load, upgrade
+from hostler.doctor.proof.promises.http2 import http2
 from hostler.doctor.proof.promises.queues import delegation, demand_start, two_processes
 from hostler.doctor.proof.promises.requests import big_heads, receive, streamed_answers, upload
 
@@ -27,6 +28,7 @@ PROMISES: Final = (
     Promise("streamed answers", "what a handler writes leaves before it writes more", streamed_answers),
     Promise("disconnects", "a handler that waits learns that its client is gone", disconnects),
     Promise("upgrade", "a 101 makes a tunnel, with bytes both ways until the client ends", upgrade),
+    Promise("http/2", "requests of one connection at the same time, and trailers behind answers", http2),
     Promise("stop under load", "a server that stops finishes what it has begun", stop_under_load),
     Promise(
         "two processes",

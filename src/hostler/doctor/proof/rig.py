@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import frozen
 
 from hostler.doctor.proof.clients import connect
+from hostler.doctor.proof.errors import NotTriedError
+from hostler.doctor.proof.http2 import RecordedHttp2
 from hostler.doctor.proof.recording import record
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.server import HttpSysServer
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from hostler.doctor.proof.clients import Client
+    from hostler.doctor.proof.http2 import Http2Client
     from hostler.doctor.proof.recording import Recorder
     from hostler.pipeline import Handler
     from hostler.server.httpsys.api import Windows
 
-__all__ = ["BrokenPromiseError", "NotTriedError", "OtherProcess", "Rig", "Served", "Surroundings", "expect"]
+__all__ = ["OtherProcess", "Rig", "Served", "Surroundings"]
 
 _RECEIVES: Final = 8
 _GRACE: Final = 5.0
@@ -39,20 +43,6 @@ _SETTLING: Final = 0.2
 """Seconds in which on an idle machine everything has happened that is going to."""
 
 _ANYWHERE: Final = "http://localhost:0/"
-
-
-class BrokenPromiseError(Exception):
-    """What was promised did not happen."""
-
-
-class NotTriedError(Exception):
-    """A promise cannot be tried here, and why."""
-
-
-def expect(kept: object, what: str, came: object) -> None:
-    """Raise BrokenPromiseError unless what was expected came."""
-    if not kept:
-        raise BrokenPromiseError(f"expected {what}; got {came!r}")
 
 
 @frozen
@@ -69,8 +59,19 @@ class OtherProcess:
 class Surroundings(Protocol):
     """What is around this process."""
 
-    def start(self, other: OtherProcess, recorder: Recorder) -> AbstractAsyncContextManager[None]:
+    left: list[str]
+    """What could not be removed, each with the command that removes it."""
+
+    def start(self, process: OtherProcess, recorder: Recorder) -> AbstractAsyncContextManager[None]:
         """Have a process serve while the context lasts; what it did is then with the recorder."""
+        ...
+
+    def https(self, windows: Windows, port: int) -> AbstractAsyncContextManager[None]:
+        """Have a certificate for a port while the context lasts; raises NotTriedError."""
+        ...
+
+    async def http2(self, port: int) -> Http2Client:
+        """Connect to a port with HTTP/2 over TLS; raises NotTriedError, BrokenPromiseError."""
         ...
 
 
@@ -94,7 +95,7 @@ class Rig:
         self.recorder = recorder
         self.windows = record(windows, recorder)
         self._surroundings = surroundings
-        self._clients: list[Client] = []
+        self._clients: list[Client | RecordedHttp2] = []
 
     # -- what there is
 
@@ -117,6 +118,14 @@ class Rig:
         self._clients.append(client)
         return client
 
+    async def http2(self, port: int) -> RecordedHttp2:
+        """Connect a client with HTTP/2 over TLS."""
+        client = RecordedHttp2(
+            await self._surroundings.http2(port), self.recorder, len(self._clients) + 1, port
+        )
+        self._clients.append(client)
+        return client
+
     async def close(self) -> None:
         """Close the clients."""
         clients, self._clients = self._clients, []
@@ -124,6 +133,13 @@ class Rig:
             await client.close()
 
     # -- servers
+
+    @asynccontextmanager
+    async def https(self) -> AsyncIterator[str]:
+        """Give a prefix with https while the context lasts; raises NotTriedError."""
+        port = _free_port()
+        async with self._surroundings.https(self.windows, port):
+            yield f"https://localhost:{port}/"
 
     @asynccontextmanager
     async def serve(
@@ -157,3 +173,10 @@ class Rig:
         """Let everything that was sent arrive; what the next call returns is no matter of time then."""
         await asyncio.sleep(_SETTLING)
         self.recorder.note(does="settle")
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from hostler.doctor.proof.rig import expect
+from hostler.doctor.proof.errors import expect
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.marshal.memory import uninitialised
 from hostler.server.httpsys.marshal.request import request_id

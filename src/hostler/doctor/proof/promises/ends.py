@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hostler.answering import begin_response
-from hostler.doctor.proof.rig import expect
+from hostler.doctor.proof.errors import expect
 from hostler.http.headers import Headers
 from hostler.http.message import Response
 from hostler.outcome import Kind

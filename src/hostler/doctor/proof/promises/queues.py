@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hostler.doctor.proof.rig import expect
+from hostler.doctor.proof.errors import expect
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.controller import Controller
 from hostler.server.prefix import UrlPrefix

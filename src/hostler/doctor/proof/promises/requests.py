@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from hostler.doctor.proof.rig import expect
+from hostler.doctor.proof.errors import expect
 
 if TYPE_CHECKING:
     from hostler.doctor.proof.rig import Rig
