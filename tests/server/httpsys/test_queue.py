@@ -17,8 +17,16 @@ from hostler.errors import (
 )
 from hostler.server.base import QueueMode
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import ServerProperty
-from hostler.server.httpsys.queue import create_queue, open_queue, open_queue_as, open_target
+from hostler.server.httpsys.constants import ServerProperty, Verbosity503
+from hostler.server.httpsys.marshal.properties import request_queue_properties
+from hostler.server.httpsys.queue import (
+    QueueState,
+    create_queue,
+    open_queue,
+    open_queue_as,
+    open_target,
+    query_queue,
+)
 from hostler.server.httpsys.server import HttpSysServer
 from hostler.server.options import ServerOptions
 from hostler.server.options.httpsys import HttpSysOptions, Verbosity
@@ -367,3 +375,32 @@ async def _start_and_stop(windows, options, queue, urls):
         windows.of.faults.clear()  # what fails in stopping is no matter of this
         await server.stop(1)
     return None
+
+
+# -- what is set for a queue ------------------------------------------------------------------------------------------
+
+
+def test_what_is_set_for_a_queue_of_another_process(there, other):
+    assert query_queue(other, "q") == QueueState(limit=1000, active=True, verbosity=Verbosity503.BASIC)
+    for item in request_queue_properties(
+        ServerOptions(request_queue_limit=7, httpsys=HttpSysOptions(verbosity=Verbosity.FULL))
+    ):
+        there.set(item)
+    assert query_queue(other, "q") == QueueState(limit=7, active=True, verbosity=Verbosity503.FULL)
+
+
+def test_a_queue_that_nobody_has_cannot_be_asked(windows):
+    with pytest.raises(NoSuchQueueError):
+        query_queue(windows, "nobody's")
+
+
+def test_what_a_queue_does_not_say_is_an_error(there, other):
+    other.fail("HttpQueryRequestQueueProperty", 234)
+    with pytest.raises(Win32Error, match="HttpQueryRequestQueueProperty QUEUE_LENGTH"):
+        query_queue(other, "q")
+    assert other.alive() == {}
+
+
+def test_a_library_that_cannot_be_asked(machine):
+    with pytest.raises(UnsupportedError):
+        query_queue(machine.process(missing=["HttpQueryRequestQueueProperty"]), "q")

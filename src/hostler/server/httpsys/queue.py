@@ -5,17 +5,23 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import define, frozen
 
 from hostler.config.model import check_queue_name
-from hostler.errors import NoSuchQueueError, QueueAccessError, QueueExistsError
+from hostler.errors import NoSuchQueueError, QueueAccessError, QueueExistsError, UnsupportedError
 from hostler.server.base import QueueMode
 from hostler.server.httpsys import library
 from hostler.server.httpsys._bindings import ffi
-from hostler.server.httpsys.constants import CreateRequestQueueFlag
+from hostler.server.httpsys.constants import (
+    CreateRequestQueueFlag,
+    EnabledState,
+    ServerProperty,
+    Verbosity503,
+)
 from hostler.server.httpsys.errors import queue_error
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error, check
+from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +30,33 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.marshal.properties import Property
     from hostler.windows.libraries import CData, Handle
 
-__all__ = ["QueueHandle", "create_queue", "open_queue", "open_queue_as", "open_target"]
+__all__ = [
+    "QueueHandle",
+    "QueueState",
+    "create_queue",
+    "open_queue",
+    "open_queue_as",
+    "open_target",
+    "query_queue",
+]
 
 _SDDL_REVISION_1: Final = 1
 _TRIES: Final = 3
 """How often a queue is made or opened that comes and goes meanwhile."""
+
+
+@frozen
+class QueueState:
+    """What is set for a request queue; how many requests wait in it is told by performance counters alone."""
+
+    limit: int
+    """How many requests may wait (HttpServerQueueLengthProperty)."""
+
+    active: bool
+    """It takes requests; one that does not answers 503 (HttpServerStateProperty)."""
+
+    verbosity: Verbosity503
+    """How HTTP.sys answers 503 for it (HttpServer503VerbosityProperty)."""
 
 
 @define(eq=False)
@@ -50,6 +78,21 @@ class QueueHandle:
         http = self.windows.http
         code = http.HttpSetRequestQueueProperty(self.handle, item.id, item.value, item.size, 0, ffi.NULL)
         check(code, "HttpSetRequestQueueProperty", item.name)
+
+    def state(self) -> QueueState:
+        """Ask what is set for the queue (HttpQueryRequestQueueProperty); raises Win32Error."""
+        return QueueState(
+            limit=self._query(ServerProperty.QUEUE_LENGTH),
+            active=self._query(ServerProperty.STATE) == EnabledState.ACTIVE,
+            verbosity=Verbosity503(self._query(ServerProperty.VERBOSITY_503)),
+        )
+
+    def _query(self, number: ServerProperty) -> int:
+        value = ffi.new("uint32_t *")
+        query = self.windows.http.HttpQueryRequestQueueProperty
+        code = query(self.handle, number, value, ffi.sizeof("uint32_t"), 0, ffi.NULL, ffi.NULL)
+        check(code, "HttpQueryRequestQueueProperty", number.name)
+        return int(value[0])
 
     def shut_down(self) -> bool:
         """Have this process get no more requests (HttpShutdownRequestQueue); returns whether it worked.
@@ -122,6 +165,20 @@ def _open(windows: Windows, name: str, attributes: CData, flags: int) -> QueueHa
     if code:
         raise queue_error(name, code, "HttpCreateRequestQueue")
     return QueueHandle(windows, handle, name, created=not flags & CreateRequestQueueFlag.OPEN_EXISTING)
+
+
+def query_queue(windows: Windows, name: str) -> QueueState:
+    """Ask what is set for a queue that somebody has; raises NoSuchQueueError, QueueAccessError, UnsupportedError.
+
+    For a moment this process has the queue open as those have it that serve it.
+    """
+    if not exports(windows.http, "HttpQueryRequestQueueProperty"):
+        raise UnsupportedError("this httpapi.dll has no HttpQueryRequestQueueProperty")
+    queue = open_queue(windows, name)
+    try:
+        return queue.state()
+    finally:
+        queue.close()
 
 
 def _call(windows: Windows, name: str, attributes: CData, flags: int) -> tuple[int, Handle]:
