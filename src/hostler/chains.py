@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hostler.outcome import Outcome
     from hostler.pipeline import Next, Stage
 
-__all__ = ["CONCERNED", "Chains", "find_missing_stages"]
+__all__ = ["CONCERNED", "Chains", "find_missing_stages", "find_unseen_requests"]
 
 CONCERNED: Final[Part[int]] = Part()
 """Which stages concern a cluster or a route: a bit each, the first stage's is 1."""
@@ -113,6 +113,29 @@ def find_missing_stages(
                         f"Routes.{route.id}",
                         f"it asks for what the stage {name} does, which the pipeline does not have; put "
                         f"hostler.stages.{name} into the pipeline, or remove the setting",
+                    )
+
+    return find
+
+
+def find_unseen_requests(stages: tuple[Stage, ...]) -> Callable[[Config], Iterator[Problem]]:
+    """Return what finds the routes with `ResponseCaching` that a stage of the user's own concerns.
+
+    It may guard, count or change requests, and would not see those that the server answers with what it keeps.
+    """
+    own = [stage for stage in stages if not is_ours(getattr(stage, "func", stage))]
+
+    def find(config: Config) -> Iterator[Problem]:
+        for route in config.routes if own else ():
+            for stage in own if route.response_caching else ():
+                concerns = getattr(stage, "concerns_route", None)
+                if concerns is None or concerns(route):
+                    name = getattr(stage, "__name__", type(stage).__name__)
+                    yield Problem(
+                        f"Routes.{route.id}.ResponseCaching",
+                        f"the stage {name} is on the way, and does not see the requests that the server answers with a "
+                        "response that it keeps; have it leave the route out (hostler.for_routes), or remove "
+                        "ResponseCaching",
                     )
 
     return find

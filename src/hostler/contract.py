@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hostler.http.message import Request, Response
     from hostler.http.plain_request import PlainRequest
     from hostler.http.target import Target
+    from hostler.native import NativeRequest
     from hostler.server.base import DelegationRule
 
 __all__ = ["Address", "Delegated", "PlainStream", "Pump", "Rejection", "Stream"]
@@ -114,6 +115,11 @@ class Stream(Protocol):
     @property
     def can_delegate(self) -> bool:
         """Whether the body is unread, the response has not begun, and this server can delegate."""
+
+    @property
+    def native(self) -> NativeRequest:
+        """What the server knows of the request beyond HTTP, and can do for it."""
+        ...
 
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, beginning with what has arrived, and call it about the client from now on.

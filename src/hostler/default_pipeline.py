@@ -8,6 +8,7 @@ from hostler.stages import (
     affinity,
     authorize,
     balance,
+    cache,
     cors,
     delegate,
     forward,
@@ -31,6 +32,7 @@ DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
     limit_rate,
     limit_concurrency,
     limit_time,
+    cache,
     mirror,
     retry,
     affinity,
@@ -40,4 +42,4 @@ DEFAULT_PIPELINE: Final[tuple[Stage, ...]] = (
     delegate,
     forward,
 )
-"""Who may use a route, its limits, copies and retries; then YARP's order, from affinity on."""
+"""Who may use a route, its limits, what is kept of its responses, copies and retries; then YARP's order, from affinity on."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hostler.http.plain_request import PlainRequest
     from hostler.http.security import Authenticated, Tls
     from hostler.http.target import Target
+    from hostler.native import Connection
     from hostler.server.base import DelegationRule
     from hostler.transforms.compiled import Transforms
 
@@ -229,6 +230,11 @@ class Exchange:
             self._items = {}
         return self._items
 
+    @property
+    def connection(self) -> Connection:
+        """What the server can be asked about the client's connection; other servers than HTTP.sys answer None yet."""
+        return self.stream.native
+
     def narrow(self, keep: Callable[[LiveDestination], bool]) -> None:
         """Drop the candidates that `keep` is false for."""
         self.candidates = tuple(candidate for candidate in self.candidates if keep(candidate))
@@ -332,6 +338,37 @@ class Exchange:
         """End the exchange with a failure: its status if no response has begun, else an aborted response."""
         answer_failure(self, failure)
         return self.outcome(Kind.FAILED, failure)
+
+    async def reset(self, code: int | None = None) -> Outcome:
+        """Break the exchange off, so that the client cannot take an answer for complete.
+
+        On HTTP/2 and 3 its stream is reset with that error code, such as 11 for ENHANCE_YOUR_CALM (RFC 9113 7, RFC 9114
+        8.1), INTERNAL_ERROR unless it is given; on HTTP/1.1 the connection, without a code. (IHttpResetFeature.)
+        """
+        if code is not None:
+            self.stream.native.set_reset_code(code)
+        self.stream.abort()
+        if self._channel is not None:
+            self._channel.over()
+        return self.outcome(Kind.FAILED)
+
+    @property
+    def can_cache_response(self) -> bool:
+        """Whether this server can answer other requests with this one's response: HTTP.sys, for GET."""
+        return self.stream.native.can_cache
+
+    def cache_response(self, seconds: float | None = None) -> None:
+        """Have the server answer other requests for the same URL with this one's response, which it keeps in the kernel.
+
+        A success is kept for so many seconds, or with math.inf until `Proxy.flush_cache`; without them any response is
+        kept as its headers say: by `Cache-Control: public` with a lifetime. What has Set-Cookie or Vary is never kept.
+        No stage sees the requests that are answered so, and no access line is written. On the user-mode server, which
+        keeps nothing yet, it does nothing. Raises RuntimeError when the response has begun, and where the route has
+        something that must see each request, such as an AuthorizationPolicy; ValueError for less than a second.
+        """
+        from hostler.caching import cache_response  # noqa: PLC0415 - for who caches
+
+        cache_response(self, seconds)
 
     def outcome(self, kind: Kind, failure: Failure | None = None, destination: str | None = None) -> Outcome:
         """Sum up the exchange as it stands."""

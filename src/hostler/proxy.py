@@ -7,7 +7,7 @@ import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from hostler.chains import CONCERNED, Chains, find_missing_stages
+from hostler.chains import CONCERNED, Chains, find_missing_stages, find_unseen_requests
 from hostler.checking import accept, find_problems, find_undelegated
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
@@ -89,9 +89,13 @@ class Proxy:
         self._resolving = Resolving(self._policies)
         self._applying = asyncio.Lock()
         self._rules: DestinationRules | None = None
+        self._server: Server | None = None
         self._monitor: Monitor | None = None
         self._sources: Sources | None = None
-        self._validators: tuple[Check, ...] = (find_missing_stages(self._stages, DEFAULT_PIPELINE),)
+        self._validators: tuple[Check, ...] = (
+            find_missing_stages(self._stages, DEFAULT_PIPELINE),
+            find_unseen_requests(self._stages),
+        )
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions()))
 
@@ -340,7 +344,7 @@ class Proxy:
         if not server.delegates_changes:
             for problem in find_undelegated(self.config, self._policies):
                 _log.warning("%s", problem)
-        self._rules = rules
+        self._rules, self._server = rules, server
         async with AsyncExitStack() as stack:
             stack.callback(self._stop, rules)
             await stack.enter_async_context(lifespans(self._stages))
@@ -365,7 +369,7 @@ class Proxy:
         await monitor.close()
 
     def _stop(self, rules: DestinationRules) -> None:
-        self._rules = None
+        self._rules = self._server = None
         rules.close()
         for cluster in self.clusters:
             cluster.stop_timers()
@@ -379,6 +383,14 @@ class Proxy:
             return False
         self._sources.reload()
         return True
+
+    async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
+        """Drop the responses that the server keeps of a URL, as clients ask for it; with `recursive`, of all below it too.
+
+        Raises ValueError for what is no absolute URL, OSError for what HTTP.sys refuses. (HttpFlushResponseCache.)
+        """
+        if self._server is not None:
+            await self._server.flush_cache(url, recursive=recursive)
 
     def reset_queue(self, queue: str, prefix: str) -> None:
         """Let go of a queue that is delegated to under `prefix`; the next request opens it anew.

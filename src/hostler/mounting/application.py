@@ -145,6 +145,12 @@ class _ServerOutside:
     def close_rule(self, rule: DelegationRule) -> None:
         """Do nothing: there is none."""
 
+    async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
+        """Do nothing: no response is kept here. Raises ValueError for what is no absolute URL."""
+        from hostler.caching import check_url  # noqa: PLC0415 - for who caches
+
+        check_url(url)
+
     async def stop(self, grace: float) -> None:
         """Do nothing: the server outside stops."""
 

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.errors import DelegationError, Failure, Reason
+from hostler.native import NOTHING_NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -38,6 +39,7 @@ class MountedStream(ABC):
 
     takes_plain = False
     can_delegate = False
+    native = NOTHING_NATIVE
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self.started = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, NoReturn
 
 from attrs import define, field, frozen
 
@@ -11,6 +11,7 @@ from hostler.client.http1 import Http1UpstreamConnection
 from hostler.client.outgoing import delegated_head
 from hostler.contract import Delegated
 from hostler.http.encode import encode_response
+from hostler.native import NOTHING_NATIVE
 
 if TYPE_CHECKING:
     import ssl
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hostler.errors import Failure
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
+    from hostler.native import NativeRequest
     from hostler.server.base import DelegationRule
 
 __all__ = ["RecordingConnector", "RecordingRules", "RecordingStream", "Sent", "make_offline_loop"]
@@ -160,6 +162,7 @@ class RecordingStream:
     takes_plain: bool = False
     delegated: bool = False
     _pump: Pump | None = field(default=None, init=False)
+    native: ClassVar[NativeRequest] = NOTHING_NATIVE
 
     @property
     def can_delegate(self) -> bool:

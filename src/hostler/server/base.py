@@ -106,5 +106,11 @@ class Server(Delegator, Protocol):
         """
         ...
 
+    async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
+        """Drop the responses that the server keeps of a URL; with `recursive`, those of all below it too.
+
+        Raises ValueError for what is no absolute URL. The user-mode server keeps none yet, and does nothing.
+        """
+
     async def stop(self, grace: float) -> None:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""

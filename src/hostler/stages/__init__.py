@@ -7,6 +7,7 @@ holds from the module: `from hostler.stages.balance.even import RoundRobin`.
 from hostler.stages.affinity import affinity
 from hostler.stages.authorize import authorize
 from hostler.stages.balance import balance
+from hostler.stages.cache import cache
 from hostler.stages.cors import cors
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
@@ -22,6 +23,7 @@ __all__ = [
     "affinity",
     "authorize",
     "balance",
+    "cache",
     "cors",
     "delegate",
     "forward",

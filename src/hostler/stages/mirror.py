@@ -17,6 +17,7 @@ from hostler.errors import DelegationError
 from hostler.exchange import Exchange
 from hostler.http.headers import Headers
 from hostler.http.message import Request
+from hostler.native import NOTHING_NATIVE
 from hostler.pipeline import fold
 from hostler.stages.balance import balance
 from hostler.stages.forward import forward
@@ -196,6 +197,7 @@ class _StreamOfCopy:
 
     takes_plain = False
     can_delegate = False
+    native = NOTHING_NATIVE
 
     def __init__(self, body: bytes, trailers: RawHeaders) -> None:
         self._body = body

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hostler.exchange import Exchange
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Response
+    from hostler.native import NativeRequest
     from hostler.server.base import DelegationRule
     from hostler.stages.recording import Recording
 
@@ -68,6 +69,11 @@ class WrappedStream:
     def can_delegate(self) -> bool:
         """Whether the body is unread, the response has not begun, and this server can delegate."""
         return self._inner.can_delegate and self._recording.is_untouched
+
+    @property
+    def native(self) -> NativeRequest:
+        """What the server knows of the request beyond HTTP, and can do for it."""
+        return self._inner.native
 
     def attach(self, pump: Pump, knows_end: bool = False, /) -> None:
         """Send the body to `pump`, and call it about the client from now on."""

@@ -11,6 +11,7 @@ from hostler.contract import Delegated
 from hostler.errors import Failure, Reason
 from hostler.http.body import too_large
 from hostler.http.headers import Headers, RawHeaders
+from hostler.native import NOTHING_NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -71,6 +72,7 @@ class FakeStream:
     """
 
     takes_plain = False
+    native = NOTHING_NATIVE
 
     def __init__(
         self,

@@ -212,9 +212,9 @@ PAGES: dict[str, Page] = {
         {
             "ERROR_INVALID_PARAMETER": _NEVER_NULL,
             "ERROR_INSUFFICIENT_BUFFER": "The buffer holds at least the structure, whatever the certificate's size.",
-            "ERROR_MORE_DATA": "The call is made again with a buffer of the size that CertEncodedSize says.",
-            "ERROR_NOT_FOUND": "A client that has no certificate is one without: that is an answer, and no error.",
-            "other": "Whoever asked gets the code as an exception, and the request goes on as it would without.",
+            "ERROR_MORE_DATA": "test_native.py::test_a_client_that_is_asked_late",
+            "ERROR_NOT_FOUND": "test_native.py::test_a_client_that_has_none",
+            "other": "test_native.py::test_a_client_that_goes_while_it_is_asked",
         },
         {
             "HTTP_RECEIVE_SECURE_CHANNEL_TOKEN": "The channel's token comes with each request where the option says so."
@@ -222,13 +222,11 @@ PAGES: dict[str, Page] = {
     ),
     "HttpSetRequestProperty": Page(
         _NO_PAGE_SAYS,
-        {
-            "other": "The one property that is set ends a stream; where it cannot be set, the stream is reset without it."
-        },
+        {"other": "test_native.py::test_a_code_that_cannot_be_set_resets_all_the_same"},
     ),
     "HttpQueryRequestProperty": Page(
         _NO_PAGE_SAYS,
-        {"other": "What Windows does not tell of a request is None for whoever asked: older ones tell less."},
+        {"other": "test_native.py::test_an_older_windows_knows_less"},
     ),
     "HttpCancelHttpRequest": Page(
         _VISTA,
@@ -292,12 +290,10 @@ PAGES: dict[str, Page] = {
     "HttpFlushResponseCache": Page(
         _XP,
         {
-            "ERROR_INVALID_PARAMETER": "The URL is a prefix that the server has, or begins with one.",
-            "other": "Whoever flushes gets the code as an exception; what is cached goes when its time is over.",
+            "ERROR_INVALID_PARAMETER": "test_cached.py::test_what_cannot_be_flushed",
+            "other": "test_cached.py::test_what_cannot_be_flushed",
         },
-        {
-            "HTTP_FLUSH_RESPONSE_FLAG_RECURSIVE": "It is what flushing a prefix is: all that is below it goes too."
-        },
+        {"HTTP_FLUSH_RESPONSE_FLAG_RECURSIVE": "test_cached.py::test_flushing"},
     ),
     # -- the machine's configuration
     "HttpSetServiceConfiguration": Page(
@@ -343,15 +339,10 @@ UNCALLED: dict[str, str] = {
     "HttpCloseUrlGroup": "A group goes with its session, whose only one it is.",
     "HttpQueryUrlGroupProperty": "What is set is what was configured: nobody else sets it.",
     "HttpPrepareUrl": "Prefixes are compared and normalised by UrlPrefix, which both servers have.",
-    "HttpQueryRequestQueueProperty": "Nobody asks yet how long a queue is, or whether it is active.",
-    "HttpReceiveClientCertificate": "Nobody asks yet for a certificate that the client did not bring.",
-    "HttpSetRequestProperty": "No stream is given an error of its own yet.",
-    "HttpQueryRequestProperty": "Nobody asks yet what Windows knows of a request's connection.",
     "HttpWaitForDisconnect": "HttpWaitForDisconnectEx does the same, and is what ASP.NET Core calls.",
     "HttpDeclarePush": "Browsers have given up server push.",
     "HttpAddFragmentToCache": "What is cached are answers to URLs, not pieces of them.",
     "HttpReadFragmentFromCache": "What is cached are answers to URLs, not pieces of them.",
-    "HttpFlushResponseCache": "Nothing is kept in the kernel's cache yet.",
     "HttpSetServiceConfiguration": "Reservations and certificates are netsh's to make so far.",
     "HttpUpdateServiceConfiguration": "A binding of a certificate is replaced by removing it and making it again.",
     "HttpDeleteServiceConfiguration": "Reservations and certificates are netsh's to remove so far.",

@@ -304,3 +304,36 @@ def test_files_that_wait_to_be_sent_are_closed_with_their_event_loop(
         server._port._thread.join(5)
     server._session.close()
     library.end(windows)
+
+
+async def test_a_file_is_kept_with_its_response(machine, windows, tmp_path):
+    (tmp_path / "file").write_bytes(CONTENT[:100])
+
+    async def handler(exchange):
+        exchange.cache_response(60)
+        await exchange.start(200, {"content-type": "text/plain"}, length=100)
+        with (tmp_path / "file").open("rb") as file:
+            await exchange.write_file(file)
+        return await exchange.end()
+
+    async with serving(machine, handler, windows=windows):
+        for _ in range(2):
+            assert (await machine.client().request("GET", URL).response()).body == CONTENT[:100]
+        assert machine.cache.hits == 1
+
+
+async def test_more_parts_of_files_than_a_call_takes_are_sent_all_the_same(machine, windows, tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+
+    async def handler(exchange):
+        exchange.cache_response(60)
+        await exchange.start(200, {"content-type": "text/plain"}, length=300)
+        for _ in range(300):
+            with (tmp_path / "file").open("rb") as file:
+                await exchange.write_file(file)
+        return await exchange.end()
+
+    async with serving(machine, handler, windows=windows):
+        response = await machine.client().request("GET", URL).response()
+        assert (response.body, response.header("content-length")) == (b"x" * 300, b"300")
+        assert machine.cache.entries == {}

@@ -157,14 +157,6 @@ async def test_a_response_that_says_so_closes_the_connection(machine, way, frami
         assert not machine.connections
 
 
-async def test_a_connection_with_streams_outlives_a_response_that_says_so(machine):
-    async with serving(machine, answering(raw=[(b"Connection", b"close")], framing=3, pieces=[b"abc"])):
-        client = machine.client(http2=True)
-        for _ in range(2):
-            response = await client.request("GET", URL).response()
-            assert (response.body, response.header("connection")) == (b"abc", None)
-
-
 @every_way
 @pytest.mark.parametrize("pieces", [[b"short"], []])
 @pytest.mark.logs_errors("failed in the handler")

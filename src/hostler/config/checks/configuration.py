@@ -43,6 +43,11 @@ def check(config: Config, policies: PolicyCheck) -> Steps[list[Problem]]:
             from hostler.config.checks.mirror import check_mirror  # noqa: PLC0415
 
             problems += check_mirror(f"{path}.Mirror", route.mirror, clusters)
+        if route.response_caching:
+            from hostler.config.checks.caching import check_caching  # noqa: PLC0415
+
+            cluster = clusters.get((route.cluster_id or "").lower())
+            problems += check_caching(path, route, cluster, config.routes)
         problems += policies(route, path, config.definitions)
     problems += check_ids("Clusters", (cluster.id for cluster in config.clusters))
     for cluster in config.clusters:

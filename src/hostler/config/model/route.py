@@ -119,6 +119,10 @@ class Route:
     output_cache_policy: str | None = field(default=None, kw_only=True)
     """Must be None: there is no cache yet."""
 
+    response_caching: bool = field(default=False, kw_only=True)
+    """Whether the server may answer requests with responses that it keeps, as their headers say (ResponseCaching,
+    hostler's own)."""
+
     timeout_policy: str | None = field(default=None, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
     """Seconds from the request's head to the last byte of its answer."""

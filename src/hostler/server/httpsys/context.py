@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from attrs import define, field
 
 from hostler.server.httpsys._bindings import ffi
+from hostler.server.httpsys.constants import RequestProperty
 from hostler.server.httpsys.marshal.log import log_fields
 from hostler.server.pending import Pending
 from hostler.windows.constants import ErrorCode
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hostler.windows.libraries import CData
     from hostler.windows.port import IoHandle, Operation
 
-__all__ = ["Connections", "ServerContext", "Stream", "cancel_request"]
+__all__ = ["Connections", "ServerContext", "Stream", "cancel_request", "set_stream_error"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
 _CANCELLED: Final = frozenset({
@@ -146,8 +147,10 @@ class ServerContext:
         """Close a client's access token: HTTP.sys made its handle for us (HTTP_REQUEST_AUTH_INFO)."""
         self.windows.kernel.CloseHandle(ffi.cast("HANDLE", token))
 
-    def cancel_request(self, request: int) -> None:
-        """Reset the client's connection; in HTTP/2 and 3, its stream."""
+    def cancel_request(self, request: int, reset_code: int | None = None) -> None:
+        """Reset the client's connection; in HTTP/2 and 3, its stream, with an error code where one is given."""
+        if reset_code is not None and exports(self.windows.http, "HttpSetRequestProperty"):
+            set_stream_error(self.windows.http, self.io, request, reset_code)
         cancel_request(self.windows.http, self.io, request)
 
 
@@ -158,3 +161,17 @@ def cancel_request(http: HttpApi, io: IoHandle, request: int) -> None:
     code = operation.start(lambda overlapped: http.HttpCancelHttpRequest(handle, request, overlapped))
     if code not in _CANCELLED:
         _log.info("HttpCancelHttpRequest: error %d", code)
+
+
+def set_stream_error(http: HttpApi, io: IoHandle, request: int, code: int) -> None:
+    """Say which error code a stream is reset with (HttpRequestPropertyStreamError), before it is cancelled."""
+    error = ffi.new("HTTP_REQUEST_PROPERTY_STREAM_ERROR *", (code & 0xFFFF_FFFF,))
+    handle, size = io.handle, ffi.sizeof(error[0])
+    failed = io.operation(lambda code, size: None).start(
+        lambda overlapped: http.HttpSetRequestProperty(
+            handle, request, RequestProperty.STREAM_ERROR, error, size, overlapped
+        ),
+        error,
+    )
+    if failed not in _CANCELLED:
+        _log.info("HttpSetRequestProperty: error %d; a stream is reset with HTTP.sys' own code", failed)

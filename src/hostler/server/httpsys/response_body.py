@@ -64,10 +64,10 @@ class ResponseBody:
         self.sent = 0
         """Payload bytes so far."""
 
-    def begin(self, head: NativeResponse, flags: int) -> None:
-        """Send the head; `flags` go with this call only."""
+    def begin(self, head: NativeResponse, flags: int, policy: CData | None = None) -> None:
+        """Send the head; `flags` go with this call only, `policy` (HTTP_CACHE_POLICY) when it is all of the response."""
         self._opaque = bool(flags & SendFlag.OPAQUE)
-        self._sending.begin(head, flags)
+        self._sending.begin(head, flags, policy)
 
     def write(self, data: bytes) -> None:
         """Send a piece; raises ProtocolError when there is more than was announced."""
@@ -127,7 +127,8 @@ class ResponseBody:
         return True
 
     def _hold_back(self) -> None:
-        if not self.slow and self._sending.waiting + self._sending.in_flight > _HIGH_WATER:
+        sending = self._sending
+        if not self.slow and not sending.gathers and sending.waiting + sending.in_flight > _HIGH_WATER:
             self.slow = True
             self._to.slowed()
 

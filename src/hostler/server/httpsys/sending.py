@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from hostler.server.httpsys._bindings import ffi
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from hostler.windows.libraries import CData, Handle
     from hostler.windows.port import CompletionPort, IoHandle
 
-__all__ = ["FilePart", "Sending"]
+__all__ = ["LARGEST", "FilePart", "Sending"]
 
 _log: Final = logging.getLogger("hostler.server.httpsys")
 _MAX_CHUNKS: Final = 1000
@@ -35,6 +36,9 @@ _MAX_CHUNKS: Final = 1000
 _MAX_CHUNKS_WITH_HEAD: Final = 99
 """Pieces that leave with the head, where HTTP.sys takes 100; one may be the trailers (HTTP_RESPONSE)."""
 
+
+LARGEST: Final = 1 << 18
+"""Bytes of a response that HTTP.sys keeps, unless UriMaxUriBytes says otherwise."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -76,7 +80,8 @@ class Sending:
 
     __slots__ = (
         "_files", "_final", "_flags", "_head", "_head_flags", "_http", "_io", "_last", "_log", "_moved", "_operation", "_over",
-        "_parts", "_request", "_scheduled", "_sent_head", "_trailers", "finished", "in_flight", "waiting",
+        "_parts",
+        "_policy", "_request", "_scheduled", "_sent_head", "_trailers", "finished", "in_flight", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +103,7 @@ class Sending:
         self._operation = io.operation(self._completed)
         self._head: NativeResponse | None = None
         self._head_flags = 0
+        self._policy: CData | None = None
         self._sent_head = False
         self._parts: list[bytes | FilePart] = []
         self._files: list[FilePart] = []
@@ -114,11 +120,26 @@ class Sending:
         self.finished = False
         """Nothing more is sent."""
 
-    def begin(self, head: NativeResponse, flags: int = 0) -> None:
-        """Send the head with the loop's next turn; `flags` go with this call only."""
+    def begin(self, head: NativeResponse, flags: int = 0, policy: CData | None = None) -> None:
+        """Send the head with the loop's next turn; `flags` go with this call only.
+
+        With a `policy` (HTTP_CACHE_POLICY) it waits until the response is complete: HTTP.sys keeps what is one call.
+        """
         self._head = head
+        self._policy = policy
         self._head_flags = flags
         self._schedule()
+
+    @property
+    def gathers(self) -> bool:
+        """Whether a response waits until it is complete, so that HTTP.sys may keep it."""
+        return (
+            self._policy is not None
+            and self._last is None
+            and not self._sent_head
+            and self.waiting <= LARGEST
+            and len(self._parts) <= _MAX_CHUNKS_WITH_HEAD
+        )
 
     def write(self, part: bytes | FilePart) -> None:
         """Send a piece of the body."""
@@ -126,6 +147,8 @@ class Sending:
             if isinstance(part, FilePart):
                 part.close()
             return
+        if self.gathers and len(self._parts) == _MAX_CHUNKS_WITH_HEAD:
+            self._parts = _joined(self._parts)
         self._parts.append(part)
         self.waiting += part.length if isinstance(part, FilePart) else len(part)
         self._schedule()
@@ -178,7 +201,7 @@ class Sending:
 
     def _has_work(self) -> bool:
         """Whether there is something to send, and no call under way: whoever was told of its end may have made one."""
-        if self.finished or self._operation.pending:
+        if self.finished or self._operation.pending or self.gathers:
             return False
         return bool(self._parts) or self._last is not None or (self._head is not None and not self._sent_head)
 
@@ -217,13 +240,17 @@ class Sending:
             head.put(chunks)
             flags |= self._head_flags
             pointer = head.pointer
+            policy = self._policy if final and not flags & SendFlag.DISCONNECT else None
+            if policy is not None:
+                head.leave_length_out()  # HTTP.sys adds it; from its cache, parts would have both
 
             def respond(overlapped: CData) -> int:
                 return http.HttpSendHttpResponse(
-                    handle, self._request, flags, pointer, ffi.NULL, operation.size, ffi.NULL, 0, overlapped, log
+                    handle, self._request, flags, pointer, policy or ffi.NULL, operation.size, ffi.NULL, 0,
+                    overlapped, log,
                 )  # fmt: skip
 
-            return respond, (head, log)
+            return respond, (head, policy, log)
         count, array = len(chunks), chunks.array()
 
         def send(overlapped: CData) -> int:
@@ -251,3 +278,12 @@ class Sending:
             return False
         self._moved(self.waiting)
         return True
+
+
+def _joined(parts: list[bytes | FilePart]) -> list[bytes | FilePart]:
+    """Make one piece of bytes that follow each other."""
+    joined: list[bytes | FilePart] = []
+    for of_files, pieces in groupby(parts, lambda part: isinstance(part, FilePart)):
+        same = list(pieces)
+        joined += same if of_files else [b"".join(same)]  # type: ignore[arg-type]
+    return joined

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define
 
+from hostler.caching import check_url
 from hostler.contract import Rejection
 from hostler.errors import PrefixError, ProtocolError, QueueError, UnsupportedError
 from hostler.server.base import QueueMode
 from hostler.server.handling import Handling
 from hostler.server.httpsys import library
 from hostler.server.httpsys.api import load
+from hostler.server.httpsys.cached import flush
 from hostler.server.httpsys.completions import may_use_proactor
 from hostler.server.httpsys.context import ServerContext
 from hostler.server.httpsys.errors import unsupported_delegation, unusable
@@ -233,6 +235,19 @@ class HttpSysServer:
         """Give a rule back."""
         assert isinstance(rule, Rule)
         self._rules.close(rule)
+
+    # -- the response cache ---------------------------------------------------------------------------------------
+
+    async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
+        """Drop what HTTP.sys keeps of a URL, with `recursive` of all below it too (HttpFlushResponseCache).
+
+        The URL is as clients ask for it, such as `http://example.com/prices?day=1`. Raises ValueError for what is no
+        absolute URL; Win32Error, with ERROR_INVALID_PARAMETER for one under no prefix of this server's queue.
+        """
+        if self._context is not None:
+            await flush(self._windows.http, self._context.io, url, recursive=recursive)
+        else:
+            check_url(url)
 
     # -- stopping -------------------------------------------------------------------------------------------------
 

@@ -19,9 +19,11 @@ from hostler.http.encode import rejection_body
 from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
-from hostler.server.httpsys.constants import SendFlag
+from hostler.server.httpsys.cached import cache_policy
+from hostler.server.httpsys.constants import INTERNAL_ERROR, SendFlag
 from hostler.server.httpsys.framing import Framing
 from hostler.server.httpsys.marshal.response import NativeResponse
+from hostler.server.httpsys.native import HttpSysRequest
 from hostler.server.httpsys.request_body import RequestBody
 from hostler.server.httpsys.response_body import ResponseBody
 from hostler.server.httpsys.rule import Rule
@@ -47,14 +49,13 @@ class HttpSysStream:
 
     __slots__ = (
         "_answer", "_arrival", "_body", "_came", "_context", "_departed", "_forgotten", "_handled", "_pump", "_tunnel",
-        "closed", "failure", "started", "status",
+        "caching", "closed", "failure", "reset_code", "started", "status",
     )  # fmt: skip
 
     takes_plain = False
 
     def __init__(self, context: ServerContext, arrival: Arrival) -> None:
-        self._context = context
-        self._arrival = arrival
+        self._context, self._arrival = context, arrival
         self._came = (arrival.request.method, arrival.request.target)
         self._pump: Pump | None = None
         self._body: RequestBody | None = None
@@ -63,16 +64,21 @@ class HttpSysStream:
             request = arrival.request
             self._body = RequestBody(context, arrival.id, self, request.framing, held=request.expect_continue)
         self._answer: ResponseBody | None = None
-        self._tunnel = False
-        self._handled = False
+        self._tunnel = self._handled = self._forgotten = False
         self._departed: Callable[[Failure], object] | None = None
-        self._forgotten = False
         self.failure: Failure | None = None
         """Why the client is gone, or its body no use, once that is so."""
-        self.started = False
-        self.closed = False
+        self.started = self.closed = False
         self.status = 0
+        self.caching: tuple[float | None] | None = None
+        """Whether the response is to be kept, as `cache_policy` has it."""
+        self.reset_code = INTERNAL_ERROR
         context.streams.add(self)
+
+    @property
+    def native(self) -> HttpSysRequest:
+        """What HTTP.sys knows of the request, and can do for it."""
+        return HttpSysRequest(self._context, self._arrival, self)
 
     # -- the request's body ---------------------------------------------------------------------------------------
 
@@ -82,7 +88,7 @@ class HttpSysStream:
         return self._body.received if self._body is not None else 0
 
     @property
-    def _read(self) -> bool:
+    def body_read(self) -> bool:
         """Whether nothing of the body is to come."""
         return self._body is None or self._body.complete
 
@@ -90,7 +96,7 @@ class HttpSysStream:
         """Send the body to `pump`, and tell it about the client from now on."""
         body = self._body
         if self.closed or self.failure is not None:
-            if self._read:
+            if self.body_read:
                 pump.feed_end([])
             pump.lost(self.failure or Failure(Reason.REQUEST_CANCELED))
             return
@@ -188,7 +194,8 @@ class HttpSysStream:
             return
         self.started, self.status = True, status
         self._answer = ResponseBody(self._context, self._arrival.id, self, framing)
-        self._answer.begin(head, flags)
+        policy = None if flags else cache_policy(self.caching, response, framing, self._arrival)
+        self._answer.begin(head, flags, policy)
         if status == 101:
             self._begin_tunnel()
         elif data:
@@ -278,7 +285,7 @@ class HttpSysStream:
             self._forget()
             if self._answer is not None:
                 self._answer.stop()
-            self._context.cancel_request(self._arrival.id)
+            self._context.cancel_request(self._arrival.id, self.reset_code if self._arrival.http2 else None)
 
     def _close(self) -> None:
         self.closed = True
@@ -337,7 +344,7 @@ class HttpSysStream:
         elif self.started:
             reason = Reason.RESPONSE_BODY_CLIENT
         else:
-            reason = Reason.REQUEST_CANCELED if self._read else Reason.REQUEST_BODY_CANCELED
+            reason = Reason.REQUEST_CANCELED if self.body_read else Reason.REQUEST_BODY_CANCELED
         self._lose(
             Failure(reason, "" if code == ErrorCode.ERROR_CONNECTION_INVALID else Win32Error.text(code))
         )

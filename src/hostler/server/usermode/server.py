@@ -143,6 +143,14 @@ class UserModeServer:
         assert self._rules is not None
         self._rules.close(cast("Rule", rule))
 
+    # -- the response cache ---------------------------------------------------------------------------------------
+
+    async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
+        """Do nothing: no response is kept here. Raises ValueError for what is no absolute URL."""
+        from hostler.caching import check_url  # noqa: PLC0415 - for who caches
+
+        check_url(url)
+
     # -- stopping -------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: float) -> None:

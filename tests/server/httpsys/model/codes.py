@@ -39,7 +39,6 @@ OBJECT_NO_LONGER_EXISTS = 6807
 
 STATUS_PENDING = 0x103
 
-# source: RtlNtStatusToDosError, and ntstatus.h: which code stands for which status
 STATUS = {
     OK: 0x00000000,
     MORE_DATA: 0x80000005,  # STATUS_BUFFER_OVERFLOW
@@ -55,11 +54,9 @@ STATUS = {
 }
 """What OVERLAPPED.Internal says of an operation that ended with a Win32 code."""
 
-# guess: a code without a status of its own comes wrapped, as HRESULT_FROM_WIN32 would have it
 _WRAPPED = 0xC0070000
 """NTSTATUS of facility NTWIN32: the low word is a Win32 code."""
 
-# source: RtlNtStatusToDosError: ERROR_MR_MID_NOT_FOUND for a status that has no code
 MR_MID_NOT_FOUND = 317
 """What RtlNtStatusToDosError makes of a status that it does not know."""
 

@@ -119,9 +119,7 @@ class Http2Stream(Disconnecting):
         pass
 
     def begin(self, reply: Reply, headers: Pairs) -> int:
-        # source: ASP.NET's Http2Tests: HTTP/2 filters out the connection header
-        given = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
-        self.answer.begun(reply.head.status, b"", given)
+        self.answer.begun(reply.head.status, b"", [(name.lower(), value) for name, value in headers])
         return sum(len(name) + len(value) for name, value in headers)
 
     def write(self, data: bytes) -> int:
@@ -129,7 +127,6 @@ class Http2Stream(Disconnecting):
         return len(data)
 
     def end(self, reply: Reply, trailers: Pairs, *, close: bool) -> None:
-        # source: ASP.NET's Http2Tests: DISCONNECT alone leaves the connection open for further streams
         self._forget()
         self.answer.ended(trailers)
 

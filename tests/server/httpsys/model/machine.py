@@ -85,11 +85,8 @@ _RELEASES = {"2016": 2016, "2019": 2019, "2022": 2022, "new": 2025}
 class Machine:
     """A machine: what its processes share."""
 
-    # source: "YARP HTTP.sys Delegation": from Windows Server 2019 on, which is earlier than Microsoft's pages have it
     DELEGATION_SINCE = 2019
-    # source: "Use ASP.NET Core with HTTP/2 on IIS": response trailers from Windows Server 2022 on
     TRAILERS_SINCE = 2022
-    # guess: the flag came with the functions' pages, which begin with build 20348
     DELEGATION_FLAG_SINCE = 2022
     CLIENT_HELLO_SINCE = 2025
 

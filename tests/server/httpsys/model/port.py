@@ -186,9 +186,8 @@ class Operation:
     def over(self, code: int, size: int = 0) -> int:
         """Finish the operation during its call; returns what the call returns."""
         self.done, self.result = True, (code, size)
-        # source: measured under Wine (tests/wine/inside): a call that fails posts no packet; ERROR_MORE_DATA is no failure,
-        # and where success posts none, nor does it
-        # source: ASP.NET's AsyncAcceptContext: asks again at once after ERROR_MORE_DATA, and waits for no packet
+        # source: measured under Wine (tests/wine/inside): a call that fails posts no packet, ERROR_MORE_DATA is no failure
+        # guess: ERROR_MORE_DATA skips the packet as success does, though SetFileCompletionNotificationModes names success only
         if code not in {c.OK, c.MORE_DATA}:
             return code
         self._write()

@@ -7,6 +7,7 @@ from typing import Final
 
 __all__ = [
     "BYTE_RANGE_TO_EOF",
+    "INTERNAL_ERROR",
     "MAX_CHUNKS",
     "NULL_ID",
     "AuthStatus",
@@ -179,6 +180,10 @@ class RequestProperty(enum.IntEnum):
     TRANSPORT_IDLE_CONNECTION_TIMEOUT = 12
     DSCP_TAG = 13
     TLS_CIPHER_INFO = 14
+
+
+INTERNAL_ERROR: Final = 2
+"""The error code of HTTP/2 for a stream that cannot be gone on with (RFC 9113 7)."""
 
 
 class SniFlag(enum.IntFlag):

@@ -35,6 +35,7 @@ _IDS: Final = RESPONSE_HEADER_IDS | {name: number for number, name in enumerate(
 _OPAQUE_IDS: Final = {name: number for name, number in _IDS.items() if name.lower() != b"connection"}
 """Those of a 101: Connection is HTTP.sys' own, but for `Upgrade`, which it takes among the unknown ones only."""
 
+_CONTENT_LENGTH: Final = RESPONSE_HEADER_IDS[b"content-length"]
 _WWW_AUTHENTICATE: Final = RESPONSE_HEADER_IDS[b"www-authenticate"]
 _REASON_AT: Final = len("HTTP/1.1 200 ")
 
@@ -100,6 +101,11 @@ class NativeResponse:
             infos = _infos(several)
             self._kept.append(infos)
             _COUNTED.pack_into(memory, _INFOS_AT, len(several), location(infos))
+
+    def leave_length_out(self) -> None:
+        """Say no Content-Length: HTTP.sys adds that of a body which leaves with the head."""
+        header = self.pointer.Headers.KnownHeaders[_CONTENT_LENGTH]
+        header.RawValueLength, header.pRawValue = 0, ffi.NULL
 
     def put(self, chunks: Chunks) -> None:
         """Have the first pieces of the body leave with the head."""

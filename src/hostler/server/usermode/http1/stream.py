@@ -17,6 +17,7 @@ from hostler.http.date import http_date
 from hostler.http.encode import encode_response
 from hostler.http.framing import check_response_framing, outgoing_framing
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
+from hostler.native import NOTHING_NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -93,6 +94,7 @@ class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
     handled = None
+    native = NOTHING_NATIVE
     # what is rarely looked at is the class's until it changes; the rest is not, since Python finds it faster so
     _departed: Callable[[Failure], object] | None = None
     body_limit: int | None = None

@@ -1,0 +1,92 @@
+"""What a server knows of a request beyond HTTP, and can do for it: HTTP.sys much, the others nothing yet.
+
+A `Stream` has it as `native`. Stages reach it through the exchange: `exchange.connection`, `exchange.cache_response`,
+`exchange.reset`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from hostler.connection import QuicStatistics, ServerName, TcpStatistics
+
+__all__ = ["NOTHING_NATIVE", "Connection", "NativeRequest"]
+
+
+class Connection(Protocol):
+    """What can be asked about a client's connection, while the exchange is under way.
+
+    Every answer is None where there is no such thing, or the server does not know it. Each is asked anew. Raises
+    ConnectionResetError when the client is gone, and OSError for what Windows makes of it otherwise.
+    """
+
+    async def server_name(self) -> ServerName | None:
+        """Return the host that the client named when the connection was encrypted (SNI)."""
+        ...
+
+    async def client_hello(self) -> bytes | None:
+        """Return the TLS ClientHello, as it came (RFC 8446 4.1.2); Windows keeps it where a certificate's binding says so."""
+        ...
+
+    async def tcp(self) -> TcpStatistics | None:
+        """Return what TCP has counted and measured; None for QUIC."""
+        ...
+
+    async def quic(self) -> QuicStatistics | None:
+        """Return what QUIC has counted and measured; None for TCP."""
+        ...
+
+    async def client_certificate(self) -> bytes | None:
+        """Return the client's certificate, in DER; asks the client for it where that has not been done yet.
+
+        None when it has none, or does not give it. It is asked in HTTP/1.1 alone, and only when its request's body has
+        been read, which may stand in the way of its answer: RuntimeError before that. In HTTP/2 and 3 it can only have
+        been asked when it connected (RFC 9113 9.2.1): UnsupportedError where it was not.
+        """
+        ...
+
+
+class NativeRequest(Connection, Protocol):
+    """What the server can do for one request besides."""
+
+    @property
+    def can_cache(self) -> bool:
+        """Whether the server can answer other requests with this one's response."""
+
+    def cache(self, seconds: float | None) -> None:
+        """Keep the response for others, for so many seconds, math.inf until it is flushed, None as its headers say."""
+
+    def set_reset_code(self, code: int) -> None:
+        """Have an abort reset the stream with this error code, where there are streams: in HTTP/2 and 3."""
+
+
+class _Nothing:
+    """A server that knows nothing but HTTP."""
+
+    can_cache = False
+
+    async def server_name(self) -> None:
+        """Know of no name."""
+
+    async def client_hello(self) -> None:
+        """Know of no ClientHello."""
+
+    async def tcp(self) -> None:
+        """Know nothing of TCP."""
+
+    async def quic(self) -> None:
+        """Know nothing of QUIC."""
+
+    async def client_certificate(self) -> None:
+        """Know of no certificate."""
+
+    def cache(self, seconds: float | None) -> None:
+        """Keep nothing."""
+
+    def set_reset_code(self, code: int) -> None:
+        """Do nothing: there are no streams that could be reset with a code."""
+
+
+NOTHING_NATIVE: Final[NativeRequest] = _Nothing()
+"""What the servers have that are not Windows'."""
