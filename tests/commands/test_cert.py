@@ -107,16 +107,6 @@ def test_who_is_no_administrator_is_told_how_to_become_one(hostler, on_windows, 
     assert '"Run as administrator", or have an administrator run there: netsh http ' in err
 
 
-def test_a_store_that_may_not_be_read_leaves_ends_unknown(hostler, on_windows, monkeypatch):
-    def refuse(store):
-        raise PermissionError
-
-    on_windows()
-    hostler("cert", "bind", "0.0.0.0:443", ONE.hex())
-    monkeypatch.setattr("hostler.commands.cert.ends_of", refuse)
-    assert "MY, end unknown, of hostler" in hostler("cert", "list")[1]
-
-
 @pytest.mark.parametrize(
     "text", ["\u200e" + ONE.hex(), ONE.hex().upper(), ONE.hex(" "), f" {ONE.hex()} ", ONE.hex(":")], ids=ascii
 )

@@ -165,16 +165,9 @@ def _list(args: argparse.Namespace) -> int:
     with store.open_store(windows) as opened:
         for binding in certificates.bindings(opened):
             if binding.store not in ends:
-                ends[binding.store] = _ends_of(binding.store)
+                ends[binding.store] = ends_of(binding.store)
             write_out(f"{_describe(binding, ends[binding.store].get(binding.thumbprint))}\n")
     return 0
-
-
-def _ends_of(store: str) -> dict[bytes, datetime]:
-    try:
-        return ends_of(store)
-    except PermissionError:
-        return {}
 
 
 def _describe(binding: CertificateBinding, ends: datetime | None) -> str:

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
+from hostler.commands.execution import refuse, refuse_unreadable
+from hostler.commands.options import add_app_dir, add_documents, add_server, look_in, sources_of
 from hostler.doctor.context import Context
 from hostler.doctor.examination import examine
 from hostler.doctor.finding import Verdict
 from hostler.doctor.report import to_json, write_report
-from hostler.errors import UnsupportedError
+from hostler.errors import ConfigError, PrefixError, UnsupportedError
 from hostler.output import write_out
-from hostler.server.choose import open_windows
+from hostler.server.choose import choose, open_windows
+from hostler.server.prefix import UrlPrefix
+from hostler.service import DEFAULT_URL, parse_prefixes
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable, Iterator
+
+    from hostler.config.model import Config
 
 __all__ = ["add_options", "execute"]
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options of `doctor`."""
+    add_documents(parser, needed=False)
+    add_app_dir(parser, "the module of a policy")
+    add_server(parser)
     parser.add_argument("--json", action="store_true", help="print what was found as one JSON object")
     parser.add_argument(
         "--prove", metavar="FILE", nargs="?", type=Path, const=Path("hostler-proof.json"),
@@ -36,7 +49,13 @@ def execute(args: Namespace) -> int:
         from hostler.doctor.proof.command import run  # noqa: PLC0415 - HTTP.sys, for this alone
 
         return run(args.prove)
-    examined = list(examine(_context()))
+    try:
+        context = _context(args)
+    except OSError as error:
+        return refuse_unreadable(error)
+    except ConfigError as error:
+        return refuse(error.problems)
+    examined = list(examine(context))
     about = _about()
     if args.json:
         write_out(to_json(about, examined))
@@ -46,11 +65,44 @@ def execute(args: Namespace) -> int:
     return int(any(finding.verdict is Verdict.BROKEN for _, found in examined for finding in found))
 
 
-def _context() -> Context:
+def _context(args: Namespace) -> Context:
+    """Say what is examined: what the documents need, else what the default does; raises OSError, ConfigError."""
+    server = choose(args.server)
     try:
-        return Context(windows=open_windows())
+        windows, reason = open_windows(), ""
     except UnsupportedError as error:
-        return Context(no_windows=str(error))
+        windows, reason = None, str(error)
+    context = Context(
+        prefixes=parse_prefixes([DEFAULT_URL]), server=server, windows=windows, no_windows=reason
+    )
+    return _with_documents(context, args) if args.config else context
+
+
+def _with_documents(context: Context, args: Namespace) -> Context:
+    from hostler.documents import examine as examine_documents  # noqa: PLC0415 - for documents alone
+
+    look_in(args.app_dir)
+    draft, problems = examine_documents(sources_of(args))
+    return evolve(
+        context,
+        document=draft.names,
+        problems=tuple(problems),
+        prefixes=tuple(_prefixes(draft.config.urls)) or context.prefixes,
+        queues=tuple(_queues(draft.config)),
+    )
+
+
+def _prefixes(urls: Iterable[str]) -> Iterator[UrlPrefix]:
+    """Yield the URL prefixes among the URLs of documents; what is none is among their problems."""
+    for url in urls:
+        with suppress(PrefixError):
+            yield UrlPrefix.parse(url)
+
+
+def _queues(config: Config) -> dict[str, None]:
+    """Return the queues that a configuration delegates to, each once."""
+    names = (destination.queue for cluster in config.clusters for destination in cluster.destinations)
+    return dict.fromkeys(name for name in names if name)
 
 
 def _about() -> dict[str, str]:

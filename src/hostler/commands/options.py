@@ -46,12 +46,12 @@ def add_urls(parser: argparse.ArgumentParser, text: str) -> None:
     )  # fmt: skip
 
 
-def add_documents(parser: argparse.ArgumentParser) -> None:
+def add_documents(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     """Add the documents, and what is laid over them."""
     parser.add_argument(
         "config",
         metavar="CONFIG",
-        nargs="+",
+        nargs="+" if needed else "*",
         help="a document, such as appsettings.json; several are put together",
     )
     parser.add_argument(

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from hostler.doctor.descriptors import examine_descriptors
+from hostler.doctor.document import examine_document
 from hostler.doctor.event_loop import examine_event_loop
 from hostler.doctor.finding import Finding, Verdict
 from hostler.doctor.installation import examine_installation
+from hostler.doctor.kernel import examine_certificates, examine_httpsys
+from hostler.doctor.ports import examine_ports
+from hostler.doctor.queues import examine_queues
 from hostler.errors import HostlerError
 from hostler.explaining import explain
 
@@ -38,6 +43,12 @@ class Concern:
 CONCERNS: Final = (
     Concern("Installation", examine_installation),
     Concern("Event loop", examine_event_loop),
+    Concern("Limits", examine_descriptors),
+    Concern("Document", examine_document),
+    Concern("URL prefixes", examine_ports),
+    Concern("Queues", examine_queues),
+    Concern("HTTP.sys", examine_httpsys),
+    Concern("Certificates", examine_certificates),
 )
 """Everything that is examined, in the order of the report."""
 

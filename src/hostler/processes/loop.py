@@ -13,9 +13,10 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["run_loop"]
+__all__ = ["MAX_DESCRIPTORS", "run_loop"]
 
-_MAX_DESCRIPTORS: Final = 1 << 16
+MAX_DESCRIPTORS: Final = 1 << 16
+"""Descriptors that a program takes, where the system lets it have so many."""
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, int]], *, shared_sockets: bool = False) -> int:
@@ -34,7 +35,7 @@ def _raise_descriptor_limit() -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or (hard != resource.RLIM_INFINITY and soft >= hard):
             return
-        wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+        wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 

@@ -63,3 +63,10 @@ def test_ends_are_found_by_thumbprint():
 @pytest.mark.skipif("sys.platform == 'win32'")
 def test_elsewhere_there_are_no_stores():
     assert ends_of("MY") == {}
+
+
+def test_a_store_that_may_not_be_read_says_nothing():
+    def refuse(store):
+        raise PermissionError
+
+    assert ends_of("MY", refuse) == {}

@@ -20,16 +20,20 @@ _UTC_TIME: Final = 0x17
 
 
 def ends_of(store: str, enumerate_store: Enumerate | None = None) -> dict[bytes, datetime]:
-    """Return when each certificate of a store ends, by its thumbprint; nothing where there are no such stores.
+    """Return when each certificate of a store ends, by its thumbprint.
 
-    Raises PermissionError when this user may not read the store.
+    Nothing is what it returns where there are no such stores, and for one that this user may not read.
     """
     given = enumerate_store or cast("Enumerate | None", getattr(ssl, "enum_certificates", None))
     if given is None:
         return {}
+    try:
+        found = list(given(store))
+    except PermissionError:
+        return {}
     return {
         hashlib.sha1(certificate, usedforsecurity=False).digest(): valid_until(certificate)
-        for certificate, encoding, _ in given(store)
+        for certificate, encoding, _ in found
         if encoding == "x509_asn"
     }
 

@@ -44,32 +44,39 @@ else:
         return os.geteuid()
 
 
-__all__ = ["QueueDirectory", "QueueHandle", "runtime_directory"]
+__all__ = ["MAX_SOCKET_PATH", "QueueDirectory", "QueueHandle", "runtime_directory", "runtime_path"]
 
 _numbers = itertools.count(1)
 _READABLE: Final = 60
 
 
-def runtime_directory() -> Path:
-    """Return the directory that holds the queues, made if need be, checked to be ours and nobody else's.
+def runtime_path() -> Path:
+    """Return where the directory of the queues is, or will be: made when it is needed, and not by this.
 
-    `HOSTLER_RUNTIME_DIR`, else `hostler` in `XDG_RUNTIME_DIR`, else `hostler-UID` in the system's temporary
-    directory. Raises QueueAccessError when others could reach into it, QueueError when it cannot be made.
+    `HOSTLER_RUNTIME_DIR`, else `hostler` in `XDG_RUNTIME_DIR`, else `hostler-UID` in the system's temporary directory.
     """
     user = _user()
     named = os.environ.get("HOSTLER_RUNTIME_DIR")
     shared = os.environ.get("XDG_RUNTIME_DIR")
     if named:
-        path = Path(named)
-    elif shared:
-        path = Path(shared) / "hostler"
-    else:
-        path = Path(tempfile.gettempdir()) / f"hostler-{user}"
+        return Path(named)
+    if shared:
+        return Path(shared) / "hostler"
+    return Path(tempfile.gettempdir()) / f"hostler-{user}"
+
+
+def runtime_directory() -> Path:
+    """Return the directory that holds the queues (`runtime_path`), made if need be, checked to be ours alone.
+
+    Raises QueueAccessError when others could reach into it, QueueError when it cannot be made.
+    """
+    path = runtime_path()
+    named = bool(os.environ.get("HOSTLER_RUNTIME_DIR"))
     try:
-        path.mkdir(mode=0o700, parents=bool(named), exist_ok=True)
+        path.mkdir(mode=0o700, parents=named, exist_ok=True)
     except OSError as error:
         raise QueueError(f"{path} cannot be made ({error}): name another in HOSTLER_RUNTIME_DIR") from error
-    inside = f"name one inside it, which is made: HOSTLER_RUNTIME_DIR={path / f'hostler-{user}'}"
+    inside = f"name one inside it, which is made: HOSTLER_RUNTIME_DIR={path / f'hostler-{_user()}'}"
     _check_private(path, inside if named and path.is_dir() and os.access(path, os.W_OK) else None)
     return path
 
@@ -279,7 +286,7 @@ def _unix_socket(kind: socket.SocketKind) -> socket.socket:
     return made
 
 
-_PATH_LIMIT: Final = 103
+MAX_SOCKET_PATH: Final = 103
 """Bytes of a socket's path that every Unix can bind."""
 
 
@@ -287,7 +294,7 @@ def _at(path: Path, use: object) -> None:
     """Call bind or connect with a path of any length."""
     assert callable(use)
     text = os.fsencode(path)
-    if len(text) <= _PATH_LIMIT:
+    if len(text) <= MAX_SOCKET_PATH:
         use(text)
         return
     if sys.platform.startswith("linux"):
