@@ -11,7 +11,8 @@ import pytest
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.names import folded, numbers, structures
 
-NAMESPACES = ("Networking.HttpServer", "Networking.WinSock", "System.IO", "System.Console", "System.WindowsProgramming",
+NAMESPACES = ("Networking.HttpServer", "Networking.WinSock", "NetworkManagement.IpHelper", "System.IO", "System.Console",
+              "System.LibraryLoader", "System.Threading", "System.WindowsProgramming",
               "Security", "Foundation")  # fmt: skip
 
 ELSEWHERE = {"GUID": "Guid", "HTTP_REQUEST": "HTTP_REQUEST_V2", "HTTP_RESPONSE": "HTTP_RESPONSE_V2"}

@@ -218,6 +218,9 @@ class TestFraming:
             ([HOST, (b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")], 400),
             ([HOST, (b"Transfer-Encoding", b"gzip, chunked")], 501),
             ([HOST, (b"Transfer-Encoding", b"gzip")], 400),
+            # chunked for HTTP.sys, which delivers it with the Content-Length (aspnetcore#66720)
+            ([HOST, (b"Transfer-Encoding", b"chunked,"), (b"Content-Length", b"5")], 400),
+            ([HOST, (b"Transfer-Encoding", b"gzip, chunked"), (b"Content-Length", b"5")], 400),
         ],
     )
     def test_what_the_rules_refuse(self, headers, status):

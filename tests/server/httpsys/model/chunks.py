@@ -109,7 +109,8 @@ def read_head(process: Process, response: Any) -> Head:
         # guess: it is left out, where it could be an error
         if response.StatusCode == 101 and name.lower() == "connection":
             continue  # HTTP.sys' own; of an upgrade it takes the unknown one only
-        if known.pRawValue != ffi.NULL:
+        # source: ASP.NET's ResponseHeaderTests: a known header without a value is not sent; an unknown one is
+        if known.pRawValue != ffi.NULL and known.RawValueLength:
             headers.append((name.encode(), _bytes(known.pRawValue, known.RawValueLength)))
     for at in range(response.ResponseInfoCount):
         headers += _read_info(response.pResponseInfo[at])
@@ -132,7 +133,8 @@ def _read_info(info: Any) -> list[tuple[bytes, bytes]]:
         raise Win32(c.INVALID_PARAMETER)
     name = c.RESPONSE_HEADERS[several.HeaderId].encode()
     values = [several.KnownHeaders[at] for at in range(several.KnownHeaderCount)]
-    return [(name, _bytes(value.pRawValue, value.RawValueLength)) for value in values]
+    # source: ASP.NET's ResponseHeaderTests: of several values those without any are not sent
+    return [(name, _bytes(value.pRawValue, value.RawValueLength)) for value in values if value.RawValueLength]
 
 
 def read_unknown_headers(count: int, pointer: Any) -> list[tuple[bytes, bytes]]:

@@ -125,6 +125,7 @@ RESPONSE_HEADERS = (
 REASONS = {
     400: b"Bad Request",
     404: b"Not Found",
+    411: b"Length Required",
     413: b"Request Entity Too Large",
     500: b"Internal Server Error",
     501: b"Not Implemented",

@@ -173,6 +173,10 @@ class Http1Connection(Connection):
         lengths = [value for name, value in headers if name.lower() == b"content-length"]
         if not encodings and (not lengths or int(lengths[0]) == 0):
             request.body_over = True
+        if method in {b"POST", b"PUT"} and version == (1, 1) and not encodings and not lengths:
+            # source: ASP.NET's OpaqueUpgradeTests: HTTP.sys itself answers 411 to a POST or PUT that says no length
+            self._refuse(411, "LengthRequired")
+            return
         self.route(request, host)
 
     def _malformed(self, error: h11.RemoteProtocolError) -> None:

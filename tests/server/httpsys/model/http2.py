@@ -82,6 +82,12 @@ class Http2Stream(Disconnecting):
         url = cook(target, host, tls=self.tls, port=self.local[1])
         self.request = Request(connection.machine, self, method, target, headers, connection.version, url)
         self.request.body_over = self.request.bodiless = not body
+        lengths = any(name.lower() == b"content-length" for name, _ in headers)
+        if method in {b"POST", b"PUT"} and not body and not lengths:
+            # source: ASP.NET's Http2Tests: 411 from HTTP.sys itself, where the stream ends with its headers
+            connection.machine.httperr.append((411, "LengthRequired"))
+            self.request.refuse(411)
+            return
         connection.route(self.request, host)
 
     def lost(self) -> None:

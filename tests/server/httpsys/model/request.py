@@ -134,14 +134,15 @@ def _fill_url(cooked: Any, request: Request, arena: _Arena) -> None:
 
 def _fill_headers(headers: Any, request: Request, arena: _Arena) -> None:
     known: dict[int, bytes] = {}
-    unknown = []
+    unknown: dict[bytes, tuple[bytes, bytes]] = {}
     for name, value in [*request.headers, *_invented(request)]:
         at = _KNOWN.get(name.lower())
         if at is None:
-            unknown.append((name, value))
+            # source: ASP.NET's RequestHeaderTests: lines of one name are one, whether the name has an id or not
+            first, before = unknown.get(name.lower(), (name, None))
+            unknown[name.lower()] = (first, value if before is None else before + b", " + value)
         elif at in known:
             # source: RFC 9110 5.3, RFC 9113 8.2.3: several values are one, Cookie's with a semicolon
-            # guess: HTTP.sys joins what has an id, and keeps the rest as it came
             known[at] += (b"; " if name.lower() == b"cookie" else b", ") + value
         else:
             known[at] = value
@@ -150,7 +151,7 @@ def _fill_headers(headers: Any, request: Request, arena: _Arena) -> None:
         header.RawValueLength = len(known.get(at, b""))
         header.pRawValue = ffi.cast("char *", arena.string(known[at]) if at in known else 0)
     headers.UnknownHeaderCount = len(unknown)
-    headers.pUnknownHeaders = _unknown_headers(unknown, arena)
+    headers.pUnknownHeaders = _unknown_headers(list(unknown.values()), arena)
     headers.TrailerCount, headers.pTrailers = 0, ffi.NULL
 
 
