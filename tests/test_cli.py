@@ -99,11 +99,54 @@ def test_serve_has_the_workers_that_it_is_told(hostler, monkeypatch, args, polic
     assert told == [policy]
 
 
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--httpsys", "MaxAccept=5"], '--httpsys: MaxAccept: unknown key "MaxAccept"; did you mean MaxAccepts?'),
+        (["--httpsys", "maxaccepts=5", "--httpsys", "MaxAccepts=6"], "--httpsys: maxaccepts is given more than once; keep one"),
+        (["--httpsys", "Timeouts.HeaderWait=soon"], '--httpsys: Timeouts.HeaderWait: "soon" is not a time; write "hh:mm:ss"'),
+        (["--httpsys", "MaxAccepts=5"], "--httpsys is for HTTP.sys, and this is the user-mode server; leave it out"),
+        (["--server", "httpsys", "--httpsys", "MaxAccepts=0"], "HttpSys.MaxAccepts: 0 is not a number of calls from 1 to 65535"),
+        (["--server", "httpsys", "--httpsys", "Logging.Format=W3C"], "HttpSys.Logging.Directory: is missing and required"),
+    ],
+)  # fmt: skip
+def test_serve_refuses_options_of_http_sys_that_cannot_be(hostler, args, why):
+    status, out, err = hostler("serve", "hostler.demo.apps:worker", "--server", "usermode", *args)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"hostler: {why}")
+
+
+def test_options_of_http_sys_on_the_command_line_are_laid_over_the_documents(hostler, write, monkeypatch):
+    told = []
+    monkeypatch.setattr("hostler.commands.run.run_service", lambda service: told.append(service.options) or 0)
+    path = write({**GOOD, "HttpSys": {"MaxAccepts": 5, "Timeouts": {"HeaderWait": "00:00:09"}}})
+    args = ["--server", "httpsys", "--httpsys", "Timeouts.EntityBody=00:01:00", "--httpsys", "maxaccepts=6"]
+    assert hostler("run", path, *args) == (0, "", "")
+    (options,) = told
+    assert options.httpsys.receives == 6
+    assert (options.timeouts.header_wait, options.timeouts.entity_body) == (9, 60)
+
+
 # -- check ------------------------------------------------------------------------------------------------------------
 
 
 def test_check_a_good_document(hostler, write):
     assert hostler("check", write(GOOD)) == (0, "proxy.json: ok, 1 route, 2 clusters\n", "")
+
+
+def test_check_says_for_whom_options_of_http_sys_are(hostler, write):
+    path = write({**GOOD, "HttpSys": {"MaxAccepts": 5}})
+    assert hostler("check", path, "--server", "httpsys") == (0, "proxy.json: ok, 1 route, 2 clusters\n", "")
+    status, out, err = hostler("check", path, "--server", "usermode")
+    assert (status, out) == (1, "")
+    assert err == (
+        "hostler: proxy.json: line 1: HttpSys: is for HTTP.sys, and this is the user-mode server; leave it out, or check "
+        "it with --server httpsys\n"
+    )
+    status, _, err = hostler("check", write({**GOOD, "HttpSys": {"MaxAccepts": 0}}), "--server", "httpsys")
+    assert (status, err) == (
+        1, "hostler: proxy.json: line 1: HttpSys.MaxAccepts: 0 is not a number of calls from 1 to 65535\n",
+    )  # fmt: skip
 
 
 def test_check_explains_a_request(hostler, write):
@@ -513,6 +556,10 @@ def test_help(hostler, args):
         (
             ["serve", "a:b", "--idle-timeout", "20m"],
             "argument --idle-timeout: '20m' is not a number of seconds",
+        ),
+        (
+            ["serve", "a:b", "--httpsys", "MaxAccepts"],
+            "argument --httpsys: 'MaxAccepts' is not KEY=VALUE; write it as in",
         ),
         (["run", "x", "--server", "iis"], "argument --server: invalid choice: 'iis'"),
         (["serve", "a:b", "--mode", "new"], "argument --mode: invalid choice: 'new'"),

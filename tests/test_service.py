@@ -6,11 +6,21 @@ import pickle
 
 import pytest
 
-from hostler import PrefixError, Proxy, QueueMode, ServerKind, ServerOptions
+from hostler import (
+    ConfigError,
+    HttpSysOptions,
+    PrefixError,
+    Proxy,
+    QueueMode,
+    ServerKind,
+    ServerOptions,
+    UnsupportedError,
+)
+from hostler.config.httpsys import HttpSys
 from hostler.loaders import ApplicationLoader, HandlerLoader
 from hostler.output import write_out
 from hostler.server.choose import choose
-from hostler.service import DEFAULT_URL, Service, parse_prefixes, prefixes_for
+from hostler.service import DEFAULT_URL, Service, options_for, parse_prefixes, prefixes_for
 
 PROXY = HandlerLoader(Proxy(urls=["http://localhost:8080/"]))
 APPLICATION = ApplicationLoader("hostler.demo.apps:worker")
@@ -40,6 +50,50 @@ def test_what_is_no_prefix():
 def test_one_url_where_a_list_is_expected(urls):
     with pytest.raises(TypeError, match=r"is one URL prefix where a list is expected: write \['"):
         prefixes_for(APPLICATION, urls)
+
+
+# -- options of HTTP.sys ----------------------------------------------------------------------------------------------
+
+CONFIGURED = HandlerLoader(Proxy(httpsys=HttpSys(max_accepts=5, bandwidth=1024)))
+
+
+def httpsys_of(loader, given=None, said=None):
+    return options_for(loader, given, ServerKind.HTTPSYS, said).httpsys
+
+
+def test_options_are_the_programs_else_the_configurations():
+    given = ServerOptions(request_queue_limit=7)
+    assert options_for(CONFIGURED, given, ServerKind.USERMODE) is given
+    assert httpsys_of(CONFIGURED) == HttpSysOptions(receives=5, bandwidth=1024)
+    assert options_for(PROXY, None) == options_for(APPLICATION, None) == ServerOptions()
+
+
+def test_what_the_command_line_says_is_laid_over():
+    said = HttpSys(max_accepts=6)
+    assert httpsys_of(CONFIGURED, said=said) == HttpSysOptions(receives=6, bandwidth=1024)
+    assert httpsys_of(APPLICATION, said=said) == HttpSysOptions(receives=6)
+
+
+@pytest.mark.parametrize(
+    ("loader", "said", "why"),
+    [
+        (CONFIGURED, None, "the section HttpSys is for HTTP"),
+        (APPLICATION, HttpSys(), "--httpsys is for HTTP"),
+    ],
+)
+def test_the_user_mode_server_has_none_of_them(loader, said, why):
+    with pytest.raises(UnsupportedError, match=why):
+        options_for(loader, None, ServerKind.USERMODE, said)
+
+
+def test_options_that_are_wrong():
+    with pytest.raises(ConfigError, match=r"HttpSys\.MaxAccepts: 0 is not a number of calls"):
+        httpsys_of(APPLICATION, said=HttpSys(max_accepts=0))
+    with pytest.raises(ConfigError, match=r"HttpSys\.MaxAccepts: 0 is not a number of calls"):
+        Proxy(httpsys=HttpSys(max_accepts=0))
+
+
+# -- as a whole -------------------------------------------------------------------------------------------------------
 
 
 def test_what_stands_when_nothing_is_said():

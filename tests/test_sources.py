@@ -11,6 +11,7 @@ from attrs import evolve
 
 from hostler.config.environment import Environment
 from hostler.config.events import ConfigEvent, ConfigEventKind
+from hostler.config.httpsys import HttpSys
 from hostler.config.model import Cluster, Config, Route
 from hostler.config.source import FileSource, InMemorySource
 from hostler.errors import ConfigError, Problem, Severity
@@ -113,7 +114,7 @@ def test_what_needs_no_event_loop_is_read_at_once(tmp_path):
     sources = sources_of(InMemorySource(CLUSTERS), FileSource(tmp_path / "a.json"))
     assert sources.can_be_read
     assert sources.read() == Config(clusters=CLUSTERS.clusters, urls=["http://a/"])
-    assert sources.find_urls() == ("http://a/",)
+    assert sources.find_server() == Config(urls=("http://a/",))
 
 
 async def test_the_first_time_a_source_that_cannot_be_read_is_an_error():
@@ -353,6 +354,17 @@ def test_a_validator_that_raises_is_a_problem_and_the_traceback_is_logged(caplog
     ):
         sources_of(InMemorySource(CLUSTERS), validators=[broken]).read()
     assert "Traceback" in caplog.text
+
+
+async def test_options_of_http_sys_that_cannot_be_followed_are_said(caplog):
+    database = Database(routes("a"), evolve(routes("a"), httpsys=HttpSys(max_accepts=5)))
+    sources = sources_of(database, InMemorySource(CLUSTERS))
+    target = Target(await sources.load())
+    async with followed(sources, target):
+        database.hint.put_nowait(None)
+        await target.changed.wait()
+        await until(lambda: "HttpSys has changed" in caplog.text)
+    assert "keeps the options that it began with; restart it" in caplog.text
 
 
 async def test_urls_that_cannot_be_followed_are_said_when_they_come_in_force(tmp_path, caplog):

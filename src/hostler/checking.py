@@ -38,6 +38,10 @@ def find_problems_in_steps(
     known = Policies() if policies is None else policies
     found = yield from check_prefixes(config)
     found += known.problems_of_definitions(config.definitions)
+    if config.httpsys is not None:
+        from hostler.server.configured import check_httpsys  # noqa: PLC0415 - for who has the section
+
+        found += check_httpsys(config.httpsys)
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     found += [problem for problem in problems if problem.path not in reported]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.asgi import Application
+    from hostler.config.httpsys import HttpSys
     from hostler.pipeline import Handler
 
 __all__ = ["ApplicationLoader", "DocumentLoader", "HandlerLoader"]
@@ -62,6 +63,10 @@ class ApplicationLoader:
         """Return nothing: an ASGI application does not say where it listens."""
         return ()
 
+    def httpsys(self) -> None:
+        """Return nothing, as `urls`."""
+        return
+
     def reload(self) -> bool:
         """Return False: a module is imported once in a process."""
         return False
@@ -100,6 +105,11 @@ class HandlerLoader:
         """Return what a proxy's configuration says."""
         handler = self.load()
         return handler.config.urls if isinstance(handler, Proxy) else ()
+
+    def httpsys(self) -> HttpSys | None:
+        """Return what a proxy's configuration says."""
+        handler = self.load()
+        return handler.config.httpsys if isinstance(handler, Proxy) else None
 
     def reload(self) -> bool:
         """Have a proxy read its document again, if it has one."""
@@ -141,6 +151,10 @@ class DocumentLoader:
     def urls(self) -> tuple[str, ...]:
         """Return what the documents' Urls say."""
         return self.load().config.urls
+
+    def httpsys(self) -> HttpSys | None:
+        """Return what the documents' HttpSys section says."""
+        return self.load().config.httpsys
 
     def reload(self) -> bool:
         """Have the documents read again."""

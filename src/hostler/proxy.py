@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from hostler.checking import Check
     from hostler.config.events import ConfigListener
+    from hostler.config.httpsys import HttpSys
     from hostler.config.source import Source
     from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
@@ -65,7 +66,7 @@ class Proxy:
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
     `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
-    data (a document's `Policies` section). A path that leads to different routes
+    data (a document's `Policies` section). `httpsys` is a document's section of that name, for `hostler.run`. A path that leads to different routes
     depending on how a destination reads it is answered with 400, unless `dangerous_allow_ambiguous_paths`: then a stage
     that guards a route can be walked around (`routing.readings`). Raises ConfigError with every problem.
     """
@@ -77,6 +78,7 @@ class Proxy:
         *,
         urls: Iterable[str] = (),
         definitions: Definitions | None = None,
+        httpsys: HttpSys | None = None,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
@@ -97,7 +99,9 @@ class Proxy:
             find_unseen_requests(self._stages),
         )
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
-        self.update(Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions()))
+        self.update(
+            Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys)
+        )
 
     @classmethod
     def from_config(
@@ -114,6 +118,7 @@ class Proxy:
             config.clusters,
             urls=config.urls,
             definitions=config.definitions,
+            httpsys=config.httpsys,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
@@ -190,7 +195,7 @@ class Proxy:
             urls=urls,
         )
         proxy = cls.from_config(
-            found.read() if found.can_be_read else Config(urls=found.find_urls()),
+            found.read() if found.can_be_read else found.find_server(),
             pipeline=stages,
             policies=known,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,

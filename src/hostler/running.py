@@ -9,8 +9,7 @@ from hostler.loaders import ApplicationLoader, HandlerLoader
 from hostler.output import write_out
 from hostler.processes.foreground import run_service
 from hostler.server.base import QueueMode
-from hostler.server.options import ServerOptions
-from hostler.service import GRACE, Service, prefixes_for
+from hostler.service import GRACE, Service, options_for, prefixes_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from hostler.pipeline import Handler
     from hostler.processes.policy import WorkerPolicy
     from hostler.server.base import ServerKind
+    from hostler.server.options import ServerOptions
 
 __all__ = ["run", "serve"]
 
@@ -35,7 +35,7 @@ def run(
     """Serve a handler (a `Proxy`, or any `async def handler(exchange)`) until SIGINT or SIGTERM.
 
     `handler` is the handler or its name, "module:attribute". `urls` are URL prefixes; none means those of the proxy's
-    configuration, else http://localhost:5000/. `quiet` switches off the line per exchange on standard output,
+    configuration, else http://localhost:5000/. `options` take the place of the configuration's `HttpSys` section. `quiet` switches off the line per exchange on standard output,
     `log_format` is what it looks like, "text" or "json". `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows Ctrl-C,
     Ctrl-Break, the end of the console) no new connections are taken, and exchanges in progress have `grace` seconds; a
     second signal ends them at once. Raises ListenError, PrefixError, UnsupportedError; ConfigError for a name of none.
@@ -45,7 +45,7 @@ def run(
         loader=loader,
         server=server,
         prefixes=prefixes_for(loader, urls),
-        options=options or ServerOptions(),
+        options=options_for(loader, options, server),
         grace=grace,
         write_line=None if quiet else write_out,
         log_format=log_format,
@@ -92,7 +92,7 @@ def serve(
         prefixes=prefixes_for(loader, urls, queue),
         queue=queue,
         mode=mode,
-        options=options or ServerOptions(),
+        options=options_for(loader, options, server),
         grace=grace,
         write_line=None if quiet else write_out,
         log_format=log_format,

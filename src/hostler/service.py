@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, field, frozen, validators
 
-from hostler.server.base import QueueMode
+from hostler.errors import UnsupportedError
+from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import choose
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import UrlPrefix
@@ -19,10 +20,10 @@ from hostler.stages.access import LOG_FORMATS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hostler.config.httpsys import HttpSys
     from hostler.pipeline import Handler
-    from hostler.server.base import ServerKind
 
-__all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "parse_prefixes", "prefixes_for"]
+__all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "options_for", "parse_prefixes", "prefixes_for"]
 
 DEFAULT_URL: Final = "http://localhost:5000/"
 GRACE: Final = 30.0
@@ -43,6 +44,10 @@ class Loader(Protocol):
 
     def urls(self) -> tuple[str, ...]:
         """Return the URL prefixes that the handler is configured with; raises as `load` does."""
+        ...
+
+    def httpsys(self) -> HttpSys | None:
+        """Return the options of HTTP.sys that the handler is configured with; raises as `load` does."""
         ...
 
     def reload(self) -> bool:
@@ -109,3 +114,31 @@ def prefixes_for(loader: Loader, urls: Iterable[str] = (), queue: str | None = N
     """
     given = urls if isinstance(urls, str) else tuple(urls)
     return parse_prefixes(given or loader.urls() or (() if queue is not None else (DEFAULT_URL,)))
+
+
+def options_for(
+    loader: Loader,
+    options: ServerOptions | None,
+    server: ServerKind | str | None = None,
+    said: HttpSys | None = None,
+) -> ServerOptions:
+    """Return how to serve: `options`, else what the handler is configured with and what is `said` over that.
+
+    Raises ConfigError for what are no such options, UnsupportedError when HTTP.sys is not the server, and what loading
+    the handler raises.
+    """
+    if options is not None:
+        return options
+    section = loader.httpsys()
+    if section is None and said is None:
+        return ServerOptions()
+    if choose(server) is ServerKind.USERMODE:
+        where = "the section HttpSys" if said is None else "--httpsys"
+        raise UnsupportedError(
+            f"{where} is for HTTP.sys, and this is the user-mode server; leave it out, or have HTTP.sys serve "
+            "(--server httpsys, on Windows)"
+        )
+    from hostler.config.httpsys import HttpSys, lay_over  # noqa: PLC0415 - for HTTP.sys alone, as below
+    from hostler.server.configured import configured_options  # noqa: PLC0415
+
+    return configured_options(lay_over(section, said) or HttpSys())

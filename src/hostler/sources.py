@@ -95,14 +95,16 @@ class Sources:
         """Whether all of it can be had before there is an event loop."""
         return not self._filters and all(isinstance(source, ReadableSource) for source in self._sources)
 
-    def find_urls(self) -> tuple[str, ...]:
-        """Return where to listen, as far as that is known before anything is loaded; raises OSError and ConfigError."""
-        if self._urls:
-            return self._urls
+    def find_server(self) -> Config:
+        """Return where and how to listen, as far as that is known before anything is loaded.
+
+        Raises OSError and ConfigError.
+        """
         said = [
             (source.name, source.read()) for source in self._sources if isinstance(source, ReadableSource)
         ]
-        return finish(unite(said)).config.urls
+        config = finish(unite(said)).config
+        return Config(urls=self._urls or config.urls, httpsys=config.httpsys)
 
     # -- the first time -----------------------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class Sources:
         `current` returns the configuration in force, another object for each.
         """
         self._wake = asyncio.Event()
-        began = current().urls
+        began = current()
         failed: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
             for number in range(len(self._sources)):
@@ -181,7 +183,7 @@ class Sources:
     async def _update(
         self,
         before: Config,
-        began: tuple[str, ...],
+        began: Config,
         apply: Apply,
         changed: Collection[int],
         failed: set[int],
@@ -218,7 +220,7 @@ class Sources:
         for number in wrong:
             self._tell(ConfigEvent(ConfigEventKind.LOAD_FAILED, None, self._sources[number].name, error))
 
-    async def _put_in_force(self, before: Config, began: tuple[str, ...], apply: Apply) -> None:
+    async def _put_in_force(self, before: Config, began: Config, apply: Apply) -> None:
         draft = await in_slices(self._unite(self._said))
         try:
             config = await self._checked(draft)
@@ -235,19 +237,24 @@ class Sources:
             return
         self._name_layers(draft)
         _reloads.info("%s was applied: %s", self.names, describe(config))
-        self._warn_of_urls(config, began)
+        self._warn_of_server(config, began)
         self.applied(config)
 
     def applied(self, config: Config) -> None:
         """Tell that a configuration of the sources came in force."""
         self._tell(ConfigEvent(ConfigEventKind.APPLIED, config))
 
-    def _warn_of_urls(self, config: Config, began: tuple[str, ...]) -> None:
-        if config.urls != began:
+    def _warn_of_server(self, config: Config, began: Config) -> None:
+        if config.httpsys != began.httpsys:
+            _log.warning(
+                "%s: HttpSys has changed: a running proxy keeps the options that it began with; restart it to have these",
+                self.names,
+            )
+        if config.urls != began.urls:
             _log.warning(
                 "%s: Urls are %s now and were %s: a running proxy listens where it did; restart it to have them "
                 "followed, unless --url says where to listen",
-                self.names, "; ".join(config.urls) or "none", "; ".join(began) or "none",
+                self.names, "; ".join(config.urls) or "none", "; ".join(began.urls) or "none",
             )  # fmt: skip
 
     # -- what they say ------------------------------------------------------------------------------------------------

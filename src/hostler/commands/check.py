@@ -78,6 +78,11 @@ def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
     """Find what the server refuses once it listens, unless `--url` says otherwise."""
     if server is ServerKind.HTTPSYS:
         return  # it takes https too: `netsh http add sslcert` binds the certificate
+    if config.httpsys is not None:
+        yield Problem(
+            "HttpSys",
+            "is for HTTP.sys, and this is the user-mode server; leave it out, or check it with --server httpsys",
+        )
     for url in config.urls:
         if url.startswith("https://"):
             yield Problem(

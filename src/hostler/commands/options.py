@@ -16,10 +16,11 @@ from hostler.output import write_out
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
 from hostler.server.prefix import UrlPrefix
-from hostler.service import GRACE, Service, prefixes_for
+from hostler.service import GRACE, Service, options_for, prefixes_for
 from hostler.stages.access import LOG_FORMATS
 
 if TYPE_CHECKING:
+    from hostler.config.httpsys import HttpSys
     from hostler.config.source import FileSource
     from hostler.service import Loader
 
@@ -87,6 +88,11 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--grace", metavar="SECONDS", type=seconds, default=GRACE,
         help="how long exchanges in progress may take after the signal to stop (default %(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--httpsys", metavar="KEY=VALUE", type=_setting, action="append", default=[],
+        help="an option of HTTP.sys by its key in a document's HttpSys section, such as MaxConnections=1000 or "
+        "Timeouts.EntityBody=00:01:00; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
@@ -117,6 +123,16 @@ def seconds(text: str) -> float:
     return number
 
 
+def _setting(text: str) -> tuple[str, str]:
+    """Split an option's key and value."""
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not KEY=VALUE; write it as in MaxConnections=1000 or Timeouts.EntityBody=00:01:00"
+        )
+    return key.strip().replace(".", ":"), value
+
+
 # -- what they say ----------------------------------------------------------------------------------------------------
 
 
@@ -143,8 +159,27 @@ def service_of(args: argparse.Namespace, loader: Loader) -> Service:
         queue=args.queue,
         mode=args.mode,
         server=args.server,
+        options=options_for(loader, None, args.server, _httpsys(args.httpsys)),
         grace=args.grace,
         write_line=None if args.quiet else write_out,
         log_format=args.log_format,
         log_level=log_level(args),
     )
+
+
+def _httpsys(settings: list[tuple[str, str]]) -> HttpSys | None:
+    """Read options of HTTP.sys as a document's section; raises HostlerError for what is none, or given twice."""
+    if not settings:
+        return None
+    from hostler.config.yarp.reading import read_httpsys  # noqa: PLC0415 - for who gives some
+
+    keys = [key.lower() for key, _ in settings]
+    for key, _ in settings:
+        if keys.count(key.lower()) > 1:
+            raise HostlerError(f"--httpsys: {key.replace(':', '.')} is given more than once; keep one")
+    section, problems = read_httpsys(dict(settings))
+    if problems:
+        raise HostlerError(
+            "\n".join(f"--httpsys: {one.path.removeprefix('HttpSys.')}: {one.message}" for one in problems)
+        )
+    return section

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 import attrs
 
 from hostler.config.definitions import Definitions
+from hostler.config.httpsys import HttpSys
 from hostler.config.layers import Layer, has_ids, merge
 from hostler.config.places import Origin, Place, find_place
 from hostler.config.yarp.colons import unfold
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["write_effective"]
 
-_SECTIONS: Final[Mapping[str, type]] = {"urls": str, "policies": Definitions, "reverseproxy": Section}
+_SECTIONS: Final[Mapping[str, type]] = {
+    "urls": str,
+    "httpsys": HttpSys,
+    "policies": Definitions,
+    "reverseproxy": Section,
+}
 """What is shown, in this order."""
 
 _HIDDEN: Final = "***"

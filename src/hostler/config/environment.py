@@ -25,7 +25,9 @@ ENVIRONMENT_VARIABLES: Final = ("HOSTLER_ENVIRONMENT", "DOTNET_ENVIRONMENT", "AS
 _DEFAULT_NAME: Final = "Production"
 _NAME: Final = re.compile(r"[^\s/\\:*?\"<>|\x00-\x1f\x7f]+")
 _VALUES: Final = frozenset({"urls", "allowedhosts"})
-_SECTIONS: Final = frozenset({"reverseproxy", "policies", "kestrel", "staticfiles", "navigationfallback"})
+_SECTIONS: Final = frozenset(
+    {"reverseproxy", "policies", "httpsys", "kestrel", "staticfiles", "navigationfallback"}
+)
 _HOST_PREFIXES: Final = ("ASPNETCORE_", "DOTNET_")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 

@@ -15,6 +15,7 @@ from hostler.errors import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hostler.config.httpsys import HttpSys
     from hostler.config.source import Loaded
     from hostler.steps import Steps
 
@@ -57,6 +58,7 @@ def unite(said: Said) -> Steps[Draft]:
         _unique("Clusters", clusters, problems),
         dict.fromkeys(url for loaded, _ in groups for url in loaded.config.urls),
         _definitions([(origins, loaded.config.definitions) for loaded, origins in groups], problems),
+        _httpsys([(origins, loaded.config.httpsys) for loaded, origins in groups], problems),
     )
     return Draft(config, tuple(problems), tuple(origin for _, origins in groups for origin in origins))
 
@@ -99,6 +101,18 @@ def _definitions(
                     members[name] = definition
         known |= here
     return Definitions(**made)
+
+
+def _httpsys(
+    groups: Iterable[tuple[Sequence[Origin], HttpSys | None]], problems: list[Problem]
+) -> HttpSys | None:
+    """Return the one section of its kind."""
+    given = [(origins, section) for origins, section in groups if section is not None]
+    for origins, _ in given[1:]:
+        (source, line), (other, _) = (_place("HttpSys", where) for where in (origins, given[0][0]))
+        message = f"{other} has this section too; keep one, for the server is one"
+        problems.append(Problem("HttpSys", message, source=source, line=line))
+    return given[0][1] if given else None
 
 
 def _duplicate(path: str, name: str, first: Sequence[Origin], second: Sequence[Origin]) -> Problem:

@@ -9,15 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from hostler import NoSuchQueueError, QueueExistsError, QueueMode, ServerOptions, serving
+from hostler import NoSuchQueueError, Proxy, QueueExistsError, QueueMode, ServerOptions, serving
 from hostler.cli import main
+from hostler.config.yarp import load
 from hostler.demo import program
 from hostler.loaders import HandlerLoader
 from hostler.processes.serving import serving_here
 from hostler.server.base import ServerKind
 from hostler.server.choose import controlling, make_server
 from hostler.server.prefix import UrlPrefix
-from hostler.service import Service
+from hostler.service import Service, options_for
 from tests.server.httpsys.model.machine import Machine
 
 HTTPSYS = ServerKind.HTTPSYS
@@ -147,6 +148,18 @@ async def test_options_reach_the_server(machine, be):
     server = make_server(where, options, "httpsys")
     assert server.options is options
     await server.stop(0)
+
+
+async def test_options_of_a_document_reach_the_queue(machine, be):
+    section = {"RequestQueueLimit": 33, "Http503Verbosity": "Full", "MaxConnections": 7}
+    loader = HandlerLoader(Proxy.from_config(load({"HttpSys": section, "ReverseProxy": {}})))
+    options = options_for(loader, None, HTTPSYS)
+    be("controller")
+    with controlling("shop", QueueMode.CREATE, [SHOP], options, HTTPSYS):
+        queue = machine.queue("shop")
+        assert (queue.limit, queue.verbosity) == (33, 2)
+        (session,) = machine.sessions.values()
+        assert session.groups[0].most_connections == 7
 
 
 # -- the demo ---------------------------------------------------------------------------------------------------------

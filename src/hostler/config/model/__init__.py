@@ -45,6 +45,8 @@ from hostler.config.model.route import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hostler.config.httpsys import HttpSys
+
 __all__ = [
     "FAILURE_RATE_METADATA",
     "MAX_REQUEST_BODY_SIZE",
@@ -103,3 +105,6 @@ class Config:
 
     definitions: Definitions = Factory(Definitions)
     """The policies that the document defines for its routes to name (its `Policies` section)."""
+
+    httpsys: HttpSys | None = None
+    """Options of HTTP.sys (the `HttpSys` section); None means that the document says none."""

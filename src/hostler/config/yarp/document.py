@@ -1,4 +1,4 @@
-"""A whole document: its sections `ReverseProxy` and `Policies` and its `Urls`; the sections of others are left alone."""
+"""A whole document: its sections `ReverseProxy`, `Policies` and `HttpSys` and its `Urls`; the sections of others are left alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import frozen
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import ABSENT, read_definitions, read_section
+from hostler.config.yarp.reading import ABSENT, read_definitions, read_httpsys, read_section
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -80,6 +80,8 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
         problems.append(Problem("Urls", str(error)))
     definitions, unread = read_definitions(parts.get("policies", {}))
     problems += unread
+    httpsys, unread = read_httpsys(parts.get("httpsys"))
+    problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
     routes, clusters = [], []
@@ -89,7 +91,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls, definitions), problems
+    return Config(routes, clusters, urls, definitions, httpsys), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -103,7 +105,13 @@ def dump(config: Config) -> dict[str, Any]:
     }
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
     policies = {"Policies": defined} if (defined := write(config.definitions)) else {}
-    return {**urls, **policies, "ReverseProxy": {key: value for key, value in section.items() if value}}
+    httpsys = {} if config.httpsys is None else {"HttpSys": write(config.httpsys)}
+    return {
+        **urls,
+        **httpsys,
+        **policies,
+        "ReverseProxy": {key: value for key, value in section.items() if value},
+    }
 
 
 def _urls(value: object) -> tuple[str, ...]:

@@ -43,6 +43,9 @@ class Key:
     is_secret: bool
     """Whether nobody is shown the value (`repr=False`)."""
 
+    is_flags: bool
+    """Whether it may be one text, with commas, as .NET writes flags."""
+
 
 def _late_types(cls: type) -> Mapping[str, Any]:
     """Import the types of attributes that most configurations do without, and that their class does not import."""
@@ -63,11 +66,14 @@ def keys_of(cls: type) -> tuple[Key, ...]:
     hints, labels = get_type_hints(cls, localns=dict(_late_types(cls))), _KEYS.get(cls, {})
     return tuple(
         Key(
-            labels.get(attribute.name) or attribute.name.title().replace("_", ""),
+            labels.get(attribute.name)
+            or attribute.metadata.get("key")
+            or attribute.name.title().replace("_", ""),
             attribute.name,
             _without_none(hints[attribute.name]),
             attribute.default,
             attribute.repr is False,
+            bool(attribute.metadata.get("flags")),
         )
         for attribute in attrs.fields(cls)
         if attribute.init and attribute.name != "id"

@@ -32,9 +32,10 @@ from hostler.config.yarp.scalars import (
 from hostler.errors import Problem
 
 if TYPE_CHECKING:
+    from hostler.config.httpsys import HttpSys
     from hostler.steps import Steps
 
-__all__ = ["ABSENT", "Section", "read_definitions", "read_section"]
+__all__ = ["ABSENT", "Section", "read_definitions", "read_httpsys", "read_section"]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
@@ -80,6 +81,17 @@ def read_definitions(section: object) -> tuple[Definitions, list[Problem]]:
     faults: Faults = []
     read = _attempt(_reader(Definitions), section, "Policies", faults)
     return Definitions() if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
+
+
+def read_httpsys(section: object) -> tuple[HttpSys | None, list[Problem]]:
+    """Read the `HttpSys` section, as `read_definitions` does; None for one that says nothing."""
+    if section in ABSENT:
+        return None, []
+    from hostler.config.httpsys import HttpSys  # noqa: PLC0415 - for who has the section
+
+    faults: Faults = []
+    read = _attempt(_reader(HttpSys), section, "HttpSys", faults)
+    return None if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
 
 
 def _parts(section: object) -> Iterator[object]:
@@ -142,7 +154,10 @@ _SCALARS: Mapping[type, Callable[[Any], Any]] = {
 def _class_reader(cls: type) -> Reader:
     """Read an object with the keys of a class."""
     keys = {key.label: key for key in keys_of(cls)}
-    readers = {key.label: _READ.get((cls, key.name)) or _reader(key.kind) for key in keys.values()}
+    readers = {
+        key.label: _read_names if key.is_flags else _READ.get((cls, key.name)) or _reader(key.kind)
+        for key in keys.values()
+    }
     required = [key.label for key in keys.values() if key.default is attrs.NOTHING]
     defaults = {name: value for name, value in (("enabled", False), ("id", "")) if hasattr(cls, name)}
     accepted = {label.lower(): label for label in keys}
@@ -214,6 +229,8 @@ def _refusal(cls: type, key: str, accepted: Mapping[str, str], *, guess: bool) -
         return 'is not an object; write {"Path": "/..."}'
     if cls is Route and f"match:{key.lower()}" in accepted:
         return f'"{key}" belongs under Match; move it there'
+    if elsewhere := getattr(cls, "ELSEWHERE", {}).get(key.lower()):
+        return f"is not said here; {elsewhere}"
     if close:
         return f'unknown key "{name}"; did you mean {lower[close[0]]}?'
     return f'unknown key "{name}"; remove it, or use one of {", ".join(sorted(siblings))}'
@@ -262,6 +279,13 @@ def _collect(items: Iterable[tuple[Any, str, object]], read: Reader, faults: Fau
         if found is not _NOTHING:
             made[key] = found
     return made
+
+
+def _read_names(value: Any, faults: Faults) -> tuple[Any, ...]:
+    """Read a list of names, or what .NET writes of flags: one text with commas."""
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    read: tuple[Any, ...] = _list_reader(str)(names, faults)
+    return read
 
 
 # What an attribute's type does not say about how it is read.

@@ -56,7 +56,10 @@ def _member(value: object, key: str) -> object:
     return next((item for name, item in members if name.lower() == key), None)
 
 
-_OURS: Final = {"reverseproxy": "ReverseProxy", "urls": "Urls", "policies": "Policies"}
+_OURS: Final = {"reverseproxy": "ReverseProxy", "urls": "Urls", "policies": "Policies", "httpsys": "HttpSys"}
+
+_OF_OTHERS: Final = frozenset({"https"})
+"""Sections that look like ours, and are a program's own."""
 
 
 def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> Iterator[Problem]:
@@ -65,5 +68,5 @@ def _misplaced(document: Mapping[str, object], parts: Mapping[str, object]) -> I
         close = difflib.get_close_matches(name[:100], list(_OURS), n=1, cutoff=0.8)
         if name in {"routes", "clusters"} and "reverseproxy" not in parts:
             yield Problem(key, f'{key} is at the top level; move it under "ReverseProxy"')
-        elif close and close[0] != name:
+        elif close and close[0] != name and name not in _OF_OTHERS:
             yield Problem(key, f'unknown section "{key}"; did you mean {_OURS[close[0]]}?')
