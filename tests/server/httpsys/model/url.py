@@ -53,7 +53,8 @@ def cook(target: bytes, host: bytes | None, *, tls: bool, port: int) -> CookedUr
         authority = ""
     else:
         authority = host.decode("latin-1")
-    # guess: OPTIONS * is cooked as a path of one segment, and matches a prefix of all paths
+    # source: ASP.NET's RequestTests: OPTIONS * comes to who has a prefix of all paths
+    # guess: it is cooked as a path of one segment
     if text == "*":
         text = "/*"
     if not text.startswith("/"):
@@ -78,7 +79,8 @@ def _with_port(authority: str, port: int) -> str:
 
 def _decode(path: bytes) -> str:
     """Decode escapes, once."""
-    # guess: an escape that is none is 400, as PercentUAllowed has nothing for it
+    # source: ASP.NET's RequestTests: an escape that is none is 400
+    # guess: so is %u, which PercentUAllowed lets in
     if re.search(rb"%(?![0-9A-Fa-f]{2})", path):
         raise BadUrlError
     decoded = _HEX.sub(lambda match: bytes([int(match[1], 16)]), path)
@@ -88,7 +90,8 @@ def _decode(path: bytes) -> str:
         # source: "Http.sys registry settings for Windows": FavorUTF8, EnableNonUTF8
         text = decoded.decode("latin-1")
     # source: "Http.sys registry settings for Windows": AllowRestrictedChars, U+0000-1F and U+007F-9F
-    if any(char < " " or "\x7f" <= char <= "\x9f" for char in text):
+    # source: ASP.NET's RequestTests: U+0080 is taken all the same
+    if any(char < " " or char == "\x7f" for char in text):
         raise BadUrlError
     return text
 
