@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -12,7 +13,9 @@ from hostler import Cluster, ConcurrencyDefinition, Destination, HttpClient, Pro
 from hostler.config.definitions import Definitions, RetryDefinition
 from hostler.config.model import HealthCheck, PassiveHealthCheck
 from hostler.default_pipeline import DEFAULT_PIPELINE
-from hostler.stages.retry import RetryBudget
+from hostler.pipeline import for_routes
+from hostler.stages.retry import RetryBudget, retry
+from hostler.testing import FakeClock
 from tests.client.peers import OK, PATIENCE, answering, connected, destination, until
 from tests.wire.peers import free_port
 
@@ -44,14 +47,19 @@ class Asked:
 
 
 @asynccontextmanager
-async def retried(*addresses, stages=(), behind=(), passive=None, limits=None, **definition):
-    """Serve a proxy whose one route goes to the addresses in turn, and is retried."""
+async def retried(*addresses, stages=(), behind=(), passive=None, limits=None, clock=None, **definition):
+    """Serve a proxy whose one route goes to the addresses in turn, and is retried, by the clock if one is given."""
     outcomes = []
 
     async def note(exchange, onward):
         outcome = await onward(exchange)
         outcomes.append(outcome)
         return outcome
+
+    def timed(stage):
+        if stage is not retry or clock is None:
+            return stage
+        return for_routes(retry.concerns_route)(partial(retry, clock=clock, call_later=clock.call_later))
 
     proxy = Proxy(
         [Route("/{**rest}", "c", retry_policy="again")],
@@ -65,7 +73,7 @@ async def retried(*addresses, stages=(), behind=(), passive=None, limits=None, *
             )
         ],
         definitions=Definitions(retries={"again": RetryDefinition(**definition)}),
-        pipeline=[*stages, note, *DEFAULT_PIPELINE[:-1], *behind, DEFAULT_PIPELINE[-1]],
+        pipeline=[*stages, note, *map(timed, DEFAULT_PIPELINE[:-1]), *behind, DEFAULT_PIPELINE[-1]],
     )
     async with serving(proxy) as served:
         yield Asked(served.url, proxy, outcomes)
@@ -298,16 +306,32 @@ async def test_a_body_that_a_stage_has_read_is_not_sent_again():
 
 
 async def test_a_try_has_its_own_time():
+    clock = FakeClock()
+
     async def silent(peer):
         await peer.rest()
 
     async with (
         destination(silent) as slow,
         destination(answering(OK)) as there,
-        retried(slow.address, there.address, try_timeout=0.05) as asked,
+        retried(slow.address, there.address, clock=clock, try_timeout=5.0) as asked,
+        asyncio.TaskGroup() as group,
     ):
-        assert (await asked.fetch()).status == 200
+        answer = group.create_task(asked.fetch())
+        await until(lambda: slow.connections)
+        clock.advance(5)
+        assert (await answer).status == 200
         await asyncio.wait_for(slow.peers[0].rest(), PATIENCE)  # it was let go of
+
+
+class Counting(FakeClock):
+    """A clock that counts the timers that were set."""
+
+    timers = 0
+
+    def call_later(self, delay, callback, *args):
+        self.timers += 1
+        return super().call_later(delay, callback, *args)
 
 
 @pytest.mark.parametrize(
@@ -325,33 +349,44 @@ async def test_a_try_that_waits_until_its_time_is_over_says_how_long_that_was(li
         await peer.rest()
 
     caplog.set_level("INFO", "hostler.stages.retry")
+    clock = Counting()
     async with (
         destination(begin) as busy,
         destination(answering(OK)) as there,
-        retried(busy.address, there.address, try_timeout=0.05, limits=limits) as asked,
+        retried(busy.address, there.address, try_timeout=5.0, limits=limits, clock=clock) as asked,
         asked.connect() as first,
+        asyncio.TaskGroup() as group,
     ):
         first.send(asked.request())
         await first.until(b"\r\n\r\no")
-        assert (await asked.fetch()).status == 200
-    assert "ended with RequestTimedOut: no answer within the 0.05 s of a try; trying again" in caplog.text
+        answer = group.create_task(asked.fetch())
+        await until(lambda: clock.timers == 2)
+        clock.advance(5)
+        assert (await answer).status == 200
+    assert "ended with RequestTimedOut: no answer within the 5 s of a try; trying again" in caplog.text
 
 
 async def test_all_tries_together_have_their_time():
+    clock = FakeClock()
+
     async def silent(peer):
         await peer.rest()
 
     async with (
         destination(silent) as slow,
         destination(answering(OK)) as there,
-        retried(slow.address, there.address, timeout=0.05) as asked,
+        retried(slow.address, there.address, clock=clock, timeout=5.0) as asked,
+        asyncio.TaskGroup() as group,
     ):
-        assert (await asked.fetch()).status == 504
+        answer = group.create_task(asked.fetch())
+        await until(lambda: slow.connections)
+        clock.advance(5)
+        assert (await answer).status == 504
         assert there.connections == 0
 
 
 async def test_an_answer_that_has_begun_has_all_the_time():
-    gate = asyncio.Event()
+    clock, gate = FakeClock(), asyncio.Event()
 
     async def script(peer):
         await peer.head()
@@ -362,12 +397,13 @@ async def test_an_answer_that_has_begun_has_all_the_time():
 
     async with (
         destination(script) as there,
-        retried(there.address, try_timeout=0.02) as asked,
+        retried(there.address, clock=clock, try_timeout=5.0) as asked,
         asked.connect() as client,
     ):
         client.send(asked.request())
         await client.until(b"\r\n\r\no")
-        asyncio.get_running_loop().call_later(0.05, gate.set)
+        clock.advance(5)
+        gate.set()
         assert await client.exactly(1) == b"k"
 
 
@@ -407,6 +443,8 @@ async def test_each_try_counts_in_health():
 
 
 async def test_a_try_that_took_too_long_counts_in_health():
+    clock = FakeClock()
+
     async def silent(peer):
         await peer.rest()
 
@@ -414,11 +452,20 @@ async def test_a_try_that_took_too_long_counts_in_health():
         destination(silent) as slow,
         destination(answering(OK)) as there,
         retried(
-            slow.address, there.address, passive=PassiveHealthCheck(), try_timeout=0.1, budget_percent=100
+            slow.address,
+            there.address,
+            passive=PassiveHealthCheck(),
+            clock=clock,
+            try_timeout=5.0,
+            budget_percent=100,
         ) as asked,
+        asyncio.TaskGroup() as group,
     ):
-        for _ in range(10):
-            assert (await asked.fetch()).status == 200
+        for count in range(1, 11):
+            answer = group.create_task(asked.fetch())
+            await until(lambda: slow.connections == count)  # noqa: B023 - it is awaited here
+            clock.advance(5)
+            assert (await answer).status == 200
         (cluster,) = asked.proxy.clusters
         assert [item.id for item in cluster.available] == ["d1"]
 
@@ -535,6 +582,7 @@ async def delegated(*queues, stages=(), **definition):
         else evolve(queue(name, "http://*:80/"), id=f"d{index}")
         for index, name in enumerate(queues)
     ]
+
     proxy = Proxy(
         [Route("/{**rest}", "c", retry_policy="again")],
         [Cluster("c", destinations, balance="FirstAlphabetical")],

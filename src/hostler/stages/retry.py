@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hostler.config.model import Route
 from hostler.config.statuses import parse_statuses
+from hostler.deadline import call_later
 from hostler.fleet.equipment import PolicyKind
 from hostler.pipeline import for_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from hostler.config.definitions import RetryDefinition
+    from hostler.deadline import Timer
     from hostler.errors import Failure
     from hostler.exchange import Exchange
     from hostler.outcome import Outcome
@@ -81,7 +84,15 @@ RETRY: Final[PolicyKind[Route, RetryPolicy]] = PolicyKind(
 
 
 @for_routes(lambda route: bool(route.retry_policy))
-def retry(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
+def retry(
+    exchange: Exchange,
+    onward: Next,
+    /,
+    *,
+    randomness: Randomness = random,
+    clock: Callable[[], float] = time.monotonic,
+    call_later: Callable[..., Timer] = call_later,
+) -> Awaitable[Outcome]:
     """Go onward again, to another destination, where the route's policy says so; a stage.
 
     That ends with the first byte of a response that is let through. A body is sent again while it fits the policy's
@@ -92,4 +103,4 @@ def retry(exchange: Exchange, onward: Next, /, *, randomness: Randomness = rando
         return onward(exchange)
     from hostler.stages.tries import Tries  # noqa: PLC0415 - for routes that name such a policy alone
 
-    return Tries(exchange, policy, onward, randomness).answer()
+    return Tries(exchange, policy, onward, randomness, clock, call_later).answer()

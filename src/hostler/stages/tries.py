@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hostler.contract import Delegated, Pump, RequestSource, Stream
+    from hostler.deadline import Timer
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
     from hostler.http.headers import RawHeaders
@@ -50,7 +51,15 @@ _CONTINUE: Final = 100
 class Tries:
     """The tries of one exchange."""
 
-    def __init__(self, exchange: Exchange, policy: RetryPolicy, onward: Next, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        policy: RetryPolicy,
+        onward: Next,
+        randomness: Randomness,
+        clock: Callable[[], float],
+        call_later: Callable[..., Timer],
+    ) -> None:
         self.exchange = exchange
         self.policy = policy
         self.stream: Stream = exchange.stream
@@ -67,9 +76,10 @@ class Tries:
         self._tried: list[LiveDestination] = []
         self._count = 0
         self._rounds = 0
-        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._call_later = call_later
         timeout = policy.definition.timeout
-        self._limit = None if timeout is None else self._loop.time() + timeout
+        self._limit = None if timeout is None else self._clock() + timeout
 
     async def answer(self) -> Outcome:
         """Go onward until a try is not refused."""
@@ -100,7 +110,7 @@ class Tries:
         exchange._response_callbacks = None
         timer = None
         if (seconds := self._seconds()) is not None:
-            timer = self._loop.call_later(seconds, current.expire, seconds)
+            timer = self._call_later(seconds, current.expire, seconds)
         try:
             outcome = await self._onward(exchange)
         finally:
@@ -122,7 +132,7 @@ class Tries:
         """Return how long the next try may take until its response begins, None for as long as it likes."""
         limits = [self.policy.definition.try_timeout]
         if self._limit is not None:
-            limits.append(max(0.0, self._limit - self._loop.time()))
+            limits.append(max(0.0, self._limit - self._clock()))
         given = [limit for limit in limits if limit is not None]
         return min(given) if given else None
 
@@ -161,7 +171,7 @@ class Tries:
             and not self.recording.is_too_large
             and exchange._channel is None
             and (not current.was_sent or policy.may_repeat(exchange.method))
-            and (self._limit is None or self._loop.time() < self._limit)
+            and (self._limit is None or self._clock() < self._limit)
             and bool(self._possible(can_delegate=True))
             and policy.budget.take()
         )
