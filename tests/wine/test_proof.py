@@ -8,7 +8,7 @@ from tests.doctor.replay.replay import replay
 from tests.doctor.replay.test_replay import WINE
 from tests.wine.program import PATIENCE, PROGRAMS, PYTHONPATH, windows_path, wine
 
-KEPT = ("completions", "receive", "big heads", "streamed answers", "stop under load")
+KEPT = ("completions", "receive", "loop's port", "big heads", "streamed answers", "stop under load")
 
 
 def test_what_wine_can_keep_is_kept_and_the_model_does_the_same():

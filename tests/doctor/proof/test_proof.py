@@ -18,6 +18,7 @@ from hostler.doctor.proof.proof import PROMISES, prove
 from hostler.errors import QueueError
 from tests.doctor.proof.on_model import MADE, ModelSurroundings, prove_on_model, proving_machine
 from tests.server.httpsys.model.machine import Machine
+from tests.server.httpsys.served import FakeProactor
 
 BY_NAME = {promise.name: promise for promise in PROMISES}
 
@@ -26,11 +27,25 @@ def promised(perform, limit=5.0):
     return Promise("a promise", "something happens", perform, limit)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - {"loop's port"}))
 async def test_every_promise_is_kept(name):
     (attempt,) = await prove_on_model([BY_NAME[name]])
     assert (attempt.verdict, attempt.detail) == (Verdict.KEPT, "")
     assert attempt.events
+
+
+async def test_the_loops_own_port():
+    (attempt,) = await prove_on_model([BY_NAME["loop's port"]])
+    assert attempt.verdict is Verdict.NOT_TRIED
+    async with proving_machine() as machine:
+        windows, loop, attempts = machine.process("here"), asyncio.get_running_loop(), []
+        loop._proactor = proactor = FakeProactor(windows, loop)
+        try:
+            await prove(windows, ModelSurroundings(machine), attempts.append, [BY_NAME["loop's port"]])
+        finally:
+            await proactor.close()
+            loop._proactor = None
+    assert (attempts[0].verdict, attempts[0].detail) == (Verdict.KEPT, "")
 
 
 async def test_a_windows_without_delegation_is_not_blamed():

@@ -147,6 +147,8 @@ def answers(proof):
                 yield promise, at, {"code": 87}
             if "data" in event and event["does"] == "hear":
                 yield promise, at, {"data": "something else"}
+            if event.get("does") == "answered":
+                yield promise, at, {"trailers": [["x-proof", "else"]]}
             if "flags" in event.get("received", ()):
                 yield promise, at, {"received": {**event["received"], "flags": 0x80}}
 

@@ -9,7 +9,13 @@ from hostler.doctor.proof.promises.completions import completions
 from hostler.doctor.proof.promises.ends import disconnects, stop_under_load, upgrade
 from hostler.doctor.proof.promises.http2 import http2
 from hostler.doctor.proof.promises.queues import delegation, demand_start, two_processes
-from hostler.doctor.proof.promises.requests import big_heads, receive, streamed_answers, upload
+from hostler.doctor.proof.promises.requests import (
+    big_heads,
+    receive,
+    receive_by_the_loop,
+    streamed_answers,
+    upload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +29,9 @@ __all__ = ["PROMISES", "prove"]
 PROMISES: Final = (
     Promise("completions", "what calls return, and which of them a packet follows", completions),
     Promise("receive", "requests arrive as they were sent, on a connection that is kept", receive),
+    Promise(
+        "loop's port", "the same, where the event loop's own port says what is over", receive_by_the_loop
+    ),
     Promise("big heads", "a head that is larger than the buffer is received by a second call", big_heads),
     Promise("upload", "bodies of megabytes arrive whole, with a length and in chunks", upload),
     Promise("streamed answers", "what a handler writes leaves before it writes more", streamed_answers),

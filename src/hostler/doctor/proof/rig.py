@@ -94,6 +94,8 @@ class Rig:
     def __init__(self, windows: Windows, recorder: Recorder, surroundings: Surroundings) -> None:
         self.recorder = recorder
         self.windows = record(windows, recorder)
+        self.unrecorded = windows
+        """The same, and nobody writes down what it is asked."""
         self._surroundings = surroundings
         self._clients: list[Client | RecordedHttp2] = []
 
@@ -149,11 +151,12 @@ class Rig:
         *,
         queue: str | None = None,
         mode: QueueMode = QueueMode.CREATE,
+        windows: Windows | None = None,
         **own: Any,
     ) -> AsyncIterator[Served]:
         """Serve here while the context lasts; `own` are options of HTTP.sys."""
         httpsys = HttpSysOptions(**{"completion": Completion.THREAD, "receives": _RECEIVES, **own})
-        server = HttpSysServer(handler, ServerOptions(httpsys=httpsys), windows=self.windows)
+        server = HttpSysServer(handler, ServerOptions(httpsys=httpsys), windows=windows or self.windows)
         try:
             if queue is not None:
                 await server.join(queue, mode)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from hostler.doctor.proof.errors import expect
+from hostler.doctor.proof.errors import NotTriedError, expect
+from hostler.errors import UnsupportedError
+from hostler.server.options.httpsys import Completion
+from hostler.windows.proactor import probe
 
 if TYPE_CHECKING:
     from hostler.doctor.proof.rig import Rig
     from hostler.exchange import Exchange
     from hostler.outcome import Outcome
 
-__all__ = ["big_heads", "receive", "streamed_answers", "upload"]
+__all__ = ["big_heads", "receive", "receive_by_the_loop", "streamed_answers", "upload"]
 
 _UPLOAD: Final = 5 << 20
 _PIECE: Final = 1 << 16
@@ -23,13 +26,25 @@ _LARGE_HEADER: Final = 12_000
 
 async def receive(rig: Rig) -> None:
     """Two requests of one connection, with their method, target and a header."""
+    await _two_requests(rig)
 
+
+async def receive_by_the_loop(rig: Rig) -> None:
+    """The same where the event loop's own port says what is over; its packets do not pass by, so nothing is recorded."""
+    try:
+        await probe(rig.unrecorded, asyncio.get_running_loop())
+    except UnsupportedError as error:
+        raise NotTriedError(str(error)) from error
+    await _two_requests(rig, windows=rig.unrecorded, completion=Completion.PROACTOR)
+
+
+async def _two_requests(rig: Rig, **options: Any) -> None:
     async def echo(exchange: Exchange) -> Outcome:
         (value,) = exchange.header_values(b"x-proof")
         target = exchange.raw_target.decode("latin-1")
         return await exchange.respond(200, f"{exchange.method} {target} {value.decode('latin-1')}")
 
-    async with rig.serve(echo) as served:
+    async with rig.serve(echo, **options) as served:
         client = await rig.client(served.port)
         for method, target in (("GET", "/a%20b?c=d"), ("REPORT", "/")):
             await client.ask(target, "X-Proof: e f", method=method)
