@@ -31,6 +31,7 @@ WINE_LIMITS = MappingProxyType(
         "queue names": "names and flags of queues are ignored",
         "repeated headers": "HTTP_MULTIPLE_KNOWN_HEADERS is not looked at: a known header that repeats is not sent",
         "request cancel": "HttpCancelHttpRequest is a stub",
+        "response cache": "no response is kept, and HttpFlushResponseCache is a stub",
         "several queues": "closing any queue closes the sockets of every queue of the prefix",
         "trailers": "HttpIsFeatureSupported is not exported, and trailer chunks are unknown",
         "unknown urls": "a request that no URL takes is neither answered with 404 nor with 503",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hostler.doctor.proof.promise import Promise, attempt
+from hostler.doctor.proof.promises.cache import cache
 from hostler.doctor.proof.promises.completions import completions
 from hostler.doctor.proof.promises.ends import disconnects, stop_under_load, upgrade
 from hostler.doctor.proof.promises.http2 import http2
@@ -38,6 +39,7 @@ PROMISES: Final = (
     Promise("disconnects", "a handler that waits learns that its client is gone", disconnects),
     Promise("upgrade", "a 101 makes a tunnel, with bytes both ways until the client ends", upgrade),
     Promise("http/2", "requests of one connection at the same time, and trailers behind answers", http2),
+    Promise("cache", "the kernel answers with a response that it keeps, until that is flushed", cache),
     Promise("stop under load", "a server that stops finishes what it has begun", stop_under_load),
     Promise(
         "two processes",
