@@ -42,11 +42,7 @@ _NEVER_NULL = (
 _BEGUN = (
     "Whoever has a handle or an id has called HttpInitialize before: library.begin comes before each of them."
 )
-_OWN = "Only who made it has its id: it is not given to anybody, and forgotten when it is closed."
 _BY_TEST = "test_queue.py::test_every_step_of_starting_may_fail"
-_CONFIGURED = (
-    "What a command is refused is printed with its code and what it means, and its exit status is 1."
-)
 
 PAGES: dict[str, Page] = {
     # -- the library
@@ -92,7 +88,6 @@ PAGES: dict[str, Page] = {
     "HttpCreateUrlGroup": Page(
         _VISTA, {"ERROR_INVALID_PARAMETER": "test_session.py::test_a_session_that_cannot_be_made"}
     ),
-    "HttpCloseUrlGroup": Page(_VISTA, {"ERROR_INVALID_PARAMETER": _OWN}),
     "HttpAddUrlToUrlGroup": Page(
         _VISTA,
         {
@@ -271,9 +266,6 @@ PAGES: dict[str, Page] = {
             "9999 chunks at most": "A call takes what was written meanwhile, which the limit of unsent bytes ends long before.",
         },
     ),
-    "HttpDeclarePush": Page(
-        _NO_PAGE_SAYS, {"other": "A push that cannot be is none: the client asks by itself."}
-    ),
     # -- delegation
     "HttpDelegateRequestEx": Page(
         _NO_PAGE_SAYS,
@@ -299,36 +291,43 @@ PAGES: dict[str, Page] = {
     "HttpSetServiceConfiguration": Page(
         _XP,
         {
-            "ERROR_ALREADY_EXISTS": _CONFIGURED,
+            "ERROR_ALREADY_EXISTS": "configuration/test_reservations.py::test_what_is_reserved_cannot_be_reserved_again",
             "ERROR_INSUFFICIENT_BUFFER": "The size is that of the structure which belongs to the kind of record.",
             "ERROR_INVALID_HANDLE": _NEVER_NULL,
-            "ERROR_INVALID_PARAMETER": _CONFIGURED,
-            "ERROR_NO_SUCH_LOGON_SESSION": _CONFIGURED,
-            "other": _CONFIGURED,
+            "ERROR_INVALID_PARAMETER": "../../commands/test_url.py::test_what_windows_cannot_make_sense_of",
+            "ERROR_NO_SUCH_LOGON_SESSION": "../../commands/test_cert.py::test_a_certificate_that_is_not_there_comes_with_how_to_look",
+            "other": "../../commands/test_url.py::test_any_other_code_is_said_as_it_is",
+            # not on the page; netsh says so
+            "ERROR_ACCESS_DENIED": "../../commands/test_url.py::test_who_is_no_administrator_is_told_how_to_become_one",
         },
     ),
     "HttpUpdateServiceConfiguration": Page(
         "Windows 10 1703",
         {
-            "ERROR_FILE_NOT_FOUND": _CONFIGURED,
+            "not there": "configuration/test_certificates.py::test_an_older_windows_replaces_by_removing_and_binding",
+            "ERROR_FILE_NOT_FOUND": "configuration/test_certificates.py::test_what_windows_refuses",
             "ERROR_INSUFFICIENT_BUFFER": "The size is that of the structure which belongs to the kind of record.",
             "ERROR_INVALID_HANDLE": _NEVER_NULL,
-            "ERROR_INVALID_PARAMETER": _CONFIGURED,
-            "ERROR_NO_SUCH_LOGON_SESSION": _CONFIGURED,
-            "other": _CONFIGURED,
+            "ERROR_INVALID_PARAMETER": "configuration/test_certificates.py::test_what_windows_refuses",
+            "ERROR_NO_SUCH_LOGON_SESSION": "configuration/test_certificates.py::test_what_windows_refuses",
+            "other": "../../commands/test_cert.py::test_who_is_no_administrator_is_told_how_to_become_one",
         },
     ),
     "HttpDeleteServiceConfiguration": Page(
-        _XP, {"ERROR_INVALID_PARAMETER": _CONFIGURED, "other": _CONFIGURED}
+        _XP,
+        {
+            "ERROR_INVALID_PARAMETER": "The record is one that the command has made or found, of its own kind's structure.",
+            "other": "configuration/test_reservations.py::test_what_is_not_reserved_cannot_be_removed",
+        },
     ),
     "HttpQueryServiceConfiguration": Page(
         _XP,
         {
             "ERROR_INVALID_PARAMETER": _NEVER_NULL,
-            "ERROR_INSUFFICIENT_BUFFER": "The call is made again with a buffer of the size that it said.",
+            "ERROR_INSUFFICIENT_BUFFER": "configuration/test_reservations.py::test_every_reservation_is_listed_as_it_was_made",
             "ERROR_MORE_DATA": "It comes for HttpServiceConfigTimeout only, which is not asked for.",
-            "ERROR_NO_MORE_ITEMS": "It is how a list ends, and no error: what came before it is the answer.",
-            "other": _CONFIGURED,
+            "ERROR_NO_MORE_ITEMS": "configuration/test_reservations.py::test_every_reservation_is_listed_as_it_was_made",
+            "other": "configuration/test_reservations.py::test_a_store_of_which_nothing_can_be_had_is_an_error",
         },
     ),
 }
@@ -343,10 +342,6 @@ UNCALLED: dict[str, str] = {
     "HttpDeclarePush": "Browsers have given up server push.",
     "HttpAddFragmentToCache": "What is cached are answers to URLs, not pieces of them.",
     "HttpReadFragmentFromCache": "What is cached are answers to URLs, not pieces of them.",
-    "HttpSetServiceConfiguration": "Reservations and certificates are netsh's to make so far.",
-    "HttpUpdateServiceConfiguration": "A binding of a certificate is replaced by removing it and making it again.",
-    "HttpDeleteServiceConfiguration": "Reservations and certificates are netsh's to remove so far.",
-    "HttpQueryServiceConfiguration": "Reservations and certificates are netsh's to list so far.",
 }
 """Why nothing calls what is bound."""
 
