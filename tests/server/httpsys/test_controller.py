@@ -184,7 +184,7 @@ async def test_a_worker_that_stops_finishes_and_leaves_the_rest_to_the_next(mach
         first = machine.client().request("GET", URL)
         await held.wait()
         stopping = asyncio.create_task(old.stop(5))
-        await machine.until(lambda: any(handle.shut for handle in machine.queue("q").handles))
+        await machine.until(lambda: not machine.queue("q").receives)
         second = machine.client().request("GET", URL)
         go_on.set()
         assert (await first.response()).body == b"old"

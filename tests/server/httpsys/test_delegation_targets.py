@@ -153,7 +153,7 @@ async def test_a_receiver_that_stops_answers_what_it_has(machine):
             call = front.request()
             await held.wait()
             stopping = asyncio.create_task(receiver.stop(5))
-            await machine.until(lambda: machine.queue("q").handles[0].shut)
+            await machine.until(lambda: not machine.queue("q").receives)
             go_on.set()
             assert (await call.response()).body == b"late"
             await stopping

@@ -109,12 +109,14 @@ async def test_a_prefix_that_windows_keeps_is_still_ours(machine, windows):
 async def test_a_prefix_that_cannot_be_removed_keeps_nobody_from_stopping(machine, windows, caplog):
     server = HttpSysServer(placed, windows=windows)
     await server.listen(parsed(URL, "http://localhost:81/"))
+    windows.fail("HttpSetUrlGroupProperty", ErrorCode.ERROR_NO_SYSTEM_RESOURCES)
     windows.fail("HttpRemoveUrlFromUrlGroup", ErrorCode.ERROR_NO_SYSTEM_RESOURCES, times=9)
     await server.stop(5)
     assert machine.alive() == {}
     warnings = [item.getMessage() for item in caplog.records if item.levelname == "WARNING"]
-    assert len(warnings) == 2
-    assert warnings[0].startswith("HttpRemoveUrlFromUrlGroup http://localhost:8")
+    assert len(warnings) == 3
+    assert warnings[0].startswith("HttpSetUrlGroupProperty")
+    assert warnings[1].startswith("HttpRemoveUrlFromUrlGroup http://localhost:8")
 
 
 # -- all or none ------------------------------------------------------------------------------------------------------

@@ -47,14 +47,145 @@ async def test_requests_under_way_are_finished(machine, way, named):
         stopping = asyncio.create_task(server.stop(math.inf))
         await turns()
         assert not stopping.done()
-        refused = await machine.client().request("GET", URL).response()
-        assert refused.status in {400, 404, 503}
+        assert (await machine.client().request("GET", URL).response()).status == 503
         gate.open.set()
         for call in calls:
             assert (await call.response()).body == b"finished"
         await stopping
         assert machine.alive().keys() <= {"port"}
     assert gate.cancelled == 0
+
+
+@every_way
+async def test_a_connection_that_is_kept_gets_503_until_the_last_answer_is_out(machine, way):
+    """As long as requests are under way the prefixes stay registered, with nobody behind them."""
+    gate = Gate()
+
+    async def handler(exchange):
+        return await (gate(exchange) if exchange.path == "/slow" else exchange.respond(200, "soon"))
+
+    async with serving(machine, handler, way) as server:
+        slow, kept, other = machine.client(), machine.client(), machine.client()
+        call = slow.request("GET", URL + "slow")
+        for client in (kept, other):
+            assert (await client.request("GET", URL).response()).body == b"soon"
+        await gate.entered.wait()
+        stopping = asyncio.create_task(server.stop(math.inf))
+        await turns()
+        for client in (kept, other):
+            assert not client.connection.gone
+            assert (await client.request("GET", URL).response()).status == 503
+            assert client.connection.gone
+        gate.open.set()
+        last = await call.response()
+        assert (last.body, last.header("connection")) == (b"finished", b"close")
+        assert slow.connection.gone
+        await stopping
+    assert machine.httperr[-1] == (503, "AppOffline")
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_nothing_is_shut_down_before_the_last_answer_is_out(machine, named):
+    """HttpShutdownRequestQueue cancels what is under way (aspnetcore#5868); receives are cancelled one by one."""
+    windows, gate = machine.process(), Gate()
+    queue = ("jobs", QueueMode.CREATE) if named else None
+    async with serving(machine, gate, windows=windows, queue=queue, receives=2) as server:
+        call = machine.client().request("GET", URL)
+        await gate.entered.wait()
+        asyncio.get_running_loop().call_later(0.01, gate.open.set)
+        await server.stop(5)
+        assert (await call.response()).body == b"finished"
+    order = [made.function for made in windows.calls]
+    assert "CancelIoEx" in order
+    last = len(order) - 1 - order[::-1].index("HttpSendHttpResponse")
+    assert ("HttpShutdownRequestQueue" in order) is named  # nobody else can have a queue without a name
+    assert not {"HttpShutdownRequestQueue", "HttpCloseRequestQueue", "HttpCloseServerSession"} & set(
+        order[:last]
+    )
+
+
+async def test_where_a_group_cannot_be_unbound_its_prefixes_are_removed_at_once(machine, caplog):
+    windows, gate = machine.process(), Gate()
+    async with serving(machine, gate, windows=windows) as server:
+        call = machine.client().request("GET", URL)
+        await gate.entered.wait()
+        windows.fail("HttpSetUrlGroupProperty", 50)
+        stopping = asyncio.create_task(server.stop(5))
+        await turns()
+        assert (await machine.client().request("GET", URL).response()).status in {400, 404}
+        gate.open.set()
+        assert (await call.response()).body == b"finished"
+        await stopping
+    assert "its prefixes are removed instead" in caplog.text
+
+
+# -- HTTP/2 -----------------------------------------------------------------------------------------------------------
+
+
+@every_way
+@pytest.mark.parametrize("size", [1, 3 * PIECE])
+async def test_clients_of_http_2_are_asked_to_go_elsewhere(machine, way, size):
+    """By GOAWAY, with the answers that are under way."""
+    gate = asyncio.Event()
+
+    async def handler(exchange):
+        if exchange.path == "/slow":
+            await gate.wait()
+        await exchange.start(200)
+        for _ in range(0, size, PIECE):
+            await exchange.write(bytes(min(size, PIECE)))
+        return await exchange.end()
+
+    async with serving(machine, handler, way) as server:
+        client = machine.client(http2=True)
+        slow = client.request("GET", URL + "slow")
+        assert len((await client.request("GET", URL).response()).body) == size
+        assert not client.connection.going_away
+        await machine.until(lambda: machine.alive().get("request"))
+        stopping = asyncio.create_task(server.stop(math.inf))
+        await turns()
+        gate.set()
+        answer = await slow.response()
+        assert len(answer.body) == size
+        assert answer.header("connection") is None
+        assert client.connection.going_away
+        await stopping
+
+
+@every_way
+async def test_a_windows_that_does_not_know_goaway_is_asked_once(machine, way):
+    """It refuses the flag with 87, and gets the same call without (ASP.NET's Response)."""
+    machine.release = 2019
+    windows = machine.process()
+
+    async def handler(exchange):
+        return await exchange.respond(200, "x", headers=[("connection", "close")])
+
+    async with serving(machine, handler, way, windows=windows):
+        client = machine.client(http2=True)
+        for _ in range(3):
+            assert (await client.request("GET", URL).response()).body == b"x"
+        assert not client.connection.going_away
+    asked = [
+        bool(made.arguments[2] & 0x100) for made in windows.calls if made.function == "HttpSendHttpResponse"
+    ]
+    assert asked == [True, False, False, False]
+
+
+@pytest.mark.logs_errors("HttpSendHttpResponse", sometimes=True)
+async def test_a_head_that_is_wrong_with_and_without_goaway_is_given_up(machine):
+    windows = machine.process()
+    windows.fail("HttpSendHttpResponse", 87, times=2)
+
+    async def handler(exchange):
+        return await exchange.respond(200, "x", headers=[("connection", "close")])
+
+    async with serving(machine, handler, windows=windows):
+        client = machine.client(http2=True)
+        with pytest.raises(ConnectionResetError):
+            await client.request("GET", URL).response()
+        assert (await client.request("GET", URL).response()).body == b"x"
+        assert client.connection.going_away
 
 
 @every_way
@@ -165,6 +296,31 @@ async def test_requests_in_a_queue_of_two_processes_are_served_by_one_of_them(ma
         assert {(await call.response()).body for call in calls} <= {b"owner", b"helper"}
         assert (await machine.client().request("GET", URL).response()).body == b"owner"
     assert machine.count("HttpShutdownRequestQueue") == 2
+
+
+@every_way
+async def test_who_joined_a_queue_leaves_its_prefixes_to_the_others_until_it_is_done(machine, way):
+    """Requests for the prefixes that it registered itself are taken by the queue's other processes meanwhile."""
+    owner, helper, gate = machine.process("owner"), machine.process("helper"), Gate()
+    own, others = "http://localhost:8081/", ("jobs", QueueMode.CREATE_OR_ATTACH)
+    async with (
+        served(owner, answering("owner"), queue=("jobs", QueueMode.CREATE)),
+        serving(machine, gate, way, windows=helper, queue=others, urls=(URL, own), receives=1) as second,
+    ):
+        await machine.until(lambda: len(machine.queue("jobs").receives) == 4)
+        machine.queue("jobs").receives.sort(key=lambda entry: entry[0].process is not helper.of)
+        call = machine.client().request("GET", own)
+        async with asyncio.timeout(5):
+            await gate.entered.wait()
+        stopping = asyncio.create_task(second.stop(5))
+        await turns()
+        for url in (URL, own):
+            assert (await machine.client().request("GET", url).response()).body == b"owner"
+        gate.open.set()
+        finished = await call.response()
+        assert (finished.body, finished.header("connection")) == (b"finished", None)
+        await stopping
+        assert (await machine.client().request("GET", URL).response()).body == b"owner"
 
 
 async def test_who_stops_leaves_what_waits_to_the_queues_other_process(machine):

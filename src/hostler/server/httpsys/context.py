@@ -131,6 +131,12 @@ class ServerContext:
     io: IoHandle
     features: Features
     options: HttpSysOptions
+    withdrawn: bool = field(default=False, init=False)
+    """HTTP.sys answers new requests with 503: clients are to open other connections."""
+
+    goaway: bool = field(default=True, init=False)
+    """Whether this Windows has not refused HTTP_SEND_RESPONSE_FLAG_GOAWAY yet."""
+
     connections: Connections = field(init=False)
     streams: Pending[Stream] = field(factory=Pending, init=False)
     """The requests that are not over, the sending of the answer included."""
@@ -142,6 +148,10 @@ class ServerContext:
     def log_fields(self, arrival: Arrival, status: int) -> CData:
         """Return what HTTP.sys' log says of an answer (HTTP_LOG_FIELDS_DATA); NULL when none is kept."""
         return ffi.NULL if self.options.logging is None else log_fields(arrival, status)
+
+    def no_goaway(self) -> None:
+        """Note that this Windows does not know the flag: HTTP.sys takes it from Windows Server 2022 on."""
+        self.goaway = False
 
     def close_token(self, token: int) -> None:
         """Close a client's access token: HTTP.sys made its handle for us (HTTP_REQUEST_AUTH_INFO)."""

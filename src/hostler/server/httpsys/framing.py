@@ -78,6 +78,12 @@ class Framing:
             pairs.append(self.header)
         return pairs
 
+    def close(self, fields: RawHeaders, arrival: Arrival) -> None:
+        """Have the connection closed behind the response, and add to its `fields` what says so."""
+        if not (self.closing or self.to_the_end or arrival.http2):
+            fields.append((b"connection", b"close"))
+        self.closing = True
+
     def take(self, size: int) -> bool:
         """Count a piece of the body; False when it is longer than was announced."""
         if self.left is None:

@@ -97,7 +97,7 @@ class QueueHandle:
     def shut_down(self) -> bool:
         """Have this process get no more requests (HttpShutdownRequestQueue); returns whether it worked.
 
-        Its receives are cancelled; what it has not received stays for the queue's other processes.
+        What it has received and not answered is cancelled; what waits stays for the queue's other processes.
         """
         return self.windows.http.HttpShutdownRequestQueue(self.handle) == 0
 

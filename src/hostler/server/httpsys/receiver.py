@@ -2,7 +2,8 @@
 
 A request is ours from the moment that a call names its id, also when its buffer was too small for the rest: it is then
 asked for again, by its id, whatever happens meanwhile. To stop is to take what waits until a call finds nothing, and
-only then to cancel that call: no request is left behind in a queue that is about to close.
+only then to cancel that call (CancelIoEx): no request is left behind in a queue that is about to close. In a queue that
+other processes serve too, what waits is left to them.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class _Receive:
                 self._operation.cancel()
         elif self._next is not None:  # now, not when a failure's pause is over
             self._next.cancel()
-            self._advance()
+            self._next = None
+            if self._id or not self._receiver.leaving:
+                self._advance()
 
     def schedule(self, pause: float = 0) -> None:
         """Begin with the loop's next turn, or after a pause in seconds."""
@@ -93,6 +96,7 @@ class _Receive:
         """Take requests in a row; returns whether there may be more."""
         more = code is None or self._call_over(code, size)
         for _ in range(_MAX_BATCH):
+            more = more and (bool(self._id) or not self._receiver.leaving)
             if not more:
                 break
             code = self._operation.start(self._call, self._buffer)
@@ -158,6 +162,8 @@ class Receiver:
         self.io = io
         self.size = size
         self.stopping = False
+        self.leaving = False
+        """What waits is for others."""
         self._deliver = deliver
         self._stopped: asyncio.Future[None] | None = None
         self._complaint = 0
@@ -194,9 +200,12 @@ class Receiver:
             self._complaint = ErrorCode.ERROR_INVALID_HANDLE
             _log.error("the request queue was closed or shut down: no more requests are received")
 
-    async def stop(self) -> None:
-        """Receive nothing more; returns when every receive is over: what they brought meanwhile was delivered."""
-        self.stopping = True
+    async def stop(self, *, leave: bool = False) -> None:
+        """Receive nothing more; returns when every receive is over: what they brought meanwhile was delivered.
+
+        `leave`: requests that wait are for other processes of the queue.
+        """
+        self.stopping, self.leaving = True, leave
         if self._stopped is None:
             self._stopped = self.io.port.loop.create_future()
             for receive in self._receives:

@@ -13,6 +13,8 @@ from hostler.server.httpsys.marshal.response import Chunks
 from hostler.server.httpsys.sending import FilePart, Sending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.http.headers import RawHeaders
     from hostler.server.httpsys.context import ServerContext
     from hostler.server.httpsys.framing import Framing
@@ -64,10 +66,16 @@ class ResponseBody:
         self.sent = 0
         """Payload bytes so far."""
 
-    def begin(self, head: NativeResponse, flags: int, policy: CData | None = None) -> None:
-        """Send the head; `flags` go with this call only, `policy` (HTTP_CACHE_POLICY) when it is all of the response."""
+    def begin(
+        self,
+        head: NativeResponse,
+        flags: int,
+        policy: CData | None = None,
+        no_goaway: Callable[[], object] | None = None,
+    ) -> None:
+        """Send the head, as `Sending.begin` does."""
         self._opaque = bool(flags & SendFlag.OPAQUE)
-        self._sending.begin(head, flags, policy)
+        self._sending.begin(head, flags, policy, no_goaway)
 
     def write(self, data: bytes) -> None:
         """Send a piece; raises ProtocolError when there is more than was announced."""

@@ -79,9 +79,9 @@ class Sending:
     """
 
     __slots__ = (
-        "_files", "_final", "_flags", "_head", "_head_flags", "_http", "_io", "_last", "_log", "_moved", "_operation", "_over",
-        "_parts",
-        "_policy", "_request", "_scheduled", "_sent_head", "_trailers", "finished", "in_flight", "waiting",
+        "_again", "_files", "_final", "_flags", "_head", "_head_flags", "_http", "_io", "_last", "_log", "_moved",
+        "_no_goaway", "_operation", "_over", "_parts", "_policy", "_request", "_scheduled", "_sent_head", "_trailers",
+        "finished", "in_flight", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +111,9 @@ class Sending:
         self._trailers: RawHeaders = []
         self._log: CData = ffi.NULL
         self._last: int | None = None
+        self._again: Callable[[], int] | None = None
+        """Makes the call with the head once more, without what this Windows may not know."""
+        self._no_goaway: Callable[[], object] | None = None
         self._final = False
         self._scheduled = False
         self.waiting = 0
@@ -120,14 +123,22 @@ class Sending:
         self.finished = False
         """Nothing more is sent."""
 
-    def begin(self, head: NativeResponse, flags: int = 0, policy: CData | None = None) -> None:
+    def begin(
+        self,
+        head: NativeResponse,
+        flags: int = 0,
+        policy: CData | None = None,
+        no_goaway: Callable[[], object] | None = None,
+    ) -> None:
         """Send the head with the loop's next turn; `flags` go with this call only.
 
         With a `policy` (HTTP_CACHE_POLICY) it waits until the response is complete: HTTP.sys keeps what is one call.
+        A Windows that refuses HTTP_SEND_RESPONSE_FLAG_GOAWAY gets the call without; `no_goaway` is called then.
         """
         self._head = head
         self._policy = policy
         self._head_flags = flags
+        self._no_goaway = no_goaway
         self._schedule()
 
     @property
@@ -243,14 +254,18 @@ class Sending:
             policy = self._policy if final and not flags & SendFlag.DISCONNECT else None
             if policy is not None:
                 head.leave_length_out()  # HTTP.sys adds it; from its cache, parts would have both
+            given = head, policy, log
 
-            def respond(overlapped: CData) -> int:
+            def respond(overlapped: CData, flags: int = flags) -> int:
                 return http.HttpSendHttpResponse(
                     handle, self._request, flags, pointer, policy or ffi.NULL, operation.size, ffi.NULL, 0,
                     overlapped, log,
                 )  # fmt: skip
 
-            return respond, (head, policy, log)
+            if flags & SendFlag.GOAWAY:
+                without = flags & ~SendFlag.GOAWAY
+                self._again = lambda: operation.start(lambda overlapped: respond(overlapped, without), given)
+            return respond, given
         count, array = len(chunks), chunks.array()
 
         def send(overlapped: CData) -> int:
@@ -266,6 +281,14 @@ class Sending:
 
     def _call_over(self, code: int) -> bool:
         """Note the end of a call; returns whether to go on."""
+        if self._again is not None:
+            again, self._again = self._again, None
+            if code == ErrorCode.ERROR_INVALID_PARAMETER and not self.finished:
+                code = again()
+                if code != ErrorCode.ERROR_INVALID_PARAMETER and self._no_goaway is not None:
+                    self._no_goaway()
+                if code == PENDING:
+                    return False
         self.in_flight = 0
         while self._files:
             self._files.pop().close()

@@ -272,22 +272,30 @@ class HttpSysServer:
         await self._stopped.wait()
 
     async def _finish(self) -> None:
-        """Wait until closing what is left loses no request and no part of an answer."""
+        """Wait until closing what is left loses no request and no part of an answer.
+
+        Who created the queue goes with it; who joined one leaves requests, and the prefixes, to its other processes.
+        """
         context, receiver = self._context, self._receiver
         if context is None or receiver is None or self._queue is None:
             return
-        if self._group is not None:
-            self._group.remove_all()
-        if not self._queue.created:
-            self._queue.shut_down()  # what waits is for the queue's other processes
-        await receiver.stop()
-        if self._queue.created and self._queue.name:
-            self._queue.shut_down()  # who delegates to it learns that nobody is here
+        if self._queue.created:
+            self._withdraw(context)
+        await receiver.stop(leave=not self._queue.created)
         for stream in list(context.streams):
             stream.going_away()
         while context.streams or self._handling.tasks:
             await self._handling.tasks.emptied()
             await context.streams.emptied()
+
+    def _withdraw(self, context: ServerContext) -> None:
+        """Have HTTP.sys answer new requests with 503, on connections that are kept too.
+
+        The prefixes stay registered until the session is closed: without them it would be 400 or 404.
+        """
+        context.withdrawn = True
+        if self._group is not None and not self._group.unbind():
+            self._group.remove_all()
 
     def _abort(self) -> None:
         """Reset the clients of what is left."""
@@ -302,6 +310,8 @@ class HttpSysServer:
         self._rules.close_all()
         if self._session is not None:
             self._session.close()
+        if self._queue is not None and self._queue.name:
+            self._queue.shut_down()  # what waits is for the queue's other processes
         if self._context is not None:
             self._context.io.close()
         port = self._port

@@ -93,6 +93,15 @@ class UrlGroup:
         """Have the prefixes' requests go to `queue` (HttpServerBindingProperty)."""
         self.set(binding(queue))
 
+    def unbind(self) -> bool:
+        """Have HTTP.sys answer the prefixes' requests with 503 by itself; returns whether it does."""
+        try:
+            self.bind(ffi.NULL)
+        except Win32Error as error:
+            _log.warning("%s; its prefixes are removed instead", error)
+            return False
+        return True
+
     def add_all(self, prefixes: Iterable[UrlPrefix], queue: QueueHandle) -> tuple[UrlPrefix, ...]:
         """Register prefixes for `queue`, all or none of them; returns them with the ports that were picked for port 0.
 

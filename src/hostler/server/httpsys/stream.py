@@ -189,13 +189,18 @@ class HttpSysStream:
             # buffered, so that reading can begin before the client has acknowledged it
             flags = SendFlag.OPAQUE | SendFlag.BUFFER_DATA
         framing = Framing() if status == 101 else Framing.of(response, self._arrival)
-        head = NativeResponse(status, response.reason, framing.head(response.headers))
+        fields = framing.head(response.headers)
+        if self._context.withdrawn and status != 101:
+            framing.close(fields, self._arrival)
+        head = NativeResponse(status, response.reason, fields)
         if self.closed:
             return
         self.started, self.status = True, status
         self._answer = ResponseBody(self._context, self._arrival.id, self, framing)
         policy = None if flags else cache_policy(self.caching, response, framing, self._arrival)
-        self._answer.begin(head, flags, policy)
+        if framing.closing and self._arrival.http2 and self._context.goaway:
+            flags |= SendFlag.GOAWAY
+        self._answer.begin(head, flags, policy, self._context.no_goaway)
         if status == 101:
             self._begin_tunnel()
         elif data:

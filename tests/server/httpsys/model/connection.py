@@ -76,6 +76,9 @@ class Channel(Protocol):
     def end(self, reply: Reply, trailers: Pairs, *, close: bool) -> None:
         """Note that the response is complete."""
 
+    def go_away(self) -> None:
+        """Ask the client for no more requests on the connection (GOAWAY)."""
+
     def reset(self) -> None:
         """Break off: the connection, or the stream."""
 

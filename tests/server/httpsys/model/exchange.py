@@ -93,6 +93,11 @@ class Request:
         """HTTP_REQUEST_FLAG_MORE_ENTITY_BODY_EXISTS."""
         return bool(self.body) or not self.body_over
 
+    @property
+    def ending(self) -> bool:
+        """Whether the call is under way that the answer ends with."""
+        return self.sending is not None and not self.sending.flags & c.MORE
+
     # -- the request's body ---------------------------------------------------------------------------------------
 
     def body_arrived(self, data: bytes) -> None:
@@ -255,6 +260,9 @@ class Request:
             whole = sum(len(piece) for piece in pieces) if last else None
             self.reply = Reply(self, send.head, send.flags, whole)
             size += self.reply.begin()
+            # source: ASP.NET's Response: HTTP_SEND_RESPONSE_FLAG_GOAWAY goes with the head, HTTP/2 and 3 only
+            if send.flags & c.GOAWAY:
+                self.channel.go_away()
         assert self.reply is not None
         for piece in pieces:
             size += self.reply.write(piece)

@@ -288,6 +288,9 @@ class Http1Connection(Connection):
         self.over()
         self.wire.close()
 
+    def go_away(self) -> None:
+        """HTTP/1 has no such frame."""
+
     def reset(self) -> None:
         self.request = None
         self.over()

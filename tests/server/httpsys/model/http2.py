@@ -25,6 +25,8 @@ class Http2Connection(Connection):
         super().__init__(machine, remote, local, tls=tls, certificate=certificate)
         self.version = (version, 0)
         self.streams: list[Http2Stream] = []
+        self.going_away = False
+        """The client was asked to open no more streams (GOAWAY)."""
 
     def lost(self) -> None:
         """Note that the connection is broken."""
@@ -135,6 +137,9 @@ class Http2Stream(Disconnecting):
     def end(self, reply: Reply, trailers: Pairs, *, close: bool) -> None:
         self._forget()
         self.answer.ended(trailers)
+
+    def go_away(self) -> None:
+        self.connection.going_away = True
 
     def reset(self) -> None:
         self._forget()

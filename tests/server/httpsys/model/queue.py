@@ -220,7 +220,17 @@ class QueueHandle(FileObject):
         return operation.pend(forget)
 
     def shut_down(self) -> None:
-        """Have this handle get no more requests (HttpShutdownRequestQueue)."""
+        """Have this handle get no more requests, and end those that it has (HttpShutdownRequestQueue)."""
+        self._withdraw()
+        # source: HttpShutdownRequestQueue: step 4, what is bound to the process is canceled (aspnetcore#5868)
+        # guess: "outstanding responses", which step 7 lets be completed, are those whose last call has been made:
+        # of others nobody can make the rest
+        for request in list(self.requests.values()):
+            if not request.ending:
+                request.cancel()
+
+    def _withdraw(self) -> None:
+        """Take no requests, and wait for nothing more; what nobody received stays for other handles."""
         self.shut = True
         queue = self.queue
         for handle, receive in list(queue.receives):
@@ -233,7 +243,7 @@ class QueueHandle(FileObject):
 
     def close(self) -> None:
         """Close the handle: what is pending is cancelled, what is unanswered is dropped."""
-        self.shut_down()
+        self._withdraw()
         super().close()
         for request in list(self.requests.values()):
             request.abandon()

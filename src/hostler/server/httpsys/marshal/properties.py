@@ -75,7 +75,7 @@ class Property:
 
 def binding(queue: Handle) -> Property:
     """Have a URL group's requests go to a queue; NULL unbinds it (HTTP_BINDING_INFO)."""
-    return Property(ServerProperty.BINDING, _queue(queue, present=True))
+    return Property(ServerProperty.BINDING, _queue(queue, present=queue != ffi.NULL))
 
 
 def delegation(queue: Handle, *, present: bool = True) -> Property:

@@ -50,7 +50,7 @@ class Http2Client:
         pairs = [(b"Host", split.netloc.encode())]
         pairs += [(name.encode(), value.encode("latin-1")) for name, value in headers]
         with self.machine.step():
-            if self.connection is None or self.connection.gone:
+            if self.connection is None or self.connection.gone or self.connection.going_away:
                 self.connection = Http2Connection(
                     self.machine,
                     self.remote,

@@ -4,6 +4,7 @@ import pytest
 
 from hostler.server.httpsys._bindings import ffi
 from tests.server.httpsys.model import codes as c
+from tests.server.httpsys.model.machine import Pace
 from tests.server.httpsys.model.program import NULL, URL, VERSION, Program, address_of
 from tests.server.httpsys.model.queue import Demand
 
@@ -235,7 +236,7 @@ def test_properties_are_for_who_created_the_queue_and_in_their_range(machine):
 # -- shutting down, closing, dying
 
 
-def test_a_queue_that_is_shut_down_gets_nothing_new_and_answers_what_it_has(machine, client):
+def test_a_queue_that_is_shut_down_gets_nothing_new_and_loses_what_it_has(machine, client):
     program = Program(machine, queue="q")
     set_queue(program, VERBOSITY, FULL)
     call = client.request("GET", URL)
@@ -245,8 +246,22 @@ def test_a_queue_that_is_shut_down_gets_nothing_new_and_answers_what_it_has(mach
     assert program.result(pending) == (c.OPERATION_ABORTED, 0)
     assert program.receive().code == c.INVALID_HANDLE
     assert machine.client().request("GET", URL).wait().reason == b"AppShutdown"
-    program.respond(request_id, b"last")
-    assert call.wait().body == b"last"
+    assert program.respond(request_id, b"last").code == c.CONNECTION_INVALID
+    assert call.reset
+
+
+def test_shutting_down_lets_an_answer_be_completed_whose_last_call_was_made(machine, client):
+    program = Program(machine)
+    machine.pace = Pace.HELD
+    calls = [machine.client().request("GET", URL) for _ in range(2)]
+    last = program.respond(program.take().request.RequestId, b"all")
+    more = program.respond(program.take().request.RequestId, b"some", c.MORE)
+    program.http.HttpShutdownRequestQueue(program.queue)
+    assert program.result(more) == (c.OPERATION_ABORTED, 0)
+    machine.complete_sends()
+    assert program.result(last)[0] == c.OK
+    assert calls[0].wait().body == b"all"
+    assert calls[1].reset
 
 
 def test_shutting_down_leaves_what_was_not_received_to_others(machine, client):

@@ -276,3 +276,17 @@ async def test_a_broken_answer_is_an_error_for_who_awaits_it(program, client):
 async def test_waiting_has_an_end(machine):
     with pytest.raises(TimeoutError):
         await machine.until(lambda: False, timeout=0.01)
+
+
+def test_goaway_is_for_streams_and_newer_windows(machine, program, client):
+    streams = machine.client(http2=True)
+    call = streams.request("GET", URL)
+    assert program.respond(program.take().request.RequestId, b"x", c.GOAWAY).code == c.OK
+    assert call.wait().body == b"x"
+    assert streams.connection.going_away
+    call = client.request("GET", URL)
+    assert program.respond(program.take().request.RequestId, b"x", c.GOAWAY).code == c.OK
+    assert call.wait().body == b"x"
+    machine.release = 2019
+    streams.request("GET", URL)
+    assert program.respond(program.take().request.RequestId, b"x", c.GOAWAY).code == c.INVALID_PARAMETER
