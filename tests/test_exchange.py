@@ -529,3 +529,15 @@ def test_a_limit_of_less_than_nothing_is_refused():
         made.max_request_body_size = -1  # as documents lift a limit
     made.max_request_body_size = None
     assert made.max_request_body_size is None
+
+
+async def test_it_can_be_broken_off():
+    stream = FakeStream()
+    outcome = await exchange(stream=stream).reset(8)
+    assert (outcome.kind, outcome.status, stream.closed) == (Kind.FAILED, 0, True)
+
+
+async def test_of_a_connection_that_the_server_does_not_know_nothing_is_known():
+    connection = exchange().connection
+    for ask in ("server_name", "client_hello", "tcp", "quic", "client_certificate"):
+        assert await getattr(connection, ask)() is None

@@ -4,8 +4,12 @@ import math
 
 import pytest
 
+from hostler.config.model import Cluster, Route
 from hostler.http.message import CHUNKED
+from hostler.proxy import Proxy
 from hostler.windows.errors import Win32Error
+from tests.client import peers
+from tests.client.peers import destination
 from tests.server.httpsys.served import URL
 from tests.server.httpsys.test_stream import answering
 from tests.server.httpsys.ways import every_way, serving, turns
@@ -141,3 +145,29 @@ async def test_what_cannot_be_flushed(machine):
             await server.flush_cache("/a")
         with pytest.raises(Win32Error, match="HttpFlushResponseCache http://localhost:9/"):
             await server.flush_cache("http://localhost:9/")
+
+
+# -- of a proxy
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: public, max-age=60\r\nContent-Length: %d\r\n\r\n"
+
+
+@every_way
+@pytest.mark.parametrize("size", [5, 200_000, 300_000])
+async def test_what_a_proxy_forwards_is_kept_on_routes_that_say_so(machine, way, size):
+    async with destination(peers.answering(ANSWER % size + b"x" * size)) as there:
+        routes = [
+            Route("/kept/{**rest}", "c", response_caching=True),
+            Route("/{**rest}", "c"),
+        ]
+        proxy = Proxy(routes, [Cluster("c", [f"http://127.0.0.1:{there.port}/"])])
+        async with serving(machine, proxy, way, urls=["http://+:8080/"]) as server, proxy.lifespan(server):
+            for path, kept in (("kept/a", size < 262_144), ("other", False)):
+                url = f"http://localhost:8080/{path}"
+                for _ in range(2):
+                    assert (await machine.client().request("GET", url).response()).body == b"x" * size
+                assert machine.cache.hits == int(kept)
+                machine.cache.hits = 0
+            await proxy.flush_cache("http://localhost:8080/", recursive=True)
+            assert machine.cache.entries == {}

@@ -72,7 +72,7 @@ async def test_what_quic_has_measured(machine):
         1, 80, 4, 5, 1, 7000, 6000, 2, 50, 0,
     )  # fmt: skip
     machine.quic_statistics = fields
-    found = await ask(machine, lambda connection: connection.quic())
+    found = await ask(machine, lambda connection: connection.quic(), client=machine.client(http3=True))
     assert (found.round_trip, found.least_round_trip, found.greatest_round_trip) == (0.025, 0.02, 0.09)
     assert (found.path_mtu, found.resumed, found.retried) == (1472, True, True)
     assert (found.packets_sent, found.packets_lost, found.bytes_sent) == (100, 5, 9000)
@@ -170,10 +170,13 @@ async def test_a_client_that_goes_while_it_is_asked(machine):
 # -- resets
 
 
-@pytest.mark.parametrize(("code", "seen"), [(None, 2), (11, 11)])
-async def test_a_stream_is_reset_with_a_code(machine, code, seen):
+@pytest.mark.parametrize(
+    ("kind", "code", "seen"),
+    [("http2", None, 2), ("http2", 11, 11), ("http3", None, 0x102), ("http3", 0x10C, 0x10C)],
+)
+async def test_a_stream_is_reset_with_a_code(machine, kind, code, seen):
     async with serving(machine, lambda exchange: exchange.reset(code)):
-        call = machine.client(http2=True).request("GET", URL)
+        call = machine.client(**{kind: True}).request("GET", URL)
         await call.over()
         assert (call.reset, call.reset_code) == (True, seen)
 
@@ -204,3 +207,21 @@ async def test_a_code_that_cannot_be_set_resets_all_the_same(machine, caplog):
         await call.over()
         assert (call.reset, call.reset_code) == (True, 8)
     assert "HttpSetRequestProperty: error 87" in caplog.text
+
+
+@pytest.mark.logs_errors("failed in the handler")
+async def test_an_answer_that_breaks_is_reset_as_an_error_and_no_cancellation(machine):
+    async def handler(exchange):
+        await exchange.start(200)
+        await exchange.write(b"begun")
+        raise ValueError
+
+    async with serving(machine, handler):
+        call = machine.client(http2=True).request("GET", URL)
+        await call.over()
+        assert (call.reset, call.reset_code) == (True, 2)
+
+
+async def test_over_quic_there_is_no_tcp(machine):
+    client = machine.client(http3=True)
+    assert await ask(machine, lambda connection: connection.tcp(), client=client) is None

@@ -20,7 +20,7 @@ from hostler.http.framing import check_response_framing
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys.cached import cache_policy
-from hostler.server.httpsys.constants import INTERNAL_ERROR, SendFlag
+from hostler.server.httpsys.constants import H3_INTERNAL_ERROR, INTERNAL_ERROR, SendFlag
 from hostler.server.httpsys.framing import Framing
 from hostler.server.httpsys.marshal.response import NativeResponse
 from hostler.server.httpsys.native import HttpSysRequest
@@ -72,7 +72,7 @@ class HttpSysStream:
         self.status = 0
         self.caching: tuple[float | None] | None = None
         """Whether the response is to be kept, as `cache_policy` has it."""
-        self.reset_code = INTERNAL_ERROR
+        self.reset_code = H3_INTERNAL_ERROR if arrival.http3 else INTERNAL_ERROR
         context.streams.add(self)
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hostler.server.httpsys.constants.calls import (
     BYTE_RANGE_TO_EOF,
+    H3_INTERNAL_ERROR,
     INTERNAL_ERROR,
     MAX_CHUNKS,
     NULL_ID,
@@ -74,6 +75,7 @@ from hostler.server.httpsys.constants.properties import (
 
 __all__ = [
     "BYTE_RANGE_TO_EOF",
+    "H3_INTERNAL_ERROR",
     "INTERNAL_ERROR",
     "LIMIT_INFINITE",
     "MAX_CHUNKS",

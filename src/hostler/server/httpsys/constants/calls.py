@@ -7,6 +7,7 @@ from typing import Final
 
 __all__ = [
     "BYTE_RANGE_TO_EOF",
+    "H3_INTERNAL_ERROR",
     "INTERNAL_ERROR",
     "MAX_CHUNKS",
     "NULL_ID",
@@ -184,6 +185,9 @@ class RequestProperty(enum.IntEnum):
 
 INTERNAL_ERROR: Final = 2
 """The error code of HTTP/2 for a stream that cannot be gone on with (RFC 9113 7)."""
+
+H3_INTERNAL_ERROR: Final = 0x102
+"""The same of HTTP/3 (RFC 9114 8.1)."""
 
 
 class SniFlag(enum.IntFlag):

@@ -54,6 +54,7 @@ _INFO: Final = struct.Struct("<iIQ")
 
 _BODY: Final = int(RequestFlag.MORE_ENTITY_BODY_EXISTS)
 _HTTP2: Final = int(RequestFlag.HTTP2 | RequestFlag.HTTP3)
+_HTTP3: Final = int(RequestFlag.HTTP3)
 _TRANSFER_ENCODING: Final = _LOWER.index(b"transfer-encoding")
 
 
@@ -78,6 +79,9 @@ class Arrival:
 
     has_body: bool
     """There may be something for HttpReceiveRequestEntityBody to read."""
+
+    http3: bool = False
+    """It came by HTTP/3."""
 
     secure: bool = False
     """It came by https."""
@@ -130,6 +134,8 @@ def read_request(native: CData) -> Arrival:
     client, server = address_at(client_at), address_at(server_at)
     has_body = request.framing != 0
     arrival = Arrival(number, connection, context, request, client, server, http2, has_body, refusal=refusal)
+    if http2:
+        arrival.http3 = flags & _HTTP3 != 0
     if tls_at or info_count:
         _read_more(arrival, tls_at, info_count, info_at)
     return arrival

@@ -114,7 +114,7 @@ class FactCalls(QueueCalls):
 
     def _property(self, request: Request, number: int, qualifier: Any, size: int) -> bytes:
         machine, channel = self._machine, request.channel
-        if number in _TCP and _TCP[number][1] <= machine.release:
+        if number in _TCP and _TCP[number][1] <= machine.release and request.version < (3, 0):
             # source: HTTP_REQUEST_PROPERTY: TCP and QUIC statistics use the qualifier
             # guess: without one they are refused
             if qualifier == ffi.NULL or size != ffi.sizeof("HTTP_QUERY_REQUEST_QUALIFIER_TCP"):
@@ -136,8 +136,8 @@ class FactCalls(QueueCalls):
             if machine.client_hello is None:
                 raise Win32(c.NOT_FOUND)
             return machine.client_hello
-        # guess: over TCP there are no QUIC statistics, which is ERROR_INVALID_PARAMETER
-        if number == QUIC_STATS_V2 and machine.quic_statistics is not None:
+        # guess: over TCP there are no QUIC statistics, nor the reverse, which is ERROR_INVALID_PARAMETER
+        if number == QUIC_STATS_V2 and request.version == (3, 0) and machine.quic_statistics is not None:
             return machine.quic_statistics
         raise Win32(c.INVALID_PARAMETER)
 
