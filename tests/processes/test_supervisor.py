@@ -486,8 +486,6 @@ async def test_a_restart_puts_the_queue_in_service_again(minimum):
         await yard.until(lambda: not controller.enabled)
         supervisor.request_restart()
         await yard.until(lambda: controller.enabled)
-        if not minimum:
-            await one_more(yard, supervisor, controller)
         await yard.until(lambda: supervisor.pids == (101,))
 
     await kept_on_demand(yard, body, 1, minimum=minimum, max_crashes=1)

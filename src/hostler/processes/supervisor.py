@@ -314,7 +314,8 @@ class Supervisor:
             self._staffing.resume()
             self._set_enabled(True)
             self._fill_missing()
-            self._listen()
+            if self._slots[0].keeping is None:
+                self._fill(self._slots[0])  # for what has waited meanwhile, and may be no demand any more
             return
         self._restarting = True
         try:

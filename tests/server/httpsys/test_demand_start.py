@@ -234,7 +234,9 @@ async def test_a_restart_replaces_the_worker_under_its_requests(machine, reading
 
 
 @pytest.mark.logs_errors("out of service after 5 failures within 300 s")
-async def test_workers_that_fail_too_often_take_the_queue_out_of_service_until_a_restart(machine):
+@readings
+async def test_workers_that_fail_too_often_take_the_queue_out_of_service_until_a_restart(machine, reading):
+    machine.demand = reading
     options = ServerOptions(httpsys=HttpSysOptions(verbosity="limited"))
     async with site(machine, 1, options) as shop:
         shop.failures = ["a mistake"] * 5
