@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 from hostler.doctor.proof.promise import Promise, attempt
 from hostler.doctor.proof.promises.cache import cache
 from hostler.doctor.proof.promises.completions import completions
-from hostler.doctor.proof.promises.ends import disconnects, stop_under_load, upgrade
+from hostler.doctor.proof.promises.ends import (
+    answers_while_stopping,
+    disconnects,
+    stop_under_load,
+    upgrade,
+)
 from hostler.doctor.proof.promises.http2 import http2
 from hostler.doctor.proof.promises.queues import delegation, demand_start, two_processes
 from hostler.doctor.proof.promises.requests import (
@@ -41,6 +46,9 @@ PROMISES: Final = (
     Promise("http/2", "requests of one connection at the same time, and trailers behind answers", http2),
     Promise("cache", "the kernel answers with a response that it keeps, until that is flushed", cache),
     Promise("stop under load", "a server that stops finishes what it has begun", stop_under_load),
+    Promise(
+        "503 while stopping", "a connection that was kept is answered 503 meanwhile", answers_while_stopping
+    ),
     Promise(
         "two processes",
         "two processes answer from one queue, and each goes on without the other",

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
     from hostler.outcome import Outcome
 
-__all__ = ["disconnects", "stop_under_load", "upgrade"]
+__all__ = ["answers_while_stopping", "disconnects", "stop_under_load", "upgrade"]
 
 _CLIENTS: Final = 4
 _PATIENCE: Final = 5.0
+_SETTLING: Final = 0.2
+"""Seconds for a server that stops to stop what it should not."""
 
 
 async def disconnects(rig: Rig) -> None:
@@ -128,9 +130,40 @@ async def stop_under_load(rig: Rig) -> None:
             clients.append(client)
         await all_begun.wait()
         stopping = asyncio.create_task(served.server.stop(_PATIENCE))
-        await asyncio.sleep(0.2)  # time for it to stop what it should not
+        await asyncio.sleep(_SETTLING)
         go_on.set()
         for client in clients:
             status, body = await client.answer()
             expect((status, body) == (200, b"finished"), "200 with b'finished'", (status, body))
         await stopping
+
+
+async def answers_while_stopping(rig: Rig) -> None:
+    """A connection that was kept is answered 503 while its server finishes what it has begun."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> Outcome:
+        if exchange.path == "/long":
+            begun.set()
+            await go_on.wait()
+        return await exchange.respond(200, "finished")
+
+    async with rig.serve(answer) as served:
+        kept, busy = await rig.client(served.port), await rig.client(served.port)
+        await kept.ask("/")
+        expect(await kept.answer() == (200, b"finished"), "200", "another answer")
+        await busy.ask("/long")
+        await begun.wait()
+        stopping = asyncio.create_task(served.server.stop(2 * _PATIENCE))
+        try:
+            await asyncio.sleep(_SETTLING)
+            await kept.ask("/late")
+            status = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    status, _ = await kept.answer()
+            expect(status == 503, "503 on a connection that was kept", status or "nothing in 5 seconds")
+        finally:
+            go_on.set()
+            await stopping
+        expect(await busy.answer() == (200, b"finished"), "200 of what had begun", "another answer")
