@@ -20,10 +20,10 @@ class Waiter:
     def __init__(self):
         self.told = []
 
-    def resume(self):
+    def resume(self, completion):
         self.told.append("now")
 
-    def resume_soon(self):
+    def resume_soon(self, completion):
         self.told.append("soon")
 
 

@@ -48,7 +48,7 @@ class Task(DirectTask):
 def begun(function):
     """Have a direct task started as servers do it, in a callback of the event loop."""
     task = Task(function)
-    asyncio.get_running_loop().call_soon(task.resume)
+    asyncio.get_running_loop().call_soon(task.resume, Completion())
     return task
 
 
@@ -80,7 +80,7 @@ async def test_it_starts_and_goes_on_within_the_callbacks():
         trace.append(completion.result())
 
     def start():
-        task.resume()
+        task.resume(Completion())
         trace.append("started")
 
     def complete():
@@ -103,7 +103,7 @@ async def test_while_another_task_runs_it_waits_for_the_next_turn():
         trace.append(completion.result())
 
     task = Task(work)
-    task.resume()  # this test is a task
+    task.resume(Completion())  # this test is a task
     assert trace == []
     await asyncio.sleep(0)
     assert trace == ["starts"]
@@ -151,7 +151,7 @@ async def test_what_is_raised_by_a_hook_is_not_taken_for_a_context_in_use():
 
     completion = Completion()
     task = Failing(work)
-    await called(task.resume)
+    await called(task.resume, Completion())
     errors = []
 
     def resolve():
@@ -370,7 +370,7 @@ async def test_one_that_is_cancelled_before_it_began_runs_nothing():
         raise AssertionError("it was cancelled")
 
     task = Task(function)
-    task.resume()  # in the next turn, since this test is a task
+    task.resume(Completion())  # in the next turn, since this test is a task
     task.cancel("before")
     await settle()
     assert task.cancelled()
@@ -422,7 +422,7 @@ async def test_its_coroutine_and_its_stack():
 
     task = Task(work)
     assert (task.get_coro(), task.get_stack()) == (None, [])
-    await called(task.resume)
+    await called(task.resume, Completion())
     await settle()
     assert inside[-2:] == ["work", "work"]
     assert task.get_coro().cr_code is work.__code__

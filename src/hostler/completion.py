@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 
 class Resumable(Protocol):
-    """A task that a completion resumes without the event loop."""
+    """What a completion resumes without the event loop: the task that awaits it, or whoever began it."""
 
-    def resume(self) -> None:
+    def resume(self, completion: Completion[Any], /) -> None:
         """Go on now, or as soon as no other task runs."""
 
-    def resume_soon(self) -> None:
+    def resume_soon(self, completion: Completion[Any], /) -> None:
         """Go on in the next turn of the event loop."""
 
 
@@ -53,7 +53,7 @@ class Completion(Generic[T]):
         self._result: T | None = None
         self._callbacks: list[tuple[Callable[[Any], object], contextvars.Context]] | None = None
         self.waiter: Resumable | None = None
-        """The task of an exchange that awaits it."""
+        """The task of an exchange that awaits it, or whoever is told in place of a task."""
 
     def __await__(self) -> Generator[Any, None, None]:
         """Wait until it is over; the result is `result()`."""
@@ -72,7 +72,7 @@ class Completion(Generic[T]):
             self._over, self._result = True, result
             waiter, self.waiter = self.waiter, None
             if waiter is not None:
-                waiter.resume_soon()
+                waiter.resume_soon(self)
             if self._callbacks is not None:
                 self._call_back()
 
@@ -81,7 +81,7 @@ class Completion(Generic[T]):
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
-            waiter.resume()
+            waiter.resume(self)
         if self._callbacks is not None:
             self._call_back()
 
@@ -93,7 +93,7 @@ class Completion(Generic[T]):
         self._cancel_message = msg
         waiter, self.waiter = self.waiter, None
         if waiter is not None:
-            waiter.resume_soon()
+            waiter.resume_soon(self)
         if self._callbacks is not None:
             self._call_back()
         return True

@@ -120,10 +120,9 @@ def fold(stages: Iterable[Stage], last: Next = unanswered) -> Next:
     A stage or handler that is not hostler's own, and returns something else than an Outcome, has that raised as a
     TypeError with its name.
     """
-    handler = last if is_ours(last) else _checked(last, last)
+    handler = last if is_ours(last) else _checked(last)
     for stage in reversed(tuple(stages)):
-        run = _before(stage, handler)
-        handler = run if is_ours(stage) else _checked(run, stage)
+        handler = (_before if is_ours(stage) else _checked_before)(stage, handler)
     return handler
 
 
@@ -140,15 +139,26 @@ def is_ours(part: object) -> bool:
     return module.startswith("hostler.")
 
 
-def _checked(run: Next, part: object) -> Next:
-    async def checked(exchange: Exchange) -> Outcome:
-        awaitable: Awaitable[object] | None = run(exchange)
+def _checked_before(stage: Stage, onward: Next) -> Next:
+    async def run(exchange: Exchange) -> Outcome:
+        awaitable: Awaitable[object] | None = stage(exchange, onward)
         outcome = None if awaitable is None else await awaitable
         if isinstance(outcome, Outcome):
             return outcome
-        raise not_an_outcome(part, outcome)
+        raise not_an_outcome(stage, outcome)
 
-    return checked
+    return run
+
+
+def _checked(last: Handler) -> Next:
+    async def run(exchange: Exchange) -> Outcome:
+        awaitable: Awaitable[object] | None = last(exchange)
+        outcome = None if awaitable is None else await awaitable
+        if isinstance(outcome, Outcome):
+            return outcome
+        raise not_an_outcome(last, outcome)
+
+    return run
 
 
 def not_an_outcome(part: object, returned: object) -> TypeError:

@@ -319,7 +319,9 @@ class Proxy:
             conflict = find_conflict(exchange, table)
             if conflict is not None:
                 return refuse_ambiguous_path(exchange, conflict)
-        found = table.find(exchange.method, exchange.host, exchange.port, exchange.path or "/", exchange)
+        found = table.only or table.find(
+            exchange.method, exchange.host, exchange.port, exchange.path or "/", exchange
+        )
         if not isinstance(found, Match):
             return answer_missed(exchange, found)
         exchange.route = route = found.route
@@ -329,8 +331,11 @@ class Proxy:
             return answer_without_cluster(exchange, route)
         exchange.cluster = cluster
         exchange.candidates = cluster.available
-        concerned = route.equipment[CONCERNED] & cluster.equipment[CONCERNED]
-        return self._chains[concerned][0](exchange)
+        way = route.way
+        if way is None:
+            concerned = route.equipment[CONCERNED] & cluster.equipment[CONCERNED]
+            way = route.way = self._chains[concerned][0]
+        return way(exchange)
 
     # -- running --------------------------------------------------------------------------------------------------
 

@@ -72,18 +72,18 @@ class DirectTask(Completion[Any], ABC):
 
     # -- Resumable ------------------------------------------------------------------------------------------------
 
-    def resume(self) -> None:
+    def resume(self, completion: Completion[Any], /) -> None:
         """Go on now, or as soon as no other task runs."""
         try:
             self._context.run(self.step, None)
         except RuntimeError:
             if self._fut_waiter is None or not self._fut_waiter.done():
                 raise
-            self.resume_soon()  # somebody else is running in its context
+            self.resume_soon(completion)  # somebody else is running in its context
 
-    def resume_soon(self) -> None:
+    def resume_soon(self, completion: Completion[Any], /) -> None:
         """Go on in the next turn of the event loop."""
-        self._loop.call_soon(self._wake, self._fut_waiter, context=self._context)
+        self._loop.call_soon(self._wake, completion, context=self._context)
 
     def _wake(self, future: Any) -> None:
         """Go on with how a future ended: whatever it raises is raised where it is awaited."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hostler.answering import answer_failure, limit_body
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
+from hostler.client.forwarding import Forwarding
 from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.probe import ask
@@ -21,11 +22,11 @@ from hostler.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable
 
     from hostler.client.probe import ProbeRequest, ProbeResponse
     from hostler.client.transformed_transfer import TransformedTransfer
     from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
-    from hostler.config.model import Destination
     from hostler.contract import Stream
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
@@ -66,37 +67,26 @@ class Forwarder:
         self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
         self._closed = False
 
-    async def send(self, exchange: Exchange, destination: LiveDestination | str) -> Outcome:
+    def send(self, exchange: Exchange, destination: LiveDestination | str) -> Awaitable[Outcome]:
         """Forward the exchange to a destination, or to an address; the outcome says how it went.
 
-        It counts among the destination's exchanges in flight meanwhile. Raises ValueError when the address is not an
-        http or https URL, RuntimeError when a response has begun, or a stage has read of the body.
+        It may begin before it is awaited. It counts among the destination's exchanges in flight meanwhile. Raises, when
+        it is awaited, ValueError when the address is not an http or https URL, RuntimeError when a response has begun, or
+        a stage has read of the body.
         """
         if isinstance(destination, str):
-            return await self._send(exchange, destination, None)
-        config = destination.config
-        destination.in_flight += 1
-        try:
-            plain = exchange.plain
-            transfer = None if plain is None else self._begin_plain(exchange, plain, config)
-            if transfer is None:
-                return await self._send(exchange, config.address, config.host)
-            await transfer
-            failure = transfer.result()
-            if failure is None:
-                stream = exchange.stream
-                return Outcome(
-                    _FORWARDED, stream.status, config.address, stream.bytes_received, stream.bytes_sent
-                )
-            if failure is RETRY:
-                return await self._send(exchange, config.address, config.host)
-            return self._failed(exchange, config.address, failure)
-        finally:
-            destination.in_flight -= 1
+            return self._send(exchange, destination, None)
+        plain = exchange._plain
+        if exchange._request is not None or exchange._target is not None:
+            plain = exchange.plain  # unless it was changed
+        forwarding = None if plain is None else self._begin_plain(exchange, plain, destination)
+        return self._send_counted(exchange, destination) if forwarding is None else forwarding
 
-    def _begin_plain(self, exchange: Exchange, plain: PlainRequest, config: Destination) -> Transfer | None:
-        """Begin the transfer of a plain head, where a connection waits for it; else None."""
-        stream = exchange.stream
+    def _begin_plain(
+        self, exchange: Exchange, plain: PlainRequest, destination: LiveDestination
+    ) -> Forwarding | None:
+        """Begin to forward a plain head, where a connection waits for it; else None."""
+        config, stream = destination.config, exchange.stream
         pooled = self._pools.get((config.address, config.host))
         if pooled is None or exchange._channel is not None or stream.started or stream.closed:
             return None
@@ -111,9 +101,21 @@ class Forwarder:
         connection = pool.take()
         if connection is None:
             return None
-        transfer = Transfer(exchange, self._timeout, plain.method)
-        transfer.begin_plain(connection, head, framing)
-        return transfer
+        forwarding = Forwarding(self, exchange, destination, self._timeout, plain.method)
+        forwarding.begin_plain(connection, head, framing)
+        return forwarding
+
+    async def _send_counted(self, exchange: Exchange, destination: LiveDestination) -> Outcome:
+        destination.in_flight += 1
+        try:
+            return await self.send_again(exchange, destination)
+        finally:
+            destination.in_flight -= 1
+
+    async def send_again(self, exchange: Exchange, destination: LiveDestination) -> Outcome:
+        """Forward to a destination that counts the exchange already, on connections that may have to be opened."""
+        config = destination.config
+        return await self._send(exchange, config.address, config.host)
 
     async def _send(self, exchange: Exchange, name: str, host: str | None) -> Outcome:
         stream = exchange.stream
@@ -136,7 +138,7 @@ class Forwarder:
         if failure is None:
             return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
         if exchange.transforms is None:
-            return self._failed(exchange, name, failure)
+            return self.answer_failure(exchange, name, failure)
         _log_failure(exchange, name, failure)
         await exchange.transforms.answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
@@ -211,7 +213,8 @@ class Forwarder:
         if transformed is not None:
             return await transformed.run()
         await transfer
-        return transfer.result()
+        failure: Failure | None = transfer.result()
+        return failure
 
     async def _acquire(self, pool: Pool, stream: Stream) -> UpstreamConnection | Failure:
         """Wait for a slot, or say why there is none; a request whose client has left waits no longer."""
@@ -240,8 +243,8 @@ class Forwarder:
         finally:
             stream.when_departed(None)
 
-    @staticmethod
-    def _failed(exchange: Exchange, name: str, failure: Failure) -> Outcome:
+    def answer_failure(self, exchange: Exchange, name: str, failure: Failure) -> Outcome:
+        """Answer a failure, and log it."""
         _log_failure(exchange, name, failure)
         answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)

@@ -117,7 +117,10 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._ended = not framing
         self._reusable = self._switchable = False
         self._reader.method, self._reader.interim = method, 0
-        self._deadline.set(timeout)
+        deadline = self._deadline
+        deadline.due = due = deadline.time() + timeout
+        if due < deadline.armed:
+            deadline.arm()
         self._transport.write(head)
         return self
 
@@ -170,7 +173,8 @@ class Http1UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read the response."""
-        data = bytes(data)  # the Proactor of Python 3.11 gives bytearrays
+        if type(data) is not bytes:  # the Proactor of Python 3.11 gives bytearrays
+            data = bytes(data)
         sink = self._sink
         if sink is None:
             # nothing was asked: whatever this is, it must not answer the next request
@@ -219,16 +223,16 @@ class Http1UpstreamConnection(asyncio.Protocol):
         if 0 <= framing <= size:
             self._reusable = keep_alive and size == framing
             self._release(sink)
-            sink.answered_plain(status, block, has_date, framing, data[end : end + framing], complete=True)
+            sink.answered_plain(status, block, has_date, framing, data[end : end + framing], True)
             return True
         body = self._body = body_reader(framing)
         payload = body.feed(data[end:])
         if body.complete and not body.trailers:
             self._reusable = keep_alive and not body.unread
             self._release(sink)
-            sink.answered_plain(status, block, has_date, framing, payload, complete=True)
+            sink.answered_plain(status, block, has_date, framing, payload, True)
             return True
-        sink.answered_plain(status, block, has_date, framing, payload, complete=False)
+        sink.answered_plain(status, block, has_date, framing, payload, False)
         if self._sink is sink:
             self._pass_on(sink, b"")
         return True
@@ -328,7 +332,10 @@ class Http1UpstreamConnection(asyncio.Protocol):
             self._served = True
             if self._reading.paused:
                 self._reading.resume()
-            self._deadline.set(self._idle_timeout)
+            deadline = self._deadline
+            deadline.due = due = deadline.time() + self._idle_timeout
+            if due < deadline.armed:
+                deadline.arm()
             self.slots = 1
             self._owner.released(self)
         else:

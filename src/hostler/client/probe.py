@@ -130,7 +130,7 @@ class _Answer:
         return False
 
     def answered_plain(
-        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool, /
     ) -> None:
         """Never called."""
 

@@ -6,16 +6,17 @@ anything but its end. Back-pressure is each side pausing the other's reading.
 
 States and transitions. From `begin` on it is ASKED: the request goes out (`_sent` once it is complete). `answered`
 makes it ANSWERED, or a TUNNEL if it was a 101; in a tunnel `ended` notes that the destination has closed its
-direction. A transfer is a `Completion`, over exactly once, with None, a Failure, or RETRY: the connection was a stale
-one and the request may be sent again. Which failure it is follows from the state and from who caused it. When the
-destination caused the end, its stream is over already; when the client's side or `cancel` did, the stream is cancelled
-first. What comes after the end finds nobody: the connection may be carrying another exchange.
+direction. It ends exactly once (`_ended`): well, with a Failure, or with RETRY: the connection was a stale one and the
+request may be sent again. Which failure it is follows from the state and from who caused it. When the destination
+caused the end, its stream is over already; when the client's side or `cancel` did, the stream is cancelled first. What
+comes after the end finds nobody: the connection may be carrying another exchange. A transfer is a `Completion`, whose
+result is how it ended, None for well, unless a subclass makes something else of it.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hostler.answering import begin_response
 from hostler.client.outgoing import (
@@ -49,7 +50,7 @@ _PLAIN: Final = Response(200)
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
-class Transfer(Completion[Failure | None]):
+class Transfer(Completion[Any]):
     """One exchange on one upstream stream; `hostler.contract.Pump` and `ExchangeSink`."""
 
     _upstream: UpstreamStream
@@ -61,7 +62,7 @@ class Transfer(Completion[Failure | None]):
 
     def __init__(self, exchange: Exchange, timeout: float, method: str) -> None:
         """`timeout` is how many seconds nothing may move, `method` that of the request."""
-        self._over = False
+        self._over = self._ended = False
         self._result = self._callbacks = self.waiter = None
         self._exchange = exchange
         self._stream = stream = exchange.stream
@@ -98,20 +99,22 @@ class Transfer(Completion[Failure | None]):
         """Give up: whoever waited for the end is cancelled."""
         if self._over:
             return False
-        self._upstream.cancel()
+        if not self._ended:
+            self._ended = True
+            self._upstream.cancel()
         return super().cancel(msg)
 
     # -- Pump: what the client does -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Send a piece of the request's body on."""
-        if not self._over:
+        if not self._ended:
             self._fed = True
             self._upstream.send(data)
 
     def feed_end(self, trailers: RawHeaders) -> None:
         """Finish the request's body, or pass on the end of a tunnel's one direction."""
-        if not self._over and (self._tunnel or not self._sent):
+        if not self._ended and (self._tunnel or not self._sent):
             self._sent = True
             if trailers:
                 trailers = outgoing_request_trailers(self._exchange.request, trailers)
@@ -119,7 +122,7 @@ class Transfer(Completion[Failure | None]):
 
     def lost(self, failure: Failure) -> None:
         """Give up: nobody is there to answer."""
-        if self._over:
+        if self._ended:
             return
         if self._destination_ended:
             self._upstream.end([])
@@ -128,13 +131,13 @@ class Transfer(Completion[Failure | None]):
 
     def pause(self) -> None:
         """Read no more of the response for now."""
-        if not self._over:
+        if not self._ended:
             self._client_paused = True
             self._upstream.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if not self._over:
+        if not self._ended:
             self._client_paused = False
             self._upstream.resume_reading()
 
@@ -163,14 +166,15 @@ class Transfer(Completion[Failure | None]):
         self._fail(Failure(Reason.RESPONSE_HEADERS, detail, error, 500, Side.PROXY))
 
     def answered_plain(
-        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool, /
     ) -> None:
         """Send a plain head on, with the first of its body, or all of it."""
         stream: PlainStream = self._stream  # type: ignore[assignment] # it takes plain heads
         self._response = _PLAIN
         if complete:
-            self._over = True
+            self._ended = True
             stream.start_plain(status, block, has_date, framing, data, complete)
+            self._over = True
             self._tell()
         else:
             stream.start_plain(status, block, has_date, framing, data, complete)
@@ -179,22 +183,23 @@ class Transfer(Completion[Failure | None]):
         """Pass on the end of a tunnel's one direction."""
         self._destination_ended = True
         self._stream.end()
-        if self._stream.closed and not self._over:
+        if self._stream.closed and not self._ended:
             self._upstream.end([])
 
     def complete(self, trailers: RawHeaders) -> None:
         """Finish the response, and only then let whoever awaits it go on."""
-        self._over = True
+        self._ended = True
         if not self._destination_ended:
             if trailers and self._response is not None:
                 trailers = outgoing_response_trailers(self._response, trailers)
             self._stream.end(trailers)
+        self._over = True
         self._tell()
 
     def broken(self, error: ProtocolError) -> None:
         """Give up on a destination that does not speak HTTP."""
         reason = Reason.RESPONSE_BODY_DESTINATION if self._response is not None else Reason.REQUEST
-        self.resolve_soon(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
+        self._end(Failure(reason, f"the destination's answer is not HTTP: {error}", error))
 
     def disconnected(self, error: Exception | None, *, stale: bool) -> None:
         """Give up on a destination that is gone, or try again."""
@@ -205,13 +210,13 @@ class Transfer(Completion[Failure | None]):
             reason = Reason.RESPONSE_BODY_DESTINATION
         elif stale and self._may_repeat():
             self._stream.detach()
-            self.resolve_soon(RETRY)
+            self._end(RETRY)
             return
         elif self._fed and not self._sent:
             reason = Reason.REQUEST_BODY_DESTINATION
         else:
             reason = Reason.REQUEST
-        self.resolve_soon(Failure(reason, detail, error))
+        self._end(Failure(reason, detail, error))
 
     def _may_repeat(self) -> bool:
         """Whether sending the request again is safe: none of its body is gone, and it is idempotent.
@@ -232,7 +237,7 @@ class Transfer(Completion[Failure | None]):
             failure = Failure(Reason.REQUEST_TIMED_OUT, detail)
         else:
             failure = Failure(Reason.REQUEST_BODY_CLIENT, detail, status=408)
-        self.resolve_soon(failure)
+        self._end(failure)
 
     def pause_writing(self) -> None:
         """Stop the request's body."""
@@ -247,6 +252,17 @@ class Transfer(Completion[Failure | None]):
     # -- the end --------------------------------------------------------------------------------------------------
 
     def _fail(self, failure: Failure) -> None:
-        """Be over because of the client's side."""
-        self._upstream.cancel()
+        """End because of the client's side."""
+        if not self._ended:
+            self._upstream.cancel()
+            self._end(failure)
+
+    def _end(self, failure: Failure) -> None:
+        """End with a failure, or to be tried again."""
+        if not self._ended:
+            self._ended = True
+            self._settle(failure)
+
+    def _settle(self, failure: Failure) -> None:
+        """Make a result of how it ended."""
         self.resolve_soon(failure)

@@ -81,7 +81,8 @@ class TransformedTransfer(Transfer):
                 self.work = Completion()
                 if work is not None:
                     await work()
-            return self.result()
+            failure: Failure | None = self.result()
+            return failure
         finally:
             self.cancel()
 
@@ -122,7 +123,7 @@ class TransformedTransfer(Transfer):
     def complete(self, trailers: RawHeaders) -> None:
         """Finish the response, with trailers that were transformed."""
         response = self._response
-        if self._over or response is None:
+        if self._ended or response is None:
             return
         if self._held:
             self._upstream, self._trailers = _Over(), trailers
@@ -145,10 +146,10 @@ class TransformedTransfer(Transfer):
         """Await the transforms of the response, and pass on what was held."""
         try:
             await self._transforms.change_response(context)
-            if not self._over:
+            if not self._ended:
                 self._release(context, response)
         except Exception as error:  # noqa: BLE001 - as in `answered`
-            if not self._over:
+            if not self._ended:
                 self._fail(failed_transform(self._exchange, error))
 
     def _release(self, context: ResponseTransformContext, response: Response) -> None:
@@ -157,7 +158,7 @@ class TransformedTransfer(Transfer):
         data = b"".join(self._pieces)
         self._pieces.clear()
         self._begin(context, response, b"" if self._tunnel else data)
-        if self._over:
+        if self._ended:
             return
         if self._tunnel:
             self._stream.write(data)
@@ -181,6 +182,7 @@ class TransformedTransfer(Transfer):
             return
         if not is_suppressed:
             return
+        self._ended = True
         self._upstream.cancel()
         self._stream.end()
         self.resolve_soon(None)
@@ -193,14 +195,14 @@ class TransformedTransfer(Transfer):
 
         async def transform() -> None:
             await self._transforms.change_trailers(context)
-            self._end(context.headers)
+            self._end_well(context.headers)
 
         try:
             if self._transforms.trailers_wait:
                 self.work.resolve_soon(lambda: self._guard(transform()))
                 return
             self._transforms.change_trailers_now(context)
-            self._end(context.headers)
+            self._end_well(context.headers)
         except Exception as error:  # noqa: BLE001 - as in `answered`
             self._fail(failed_transform(self._exchange, error))
 
@@ -208,12 +210,13 @@ class TransformedTransfer(Transfer):
         try:
             await transform
         except Exception as error:  # noqa: BLE001 - as in `answered`
-            if not self._over:
+            if not self._ended:
                 self._fail(failed_transform(self._exchange, error))
 
-    def _end(self, trailers: Headers) -> None:
+    def _end_well(self, trailers: Headers) -> None:
         refuse_managed(trailers)
-        if not self._over:
+        if not self._ended:
+            self._ended = True
             self._stream.end(trailers.pairs())
             self.resolve(None)
 

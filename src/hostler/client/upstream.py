@@ -45,7 +45,7 @@ class ExchangeSink(Protocol):
         """Return whether the response may come by `answered_plain`."""
 
     def answered_plain(
-        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, *, complete: bool
+        self, status: int, block: bytes, has_date: bool, framing: int, data: bytes, complete: bool, /
     ) -> None:
         """Called with a plain response head and the first of its body; with all of it the stream is over (`complete`).
 

@@ -12,6 +12,7 @@ from hostler.fleet.equipment import Equipment
 if TYPE_CHECKING:
     from hostler.config.model import Route
     from hostler.fleet.clusters import LiveCluster
+    from hostler.pipeline import Next
 
 __all__ = ["LiveRoute"]
 
@@ -28,6 +29,9 @@ class LiveRoute:
     equipment: Equipment = field(factory=Equipment)
     state: dict[str, Any] = field(factory=dict)
     """What stages remember of this route; it survives reloads."""
+
+    way: Next | None = None
+    """The stages on the way of its exchanges, folded; None until there was one."""
 
     max_request_body_size: int | None = field(init=False)
     """Bytes that the bodies of its requests may have; None for any number."""

@@ -141,13 +141,7 @@ class _Placing:
 
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path), as a server does; raises ProtocolError as it does."""
-        if not self.has_prefixes:
-            return "", path
-        path = path or "/"
-        placed = self._table.place(scheme, host, server[1], server[0], path)
-        if placed is None:
-            raise self._table.refusal(host, server, path)
-        return placed
+        return self._table.place(scheme, host, server, path) if self.has_prefixes else ("", path)
 
 
 def rehearse(config: Config, asked: Asked, server: ServerKind) -> Rehearsal:

@@ -93,8 +93,8 @@ class Table(Generic[R]):
         self._anywhere: Node[R] = Node()
         self._hosts: _Trees[R] = {}
         self._suffixes: _Trees[R] = {}
-        self._every_path: Candidate[R] | None = None
-        """The one route of a table which has no other, and takes every path on every host."""
+        self.only: Match[R] | None = None
+        """What `find` returns for every request: the match of the one route of a table, where it takes everything."""
         self._has_conditions = False
         self._takes_preflights = False
         """Whether a route with methods and a CORS policy is to have the preflights for its methods."""
@@ -125,8 +125,13 @@ class Table(Generic[R]):
             self._takes_preflights |= candidate.takes_preflight and candidate.methods is not None
         candidates.sort(key=_RANK)
         self.candidates = candidates
-        if len(candidates) == 1 and candidates[0].always and self._anywhere.below:
-            self._every_path = candidates[0]
+        if (
+            len(candidates) == 1
+            and candidates[0].always
+            and self._anywhere.below
+            and not candidates[0].methods
+        ):
+            self.only = candidates[0].match
 
     def find(self, method: str, host: str, port: int, path: str, head: Head | None = None) -> Match[R] | Miss:
         """Find the route of a request.
@@ -135,10 +140,8 @@ class Table(Generic[R]):
         names, else its scheme's default. `path` is decoded; "" is taken for "/". `head` is asked for headers and query
         where that matters; None has neither.
         """
-        if self._every_path is not None:
-            candidate = self._every_path
-            if candidate.methods is None or method in candidate.methods:
-                return candidate.match
+        if self.only is not None:
+            return self.only
         pieces = (path or "/").split("/")
         end = len(pieces) - (not pieces[-1])
         lowered = path.lower()
@@ -149,7 +152,7 @@ class Table(Generic[R]):
             for tree in self._trees(host, port):
                 tree.collect(folded, 1, end, found)
         if len(found) == 1:
-            candidate = found[0]  # type: ignore[assignment]
+            candidate: Candidate[R] = found[0]  # type: ignore[assignment] # an index is never `always`
             if candidate.always and (candidate.methods is None or method in candidate.methods):
                 return candidate.match
         return self._choose(found, method, pieces, end, head)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from attrs import define, field
 
 from hostler.answering import answer_failure
 from hostler.contract import Stream
+from hostler.direct import DirectAnswer
 from hostler.errors import Failure, Reason
 from hostler.outcome import Outcome
-from hostler.pipeline import not_an_outcome
+from hostler.pipeline import is_ours, not_an_outcome
 from hostler.server.pending import Pending
 from hostler.task import DirectTask
 
@@ -70,64 +71,98 @@ class ExchangeTask(DirectTask):
                 tasks.wake()
             return
         try:
-            if stream.is_tunnel:
-                stream.hang_up()
-            elif not stream.closed:
-                if stream.failure is None:
-                    exchange = self._exchange
-                    _log.error("%s %s: the handler left it unanswered", exchange.method, exchange.path)
-                self._give_up(stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
-            elif not isinstance(value, Outcome):
-                exchange, error = self._exchange, not_an_outcome(self._handling.handler, value)
-                _log.error("%s %s: %s", exchange.method, exchange.path, error)
+            _see_to_answer(self._exchange, stream, value, self._handling.handler)
         finally:
-            self._handled()
+            self._handling.over(self, stream)
 
     def raised(self, error: BaseException) -> None:
         """Answer 500 for what a handler raised, unless its client is gone or the program is to end."""
-        stream, exchange = self._stream, self._exchange
         try:
-            if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
-                stream.abort()
-            elif stream.failure is not None and isinstance(error, ConnectionError):
-                _log.info("%s %s: %s", exchange.method, exchange.path, stream.failure)
-                self._give_up(stream.failure)
-            else:
-                _log.error("%s %s failed in the handler", exchange.method, exchange.path, exc_info=error)
-                self._give_up(Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+            _answer_error(self._exchange, self._stream, error)
         finally:
-            self._handled()
+            self._handling.over(self, self._stream)
 
-    def _handled(self) -> None:
-        if self._stream.handled is not None:
-            self._stream.handled()
-        self._handling.tasks.discard(self)
 
-    def _give_up(self, failure: Failure) -> None:
-        """Answer an exchange that its handler did not answer."""
-        exchange = self._exchange
-        try:
-            answer_failure(exchange, failure)
-        except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
-            _log.exception("%s %s: its callbacks failed", exchange.method, exchange.path)
-            exchange.stream.abort()
+def _see_to_answer(exchange: Exchange, stream: Served, value: object, handler: Handler) -> None:
+    """See to it that the client has an answer, whatever a handler has returned."""
+    if stream.is_tunnel:
+        stream.hang_up()
+    elif not stream.closed:
+        if stream.failure is None:
+            _log.error("%s %s: the handler left it unanswered", exchange.method, exchange.path)
+        _give_up(exchange, stream.failure or Failure(Reason.REQUEST_CREATION, "unanswered", None, 500))
+    elif not isinstance(value, Outcome):
+        _log.error("%s %s: %s", exchange.method, exchange.path, not_an_outcome(handler, value))
+
+
+def _answer_error(exchange: Exchange, stream: Served, error: BaseException) -> None:
+    """Answer 500 for what a handler raised, unless its client is gone or the program is to end."""
+    if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+        stream.abort()
+    elif stream.failure is not None and isinstance(error, ConnectionError):
+        _log.info("%s %s: %s", exchange.method, exchange.path, stream.failure)
+        _give_up(exchange, stream.failure)
+    else:
+        _log.error("%s %s failed in the handler", exchange.method, exchange.path, exc_info=error)
+        _give_up(exchange, Failure(Reason.REQUEST_CREATION, repr(error), error, 500))
+
+
+def _give_up(exchange: Exchange, failure: Failure) -> None:
+    """Answer an exchange that its handler did not answer."""
+    try:
+        answer_failure(exchange, failure)
+    except Exception:  # noqa: BLE001 - whatever a callback raises, the client must not wait
+        _log.exception("%s %s: its callbacks failed", exchange.method, exchange.path)
+        exchange.stream.abort()
+
+
+async def _raising(error: BaseException) -> NoReturn:
+    raise error
 
 
 @define(eq=False)
 class Handling:
-    """The handler of one server, and its exchanges under way."""
+    """The handler of one server, and its exchanges under way.
+
+    A handler of hostler's own is called outside of any task: what it calls of others is in coroutines. If it returns a
+    `DirectAnswer`, no task is needed, and `resume` is called when it is over. Whatever else it returns is run in a task.
+    """
 
     handler: Handler
     on_reject: Callable[[Rejection], object] | None = None
     """Called with what the server answers itself, and the handler never sees."""
 
     loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop)
-    tasks: Pending[ExchangeTask] = field(factory=Pending, init=False)
+    tasks: Pending[ExchangeTask | DirectAnswer] = field(factory=Pending, init=False)
     context: contextvars.Context = field(factory=contextvars.copy_context, init=False)
     """What every handler starts from; not what another handler left."""
 
+    _directly: Callable[[Exchange], object] | None = field(init=False)
+    """The handler, where it is hostler's own: its method, which is called faster than an object that has one."""
+
+    @_directly.default
+    def _handler_of_ours(self) -> Callable[[Exchange], object] | None:
+        if not is_ours(self.handler):
+            return None
+        call: Callable[[Exchange], object] = self.handler.__call__  # type: ignore[operator]
+        return call
+
     def begin(self, exchange: Exchange, stream: Served) -> None:
         """Run the handler on an exchange; it starts at once, unless a task is running."""
+        begun: Any = None
+        directly = self._directly
+        if directly is not None:
+            try:
+                begun = directly(exchange)
+            except BaseException as error:  # noqa: BLE001 - as if it were a coroutine that raises
+                begun = _raising(error)
+            if isinstance(begun, DirectAnswer):
+                self.tasks.add(begun)
+                if begun._over:
+                    self.resume(begun)
+                else:
+                    begun.waiter = self
+                return
         # what __init__ would set, without a call of it for each exchange
         task = _new(ExchangeTask)
         task._loop = self.loop
@@ -135,11 +170,44 @@ class Handling:
         task._function = self.handler
         task._argument = task._exchange = exchange
         task._over = task._registered = task._must_cancel = False
-        task._result = task._callbacks = task.waiter = task._coroutine = task._fut_waiter = None
+        task._result = task._callbacks = task.waiter = task._fut_waiter = None
+        task._coroutine = begun
         task._handling = self
         task._stream = stream
         self.tasks.add(task)
         context.run(task.step, None)
+
+    # -- Resumable: what a direct answer tells at its end ---------------------------------------------------------
+
+    def resume(self, answer: Any, /) -> None:
+        """See to it that the client has an answer."""
+        stream: Served = answer._stream
+        if stream.closed and stream.handled is None and answer._error is None:
+            tasks = self.tasks
+            set.discard(tasks, answer)
+            if tasks.waiters:
+                tasks.wake()
+            return
+        exchange = answer._exchange
+        try:
+            try:
+                outcome = answer.result()
+            except BaseException as error:  # noqa: BLE001 - of a callback, or cancelled
+                _answer_error(exchange, stream, error)
+            else:
+                _see_to_answer(exchange, stream, outcome, self.handler)
+        finally:
+            self.over(answer, stream)
+
+    def resume_soon(self, answer: Any, /) -> None:
+        """Do the same in the next turn of the event loop."""
+        self.loop.call_soon(self.resume, answer)
+
+    def over(self, task: object, stream: Served) -> None:
+        """Be done with an exchange."""
+        if stream.handled is not None:
+            stream.handled()
+        self.tasks.discard(task)
 
     def rejected(self, rejection: Rejection) -> None:
         """Note that the server has answered what is no request, or not for it."""

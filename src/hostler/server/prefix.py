@@ -312,21 +312,28 @@ class PrefixTable:
                 self._only = prefix
                 self._only_at = _address(prefix.host)
 
-    def place(self, scheme: str, host: str, port: int, local_ip: str, path: str) -> tuple[str, str] | None:
-        """Return (path base, path) of a request under the prefix that `match` finds; most tables have one for all."""
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
+        """Return (path base, path) of a request under the prefix that `match` finds; most tables have one for all.
+
+        `server` is where the request arrived. Raises ProtocolError: 400 when no prefix has its host, 404 when none has
+        its path.
+        """
+        local_ip, port = server
         only = self._only
         if (
             only is not None
             and only.port == port
             and only.scheme == scheme
-            and self._only_at in {None, local_ip}
+            and (self._only_at is None or self._only_at == local_ip)
         ):
-            return "", path
+            return "", path or "/"
+        path = path or "/"
         found = self.match(scheme, host, port, local_ip, path)
-        return None if found is None else (found.path_base, found.path)
+        if found is None:
+            raise self._refusal(host, server, path)
+        return found.path_base, found.path
 
-    def refusal(self, host: str, server: Address, path: str) -> ProtocolError:
-        """Say why no prefix takes a request: 400 when none has its host, 404 when none has its path."""
+    def _refusal(self, host: str, server: Address, path: str) -> ProtocolError:
         local_ip, port = server
         everywhere = "[::]" if ":" in local_ip else "0.0.0.0"  # noqa: S104 - compared, not bound
         hosts = {host, "+", "*", local_ip, f"[{local_ip}]", everywhere}

@@ -26,7 +26,7 @@ _log: Final = logging.getLogger("hostler.stages.delegate")
 
 
 @for_clusters(lambda cluster: any(item.queue is not None for item in cluster.destinations))
-def delegate(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
+def delegate(exchange: Exchange, onward: Next, /, randomness: Randomness = random) -> Awaitable[Outcome]:
     """Delegate to the candidate that is left when it has a delegation rule; a stage (HttpDelegateRequestEx).
 
     What is forwarded goes onward. Of several candidates one is taken at random, so that what is delegated to never

@@ -44,7 +44,7 @@ SENDER: Final[Part[Sender]] = Part()
 """What forwards the exchanges of a cluster."""
 
 
-def forward(exchange: Exchange, onward: Next, /, *, randomness: Randomness = random) -> Awaitable[Outcome]:
+def forward(exchange: Exchange, onward: Next, /, randomness: Randomness = random) -> Awaitable[Outcome]:
     """Forward to the candidate that is left, over the cluster's connections; a stage that never goes onward.
 
     Without a candidate the client gets 503.

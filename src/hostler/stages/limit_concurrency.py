@@ -56,7 +56,7 @@ def limit_concurrency(exchange: Exchange, onward: Next, /) -> Awaitable[Outcome]
 
 @for_clusters(lambda cluster: cluster.destination_concurrency is not None)
 def limit_in_flight(
-    exchange: Exchange, onward: Next, /, *, randomness: Randomness = random
+    exchange: Exchange, onward: Next, /, randomness: Randomness = random
 ) -> Awaitable[Outcome]:
     """Let so many exchanges be in flight at a destination at once, as `limit_concurrency` does; a stage behind `balance`."""
     cluster = exchange.cluster

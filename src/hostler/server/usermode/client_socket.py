@@ -143,7 +143,8 @@ class ClientSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on, or discard them after the end."""
-        self._receive(bytes(data))  # the Proactor of Python 3.11 gives bytearrays
+        # the Proactor of Python 3.11 gives bytearrays
+        self._receive(data if type(data) is bytes else bytes(data))
         if len(data) > LARGE_READ:
             self._reading.rest()
 

@@ -103,15 +103,7 @@ class UserModeServer:
         return ClientSocket(self._context.loop, self._accept, self.options.timeouts.send, sock, addresses)
 
     def _accept(self, socket: ClientSocket) -> SocketReader:
-        return AcceptedConnection(self._context, self, socket).connection
-
-    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
-        """Find the URL prefix of a request; 400 when none of them has its host, 404 when none has its path."""
-        path = path or "/"
-        placed = self.prefixes.place(scheme, host, server[1], server[0], path)
-        if placed is not None:
-            return placed
-        raise self.prefixes.refusal(host, server, path)
+        return AcceptedConnection(self._context, self.prefixes, socket).connection
 
     # -- queues ---------------------------------------------------------------------------------------------------
 

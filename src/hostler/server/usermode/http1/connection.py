@@ -240,7 +240,7 @@ class Http1Connection:
         self._socket.resume_reading()
 
     def _read_plain(self, data: bytes) -> bool:
-        """Take a plain head off the front of `data`; returns False where the ordinary reader is to judge."""
+        """Take a plain head off the front of `data`, all that has arrived; False where the ordinary reader is to judge."""
         facts = read_request(data, self._max_head, self._max_line, self._max_headers)
         if facts is None:
             return False
@@ -248,9 +248,7 @@ class Http1Connection:
         head = data
         if size < len(data):
             head, self._unread = data[:size], data[size:]
-        else:
-            self._unread = b""
-        plain: PlainRequest = _new_tuple(PlainRequest, (*facts, head))
+        plain: PlainRequest = _new_tuple(PlainRequest, facts + (head,))  # noqa: RUF005 - unpacking is slower
         owner, scheme = self._owner, self.scheme
         client, server = self.addresses
         try:
@@ -443,13 +441,16 @@ class Http1Connection:
 
     # -- after the answer -----------------------------------------------------------------------------------------
 
-    def response_over(self, *, reusable: bool) -> None:
+    def response_over(self, reusable: bool, /) -> None:
         """Go on after a complete answer; when the connection is `reusable`, with the rest of the request's body."""
         if not reusable or self._body.complete:
             if reusable and not (self._unread or self._full or self._socket.ended) and self._owner.keeps_open:
                 self._stream = None
                 self.phase = _IDLE
-                self._socket.deadline.set(self._idle_timeout)
+                deadline = self._socket.deadline
+                deadline.due = due = deadline.time() + self._idle_timeout
+                if due < deadline.armed:
+                    deadline.arm()
             else:
                 self._over(reusable=reusable)
             return

@@ -70,7 +70,7 @@ class StreamConnection(Protocol):
     def limit_body(self, size: int) -> None:
         """Have a body fail that is larger."""
 
-    def response_over(self, *, reusable: bool) -> None:
+    def response_over(self, reusable: bool, /) -> None:
         """Go on after a complete answer."""
 
 
@@ -322,7 +322,7 @@ class Http1Stream:
         if complete:
             self.closed = True
             self._pump = None
-            self._connection.response_over(reusable=self.keep_alive)
+            self._connection.response_over(self.keep_alive)
 
     def _begin_tunnel(self, block: bytes) -> None:
         self.is_tunnel, self.keep_alive = True, False
@@ -379,7 +379,7 @@ class Http1Stream:
             self._socket.write(encode_last_chunk(trailers or []))
         self.closed = True
         self._pump = None
-        self._connection.response_over(reusable=self.keep_alive)
+        self._connection.response_over(self.keep_alive)
 
     def abort(self) -> None:
         """Tear the response down so that the client cannot take it for complete."""
@@ -394,7 +394,7 @@ class Http1Stream:
         self.closed = True
         self.is_tunnel = False
         self._pump = None
-        self._connection.response_over(reusable=False)
+        self._connection.response_over(False)
 
     # -- the client -----------------------------------------------------------------------------------------------
 

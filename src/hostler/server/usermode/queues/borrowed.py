@@ -327,7 +327,8 @@ class _UnderPrefix:
         """Return (path base, path); a path outside the prefix is all path."""
         if self._is_everything:
             return "", path
-        return self._table.place(self._path.scheme, host, self._path.port, server[0], path) or ("", path)
+        found = self._table.match(self._path.scheme, host, self._path.port, server[0], path)
+        return ("", path) if found is None else (found.path_base, found.path)
 
 
 _NOWHERE: Final = _UnderPrefix("http://+:80/")
