@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hostler.http.headers import Headers
 from hostler.http.heads import read_request
 from hostler.http.plain_request import PlainRequest
 from hostler.http.target import parse_target
@@ -18,25 +19,63 @@ def plain(*lines, target=b"/a?b", behind=b""):
     return PlainRequest(data, facts)
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        (),
-        (b"X-Request-ID: one",),
-        (b"x-request-id:one",),
-        (b"X-REQUEST-ID: \t one \t",),
-        (b"X-Request-ID:",),
-        (b"A-X-Request-ID: no", b"X-Request-ID: yes"),
-        (b"X-Request-IDs: no",),
-        (b"X-Request-ID: first", b"X-Request-ID: second"),
-        (b"X: x-request-id: no",),
-    ],
-)
+LINES = [
+    (),
+    (b"X-Request-ID: one",),
+    (b"x-request-id:one",),
+    (b"X-REQUEST-ID: \t one \t",),
+    (b"X-Request-ID:",),
+    (b"A-X-Request-ID: no", b"X-Request-ID: yes"),
+    (b"X-Request-IDs: no",),
+    (b"X-Request-ID: first", b"X-Request-ID: second"),
+    (b"X: x-request-id: no",),
+]
+"""Header lines behind Host."""
+
+
+@pytest.mark.parametrize("lines", LINES)
 def test_a_header_is_found_as_among_pairs(lines):
     made = plain(*lines, behind=b"\nx-request-id: of the body\r\n")
-    headers = made.request().headers
+    headers = Headers(list(made.request().headers.pairs()))
     assert made.get_raw(b"x-request-id") == headers.get_raw(b"x-request-id")
     assert made.get_all_raw(b"x-request-id") == headers.get_all_raw(b"x-request-id")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda headers: headers.get("X-Request-ID", "none"),
+        lambda headers: headers.get_all("X-Request-ID"),
+        lambda headers: "X-Request-ID" in headers,
+        lambda headers: headers.lower_pairs(),
+        lambda headers: headers.index(),
+        list,
+        len,
+        repr,
+        lambda headers: headers.raw,
+        lambda headers: headers.add("X-Request-ID", "more"),
+        lambda headers: headers.set("X-Request-ID", "other"),
+        lambda headers: headers.remove("X-Request-ID"),
+        lambda headers: headers.without(frozenset({b"host"})).pairs(),
+        lambda headers: headers.only({b"host"}),
+    ],
+)
+@pytest.mark.parametrize("lines", LINES)
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_its_headers_are_as_any(lines, use, is_looked_at):
+    """Also where a value was asked for before."""
+    made = plain(*lines)
+    headers, pairs = made.request().headers, Headers.received(list(plain(*lines).request().headers.pairs()))
+    if is_looked_at:
+        assert headers.get("host") == "h"
+    assert not headers.changed
+    assert use(headers) == use(pairs)
+    assert headers.pairs() == pairs.pairs()
+    assert headers.changed or headers.pairs() == plain(*lines).request().headers.pairs()
+
+
+def test_an_attribute_that_headers_do_not_have():
+    assert not hasattr(plain().request().headers, "line")
 
 
 @pytest.mark.parametrize("target", [b"/", b"/a/b", b"/?", b"/a?b=c?d"])

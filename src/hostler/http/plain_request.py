@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from hostler.http.headers import Headers
+from hostler.http.headers import Headers, RawHeaders
 from hostler.http.heads import split_lines
 from hostler.http.message import Request
 from hostler.http.target import Target
+
+if TYPE_CHECKING:
+    from types import MemberDescriptorType
 
 __all__ = ["PlainRequest"]
 
@@ -93,16 +96,7 @@ class PlainRequest(_Facts):
     def request(self) -> Request:
         """Return it as a request like any other."""
         method, target, _, _, host, framing, keep_alive, _, _, _ = self
-        block = self.lines
-        pairs = split_lines(block, True)
-        lines = dict(
-            zip(map(_NAME, pairs), block.split(b"\r\n"), strict=False)
-        )  # what follows the last CRLF is none
-        if len(lines) == len(pairs):
-            headers = Headers.received(None, lines)
-        else:
-            headers = Headers.received(split_lines(block, False))
-        return Request(method, target, headers, 11, framing, host, keep_alive)
+        return Request(method, target, _PlainHeaders(self), 11, framing, host, keep_alive)
 
     def parsed_target(self) -> Target:
         """Return its target, as `parse_target` would."""
@@ -121,3 +115,65 @@ class PlainRequest(_Facts):
         ):
             return False
         return target is None or (target.query == self.query and target.forward_path == self.raw_path)
+
+
+# where headers keep their two forms
+_RAW: Final[MemberDescriptorType] = vars(Headers)["_raw"]
+_LINES: Final[MemberDescriptorType] = vars(Headers)["lines"]
+
+
+class _PlainHeaders(Headers):
+    """The headers of a plain head: single values are found in its bytes, and the rest is cut out of them when asked for."""
+
+    __slots__ = ("_plain",)
+
+    def __init__(self, plain: PlainRequest) -> None:
+        # the two forms that headers have are made when somebody looks at one
+        self._plain: PlainRequest | None = plain
+        self.changed = False
+
+    def _split(self) -> None:
+        plain = self._plain
+        if plain is None:
+            return
+        self._plain = None
+        block = plain.lines
+        pairs = split_lines(block, True)
+        lines = dict(
+            zip(map(_NAME, pairs), block.split(b"\r\n"), strict=False)
+        )  # what follows the last CRLF is none
+        if len(lines) == len(pairs):
+            self._raw, self.lines = None, lines
+        else:  # a name is on several lines
+            self._raw, self.lines = split_lines(block, False), None
+
+    @property
+    def _raw(self) -> RawHeaders | None:
+        self._split()
+        raw: RawHeaders | None = _RAW.__get__(self)
+        return raw
+
+    @_raw.setter
+    def _raw(self, raw: RawHeaders | None) -> None:
+        _RAW.__set__(self, raw)
+
+    @property
+    def lines(self) -> dict[bytes, bytes] | None:
+        """The lines as they stand on the wire, by lower-case name; None where a name is on several, or was changed."""
+        self._split()
+        lines: dict[bytes, bytes] | None = _LINES.__get__(self)
+        return lines
+
+    @lines.setter
+    def lines(self, lines: dict[bytes, bytes] | None) -> None:
+        _LINES.__set__(self, lines)
+
+    def get_raw(self, name: bytes) -> bytes | None:
+        """Return the first value of `name` (given in lower case), or None."""
+        plain = self._plain
+        return Headers.get_raw(self, name) if plain is None else plain.get_raw(name)
+
+    def get_all_raw(self, name: bytes) -> list[bytes]:
+        """Return every value of `name` (given in lower case), one per header line, in order."""
+        plain = self._plain
+        return Headers.get_all_raw(self, name) if plain is None else plain.get_all_raw(name)
