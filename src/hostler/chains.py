@@ -134,8 +134,8 @@ def find_unseen_requests(stages: tuple[Stage, ...]) -> Callable[[Config], Iterat
                     yield Problem(
                         f"Routes.{route.id}.ResponseCaching",
                         f"the stage {name} is on the way, and does not see the requests that the server answers with a "
-                        "response that it keeps; have it leave the route out (hostler.for_routes), or remove "
-                        "ResponseCaching",
+                        "response that it keeps; have it leave the route out (hostler.pipeline.for_routes), or "
+                        "remove ResponseCaching",
                     )
 
     return find
