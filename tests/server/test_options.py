@@ -30,7 +30,7 @@ SET = {
     "logging": Logging(directory=LOGS),
     "enabled": False,
     "completion": Completion.PROACTOR,
-    "kernel_buffering": True,
+    "kernel_buffering": False,
 }
 """Every option of HTTP.sys, set."""
 

@@ -353,6 +353,66 @@ async def test_the_kernel_buffers_when_it_is_told_to(machine, buffering):
     assert [bool(value & SendFlag.MORE_DATA) for value in flags(windows)] == [True, False]
 
 
+PIECES = 10
+
+
+async def in_pieces(exchange):
+    """Answer in pieces, each a call of its own."""
+    await exchange.start(200)
+    for _ in range(PIECES):
+        await exchange.write(b"x")
+        await turns()
+    return await exchange.end()
+
+
+async def test_no_call_waits_for_the_client_s_acknowledgement(machine):
+    """By default HTTP.sys buffers; one call is under way at a time (HttpSysServer#418)."""
+    machine.acknowledgements.held = True
+    windows = machine.process()
+    async with serving(machine, in_pieces, windows=windows):
+        assert (await machine.client().request("GET", URL).response()).body == b"x" * PIECES
+    assert len(machine.acknowledgements) == 0
+    assert len(flags(windows)) == PIECES + 1
+
+
+async def test_without_buffering_each_call_is_a_round_trip(machine):
+    machine.acknowledgements.held = True
+    windows = machine.process()
+    trips = 0
+    async with serving(machine, in_pieces, windows=windows, kernel_buffering=False):
+        call = machine.client().request("GET", URL)
+        while not call.complete:
+            await machine.until(lambda: call.complete or len(machine.acknowledgements))
+            assert len(machine.acknowledgements) <= 1  # calls under way
+            trips += machine.acknowledge()
+        trips += machine.acknowledge()
+    assert trips == len(flags(windows)) > 1
+    assert bytes(call.body) == b"x" * PIECES
+
+
+@pytest.mark.parametrize("buffering", [True, False])
+async def test_what_goes_through_a_tunnel_is_buffered_too(machine, buffering):
+    machine.acknowledgements.held = buffering
+    windows = machine.process()
+
+    async def handler(exchange):
+        exchange.stream.attach(RecordingPump())
+        await exchange.start(101, [("connection", "upgrade"), ("upgrade", "raw")])
+        for _ in range(PIECES):
+            exchange.stream.write(b"x")
+            await turns()
+        exchange.stream.end()
+        return exchange.outcome(Kind.RESPONDED)
+
+    async with serving(machine, handler, windows=windows, kernel_buffering=buffering):
+        call = machine.client().request("GET", URL, [("Connection", "upgrade"), ("Upgrade", "raw")])
+        await call.over()
+    assert bytes(call.body) == b"x" * PIECES
+    assert [bool(value & SendFlag.BUFFER_DATA) for value in flags(windows)][1:] == [buffering] * (
+        len(flags(windows)) - 1
+    )
+
+
 @every_way
 async def test_what_the_log_says_goes_with_the_last_call(machine, way):
     windows, lines = machine.process(), []

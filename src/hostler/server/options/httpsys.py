@@ -113,9 +113,9 @@ class HttpSysOptions:
     completion: Completion = field(default=Completion.AUTO, converter=Completion)
     """Who waits for HTTP.sys to be done with a call."""
 
-    kernel_buffering: bool = field(default=False, validator=yes_or_no)
-    """HTTP.sys takes what is sent before the client does (EnableKernelResponseBuffering).
+    kernel_buffering: bool = field(default=True, validator=yes_or_no)
+    """HTTP.sys takes what is sent before the client does (EnableKernelResponseBuffering, false in ASP.NET Core).
 
-    Fewer waits for an application that writes a little at a time; memory of the kernel for one that writes much
-    (HTTP_SEND_RESPONSE_FLAG_BUFFER_DATA).
+    With False each call is over when the client has acknowledged it: a round trip a call, as there is one at a time,
+    and less memory of the kernel (HTTP_SEND_RESPONSE_FLAG_BUFFER_DATA). Tunnels are answers too.
     """

@@ -57,7 +57,7 @@ class TestNothing:
             ServerOptions(httpsys=HttpSysOptions()),
             ServerOptions(timeouts=Timeouts(header_wait=120, entity_body=120.0), request_queue_limit=1000),
             ServerOptions(
-                httpsys=HttpSysOptions(receives=3, completion=Completion.PROACTOR, kernel_buffering=True)
+                httpsys=HttpSysOptions(receives=3, completion=Completion.PROACTOR, kernel_buffering=False)
             ),
         ],
     )

@@ -220,8 +220,9 @@ class Request:
         ):
             raise Win32(c.INVALID_PARAMETER)
         send = Send(operation, flags, head, chunks, log, policy)
-        clogged = self.channel.clogged and not flags & c.BUFFER_DATA
-        if not operation.asynchronous or (self.machine.pace is Pace.AT_ONCE and not clogged):
+        # guess: what is buffered waits too while a client is far behind: HTTP.sys does not keep all of a large response
+        clogged, buffered = self.channel.clogged, bool(flags & c.BUFFER_DATA)
+        if not operation.asynchronous or (self.machine.pace is Pace.AT_ONCE and buffered and not clogged):
             size = self._transmit(send)
             return operation.over(c.OK, size)
         self.sending = send
@@ -239,8 +240,19 @@ class Request:
     def _send_now(self, send: Send) -> None:
         if self.sending is not send:
             return
-        self.sending = None
-        send.operation.complete(c.OK, self._transmit(send))
+        size = self._transmit(send)
+
+        def finish() -> None:
+            if self.sending is send:
+                self.sending = None
+                send.operation.complete(c.OK, size)
+
+        # source: HttpSysServer#418, cpprestsdk#1684, aspnetcore#48799, "Buffering in HTTP.SYS": without BUFFER_DATA a send
+        # is over when the client has acknowledged it
+        if send.flags & c.BUFFER_DATA:
+            finish()
+        else:
+            self.machine.acknowledgements.add(finish)
 
     def _cancelled(self, send: Send) -> None:
         """Break the connection: who knows what of it was sent."""

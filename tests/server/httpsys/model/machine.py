@@ -62,7 +62,7 @@ from tests.server.httpsys.model.listener import Listener
 from tests.server.httpsys.model.process import Process, make_windows
 from tests.server.httpsys.model.queue import Demand
 from tests.server.httpsys.model.routing import Registry
-from tests.server.httpsys.model.waits import Held, Pace, Watchers
+from tests.server.httpsys.model.waits import Acknowledgements, Held, Pace, Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -130,6 +130,7 @@ class Machine:
         self.sockets: list[tuple[str, int, int, str]] = []
         self.registry = Registry(self)
         self.held = Held(self)
+        self.acknowledgements = Acknowledgements()
         self.now = 0.0
         self.negotiates_certificates = True
         self.server_name = "localhost"
@@ -211,6 +212,13 @@ class Machine:
         """Finish sends and reads of bodies that are held (Pace.HELD); returns how many."""
         with self.step():
             return self.held.release(count)
+
+    def acknowledge(self) -> int:
+        """Have clients acknowledge what they got (`acknowledgements.held`); returns how many calls that ends."""
+        with self.step():
+            count = len(self.acknowledgements)
+            self.acknowledgements.arrive()
+            return count
 
     def release_packets(self, count: int | None = None) -> int:
         """Let packets through that `hold_packets` kept back; returns how many."""

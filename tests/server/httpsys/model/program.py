@@ -213,8 +213,17 @@ class Program:
         )
         return io
 
-    def respond(self, request_id: int, body: bytes | list[Any] = b"", flags: int = 0, **head: Any) -> Io:
+    def respond(
+        self,
+        request_id: int,
+        body: bytes | list[Any] = b"",
+        flags: int = 0,
+        *,
+        buffered: bool = True,
+        **head: Any,
+    ) -> Io:
         """Call HttpSendHttpResponse."""
+        flags |= c.BUFFER_DATA if buffered else 0
         io = self._io()
         chunks = body if isinstance(body, list) else [memory_chunk(body)] if body else []
         response, keep = native_response(chunks=chunks, **head)
@@ -224,8 +233,11 @@ class Program:
         )
         return io
 
-    def send(self, request_id: int, body: bytes | list[Any] = b"", flags: int = 0) -> Io:
+    def send(
+        self, request_id: int, body: bytes | list[Any] = b"", flags: int = 0, *, buffered: bool = True
+    ) -> Io:
         """Call HttpSendResponseEntityBody."""
+        flags |= c.BUFFER_DATA if buffered else 0
         io = self._io()
         chunks = body if isinstance(body, list) else [memory_chunk(body)] if body else []
         io.keep = (native_chunks(chunks), chunks)

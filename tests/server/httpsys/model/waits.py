@@ -59,6 +59,30 @@ class Held:
         return released
 
 
+class Acknowledgements:
+    """What is over once a client has acknowledged what it got: at once, or when a test lets it, a round trip a call."""
+
+    def __init__(self) -> None:
+        self.held = False
+        """Nothing is acknowledged before `arrive`."""
+        self._waiting: list[Callable[[], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, finish: Callable[[], None]) -> None:
+        """Finish a send when its acknowledgement arrives."""
+        self._waiting.append(finish)
+        if not self.held:
+            self.arrive()
+
+    def arrive(self) -> None:
+        """Have everything acknowledged that is on its way."""
+        waiting, self._waiting = self._waiting, []
+        for finish in waiting:
+            finish()
+
+
 class Watchers:
     """Coroutines that wait for the kernel to come into some state, whichever thread brings it there."""
 

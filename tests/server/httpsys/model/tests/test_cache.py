@@ -24,7 +24,7 @@ def offer(program, client, url=URL, *, policy=(cache.TIME_TO_LIVE, 60), flags=0,
     code = program.http.HttpSendHttpResponse(
         program.queue,
         io.request.RequestId,
-        flags,
+        flags | c.BUFFER_DATA,
         response,
         given,
         sending.moved,
@@ -103,7 +103,16 @@ def test_what_is_too_large_or_comes_in_pieces_is_not_kept(machine, program, clie
     io = program._io()
     io.keep = (response, keep, given)
     program.http.HttpSendHttpResponse(
-        program.queue, request, c.MORE, response, given, io.moved, NULL, 0, io.overlapped, NULL
+        program.queue,
+        request,
+        c.MORE | c.BUFFER_DATA,
+        response,
+        given,
+        io.moved,
+        NULL,
+        0,
+        io.overlapped,
+        NULL,
     )
     program.send(request, b"b")
     assert call.wait().body == b"ab"

@@ -104,6 +104,7 @@ def line(status=200):
 def answer(program, machine, log, flags=0):
     machine.client().request("GET", URL)
     response = ffi.new("HTTP_RESPONSE *", {"StatusCode": 200})
+    flags |= c.BUFFER_DATA
     arguments = (program.queue, program.take().request.RequestId, flags, response, NULL, NULL, NULL, 0)
     overlapped = ffi.new("OVERLAPPED *")
     assert program.http.HttpSendHttpResponse(*arguments, overlapped, log) == c.OK

@@ -161,11 +161,36 @@ def test_a_client_that_does_not_read_makes_sends_pend(program, client):
     assert call.wait().body == b"x" * size + b"end"
 
 
-def test_data_that_may_be_buffered_does_not_wait_for_the_client(program, client):
+def test_data_that_is_buffered_does_not_wait_for_the_clients_acknowledgement(machine, program, client):
+    machine.acknowledgements.held = True
+    _, request_id = begun(program, client)
+    assert program.respond(request_id, b"abc", c.MORE, headers={"Content-Length": "6"}).code == c.OK
+    assert program.send(request_id, b"end").code == c.OK
+
+
+def test_data_that_is_not_buffered_does(machine, program, client):
+    machine.acknowledgements.held = True
+    call, request_id = begun(program, client)
+    first = program.respond(request_id, b"abc", c.MORE, buffered=False, headers={"Content-Length": "6"})
+    assert first.code == c.IO_PENDING
+    assert bytes(call.body) == b"abc"
+    assert program.send(request_id, b"end", buffered=False).code == c.BAD_COMMAND
+    assert machine.acknowledge() == 1
+    assert program.result(first)[0] == c.OK
+    last = program.send(request_id, b"end", buffered=False)
+    assert (last.code, machine.acknowledge()) == (c.IO_PENDING, 1)
+    assert program.result(last)[0] == c.OK
+    assert call.wait().body == b"abcend"
+
+
+def test_data_that_is_buffered_waits_while_a_client_is_far_behind(program, client):
     _, request_id = begun(program, client)
     client.paused = True
-    program.respond(request_id, b"x" * 100_000, c.MORE | c.BUFFER_DATA, headers={"Content-Length": "100003"})
-    assert program.send(request_id, b"end", c.BUFFER_DATA).code == c.OK
+    program.respond(request_id, b"x" * 100_000, c.MORE, headers={"Content-Length": "100003"})
+    last = program.send(request_id, b"end")
+    assert last.code == c.IO_PENDING
+    client.paused = False
+    assert program.result(last)[0] == c.OK
 
 
 def test_a_client_that_goes_away_ends_a_send_that_pends(program, client):
