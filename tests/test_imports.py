@@ -161,6 +161,29 @@ def test_serving_an_application_here_imports_no_queues_and_no_workers(tmp_path):
     assert not found & {*QUEUES, *WORKERS, *HTTPSYS, *FEATURES, *SELDOM, *ELSEWHERE, "websockets"}
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["url", "reserve", "http://+:80/", "--dry-run"],
+        ["cert", "bind", "0.0.0.0:443", "00" * 20, "--dry-run"],
+        ["doctor", "--server", "usermode"],
+    ],
+    ids=lambda args: args[0],
+)
+def test_what_is_about_http_sys_runs_without_cffi(args):
+    without = f"import sys; sys.modules['_cffi_backend'] = None; sys.argv[1:] = {args!r}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{without}; {COMMAND}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {0, 1}  # the doctor may find something
+    assert done.stderr == ""
+    assert not {*done.stdout.splitlines()[-1].split()} & {
+        "hostler.asgi",
+        "hostler.processes.supervisor",
+        "hostler.proxy",
+    }
+
+
 def test_a_proxy_imports_no_server():
     found = imported_by(
         "from hostler import Cluster, Proxy, Route;"

@@ -26,6 +26,7 @@ WINE_LIMITS = MappingProxyType(
         "http/2": "it speaks HTTP/1.1 only",
         "large request body": "a request must arrive in two reads of its driver, or its connection is closed",
         "lower-case host": "a header line `host:` is not found; it must be `Host:`",
+        "machine's configuration": "records are taken and not kept, and no query finds any",
         "one url per group": "a second URL replaces nothing and is refused",
         "pending sends": "sends and body reads are over at once, or fail",
         "queue names": "names and flags of queues are ignored",

@@ -77,7 +77,7 @@ def _explain(config: Config, args: Namespace) -> int:
 def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
     """Find what the server refuses once it listens, unless `--url` says otherwise."""
     if server is ServerKind.HTTPSYS:
-        return  # it takes https too: `netsh http add sslcert` binds the certificate
+        return  # it takes https too: `hostler cert` binds the certificate
     if config.httpsys is not None:
         yield Problem(
             "HttpSys",

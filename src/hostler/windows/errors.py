@@ -15,7 +15,7 @@ __all__ = ["Win32Error", "check"]
 _MEANINGS: Final = {
     ErrorCode.ERROR_INVALID_FUNCTION: "this Windows cannot do that to such an object",
     ErrorCode.ERROR_FILE_NOT_FOUND: "there is none of that name",
-    ErrorCode.ERROR_PATH_NOT_FOUND: "the cache does not hold it",
+    ErrorCode.ERROR_PATH_NOT_FOUND: "there is nothing of that name; the response cache does not hold it, or a driver does not run",
     ErrorCode.ERROR_ACCESS_DENIED: "this user may not do that",
     ErrorCode.ERROR_INVALID_HANDLE: "the handle is closed, or was shut down",
     ErrorCode.ERROR_NOT_ENOUGH_MEMORY: "Windows is out of memory; end something, or restart the machine",

@@ -87,6 +87,14 @@ async def test_what_is_not_kept_is_sent_as_ever(machine, raw, framing):
         assert machine.cache.entries == {}
 
 
+@pytest.mark.parametrize("http2", [False, True])
+async def test_what_ends_its_connection_is_not_kept(machine, http2):
+    raw = [*PUBLIC, (b"Connection", b"close")]
+    async with serving(machine, caching(answering(raw=raw, framing=4, first=b"kept"))):
+        await machine.client(http2=http2).request("GET", URL).response()
+        assert machine.cache.entries == {}
+
+
 async def test_nothing_is_kept_that_nobody_asked_for(machine):
     async with serving(machine, answering(raw=PUBLIC, framing=4, first=b"kept")):
         assert await hits(machine, URL, URL) == 0

@@ -48,6 +48,8 @@ def cache_policy(
         return None
     if framing.left is None or framing.left > LARGEST:
         return None  # of chunks of our own, which other protocols cannot have; or too large in any case
+    if framing.closing:
+        return None  # others would be told that their connections end
     seconds = lifetime(response, given)
     if seconds is None:
         return None
