@@ -222,7 +222,7 @@ async def test_a_controller_that_withdraws_gets_no_more_and_what_waits_is_served
     call = machine.client().request("GET", URL)
     controller.withdraw()
     controller.withdraw()
-    assert (await machine.client().request("GET", URL).response()).status == 400
+    assert (await machine.client().request("GET", URL).response()).status == 503
     async with worker():
         assert (await call.response()).body == b"hello |/"
     assert machine.queue("q").controlled

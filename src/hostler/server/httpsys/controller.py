@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hostler.server.base import QueueMode
     from hostler.server.httpsys.api import Windows
     from hostler.server.httpsys.queue import QueueHandle
+    from hostler.server.httpsys.session import UrlGroup
     from hostler.server.prefix import UrlPrefix
     from hostler.windows.port import IoHandle
 
@@ -47,6 +48,7 @@ class Controller:
     _windows: Windows
     _handle: QueueHandle
     _session: ServerSession
+    _group: UrlGroup
     _io: IoHandle | None = field(default=None, init=False)
     _released: bool = field(default=False, init=False)
 
@@ -76,14 +78,15 @@ class Controller:
             try:
                 for item in request_queue_properties(options) if handle.created else ():
                     handle.set(item)
-                settled = session.group_for(handle, options).add_all(prefixes, handle)
+                group = session.group_for(handle, options)
+                settled = group.add_all(prefixes, handle)
             except BaseException:
                 session.close()
                 raise
         except BaseException:
             handle.close()
             raise
-        return cls(name, settled, windows, handle, session)
+        return cls(name, settled, windows, handle, session, group)
 
     @property
     def created(self) -> bool:
@@ -127,14 +130,15 @@ class Controller:
             raise Win32Error(code, "HttpWaitForDemandStart", self.queue)
 
     def withdraw(self) -> None:
-        """Let go of the prefixes: new requests are not for this queue any more; what waits in it is still served."""
-        self._session.close()
+        """Have HTTP.sys answer new requests with 503 until `release`; what waits in the queue is still served."""
+        if not self._group.unbind():
+            self._session.close()
 
     def release(self) -> None:
         """Let go of the prefixes and of the queue, which goes with its last handle; `demanded` raises Win32Error."""
         if not self._released:
             self._released = True
-            self.withdraw()
+            self._session.close()
             if self._io is None:
                 self._handle.close()
                 return
