@@ -26,6 +26,10 @@ def make():
         assert machine.defects == []
 
 
+async def hello(exchange):
+    return await exchange.respond(200, "hello")
+
+
 def asked(windows):
     """Begin to use the API, ask, and end."""
     library.begin(windows)
@@ -66,7 +70,7 @@ def test_what_windows_says_counts_and_not_its_exports(make):
 
 async def test_a_server_asks_when_it_has_begun_and_ends_as_it_began(make):
     windows = make("new")
-    async with served(windows, None, urls=["http://localhost:8080/"]) as server:
+    async with served(windows, hello, urls=["http://localhost:8080/"]) as server:
         assert server.can_delegate
         calls = [call.function for call in windows.calls]
         assert calls.index("HttpInitialize") < calls.index("HttpIsFeatureSupported")
@@ -83,13 +87,13 @@ async def test_a_windows_whose_http_service_does_not_run_says_what_to_do(make):
     windows = make("new")
     windows.fail("HttpInitialize", 1058)
     with pytest.raises(UnsupportedError, match=r"HttpInitialize: .*1058.*net start http.*--server usermode"):
-        HttpSysServer(None, windows=windows)
+        HttpSysServer(hello, windows=windows)
     assert windows.alive() == {}
 
 
 async def test_a_server_that_never_listened_lets_go_when_it_stops(make):
     windows = make("new")
-    server = HttpSysServer(None, windows=windows)
+    server = HttpSysServer(hello, windows=windows)
     assert windows.alive() == {"HttpInitialize": 1}
     await server.stop(0)
     await server.stop(0)
