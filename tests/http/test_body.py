@@ -15,6 +15,7 @@ from hostler.http.body import (
     encode_chunk,
     encode_last_chunk,
     measure_body,
+    sole_chunk,
 )
 from hostler.http.headers import Headers
 from hostler.http.limits import Limits
@@ -50,6 +51,55 @@ class TestLengthBody:
 
     def test_nothing_in_nothing_out(self):
         assert LengthBody(0).feed(b"") == b""
+
+
+CHUNKED_BODIES = [
+    b"2\r\nok\r\n0\r\n\r\n",
+    b"002\r\nok\r\n0\r\n\r\n",
+    b"1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+    b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n",
+    b"0\r\n\r\n",
+    b"2;a=b\r\nok\r\n0\r\n\r\n",
+    b"2\r\nok\r\n0\r\na: b\r\n\r\n",
+    b"2\r\nok\r\n0\r\n\r\nmore",
+    b"2\r\nok\r\n00\r\n\r\n",
+    b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n",
+    b"+2\r\nok\r\n0\r\n\r\n",
+    b" 2\r\nok\r\n0\r\n\r\n",
+    b"-1\r\nok\r\n0\r\n\r\n",
+    b"\r\nok\r\n0\r\n\r\n",
+    b"2\nok\r\n0\r\n\r\n",
+    b"2\r\no\r\n0\r\n\r\n",
+    b"2\r\n\r\n0\r\n\r\n",
+    b"",
+]
+
+
+def check_sole_chunk(data, before=b"head"):
+    """Hold it to what a reader says of the same bytes; return what it says."""
+    payload = sole_chunk(before + data, len(before))
+    if payload is not None:
+        reader = ChunkedBody()
+        assert reader.feed(data) == payload
+        assert (reader.complete, reader.unread, reader.trailers) == (True, b"", [])
+    return payload
+
+
+@pytest.mark.parametrize("data", CHUNKED_BODIES)
+def test_a_body_of_one_chunk_is_read_as_any_or_left_to_the_reader(data):
+    check_sole_chunk(data)
+    for position in range(len(data)):
+        for byte in b"0123aF\r\n; \x00":
+            check_sole_chunk(data[:position] + bytes([byte]) + data[position + 1 :])
+        check_sole_chunk(data[:position] + data[position + 1 :])
+        check_sole_chunk(data[:position])
+
+
+@pytest.mark.parametrize("size", [1, 2, 15, 16, 255, 4096])
+def test_a_body_of_one_chunk_is_read_at_once(size):
+    data = b"a" * size
+    assert check_sole_chunk(encode_chunk(data) + encode_last_chunk([])) == data
+    assert check_sole_chunk(encode_chunk(data).upper() + encode_last_chunk([])) == data.upper()
 
 
 class TestClosingBody:

@@ -21,11 +21,19 @@ from typing import TYPE_CHECKING, cast
 
 from hostler.deadline import Deadline
 from hostler.errors import ProtocolError
-from hostler.http.body import NO_BODY, ClosingBody, body_reader, encode_chunk, encode_last_chunk
+from hostler.http.body import (
+    NO_BODY,
+    ClosingBody,
+    body_reader,
+    encode_chunk,
+    encode_last_chunk,
+    sole_chunk,
+)
 from hostler.http.encode import encode_request
 from hostler.http.h1 import ResponseReader
 from hostler.http.heads import read_response
 from hostler.http.limits import Limits
+from hostler.http.message import CHUNKED
 from hostler.reading import LARGE_READ, Reading
 
 if TYPE_CHECKING:
@@ -224,6 +232,11 @@ class Http1UpstreamConnection(asyncio.Protocol):
             self._reusable = keep_alive and size == framing
             self._release(sink)
             sink.answered_plain(status, block, has_date, framing, data[end : end + framing], True)
+            return True
+        payload = sole_chunk(data, end) if framing == CHUNKED else None
+        if payload is not None:
+            self._release(sink)
+            sink.answered_plain(status, block, has_date, framing, payload, True)
             return True
         body = self._body = body_reader(framing)
         payload = body.feed(data[end:])

@@ -27,6 +27,7 @@ __all__ = [
     "encode_chunk",
     "encode_last_chunk",
     "measure_body",
+    "sole_chunk",
     "too_large",
 ]
 
@@ -168,6 +169,22 @@ def _chunk_size(line: bytes) -> int:
     if semicolon and not _EXTENSIONS.fullmatch(line, len(text), len(line) - 2):
         raise ProtocolError("a chunk's extension is not `;name=value`")
     return int(text, 16)
+
+
+def sole_chunk(data: bytes, start: int) -> bytes | None:
+    """Return the payload of a body in chunks that is there to its end, and is one chunk without extensions or trailers.
+
+    Most small ones are. `start` is where the body begins, and nothing may follow it. None where a `ChunkedBody` is to read
+    it, or to refuse it.
+    """
+    end = data.find(b"\r\n", start, start + 10)
+    if end <= start or data[-7:] != b"\r\n0\r\n\r\n":
+        return None
+    text = data[start:end]
+    first, behind = end + 2, len(data) - 7
+    if text.strip(_HEX) or int(text, 16) != behind - first or first == behind:
+        return None
+    return data[first:behind]
 
 
 class ChunkedBody:
