@@ -18,12 +18,13 @@ from hostler.pipeline import fold, is_ours, unanswered
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from hostler.checking import Check
     from hostler.config.model import Config
     from hostler.exchange import Exchange
     from hostler.outcome import Outcome
     from hostler.pipeline import Next, Stage
 
-__all__ = ["CONCERNED", "Chains", "find_missing_stages", "find_unseen_requests"]
+__all__ = ["CONCERNED", "Chains", "pipeline_checks"]
 
 CONCERNED: Final[Part[int]] = Part()
 """Which stages concern a cluster or a route: a bit each, the first stage's is 1."""
@@ -87,12 +88,15 @@ def _condition(stage: Stage) -> object:
     return getattr(concerns, "__func__", concerns)
 
 
-def find_missing_stages(
-    stages: tuple[Stage, ...], ours: Iterable[Stage]
-) -> Callable[[Config], Iterator[Problem]]:
+def pipeline_checks(stages: tuple[Stage, ...], ours: Iterable[Stage]) -> tuple[Check, ...]:
+    """Return what finds the routes that do not go with a pipeline; `ours` are the stages that do what routes can ask for."""
+    return _find_missing_stages(stages, ours), _find_unseen_requests(stages)
+
+
+def _find_missing_stages(stages: tuple[Stage, ...], ours: Iterable[Stage]) -> Check:
     """Return what finds the routes that ask for something which none of a pipeline's stages does, as ASP.NET does.
 
-    `ours` are the stages that do what routes can ask for. A stage that is told by the same function or method which
+    A stage that is told by the same function or method which
     routes it concerns counts as one of them: it is of the same class, or stands around it. Without this a route that is
     meant to be guarded would be open.
     """
@@ -118,7 +122,7 @@ def find_missing_stages(
     return find
 
 
-def find_unseen_requests(stages: tuple[Stage, ...]) -> Callable[[Config], Iterator[Problem]]:
+def _find_unseen_requests(stages: tuple[Stage, ...]) -> Check:
     """Return what finds the routes with `ResponseCaching` that a stage of the user's own concerns.
 
     It may guard, count or change requests, and would not see those that the server answers with what it keeps.
@@ -126,8 +130,9 @@ def find_unseen_requests(stages: tuple[Stage, ...]) -> Callable[[Config], Iterat
     own = [stage for stage in stages if not is_ours(getattr(stage, "func", stage))]
 
     def find(config: Config) -> Iterator[Problem]:
-        for route in config.routes if own else ():
-            for stage in own if route.response_caching else ():
+        caching = [route for route in config.routes if route.response_caching] if own else []
+        for route in caching:
+            for stage in own:
                 concerns = getattr(stage, "concerns_route", None)
                 if concerns is None or concerns(route):
                     name = getattr(stage, "__name__", type(stage).__name__)

@@ -7,7 +7,7 @@ import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from hostler.chains import CONCERNED, Chains, find_missing_stages, find_unseen_requests
+from hostler.chains import CONCERNED, Chains, pipeline_checks
 from hostler.checking import accept, find_problems, find_undelegated
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
@@ -66,9 +66,10 @@ class Proxy:
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
     `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
-    data (a document's `Policies` section). `httpsys` is a document's section of that name, for `hostler.run`. A path that leads to different routes
-    depending on how a destination reads it is answered with 400, unless `dangerous_allow_ambiguous_paths`: then a stage
-    that guards a route can be walked around (`routing.readings`). Raises ConfigError with every problem.
+    data (a document's `Policies` section). `httpsys` is a document's `HttpSys` section, for `hostler.run`. A path that
+    leads to different routes depending on how a destination reads it is answered with 400, unless
+    `dangerous_allow_ambiguous_paths`: then a stage that guards a route can be walked around (`routing.readings`). Raises
+    ConfigError with every problem.
     """
 
     def __init__(
@@ -94,10 +95,7 @@ class Proxy:
         self._server: Server | None = None
         self._monitor: Monitor | None = None
         self._sources: Sources | None = None
-        self._validators: tuple[Check, ...] = (
-            find_missing_stages(self._stages, DEFAULT_PIPELINE),
-            find_unseen_requests(self._stages),
-        )
+        self._validators: tuple[Check, ...] = pipeline_checks(self._stages, DEFAULT_PIPELINE)
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(
             Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys)
@@ -185,7 +183,7 @@ class Proxy:
         from hostler.sources import Sources  # noqa: PLC0415
 
         stages, known = tuple(pipeline), policies or Policies()
-        checks = (*validators, find_missing_stages(stages, DEFAULT_PIPELINE))
+        checks = (*validators, *pipeline_checks(stages, DEFAULT_PIPELINE))
         found = Sources(
             tuple(sources),
             known,

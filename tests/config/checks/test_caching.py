@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostler import Cluster, Config, Mirror, Route, queue
+from hostler import Cluster, Config, InMemorySource, Mirror, Route, queue
 from hostler.config.model import HeaderMatch, SessionAffinity
 from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.errors import ConfigError, Severity
@@ -97,6 +97,16 @@ def test_a_stage_of_the_users_own_is_named():
 
     with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit is on the way"):
         proxy(audit)
+
+
+def test_a_stage_of_the_users_own_is_named_whatever_an_update_comes_from():
+    def audit(exchange, onward):
+        return onward(exchange)
+
+    source = InMemorySource(Config())
+    followed = Proxy.from_sources([source], pipeline=[audit, *DEFAULT_PIPELINE])
+    with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit is on the way"):
+        followed.update(proxy().config)
 
 
 def test_a_stage_that_leaves_the_route_out_is_none():
