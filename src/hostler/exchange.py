@@ -95,34 +95,31 @@ class Exchange:
         scheme: str = "http",
     ) -> None:
         """Make the exchange of a request's head with its target, or of a plain head, whose target is in it."""
-        self._request: Request | None
-        self._target: Target | None
-        self._plain: PlainRequest | None
+        self._request: Request | None = None
+        self._target: Target | None = None
+        self._channel: Channel | None = None
+        self._response_callbacks: list[Callable[[RawHeaders], None]] | None = None
+        self._plain: PlainRequest | None = None
         """The head that it came with, where that is a plain one."""
-        if target is None:
-            self._request = self._target = None
-            self._plain = head  # type: ignore[assignment]
-        else:
-            self._request, self._target, self._plain = head, target, None  # type: ignore[assignment]
-        self._channel: Channel | None
-        self._response_callbacks: list[Callable[[RawHeaders], None]] | None
-        self.place_reading: Callable[[str], tuple[str, str] | None] | None
+        self.place_reading: Callable[[str], tuple[str, str] | None] | None = None
         """Where the server puts another reading of the path, as (path base, path), or None for under no URL prefix.
 
         Set where the target is ambiguous.
         """
-        self.route: LiveRoute | None
-        self.route_match: RouteMatch | None
+        self.route: LiveRoute | None = None
+        self.route_match: RouteMatch | None = None
         """How the route was found."""
-        self.cluster: LiveCluster | None
-        self.destination: LiveDestination | None
-        """Where it went; set by whoever sends it there."""
-        self._channel = self._response_callbacks = self.place_reading = None
-        self.route = self.route_match = self.cluster = self.destination = None
         self.routed_path = ""
-        """The path that the route was found by."""
+        """The path that it was found by."""
+        self.cluster: LiveCluster | None = None
         self.candidates: tuple[LiveDestination, ...] = ()
         """Where the request may still go; stages narrow it."""
+        self.destination: LiveDestination | None = None
+        """Where it went; set by whoever sends it there."""
+        if target is None:
+            self._plain = head  # type: ignore[assignment]
+        else:
+            self._request, self._target = head, target  # type: ignore[assignment]
         self.stream = stream
         self.client = client
         """Where the request came from."""

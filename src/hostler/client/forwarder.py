@@ -91,8 +91,11 @@ class Forwarder:
         if pooled is None or exchange._channel is not None or stream.started or stream.closed:
             return None
         framing = plain.framing
-        if framing and limit_body(exchange) is not None:  # `_send` says so
-            return None
+        if framing:
+            limit = exchange.max_request_body_size
+            # a length that is within the limit needs no watching
+            if limit is not None and not 0 < framing <= limit and limit_body(exchange) is not None:
+                return None  # `_send` says why
         address, pool = pooled
         try:
             head = plain_request_head(exchange, plain, address)
