@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -15,7 +16,7 @@ from hostler.http.body import (
     encode_chunk,
     encode_last_chunk,
     measure_body,
-    sole_chunk,
+    whole_chunks,
 )
 from hostler.http.headers import Headers
 from hostler.http.limits import Limits
@@ -75,31 +76,40 @@ CHUNKED_BODIES = [
 ]
 
 
-def check_sole_chunk(data, before=b"head"):
+def check_whole_chunks(data, before=b"head"):
     """Hold it to what a reader says of the same bytes; return what it says."""
-    payload = sole_chunk(before + data, len(before))
+    reader = ChunkedBody()
+    try:
+        payload = whole_chunks(before + data, len(before))
+    except ProtocolError as error:
+        with pytest.raises(ProtocolError, match=re.escape(str(error))):
+            reader.feed(data)
+        return None
     if payload is not None:
-        reader = ChunkedBody()
         assert reader.feed(data) == payload
         assert (reader.complete, reader.unread, reader.trailers) == (True, b"", [])
     return payload
 
 
 @pytest.mark.parametrize("data", CHUNKED_BODIES)
-def test_a_body_of_one_chunk_is_read_as_any_or_left_to_the_reader(data):
-    check_sole_chunk(data)
+def test_a_whole_body_in_chunks_is_read_as_any_or_left_to_the_reader(data):
+    check_whole_chunks(data)
     for position in range(len(data)):
         for byte in b"0123aF\r\n; \x00":
-            check_sole_chunk(data[:position] + bytes([byte]) + data[position + 1 :])
-        check_sole_chunk(data[:position] + data[position + 1 :])
-        check_sole_chunk(data[:position])
+            check_whole_chunks(data[:position] + bytes([byte]) + data[position + 1 :])
+        check_whole_chunks(data[:position] + data[position + 1 :])
+        check_whole_chunks(data[:position])
 
 
 @pytest.mark.parametrize("size", [1, 2, 15, 16, 255, 4096])
-def test_a_body_of_one_chunk_is_read_at_once(size):
+def test_a_whole_body_in_a_few_chunks_is_read_at_once(size):
     data = b"a" * size
-    assert check_sole_chunk(encode_chunk(data) + encode_last_chunk([])) == data
-    assert check_sole_chunk(encode_chunk(data).upper() + encode_last_chunk([])) == data.upper()
+    end = encode_last_chunk([])
+    assert check_whole_chunks(end) == b""
+    assert check_whole_chunks(encode_chunk(data) * 8 + end) == data * 8
+    assert check_whole_chunks(encode_chunk(data) * 9 + end) is None
+    assert check_whole_chunks(encode_chunk(data) + encode_last_chunk([])) == data
+    assert check_whole_chunks(encode_chunk(data).upper() + encode_last_chunk([])) == data.upper()
 
 
 class TestClosingBody:

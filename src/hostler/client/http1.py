@@ -27,7 +27,7 @@ from hostler.http.body import (
     body_reader,
     encode_chunk,
     encode_last_chunk,
-    sole_chunk,
+    whole_chunks,
 )
 from hostler.http.encode import encode_request
 from hostler.http.h1 import ResponseReader
@@ -233,7 +233,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
             self._release(sink)
             sink.answered_plain(status, block, has_date, framing, data[end : end + framing], True)
             return True
-        payload = sole_chunk(data, end) if framing == CHUNKED else None
+        payload = whole_chunks(data, end) if framing == CHUNKED else None
         if payload is not None:
             self._release(sink)
             sink.answered_plain(status, block, has_date, framing, payload, True)
