@@ -3,10 +3,9 @@
 - `promises/`     what is promised, each tried with servers and clients that are real
 - `promise`       an attempt at one, and what came of it
 - `rig`           what a promise is given: servers, clients, other processes
-- `this_machine`  what is around: `other`, the other process; `certificate`, for what needs TLS
-- `https`         a certificate of its own, for what needs TLS
+- `this_machine`  what is around: `other`, the other process; `certificate`, one of the proof's own, for TLS
 - `clients`, `http2`  clients on raw sockets, and with HTTP/2
-- `errors`        what is not as promised
+- `errors`        how an attempt ends when the promise is not kept
 - `recording`     a `Windows` that writes down every call and every packet
 - `calls`, `structures`  what is written down of each call
 - `document`      the file that comes of it
