@@ -26,7 +26,7 @@ class TcpStatistics:
     """Since the connection was made."""
 
     round_trip: float
-    least_round_trip: float
+    min_round_trip: float
     segment_size: int
     """The largest payload of a segment (MSS)."""
 
@@ -53,8 +53,8 @@ class QuicStatistics:
     """What QUIC has counted and measured on a connection; times in seconds, sizes in bytes (QUIC_STATISTICS_V2)."""
 
     round_trip: float
-    least_round_trip: float
-    greatest_round_trip: float
+    min_round_trip: float
+    max_round_trip: float
     path_mtu: int
     resumed: bool
     """An earlier session was taken up."""

@@ -218,6 +218,32 @@ class Sending:
 
     def _send(self) -> tuple[Callable[[CData], int], object]:
         """Return the next call, and what it needs to live."""
+        chunks = self._take()
+        final = self._last is not None and not self._parts
+        flags = self._flags
+        if final:
+            assert self._last is not None
+            self._final = True
+            flags |= self._last
+            if self._trailers:
+                chunks.trailers(self._trailers)
+        else:
+            flags |= SendFlag.MORE_DATA
+        log = self._log if final else ffi.NULL
+        if not self._sent_head:
+            return self._send_head(chunks, flags, log, final=final)
+        http, handle, operation = self._http, self._io.handle, self._operation
+        count, array = len(chunks), chunks.array()
+
+        def send(overlapped: CData) -> int:
+            return http.HttpSendResponseEntityBody(
+                handle, self._request, flags, count, array, operation.size, ffi.NULL, 0, overlapped, log
+            )  # fmt: skip
+
+        return send, (chunks, log)
+
+    def _take(self) -> Chunks:
+        """Take what the next call sends, as much as fits into one."""
         limit = _MAX_CHUNKS if self._sent_head else _MAX_CHUNKS_WITH_HEAD
         parts, self._parts = self._parts[:limit], self._parts[limit:]
         chunks = Chunks()
@@ -232,48 +258,34 @@ class Sending:
                 size += len(part)
         self.waiting -= size
         self.in_flight = size
-        final = self._last is not None and not self._parts
-        flags = self._flags
-        if final:
-            assert self._last is not None
-            self._final = True
-            flags |= self._last
-            if self._trailers:
-                chunks.trailers(self._trailers)
-        else:
-            flags |= SendFlag.MORE_DATA
-        log = self._log if final else ffi.NULL
+        return chunks
+
+    def _send_head(
+        self, chunks: Chunks, flags: int, log: CData, *, final: bool
+    ) -> tuple[Callable[[CData], int], object]:
+        """Return the first call, which has the head; what says GOAWAY can be called again without."""
+        self._sent_head = True
         http, handle, operation = self._http, self._io.handle, self._operation
-        if not self._sent_head:
-            self._sent_head = True
-            head = self._head
-            assert head is not None
-            head.put(chunks)
-            flags |= self._head_flags
-            pointer = head.pointer
-            policy = self._policy if final and not flags & SendFlag.DISCONNECT else None
-            if policy is not None:
-                head.leave_length_out()  # HTTP.sys adds it; from its cache, parts would have both
-            given = head, policy, log
+        head = self._head
+        assert head is not None
+        head.put(chunks)
+        flags |= self._head_flags
+        pointer = head.pointer
+        policy = self._policy if final and not flags & SendFlag.DISCONNECT else None
+        if policy is not None:
+            head.leave_length_out()  # HTTP.sys adds it; from its cache, parts would have both
+        given = head, policy, log
 
-            def respond(overlapped: CData, flags: int = flags) -> int:
-                return http.HttpSendHttpResponse(
-                    handle, self._request, flags, pointer, policy or ffi.NULL, operation.size, ffi.NULL, 0,
-                    overlapped, log,
-                )  # fmt: skip
-
-            if flags & SendFlag.GOAWAY:
-                without = flags & ~SendFlag.GOAWAY
-                self._again = lambda: operation.start(lambda overlapped: respond(overlapped, without), given)
-            return respond, given
-        count, array = len(chunks), chunks.array()
-
-        def send(overlapped: CData) -> int:
-            return http.HttpSendResponseEntityBody(
-                handle, self._request, flags, count, array, operation.size, ffi.NULL, 0, overlapped, log
+        def respond(overlapped: CData, flags: int = flags) -> int:
+            return http.HttpSendHttpResponse(
+                handle, self._request, flags, pointer, policy or ffi.NULL, operation.size, ffi.NULL, 0,
+                overlapped, log,
             )  # fmt: skip
 
-        return send, (chunks, log)
+        if flags & SendFlag.GOAWAY:
+            without = flags & ~SendFlag.GOAWAY
+            self._again = lambda: operation.start(lambda overlapped: respond(overlapped, without), given)
+        return respond, given
 
     def _completed(self, code: int, size: int) -> None:
         if self._call_over(code):

@@ -34,7 +34,7 @@ def read_tcp(data: bytes) -> TcpStatistics:
     return TcpStatistics(
         age=info.ConnectionTimeMs / 1000,
         round_trip=info.RttUs / _MICROSECONDS,
-        least_round_trip=info.MinRttUs / _MICROSECONDS,
+        min_round_trip=info.MinRttUs / _MICROSECONDS,
         segment_size=info.Mss,
         bytes_received=info.BytesIn,
         bytes_sent=info.BytesOut,
@@ -59,8 +59,8 @@ def read_quic(data: bytes) -> QuicStatistics | None:
     ) = _QUIC.unpack_from(data)  # fmt: skip
     return QuicStatistics(
         round_trip=rtt / _MICROSECONDS,
-        least_round_trip=least / _MICROSECONDS,
-        greatest_round_trip=greatest / _MICROSECONDS,
+        min_round_trip=least / _MICROSECONDS,
+        max_round_trip=greatest / _MICROSECONDS,
         path_mtu=mtu,
         resumed=bool(flags & _RESUMED),
         retried=bool(flags & _RETRIED),
