@@ -60,14 +60,17 @@ _TEXT: Final = rb"[\t -~\x80-\xff]"
 _HOST_FIRST: Final = rb"(?:[Hh]ost: ([!-~]+)\r\n)?"
 """Where nearly every client writes Host, and how: it need not be looked for then."""
 
-_PATH: Final = b"!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
-"""What a destination gets in a path as it is: `target._PATH`."""
+_SEGMENT: Final = rb"[!$&'()*+,\-0-9:;=@A-Z_a-z~][!$&'()*+,\-.0-9:;=@A-Z_a-z~]*"
+"""A segment of a path that a destination gets as it is (`target._PATH`), and that no dot begins."""
+
+_TARGET: Final = rb"((?=/)((?:/%b)*/?)(?:\?([!\"$-~]*))?)" % _SEGMENT
+"""A target, its path, and its query."""
 
 
 @lru_cache(maxsize=64)
 def _requests(max_headers: int) -> re.Pattern[bytes]:
     """Return a pattern for plain requests; it takes one line more than `max_headers` when Host is the first."""
-    first = rb"(?!CONNECT )(%b{1,32}) (/[!\"$-~]*) HTTP/1\.1\r\n" % _TOKEN
+    first = rb"(?!CONNECT )(%b{1,32}) %b HTTP/1\.1\r\n" % (_TOKEN, _TARGET)
     return re.compile(first + _HOST_FIRST + _lines(max_headers))
 
 
@@ -116,13 +119,8 @@ def read_request(
     found = _requests(max_headers).match(data, 0, max_head)
     if found is None or found.end(2) + 9 > max_line:
         return None
-    method, target, host = found.group(1, 2, 3)
-    path, query = target, None
-    if 0x3F in target:  # "?"; the number is found four times faster than the byte string
-        path, _, query = target.partition(b"?")
-    if b"/." in path or b"//" in path or path.translate(None, _PATH):
-        return None
-    start, end = found.span(4)
+    method, target, path, query, host = found.group(1, 2, 3, 4, 5)
+    start, end = found.span(6)
     if host is not None and _has_more_lines(data, start, end, max_headers - 1):
         return None
     facts = _survey(_IN_REQUESTS, data, start, end, start, host)
@@ -181,7 +179,7 @@ def _survey(
     """Survey the well-formed header lines from `start` to `end`; None when they are not plain.
 
     Returns Host, which may have been read before; the framing; whether the connection stays open; whether there is a
-    Date; and what is passed on of the bytes from `first` to `end`.
+    Date in a response; and what is passed on of the bytes from `first` to `end`.
     """
     before = start - 1
     lowered = data[before:end].lower()
@@ -214,7 +212,9 @@ def _survey(
         kept.append(data[first : start + line])
         first = start + line_end + 1
     kept.append(data[first:end])
-    return host, framing, keep_alive is not False, b"\ndate:" in lowered, b"".join(kept)
+    block = b"".join(kept) if len(kept) > 1 else kept[0]
+    has_date = telling is _IN_RESPONSES and b"\ndate:" in lowered
+    return host, framing, keep_alive is not False, has_date, block
 
 
 _PLAIN, _DATE, _LENGTH, _UNFIT = range(1, 5)
