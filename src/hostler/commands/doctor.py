@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from hostler.commands.options import add_app_dir, add_documents, add_server, loo
 from hostler.doctor.context import Context
 from hostler.doctor.examination import examine
 from hostler.doctor.finding import Verdict
+from hostler.doctor.installation import hostler_version
 from hostler.doctor.report import to_json, write_report
 from hostler.errors import ConfigError, PrefixError, UnsupportedError
 from hostler.output import write_out
@@ -107,12 +107,8 @@ def _queues(config: Config) -> dict[str, None]:
 
 def _about() -> dict[str, str]:
     """Say what is examined: of which hostler, on which Python and which system."""
-    try:
-        installed = version("hostler")
-    except PackageNotFoundError:
-        installed = "(not installed)"
     return {
-        "hostler": installed,
+        "hostler": hostler_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(),
     }

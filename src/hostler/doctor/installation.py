@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hostler.doctor.context import Context
 
-__all__ = ["examine_installation"]
+__all__ = ["examine_installation", "hostler_version"]
 
 _EXTRAS: Final = {
     "websocket": ({"websockets": "websockets"}, "WebSockets of ASGI applications"),
@@ -32,6 +32,14 @@ def examine_installation(context: Context) -> Iterator[Finding]:
     yield _heads()
     for extra, (modules, purpose) in _EXTRAS.items():
         yield _extra(extra, modules, purpose)
+
+
+def hostler_version() -> str:
+    """Return the version of the hostler that is installed."""
+    try:
+        return version("hostler")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def _heads() -> Finding:

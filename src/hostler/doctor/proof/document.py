@@ -7,9 +7,10 @@ import json
 import platform
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from hostler.doctor.installation import hostler_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,12 +28,8 @@ _WINDOWS: Final = ("ProductName", "EditionID", "DisplayVersion", "CurrentBuild",
 
 def about() -> dict[str, object]:
     """Say what a proof is made with: versions, and nothing of whose they are."""
-    try:
-        installed = version("hostler")
-    except PackageNotFoundError:
-        installed = "(not installed)"
     return {
-        "hostler": installed,
+        "hostler": hostler_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()} {platform.machine()}",
         "system": _system(),
     }
