@@ -491,6 +491,44 @@ async def test_a_restart_puts_the_queue_in_service_again(minimum):
     await kept_on_demand(yard, body, 1, minimum=minimum, max_crashes=1)
 
 
+@pytest.mark.logs_errors("out of service after 1 failure within 300 s")
+async def test_a_successor_that_is_ready_when_the_others_have_failed_once_too_often_is_stopped_too():
+    yard = Yard()
+
+    async def body(supervisor, controller):
+        yard.how["ready"] = False
+        supervisor.request_restart()
+        await yard.until(lambda: len(yard.started) == 3)
+        yard.started[1].end(1)
+        await yard.until(lambda: not controller.enabled)
+        yard.started[2].become_ready()
+        await yard.until(lambda: yard.started[2].signals == ["TERM"])
+        assert supervisor.pids == ()
+        yard.how["ready"] = True
+        supervisor.request_restart()
+        await yard.until(lambda: len(supervisor.pids) == 2)
+        assert controller.enabled
+
+    await kept_on_demand(yard, body, minimum=2, max_crashes=1)
+
+
+async def test_how_long_a_successor_has_lived_counts_from_its_own_start():
+    yard = Yard()
+    supervisor = yard.supervisor()
+
+    async def body():
+        yard.started[0].end(1)
+        await yard.until(lambda: len(yard.started) == 2)
+        yard.clock.advance(100.0)
+        supervisor.request_restart()
+        await yard.until(lambda: supervisor.pids == (102,))
+        yard.started[2].end(1)
+        await yard.until(lambda: len(yard.started) == 4)
+
+    await kept(yard, supervisor, body)
+    assert yard.sleeps == [0.1]
+
+
 async def test_a_restart_replaces_those_that_are_there_and_nobody_leaves_meanwhile():
     yard = Yard()
 

@@ -328,6 +328,7 @@ class Supervisor:
         _reloads.info("every worker was replaced: %s", ", ".join(f"process {pid}" for pid in self.pids))
 
     async def _replace(self, slot: _Slot) -> bool:
+        """Replace a slot's worker; returns whether the restart goes on."""
         try:
             fresh = await self._successor(slot)
         except (OSError, WorkerError) as error:
@@ -336,12 +337,16 @@ class Supervisor:
                 slot.number, error,
             )  # fmt: skip
             return False
+        if not self._staffing.in_service:  # too many others have failed meanwhile
+            await self._let_go(slot, fresh.worker, "out of service")
+            return False
         old, slot.running = slot.running, fresh
+        self._staffing.start(slot.index, fresh.began)
         self._on_ready(slot)
         _log.info("worker %d is process %d now", slot.number, fresh.worker.pid)
         if old is not None:
             await self._end([old.worker], self._grace + _EXIT_MARGIN)
-        return True
+        return self._staffing.in_service
 
     async def _successor(self, slot: _Slot) -> _Running:
         fresh = self._launch(slot)
