@@ -1,6 +1,7 @@
 """`hostler doctor`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,20 @@ def test_what_is_broken_makes_the_status_1(hostler, document):
     findings = json.loads(out)["findings"]
     assert status == 1
     broken = [finding for finding in findings if finding["verdict"] == "broken"]
-    assert [finding["concern"] for finding in broken] == ["Document", "URL prefixes"]
+    assert [finding["concern"] for finding in broken] == ["Document", "Document", "URL prefixes"]
     assert "nonsense" in broken[0]["detail"]
+
+
+@pytest.mark.parametrize(("server", "status"), [("usermode", 1), ("httpsys", 0)])
+def test_a_section_for_httpsys_is_broken_where_check_says_so(hostler, document, server, status):
+    path = document("http://localhost:5000/")
+    text = json.loads(Path(path).read_text())
+    Path(path).write_text(json.dumps({**text, "HttpSys": {"MaxConnections": 10}}))
+    found, _, complaint = hostler("check", path, "--server", server)
+    assert found == status
+    _, out, _ = hostler("doctor", path, "--server", server, "--json")
+    problems = [item["detail"] for item in json.loads(out)["findings"] if item["what"] == "problem"]
+    assert [f"hostler: {problem}\n" for problem in problems] == ([complaint] if complaint else [])
 
 
 def test_without_a_document_it_is_the_default_that_is_looked_at(hostler):

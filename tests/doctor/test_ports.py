@@ -10,6 +10,7 @@ from attrs import evolve
 from hostler.doctor.finding import Verdict
 from hostler.doctor.holders import Holder, holders_of
 from hostler.doctor.ports import examine_ports
+from hostler.server.usermode import listening
 from tests.server.httpsys.model.program import Program
 
 
@@ -166,6 +167,42 @@ def test_the_command_hostler_is_known_by_its_name(tmp_path):
         "process 8 (nginx)": False,
         "process 9 (a program that has ended)": False,
     }
+
+
+def test_a_worker_is_known_by_its_supervisor(tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(table("0100007F:0050 00000000:0000 0A 0:0 0:0 0 0 0 4711 1"))
+    worker = ["python", "-c", "from multiprocessing.spawn import spawn_main; spawn_main()"]
+    for process, parent, words in (
+        ("7", "1", ["python", "-m", "hostler", "serve"]),
+        ("8", "7", worker),
+        ("9", "1", worker),
+        ("10", "7", ["nginx"]),
+    ):
+        (tmp_path / process / "fd").mkdir(parents=True)
+        (tmp_path / process / "fd" / "3").symlink_to("socket:[4711]")
+        (tmp_path / process / "cmdline").write_text("\0".join(words))
+        (tmp_path / process / "comm").write_text(f"{words[0]}\n")
+        (tmp_path / process / "stat").write_text(f"{process} (a ) b) S {parent} 1 1")
+    assert {str(holder) for holder in holders_of(80, proc=tmp_path) if holder.is_hostler} == {
+        "process 7 (hostler)",
+        "process 8 (hostler)",
+    }
+
+
+@pytest.mark.skipif("sys.platform != 'linux'")
+def test_a_server_that_starts_meanwhile_gets_the_port(in_user_mode, monkeypatch):
+    port, started, bind = free_port(), [], listening.bind
+
+    def start_a_server_meanwhile(*args, **more):
+        result = bind(*args, **more)
+        with socket.create_server(("127.0.0.1", port)) as server:
+            started.append(server.getsockname()[1])
+        return result
+
+    monkeypatch.setattr(listening, "bind", start_a_server_meanwhile)
+    assert one(in_user_mode(f"http://127.0.0.1:{port}/")).verdict is Verdict.OK
+    assert started == [port]
 
 
 def test_where_there_is_no_such_directory_nobody_is_found(tmp_path):

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from hostler.checking import has_errors
 from hostler.commands.execution import refuse, refuse_unreadable
 from hostler.commands.options import add_app_dir, add_documents, add_server, look_in, sources_of
+from hostler.commands.refused import find_refused
 from hostler.documents import describe, examine
-from hostler.errors import ConfigError, HostlerError, Problem
+from hostler.errors import ConfigError, HostlerError
 from hostler.output import write_out
-from hostler.server.base import ServerKind
 from hostler.server.choose import choose
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
 
     from hostler.config.model import Config
 
@@ -45,7 +44,7 @@ def execute(args: Namespace) -> int:
         raise HostlerError("--header is for --explain; add --explain METHOD URL")
     sources = sources_of(args)
     try:
-        draft, problems = examine(sources, checks=[partial(_not_yet, server=choose(args.server))])
+        draft, problems = examine(sources, checks=[partial(find_refused, server=choose(args.server))])
     except OSError as error:
         return refuse_unreadable(error)
     except ConfigError as error:
@@ -72,21 +71,3 @@ def _explain(config: Config, args: Namespace) -> int:
     rehearsal = rehearse(config, asked, choose(args.server))
     write_out(write_report(rehearsal))
     return 0 if rehearsal.route is not None else 1
-
-
-def _not_yet(config: Config, server: ServerKind) -> Iterator[Problem]:
-    """Find what the server refuses once it listens, unless `--url` says otherwise."""
-    if server is ServerKind.HTTPSYS:
-        return  # it takes https too: `hostler cert` binds the certificate
-    if config.httpsys is not None:
-        yield Problem(
-            "HttpSys",
-            "is for HTTP.sys, and this is the user-mode server; leave it out, or check it with --server httpsys",
-        )
-    for url in config.urls:
-        if url.startswith("https://"):
-            yield Problem(
-                "Urls",
-                f"not supported yet: {url}; put a TLS terminator in front, and write http://, or serve it with HTTP.sys "
-                "on Windows (--server httpsys)",
-            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from attrs import evolve
 
 from hostler.commands.execution import refuse, refuse_unreadable
 from hostler.commands.options import add_app_dir, add_documents, add_server, look_in, sources_of
+from hostler.commands.refused import find_refused
 from hostler.doctor.context import Context
 from hostler.doctor.examination import examine
 from hostler.doctor.finding import Verdict
@@ -82,7 +84,8 @@ def _with_documents(context: Context, args: Namespace) -> Context:
     from hostler.documents import examine as examine_documents  # noqa: PLC0415 - for documents alone
 
     look_in(args.app_dir)
-    draft, problems = examine_documents(sources_of(args))
+    checks = [partial(find_refused, server=context.server)]
+    draft, problems = examine_documents(sources_of(args), checks=checks)
     return evolve(
         context,
         document=draft.names,

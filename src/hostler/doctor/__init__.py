@@ -5,6 +5,6 @@
 - `examination`  the list of concerns, each of which yields findings; a module a concern
 - `report`       findings for people, and as JSON
 
-An examination leaves nothing behind; for a moment it listens on what is to be listened on. Nothing imports this package
+An examination leaves nothing behind; for a moment it binds what is to be listened on. Nothing imports this package
 but its command.
 """

@@ -19,6 +19,7 @@ __all__ = ["Holder", "holders_of"]
 _PROC: Final = Path("/proc")
 _LISTENING: Final = "0A"
 _LOCAL: Final = re.compile(r"[0-9A-F]+:([0-9A-F]{4})")
+_SPAWNED: Final = "multiprocessing.spawn"
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -94,10 +95,35 @@ def _inodes(descriptors: Path) -> Iterator[str]:
 
 
 def _holder(process: Path) -> Holder:
+    is_hostler = _is_hostler(process) or _is_worker(process)
+    return Holder(int(process.name), "hostler" if is_hostler else _program(process), is_hostler)
+
+
+def _program(process: Path) -> str:
     try:
-        words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        program = (process / "comm").read_text(errors="replace").strip()
+        return (process / "comm").read_text(errors="replace").strip()
     except OSError:
-        words, program = [], "a program that has ended"
-    is_hostler = any(Path(word).name == "hostler" for word in words[:4])
-    return Holder(int(process.name), "hostler" if is_hostler else program, is_hostler)
+        return "a program that has ended"
+
+
+def _words(process: Path) -> list[str]:
+    """Return a process's command line; nothing of one that has ended."""
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _is_hostler(process: Path) -> bool:
+    return any(Path(word).name == "hostler" for word in _words(process)[:4])
+
+
+def _is_worker(process: Path) -> bool:
+    """Whether it is a process that multiprocessing started for hostler (proc(5): the parent comes behind the name)."""
+    if not any(_SPAWNED in word for word in _words(process)):
+        return False
+    try:
+        parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+    except OSError:
+        return False
+    return _is_hostler(process.with_name(parent))

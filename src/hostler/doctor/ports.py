@@ -22,7 +22,7 @@ __all__ = ["examine_ports"]
 
 
 def examine_ports(context: Context) -> Iterator[Finding]:
-    """Listen on each prefix for a moment, as the server would, and find out why that fails where it does."""
+    """Bind each prefix for a moment, as the server would, and find out why that fails where it does."""
     for prefix in context.prefixes:
         if prefix.port:
             yield _listen(prefix, context)
@@ -35,7 +35,7 @@ def _listen(prefix: UrlPrefix, context: Context) -> Finding:
     broken = Verdict.BROKEN if context.document else Verdict.WARNING
     try:
         if context.server is ServerKind.USERMODE:
-            _listen_in_user_mode(prefix)
+            _bind_in_user_mode(prefix)
         elif context.windows is None:
             return Finding(str(prefix), broken, f"there is no HTTP.sys to listen: {context.no_windows}")
         else:
@@ -47,10 +47,11 @@ def _listen(prefix: UrlPrefix, context: Context) -> Finding:
     return Finding(str(prefix), Verdict.OK, "can be listened on")
 
 
-def _listen_in_user_mode(prefix: UrlPrefix) -> None:
-    from hostler.server.usermode.listening import bind  # noqa: PLC0415 - of no use with HTTP.sys
+def _bind_in_user_mode(prefix: UrlPrefix) -> None:
+    from hostler.server.usermode import listening  # noqa: PLC0415 - of no use with HTTP.sys
 
-    _, sockets = bind([prefix], backlog=1)
+    # where it is Linux, a server that starts meanwhile gets the port: only who listens keeps it from others
+    _, sockets = listening.bind([prefix], backlog=None)
     for sock in sockets:
         sock.close()
 

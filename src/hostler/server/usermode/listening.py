@@ -34,11 +34,12 @@ class BoundSocket(Protocol):
 
 
 def bind(
-    prefixes: Iterable[UrlPrefix], backlog: int, ours: Iterable[BoundSocket] = ()
+    prefixes: Iterable[UrlPrefix], backlog: int | None, ours: Iterable[BoundSocket] = ()
 ) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
     """Bind the narrowest sockets that, with `ours`, see every request of the prefixes; all of them or none.
 
-    Returns the prefixes with port 0 replaced by the port that was picked, and the sockets. Raises ListenError with
+    Returns the prefixes with port 0 replaced by the port that was picked, and the sockets, which do not listen without
+    a `backlog`. Raises ListenError with
     the prefix and the remedy.
     """
     wanted = list(prefixes)
@@ -55,8 +56,9 @@ def bind(
         everywhere = set(_WILDCARDS.values())
         for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):
             bound[at] = _bind_prefix(wanted[at], held, sockets)
-        for sock in sockets:
-            sock.listen(backlog)
+        if backlog is not None:
+            for sock in sockets:
+                sock.listen(backlog)
     except BaseException:
         for sock in sockets:
             sock.close()
