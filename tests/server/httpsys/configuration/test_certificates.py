@@ -62,6 +62,17 @@ def test_an_older_windows_replaces_by_removing_and_binding(machine):
         assert list(bindings(store)) == [binding("0.0.0.0:443", OTHER)]
 
 
+def test_an_older_windows_keeps_what_is_bound_when_it_refuses_another(machine):
+    windows = machine.process(administrator=True, missing={"HttpUpdateServiceConfiguration"})
+    bound = binding("0.0.0.0:443", flags=SslFlag.NEGOTIATE_CLIENT_CERT)
+    with open_store(windows) as store:
+        bind(store, bound)
+        with pytest.raises(Win32Error) as error:
+            bind(store, binding("0.0.0.0:443", bytes(20)), replace=True)
+        assert error.value.code == ErrorCode.ERROR_NO_SUCH_LOGON_SESSION
+        assert list(bindings(store)) == [bound]
+
+
 @pytest.mark.parametrize(
     ("change", "replace", "code"),
     [

@@ -52,7 +52,8 @@ def bind(store: ConfigurationStore, binding: CertificateBinding, *, replace: boo
     """Bind a certificate, in place of the one that is bound if `replace` says so; raises Win32Error."""
     kind, record, _keep = _record(binding)
     if replace:
-        store.replace(kind, record)
+        _, query, _keep_query = _query(binding.endpoint)
+        store.replace(kind, record, query)
     else:
         store.add(kind, record)
 

@@ -38,15 +38,22 @@ class ConfigurationStore:
         code = http.HttpSetServiceConfiguration(ffi.NULL, kind, record, ffi.sizeof(record[0]), ffi.NULL)
         check(code, "HttpSetServiceConfiguration")
 
-    def replace(self, kind: ServiceConfigId, record: CData) -> None:
-        """Replace the record that has its key, that of a certificate (HttpUpdateServiceConfiguration).
+    def replace(self, kind: ServiceConfigId, record: CData, query: CData) -> None:
+        """Replace the record that has its key, and the query's, that of a certificate (HttpUpdateServiceConfiguration).
 
-        Before Windows 10 1703 there is no such function: the record is removed, and added anew.
+        Before Windows 10 1703 there is no such function: the record is removed, and added anew; when the new one is
+        refused, the old one comes back.
         """
         http = self.windows.http
         if not exports(http, "HttpUpdateServiceConfiguration"):
+            before = self.find(kind, query)
             self.remove(kind, record)
-            self.add(kind, record)
+            try:
+                self.add(kind, record)
+            except Win32Error:
+                if before is not None:
+                    self.add(kind, ffi.cast(ffi.typeof(record), before))
+                raise
             return
         code = http.HttpUpdateServiceConfiguration(ffi.NULL, kind, record, ffi.sizeof(record[0]), ffi.NULL)
         check(code, "HttpUpdateServiceConfiguration")
