@@ -108,6 +108,7 @@ def test_a_windows_whose_api_does_not_begin_is_said_so(hostler, on_windows):
             'netsh http add urlacl url=http://+:8080/ sddl="D:(A;;GX;;;WD)"',
         ),
         (["remove", URL], "netsh http delete urlacl url=http://+:8080/"),
+        (["remove", f"{URL}a&b;c/"], 'netsh http delete urlacl "url=http://+:8080/a&b;c/"'),
     ],
 )
 def test_a_dry_run_prints_the_line_for_netsh_anywhere(hostler, args, line):

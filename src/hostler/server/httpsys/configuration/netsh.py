@@ -5,7 +5,8 @@ They can be given to cmd and to PowerShell: what PowerShell would take for code 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -16,15 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["add_certificate", "add_reservation", "delete_certificate", "delete_reservation"]
 
 
+_PLAIN: Final = re.compile(r"[\w:/.+*\[\]=~-]+")
+"""What no shell takes for anything else."""
+
+
 def add_reservation(prefix: UrlPrefix, *, user: str | None = None, sddl: str | None = None) -> str:
     """Reserve a URL for a user or a group, or for whoever a security descriptor names."""
     who = f'sddl="{sddl}"' if sddl is not None else f'user="{user}"'
-    return f"netsh http add urlacl url={prefix} {who}"
+    return f"netsh http add urlacl {_word(f'url={prefix}')} {who}"
 
 
 def delete_reservation(prefix: UrlPrefix) -> str:
     """Remove a reservation."""
-    return f"netsh http delete urlacl url={prefix}"
+    return f"netsh http delete urlacl {_word(f'url={prefix}')}"
 
 
 def add_certificate(
@@ -41,7 +46,7 @@ def add_certificate(
     rest = " clientcertnegotiation=enable" if client_certificates else ""
     return (
         f"netsh http {verb} sslcert {_key(endpoint)} certhash={thumbprint.hex()} "
-        f'"appid={{{app}}}" certstorename={store}{rest}'
+        f"{_word(f'appid={{{app}}}')} {_word(f'certstorename={store}')}{rest}"
     )
 
 
@@ -52,3 +57,8 @@ def delete_certificate(endpoint: TlsEndpoint) -> str:
 
 def _key(endpoint: TlsEndpoint) -> str:
     return f"{'hostnameport' if endpoint.address is None else 'ipport'}={endpoint}"
+
+
+def _word(text: str) -> str:
+    """Write `key=value` as one word."""
+    return text if _PLAIN.fullmatch(text) else f'"{text}"'
