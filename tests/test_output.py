@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 
 import pytest
 
-from hostler.output import MAX_WAITING, Output, log_to_stderr
+from hostler.output import MAX_WAITING, Output, log_to_stderr, write_error, write_out
 
 LINE = "x" * 1023 + "\n"
 
@@ -72,6 +73,13 @@ def test_a_full_disk_is_reported_once_and_tried_again():
             assert output.flush()
     assert not output.closed
     assert reports == ["/dev/full cannot be written to (No space left on device): text was dropped"]
+
+
+def test_what_was_closed_before_python_began_is_not_written_to(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    write_out("one\n")
+    write_error("two\n", wait=True)
 
 
 def test_logging_goes_to_stderr(capsys):

@@ -185,7 +185,9 @@ def write_error(text: str, *, wait: bool = False) -> None:
         output.flush(None)
 
 
-def _write(stream: TextIO, text: str, report: Callable[[str], object]) -> Output | None:
+def _write(stream: TextIO | None, text: str, report: Callable[[str], object]) -> Output | None:
+    if stream is None:
+        return None  # it was closed before Python began
     output = _output_of(stream, report)
     if output is None:
         stream.write(text)
