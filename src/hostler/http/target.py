@@ -97,11 +97,6 @@ class Target:
     is_ambiguous: bool = False
     """Whether a destination may read the path in another way: see `routing.readings`."""
 
-    @property
-    def has_query(self) -> bool:
-        """Whether there was a `?`."""
-        return self.query is not None
-
     def forward_after(self, path_base: str) -> bytes:
         """Give `forward_path` without its front, which `path_base` is, decoded: the `PrefixMatch.path_base`."""
         if not path_base:

@@ -76,11 +76,6 @@ class Win32Error(HostlerError, OSError):
     def __reduce__(self) -> tuple[type[Win32Error], tuple[int, str, str]]:
         return type(self), (self.code, self.function, self.subject)
 
-    @property
-    def code_name(self) -> str:
-        """The code's name in winerror.h, or "error" when hostler does not know it."""
-        return _name(self.code)
-
     @staticmethod
     def text(code: int) -> str:
         """Say what a code is called, and what it means."""

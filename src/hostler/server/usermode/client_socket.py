@@ -277,11 +277,6 @@ class ClientSocket(asyncio.Protocol):
 
     # -- ending ---------------------------------------------------------------------------------------------------
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether it has ended, and everything written is with the system."""
-        return self._state not in _IN_USE and not self.unsent
-
     def shut(self) -> None:
         """Send no more, behind what was written, and go on reading."""
         self.write = self.writelines = _discard

@@ -284,11 +284,6 @@ class LentTransport(asyncio.Transport):
             self.release()
             protocol.connection_lost(error)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection broke, or was let go of."""
-        return self._lost
-
     def release(self) -> None:
         """Close our copy of the descriptor without a word to the protocol: the connection goes back."""
         self._lost = self._closing = True
