@@ -8,10 +8,13 @@ in the kernel compares it with what a client accepts.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from hostler.native import Caching
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -22,11 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["cache_response", "check_url", "lifetime"]
 
+_log: Final = logging.getLogger("hostler.proxy")
 _NEVER: Final = frozenset({206, 304})
 """What would answer others wrongly: a part, and that a client's own copy is current (dotnet/aspnetcore 23345)."""
 
 _SUCCESSES: Final = frozenset({200, 203, 300, 301, 308})
-"""What a stage's word keeps; other statuses take the response's own."""
+"""What a stage's word keeps."""
 
 _FOR_ONE: Final = (b"set-cookie", b"vary", b"content-encoding")
 """Headers that say that a response is not for everybody alike."""
@@ -36,8 +40,6 @@ _PRIVATE: Final = frozenset({b"private", b"no-store", b"no-cache"})
 
 def cache_response(exchange: Exchange, seconds: float | None) -> None:
     """Do what `Exchange.cache_response` says."""
-    from hostler.config.checks.caching import find_obstacles  # noqa: PLC0415 - for who caches
-
     if seconds is not None and not seconds >= 1:
         raise ValueError(
             f"{seconds!r} is no time to keep a response for; give seconds, 1 or more, or math.inf for until it is flushed"
@@ -46,11 +48,31 @@ def cache_response(exchange: Exchange, seconds: float | None) -> None:
         raise RuntimeError(
             f"the response has begun (status {exchange.stream.status}); have it cached before that"
         )
-    if exchange.route is not None:
-        cluster = None if exchange.cluster is None else exchange.cluster.config
-        for key, why in find_obstacles(exchange.route.config, cluster):
-            raise RuntimeError(f"the responses of route {exchange.route.id} cannot be cached: {key}: {why}")
-    exchange.stream.native.cache(seconds)
+    obstacle = _find_obstacle(exchange)
+    if obstacle is not None:
+        raise RuntimeError(obstacle)
+    exchange.stream.native.cache(Caching(seconds, lambda: _may_be_kept(exchange)))
+
+
+def _may_be_kept(exchange: Exchange) -> bool:
+    """Look once more when the response begins: who asked may not have known the route yet, or its cluster."""
+    obstacle = _find_obstacle(exchange)
+    if obstacle is not None:
+        _log.warning("%s", obstacle)
+    return obstacle is None
+
+
+def _find_obstacle(exchange: Exchange) -> str | None:
+    """Say what keeps the responses of an exchange's route from being kept; None for nothing."""
+    from hostler.config.checks.caching import find_obstacles  # noqa: PLC0415 - for who caches
+
+    route = exchange.route
+    if route is None:
+        return None
+    cluster = None if exchange.cluster is None else exchange.cluster.config
+    for key, why in find_obstacles(route.config, cluster):
+        return f"the responses of route {route.id} cannot be cached: {key}: {why}"
+    return None
 
 
 def lifetime(response: Response, given: float | None = None, now: float | None = None) -> float | None:

@@ -8,10 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from attrs import frozen
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hostler.connection import QuicStatistics, ServerName, TcpStatistics
 
-__all__ = ["NOTHING_NATIVE", "Connection", "NativeRequest"]
+__all__ = ["NOTHING_NATIVE", "Caching", "Connection", "NativeRequest"]
+
+
+def _always() -> bool:
+    return True
+
+
+@frozen(eq=False)
+class Caching:
+    """That a response is to be kept for others."""
+
+    seconds: float | None = None
+    """For how long; math.inf until it is flushed, None as its headers say."""
+
+    allowed: Callable[[], bool] = _always
+    """Asked when the response begins: whether nothing stands in the way by then."""
 
 
 class Connection(Protocol):
@@ -54,8 +73,8 @@ class NativeRequest(Connection, Protocol):
     def can_cache(self) -> bool:
         """Whether the server can answer other requests with this one's response."""
 
-    def cache(self, seconds: float | None) -> None:
-        """Keep the response for others, for so many seconds, math.inf until it is flushed, None as its headers say."""
+    def cache(self, caching: Caching) -> None:
+        """Keep the response for others, if it and the request allow that."""
 
     def set_reset_code(self, code: int) -> None:
         """Have an abort reset the stream with this error code, where there are streams: in HTTP/2 and 3."""
@@ -81,7 +100,7 @@ class _Nothing:
     async def client_certificate(self) -> None:
         """Know of no certificate."""
 
-    def cache(self, seconds: float | None) -> None:
+    def cache(self, caching: Caching) -> None:
         """Keep nothing."""
 
     def set_reset_code(self, code: int) -> None:

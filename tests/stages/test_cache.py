@@ -14,8 +14,8 @@ class Native:
     def __init__(self):
         self.asked = []
 
-    def cache(self, seconds):
-        self.asked.append(seconds)
+    def cache(self, caching):
+        self.asked.append(caching.seconds)
 
 
 async def answered(**fields):

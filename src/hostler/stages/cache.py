@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hostler.native import Caching
 from hostler.pipeline import for_routes
 
 if TYPE_CHECKING:
@@ -24,5 +25,5 @@ def cache(exchange: Exchange, onward: Next) -> Awaitable[Outcome]:
     """Have the server keep the response if its headers allow that, on routes with `ResponseCaching`."""
     route = exchange.route
     if route is not None and route.config.response_caching:
-        exchange.stream.native.cache(None)
+        exchange.stream.native.cache(Caching())
     return onward(exchange)

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from hostler.authorization.decision import Granted
 from hostler.config.model import Cluster, Route
 from hostler.http.message import CHUNKED
+from hostler.policies import Policies
 from hostler.proxy import Proxy
 from hostler.windows.errors import Win32Error
 from tests.client import peers
@@ -95,6 +97,20 @@ async def test_what_ends_its_connection_is_not_kept(machine, http2):
         assert machine.cache.entries == {}
 
 
+async def test_what_has_trailers_is_not_kept(machine):
+    async def handler(exchange):
+        await exchange.start(
+            200, {"content-type": "text/plain", "cache-control": "public, max-age=9"}, length=4
+        )
+        await exchange.write(b"kept")
+        return await exchange.end([("checksum", "1")])
+
+    async with serving(machine, caching(handler)):
+        response = await machine.client(http2=True).request("GET", URL).response()
+        assert response.body == b"kept"
+        assert machine.cache.entries == {}
+
+
 async def test_nothing_is_kept_that_nobody_asked_for(machine):
     async with serving(machine, answering(raw=PUBLIC, framing=4, first=b"kept")):
         assert await hits(machine, URL, URL) == 0
@@ -127,6 +143,25 @@ async def test_a_stage_says_for_how_long(machine):
         assert await hits(machine, URL, URL) == 1
         machine.now = 30
         assert await hits(machine, URL) == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a%2fb", "a%5Cb", "a\\b", "a//b", "a%252Fb", "x/../a/b", "x/%2e%2E/a/b", "a/./b", "a/b/.", "%E4", "a%2",
+    ],
+)  # fmt: skip
+async def test_a_path_that_http_sys_spells_otherwise_is_not_kept(machine, path):
+    """It cooks several spellings into one URL, and a destination may answer each otherwise."""
+    async with serving(machine, caching(answering(raw=PUBLIC, framing=4, first=b"kept"))):
+        await machine.client().request("GET", URL + path).response()
+        assert machine.cache.entries == {}
+
+
+@pytest.mark.parametrize("path", ["a/b", "a%20b", "%C3%A4", "a.b/..c", "a?b=//%2F"])
+async def test_a_plain_path_is_kept(machine, path):
+    async with serving(machine, caching(answering(raw=PUBLIC, framing=4, first=b"kept"))):
+        assert await hits(machine, URL + path, URL + path) == 1
 
 
 @every_way
@@ -179,3 +214,20 @@ async def test_what_a_proxy_forwards_is_kept_on_routes_that_say_so(machine, way,
                 machine.cache.hits = 0
             await proxy.flush_cache("http://localhost:8080/", recursive=True)
             assert machine.cache.entries == {}
+
+
+async def test_what_a_guard_sees_later_is_not_kept(machine, caplog):
+    """The handler around a proxy asks before the route is known."""
+
+    async def allow(exchange):
+        return Granted()
+
+    async with destination(peers.answering(ANSWER % 4 + b"kept")) as there:
+        routes = [Route("/{**rest}", "c", id="guarded", authorization_policy="staff")]
+        clusters = [Cluster("c", [f"http://127.0.0.1:{there.port}/"])]
+        proxy = Proxy(routes, clusters, policies=Policies(authorization={"staff": allow}))
+        async with serving(machine, caching(proxy, 60)) as server, proxy.lifespan(server):
+            for _ in range(2):
+                assert (await machine.client().request("GET", URL).response()).body == b"kept"
+    assert machine.cache.hits == 0
+    assert "the responses of route guarded cannot be cached: AuthorizationPolicy" in caplog.text

@@ -2,13 +2,18 @@
 
 A response is kept that leaves whole with HttpSendHttpResponse, as the answer to a GET that has no body, no Authorization,
 no Range; the rest is up to HTTP.sys, which says nothing of what it keeps ("Kernel Mode Cache").
+
+It is kept under the cooked URL: decoded, with `/` for a backslash and for %2F, without dot segments (HttpSysServer#146).
+Several URLs have the same one, and the destination, which gets what the client wrote, may answer each otherwise: so only
+the answer to a path that is spelled plainly is kept.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from hostler.caching import check_url, lifetime
 from hostler.errors import UnsupportedError
@@ -22,6 +27,7 @@ from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
     from hostler.http.message import Response
+    from hostler.native import Caching
     from hostler.server.httpsys.api import HttpApi
     from hostler.server.httpsys.framing import Framing
     from hostler.server.httpsys.marshal.request import Arrival
@@ -33,17 +39,20 @@ __all__ = ["cache_policy", "flush"]
 _LONGEST: Final = 0x7FFF_FFFF
 """Seconds that ASP.NET gives at most."""
 
+_PLAIN: Final = re.compile(rb"(?:/(?!\.\.?(?:/|$))(?:[^/%\\]|%(?!2[EF5]|5C))+)*/?", re.IGNORECASE)
+"""A path that cooking only decodes: no empty or dot segment, nothing that would be one or a slash, no escaped percent."""
+
 
 def cache_policy(
-    caching: tuple[float | None] | None, response: Response, framing: Framing, arrival: Arrival
+    caching: Caching | None, response: Response, framing: Framing, arrival: Arrival
 ) -> CData | None:
     """Return the HTTP_CACHE_POLICY of a response, None when it is not to be kept.
 
-    `caching` has what `lifetime` is given; it is None where nobody has asked for it to be kept.
+    `caching` is None where nobody has asked for it to be kept.
     """
     if caching is None:
         return None
-    (given,), request = caching, arrival.request
+    given, request = caching.seconds, arrival.request
     if request.method != "GET" or arrival.has_body or arrival.authenticated is not None:
         return None
     if framing.left is None or framing.left > LARGEST:
@@ -51,11 +60,21 @@ def cache_policy(
     if framing.closing:
         return None  # others would be told that their connections end
     seconds = lifetime(response, given)
-    if seconds is None:
+    if seconds is None or not _is_plain(request.target) or not caching.allowed():
         return None
     if math.isinf(seconds) and given is not None:
         return ffi.new("HTTP_CACHE_POLICY *", (CachePolicy.USER_INVALIDATES, 0))
     return ffi.new("HTTP_CACHE_POLICY *", (CachePolicy.TIME_TO_LIVE, int(min(seconds, _LONGEST))))
+
+
+def _is_plain(target: bytes) -> bool:
+    """Whether no other path than a target's is cooked into the same URL."""
+    path = target.partition(b"?")[0]
+    try:
+        unquote_to_bytes(path).decode()  # what is no UTF-8 is taken for Latin-1
+    except UnicodeDecodeError:
+        return False
+    return path.startswith(b"/") and _PLAIN.fullmatch(path) is not None
 
 
 async def flush(http: HttpApi, io: IoHandle, url: str, *, recursive: bool) -> None:
@@ -88,7 +107,6 @@ def _names(url: str) -> list[str]:
     parts = check_url(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
-    # as a cooked URL has it: decoded, but for slashes
-    path = "%2F".join(unquote(piece) for piece in (parts.path or "/").replace("%2f", "%2F").split("%2F"))
+    path = unquote(parts.path or "/")
     rest = f"{path}?{parts.query}" if parts.query else path
     return [f"{parts.scheme}://{name}:{port}{rest}" for name in dict.fromkeys((host.lower(), "+", "*"))]

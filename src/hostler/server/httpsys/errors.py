@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import getpass
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hostler.errors import (
+    DelegationError,
     ListenError,
     NoSuchQueueError,
     QueueAccessError,
@@ -23,9 +24,13 @@ from hostler.server.prefix import UrlPrefix
 from hostler.windows.constants import ErrorCode
 from hostler.windows.errors import Win32Error
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "listen_error",
     "queue_error",
+    "undelegable",
     "unsupported_delegation",
     "unusable",
     "user_name",
@@ -140,6 +145,15 @@ def unusable(error: Win32Error) -> UnsupportedError:
     return UnsupportedError(
         f"HTTP.sys cannot be used: {error}; see whether its service runs (sc query http), start it as an administrator "
         "(net start http), or use the user-mode server (--server usermode)"
+    )
+
+
+def undelegable(request: str, queue: str, changed: Iterable[str]) -> DelegationError:
+    """Make the error for a request that is not what came any more; `changed` are the parts that differ."""
+    return DelegationError(
+        f"{request} cannot be delegated to queue {queue}: a stage changed its {' and '.join(changed)}, and HTTP.sys hands "
+        "over the request as it came; have the stage pass over what goes to a queue, or forward it, to a destination with "
+        "an address"
     )
 
 

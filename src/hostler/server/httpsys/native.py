@@ -15,6 +15,7 @@ from hostler.windows.libraries import exports
 
 if TYPE_CHECKING:
     from hostler.connection import QuicStatistics, ServerName, TcpStatistics
+    from hostler.native import Caching
     from hostler.server.httpsys.context import ServerContext
     from hostler.server.httpsys.marshal.request import Arrival
     from hostler.server.httpsys.stream import HttpSysStream
@@ -59,9 +60,9 @@ class HttpSysRequest:
         """Whether the response can be kept: that to a GET."""
         return self._arrival.request.method == "GET" and not self._stream.started
 
-    def cache(self, seconds: float | None) -> None:
+    def cache(self, caching: Caching) -> None:
         """Have the response offered to HTTP.sys' cache."""
-        self._stream.caching = (seconds,)
+        self._stream.caching = caching
 
     def set_reset_code(self, code: int) -> None:
         """Have an abort reset the stream with this code (HttpRequestPropertyStreamError)."""

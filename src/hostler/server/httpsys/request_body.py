@@ -33,8 +33,8 @@ class BodyTaker(Protocol):
     def body_broken(self, detail: str) -> None:
         """Called when a body is not as long as it says, and nobody may pass it on."""
 
-    def body_lost(self, code: int) -> None:
-        """Called when the rest cannot be read; `code` is how a call said so."""
+    def client_gone(self, code: int) -> None:
+        """Called when the rest cannot be read; `code` is what a call said."""
 
 
 class RequestBody:
@@ -148,7 +148,7 @@ class RequestBody:
     def _over(self, code: int) -> None:
         """Called when nothing follows: the body is complete, or the client has disconnected."""
         if code != ErrorCode.ERROR_HANDLE_EOF:
-            self._to.body_lost(code)
+            self._to.client_gone(code)
         elif self.received < self._announced:
             self._to.body_broken("the body is shorter than its Content-Length")
         else:

@@ -271,7 +271,8 @@ class Sending:
         head.put(chunks)
         flags |= self._head_flags
         pointer = head.pointer
-        policy = self._policy if final and not flags & SendFlag.DISCONNECT else None
+        whole = final and not flags & SendFlag.DISCONNECT and not self._trailers
+        policy = self._policy if whole else None
         if policy is not None:
             head.leave_length_out()  # HTTP.sys adds it; from its cache, parts would have both
         given = head, policy, log

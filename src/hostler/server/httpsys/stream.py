@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hostler.client.outgoing import changed_parts
 from hostler.contract import Delegated
-from hostler.errors import DelegationError, Failure, Reason
+from hostler.errors import Failure, Reason
 from hostler.http.body import too_large
 from hostler.http.encode import rejection_body
 from hostler.http.framing import check_response_framing
@@ -21,6 +21,7 @@ from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.server.httpsys.cached import cache_policy
 from hostler.server.httpsys.constants import H3_INTERNAL_ERROR, INTERNAL_ERROR, SendFlag
+from hostler.server.httpsys.errors import undelegable
 from hostler.server.httpsys.framing import Framing
 from hostler.server.httpsys.marshal.response import NativeResponse
 from hostler.server.httpsys.native import HttpSysRequest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from hostler.contract import Pump, RequestSource
     from hostler.http.headers import RawHeaders
+    from hostler.native import Caching
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.context import ServerContext
     from hostler.server.httpsys.marshal.request import Arrival
@@ -70,8 +72,8 @@ class HttpSysStream:
         """Why the client is gone, or its body no use, once that is so."""
         self.started = self.closed = False
         self.status = 0
-        self.caching: tuple[float | None] | None = None
-        """Whether the response is to be kept, as `cache_policy` has it."""
+        self.caching: Caching | None = None
+        """Whether the response is to be kept."""
         self.reset_code = H3_INTERNAL_ERROR if arrival.http3 else INTERNAL_ERROR
         context.streams.add(self)
 
@@ -146,10 +148,6 @@ class HttpSysStream:
         if self._pump is not None:
             self._pump.feed_end([])
 
-    def body_lost(self, code: int) -> None:
-        """Give up a request whose body cannot be read on."""
-        self.client_gone(code)
-
     def when_departed(self, callback: Callable[[Failure], object] | None) -> None:
         """Call back once when the client disconnects; None: call nobody any more."""
         self._departed = callback
@@ -198,6 +196,7 @@ class HttpSysStream:
         self.started, self.status = True, status
         self._answer = ResponseBody(self._context, self._arrival.id, self, framing)
         policy = None if flags else cache_policy(self.caching, response, framing, self._arrival)
+        self.caching = None
         if framing.closing and self._arrival.http2 and self._context.goaway:
             flags |= SendFlag.GOAWAY
         self._answer.begin(head, flags, policy, self._context.no_goaway)
@@ -390,11 +389,7 @@ class HttpSysStream:
         """
         assert isinstance(rule, Rule)
         if changed := changed_parts(source, *self._came):
-            raise DelegationError(
-                f"{source.request.method} {source.target.path} cannot be delegated to queue {rule.queue}: a stage changed "
-                f"its {' and '.join(changed)}, and HTTP.sys hands over the request as it came; have the stage pass over "
-                "what goes to a queue, or forward it, to a destination with an address"
-            )
+            raise undelegable(f"{source.request.method} {source.target.path}", rule.queue, changed)
         failure = rule.hand_over(self._arrival.id)
         if failure is not None:
             return failure

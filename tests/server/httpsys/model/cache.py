@@ -83,7 +83,8 @@ class ResponseCache:
         return None if isinstance(found, int) or found.group.queue is not request.queue else found
 
     def _name(self, request: Request, registration: Registration) -> str:
-        # guess: no page says which host a name has under a URL prefix whose host is a wildcard; tests have both
+        # source: "netsh http show cachestate", whose output has http://localhost:80/iisstart.htm of IIS' site on *:80
+        # guess: no page says that of every prefix whose host is a wildcard; tests have the prefix' host too
         url, prefix = request.url, registration.prefix
         host = f"{prefix.host}:{prefix.port}" if self.names_by_prefix else url.host.lower()
         return f"{url.scheme}://{host}{url.path}{url.query}"
