@@ -138,7 +138,7 @@ def _find_unseen_requests(stages: tuple[Stage, ...]) -> Check:
                     name = getattr(stage, "__name__", type(stage).__name__)
                     yield Problem(
                         f"Routes.{route.id}.ResponseCaching",
-                        f"the stage {name} is on the way, and does not see the requests that the server answers with a "
+                        f"the stage {name} concerns the route, and does not see requests that the server answers with a "
                         "response that it keeps; have it leave the route out (hostler.pipeline.for_routes), or "
                         "remove ResponseCaching",
                     )

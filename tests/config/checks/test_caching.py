@@ -1,4 +1,4 @@
-"""What must not stand on the way of responses that the server keeps."""
+"""What must not stand in the way of responses that the server keeps."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_stage_of_the_users_own_is_named():
     def audit(exchange, onward):
         return onward(exchange)
 
-    with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit is on the way"):
+    with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit concerns the route"):
         proxy(audit)
 
 
@@ -105,7 +105,7 @@ def test_a_stage_of_the_users_own_is_named_whatever_an_update_comes_from():
 
     source = InMemorySource(Config())
     followed = Proxy.from_sources([source], pipeline=[audit, *DEFAULT_PIPELINE])
-    with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit is on the way"):
+    with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit concerns the route"):
         followed.update(proxy().config)
 
 

@@ -1,6 +1,6 @@
-"""Rules for routes whose responses the server may keep: what must not stand on the way.
+"""Rules for routes whose responses the server may keep: what must not stand in the way.
 
-What is answered out of the kernel's cache is seen by no stage. So nothing may be on the way that has to see each request,
+What is answered out of the kernel's cache is seen by no stage. So nothing may stand there that has to see each request,
 and no header of a request may decide on its route.
 """
 
