@@ -18,7 +18,7 @@ from hostler.doctor.examination import examine
 from hostler.doctor.finding import Verdict
 from hostler.doctor.installation import hostler_version
 from hostler.doctor.report import to_json, write_report
-from hostler.errors import ConfigError, PrefixError, UnsupportedError
+from hostler.errors import ConfigError, HostlerError, PrefixError, UnsupportedError
 from hostler.output import write_out
 from hostler.server.choose import choose, open_windows
 from hostler.server.prefix import UrlPrefix
@@ -48,6 +48,8 @@ def add_options(parser: ArgumentParser) -> None:
 def execute(args: Namespace) -> int:
     """Examine this machine, or prove it; the status is 1 when something is broken."""
     if args.prove is not None:
+        if args.config:
+            raise HostlerError(f"--prove looks at no document; leave out {' '.join(args.config)}")
         from hostler.doctor.proof.command import run  # noqa: PLC0415 - HTTP.sys, for this alone
 
         return run(args.prove)

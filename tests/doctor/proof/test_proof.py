@@ -15,7 +15,7 @@ from hostler.doctor.proof.document import FORMAT, about, to_json
 from hostler.doctor.proof.errors import NotTriedError, expect
 from hostler.doctor.proof.promise import Promise, Verdict
 from hostler.doctor.proof.proof import PROMISES, prove
-from hostler.errors import QueueError
+from hostler.errors import HostlerError, QueueError
 from tests.doctor.proof.on_model import MADE, ModelSurroundings, prove_on_model, proving_machine
 from tests.server.httpsys.model.machine import Machine
 from tests.server.httpsys.served import FakeProactor
@@ -147,6 +147,38 @@ def test_the_command_says_what_came_of_each_promise_and_writes_a_file(machine, t
     assert [entry["verdict"] for entry in written["promises"]] == ["kept", "not tried"]
 
 
+@pytest.mark.parametrize("text", ['{"ReverseProxy": {}}', "Urls: http://localhost/", "[1]"])
+def test_what_is_no_proof_is_not_overwritten(machine, tmp_path, text):
+    path = tmp_path / "appsettings.json"
+    path.write_text(text)
+    with pytest.raises(
+        HostlerError, match=r"appsettings\.json is there already, and is no proof; name another file"
+    ):
+        run(machine, path, [])
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", to_json(MADE, [])])
+def test_a_proof_takes_the_place_of_another(machine, tmp_path, text):
+    path = tmp_path / "proof.json"
+    path.write_text(text)
+    assert run(machine, path, [promised(impossible)]) == 0
+    assert len(json.loads(path.read_text())["promises"]) == 1
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_tried(machine, tmp_path, capsys):
+    with pytest.raises(
+        HostlerError, match=r"proof\.json cannot be written: No such file or directory; name another file"
+    ):
+        run(machine, tmp_path / "gone" / "proof.json", [promised(broken)])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_proof_is_about_no_document(capsys):
+    assert main(["doctor", "a.json", "--prove"]) == 1
+    assert capsys.readouterr().err == "hostler: --prove looks at no document; leave out a.json\n"
+
+
 def test_the_status_says_that_a_promise_is_broken(machine, tmp_path):
     assert run(machine, tmp_path / "proof.json", [promised(broken)]) == 1
 
@@ -160,11 +192,6 @@ def test_ctrl_c_cleans_up_and_leaves_a_file(machine, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(machine, path, [BY_NAME["receive"], promised(interrupted), BY_NAME["upload"]])
     assert [entry["name"] for entry in json.loads(path.read_text())["promises"]] == ["receive"]
-
-
-def test_where_nothing_can_be_written_nothing_is_tried(machine, tmp_path):
-    with pytest.raises(OSError, match="nowhere"):
-        run(machine, tmp_path / "nowhere" / "proof.json", PROMISES)
 
 
 async def test_a_file_does_not_say_whose_machine_it_is_of():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from hostler.doctor.proof.document import about, to_json
 from hostler.doctor.proof.promise import Verdict
 from hostler.doctor.proof.proof import PROMISES, prove
 from hostler.doctor.proof.this_machine import ThisMachine
+from hostler.errors import HostlerError
 from hostler.output import write_out
 from hostler.server.httpsys.api import load
 
@@ -24,7 +26,10 @@ __all__ = ["run", "run_on"]
 
 
 def run(path: Path) -> int:
-    """Try every promise on this machine; the status is 1 when one is broken. Raises UnsupportedError, OSError."""
+    """Try every promise on this machine; the status is 1 when one is broken.
+
+    Raises UnsupportedError; HostlerError for a file that cannot be written, or is there and is no proof.
+    """
     return run_on(load(), ThisMachine(), path, about())
 
 
@@ -36,7 +41,8 @@ def run_on(
     promises: Iterable[Promise] = PROMISES,
 ) -> int:
     """Try promises, say what comes of each, and write it down, also after Ctrl-C; `made` says with what."""
-    path.write_text("", encoding="utf-8")  # where nothing can be written is known before anything is tried
+    _refuse_to_overwrite(path)
+    _write(path, "")  # where nothing can be written is known before anything is tried
     attempts: list[Attempt] = []
 
     def report(attempt: Attempt) -> None:
@@ -49,8 +55,31 @@ def run_on(
     finally:
         for what in surroundings.left:
             write_out(f"left on this machine: {what}\n")
-        path.write_text(to_json(made, attempts), encoding="utf-8")
+        _write(path, to_json(made, attempts))
         write_out(
             f"{path} has every call and what came of it; nothing in it names this machine or its user\n"
         )
     return int(any(attempt.verdict is Verdict.BROKEN for attempt in attempts))
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Leave a file alone that is something else than a proof, such as the document that somebody wants examined."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return  # it is not there, or cannot be written either
+    try:
+        is_proof = not text or "promises" in json.loads(text)
+    except (ValueError, TypeError):
+        is_proof = False
+    if not is_proof:
+        raise HostlerError(f"{path} is there already, and is no proof; name another file: --prove FILE")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HostlerError(
+            f"{path} cannot be written: {error.strerror}; name another file: --prove FILE"
+        ) from error
