@@ -57,7 +57,7 @@ class Connection(Protocol):
         ...
 
     async def client_certificate(self) -> bytes | None:
-        """Return the client's certificate, in DER; asks the client for it where that has not been done yet.
+        """Return the client's certificate, in DER; asks the client for it, once, where that has not been done yet.
 
         None when it has none, or does not give it. It is asked in HTTP/1.1 alone, and only when its request's body has
         been read, which may stand in the way of its answer: RuntimeError before that. In HTTP/2 and 3 it can only have

@@ -135,6 +135,20 @@ async def test_a_client_that_has_none(machine):
     assert await ask(machine, lambda connection: connection.client_certificate(), HTTPS) is None
 
 
+@pytest.mark.parametrize("certificate", [b"DER", None])
+async def test_a_client_is_asked_once_for_a_request(machine, certificate):
+    """As ASP.NET does (aspnetcore#34012); a stage and a handler may each want to know."""
+    machine.negotiates_certificates = False
+
+    async def twice(connection):
+        first = await connection.client_certificate()
+        assert await connection.client_certificate() == first
+        return first
+
+    assert await ask(machine, twice, HTTPS, client=machine.client(certificate=certificate)) == certificate
+    assert machine.count("HttpReceiveClientCertificate") == 1
+
+
 async def test_an_unread_body_stands_in_the_way(machine):
     machine.negotiates_certificates = False
     options = {"method": "POST", "body": b"body", "client": machine.client(certificate=b"DER")}
@@ -157,10 +171,11 @@ async def test_http_2_cannot_be_asked_late(machine):
     assert machine.count("HttpReceiveClientCertificate") == 0
 
 
-async def test_a_client_that_goes_while_it_is_asked(machine):
+@pytest.mark.parametrize("code", [1229, 995])
+async def test_a_client_that_goes_while_it_is_asked(machine, code):
     machine.negotiates_certificates = False
     windows = machine.process()
-    windows.fail("HttpReceiveClientCertificate", 1229)
+    windows.fail("HttpReceiveClientCertificate", code)
     handler, got = asking(lambda connection: connection.client_certificate())
     async with serving(machine, handler, windows=windows, **BOTH):
         await machine.client().request("GET", HTTPS).response()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from hostler.errors import UnsupportedError
 from hostler.server.httpsys._bindings import ffi
 from hostler.server.httpsys.calling import call
@@ -35,6 +37,11 @@ _TCP: Final = (
     (RequestProperty.TCP_INFO_V0, "TCP_INFO_v0"),
 )
 """Newer Windows first; what is asked of the second stands in the first as well."""
+
+_OVER: Final = frozenset({
+    ErrorCode.ERROR_CONNECTION_INVALID, ErrorCode.ERROR_OPERATION_ABORTED, ErrorCode.ERROR_INVALID_HANDLE,
+})  # fmt: skip
+"""The client is gone, the exchange was broken off, or the server has let go of its queue."""
 
 _CERTIFICATE: Final = 4096
 """Bytes that most certificates fit in."""
@@ -137,11 +144,13 @@ class HttpSysRequest:
         tls = self._arrival.tls
         if tls is None:
             return None
-        if tls.client_certificate is not None:
+        if tls.client_certificate is not None or self._arrival.certificate_asked:
             return tls.client_certificate
         if not tls.client_certificate_negotiated:
             self._check_free()
-        return await self._receive_certificate()
+        found = await self._receive_certificate()
+        self._arrival.tls, self._arrival.certificate_asked = evolve(tls, client_certificate=found), True
+        return found
 
     def _check_free(self) -> None:
         """Raise unless the client can be asked now."""
@@ -187,7 +196,7 @@ class HttpSysRequest:
 
 def _check(code: int, function: str, subject: str) -> None:
     """Raise ConnectionResetError when the client is gone, Win32Error for other codes than 0."""
-    if code == ErrorCode.ERROR_CONNECTION_INVALID:
+    if code in _OVER:
         raise ConnectionResetError(f"{function}: the client has disconnected, or the exchange is over")
     if code:
         raise Win32Error(code, function, subject)

@@ -89,6 +89,9 @@ class Arrival:
     tls: Tls | None = None
     """How it was encrypted."""
 
+    certificate_asked: bool = False
+    """The client was asked for its certificate while the request was under way, and `tls` has the answer."""
+
     authenticated: Authenticated | None = None
     """What HTTP.sys made of the client's credentials, where it was asked to look at them."""
 
