@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hostler.http.headers import Headers
 from hostler.http.heads import read_request
@@ -72,6 +77,73 @@ def test_its_headers_are_as_any(lines, use, is_looked_at):
     assert use(headers) == use(pairs)
     assert headers.pairs() == pairs.pairs()
     assert headers.changed or headers.pairs() == plain(*lines).request().headers.pairs()
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("lines", LINES)
+def test_it_can_be_copied_and_pickled(way, lines):
+    made = plain(*lines)
+    copied = COPIES[way](made)
+    assert copied == made
+    assert type(copied) is PlainRequest
+    request = COPIES[way](made.request())
+    assert (request.method, request.target) == ("GET", b"/a?b")
+    assert request.headers.pairs() == made.request().headers.pairs()
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["get", "get_all", "add", "set", "remove", "contains", "len", "pairs", "lower", "index", "raw",
+                         "copy", "deepcopy", "pickle", "without", "lines", "extend"]),
+        st.sampled_from(["Host", "x-request-id", "X", "A", "Connection", "Accept"]),
+        st.sampled_from(["", "v", "x, a", "bad\r\nvalue", " spaced "]),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+def apply(headers, name, header, value):
+    """Do something with headers; return (what is to be gone on with, what was seen)."""
+    if name in COPIES:
+        return COPIES[name](headers), None
+    if name == "without":
+        return headers, headers.without(frozenset({header.lower().encode()})).pairs()
+    if name in {"add", "set"}:
+        return headers, getattr(headers, name)(header, value)
+    if name == "extend":
+        return headers, headers.extend(Headers([(header.encode(), value.encode())]))
+    seen = {
+        "contains": lambda: header in headers,
+        "len": lambda: len(headers),
+        "pairs": lambda: list(headers.pairs()),
+        "lower": headers.lower_pairs,
+        "index": headers.index,
+        "raw": lambda: list(headers.raw),
+        "lines": lambda: None if headers.lines is None else dict(headers.lines),
+    }
+    return headers, seen[name]() if name in seen else getattr(headers, name)(header)
+
+
+@settings(max_examples=300)
+@given(lines=st.sampled_from(LINES), operations=OPERATIONS)
+def test_its_headers_are_as_those_that_were_cut_at_once(lines, operations):
+    mine = plain(*lines).request().headers
+    looked_at = plain(*lines).request().headers
+    others = Headers.received(None if looked_at.lines else list(looked_at.pairs()), looked_at.lines)
+    for operation in operations:
+        mine, seen = apply(mine, *operation)
+        others, expected = apply(others, *operation)
+        assert seen == expected
+        assert mine.changed == others.changed
+    assert mine.pairs() == others.pairs()
+    assert mine.lines == others.lines
 
 
 def test_an_attribute_that_headers_do_not_have():

@@ -56,6 +56,10 @@ class PlainRequest(_Facts):
         made: Self = tuple.__new__(cls, (*facts, data if size == len(data) else data[:size]))
         return made
 
+    def __getnewargs__(self) -> tuple[bytes, tuple[object, ...]]:  # type: ignore[override] # for `__new__` above
+        """Return what it is made of, for `copy` and `pickle`."""
+        return self.head, self[:9]
+
     # what no plain head has
     version: Final = 11
     expect_continue: Final = False
