@@ -20,7 +20,7 @@ class Loop:
     def time(self):
         return self.clock.now
 
-    def call_at(self, when, callback):
+    def call_at(self, when, callback, context=None):
         self.timers += 1
         return self.clock.call_later(when - self.clock.now, callback)
 

@@ -32,6 +32,9 @@ class Resumable(Protocol):
     def resume_soon(self, completion: Completion[Any], /) -> None:
         """Go on in the next turn of the event loop."""
 
+    def get_context(self) -> contextvars.Context:
+        """Return the context in which it goes on."""
+
 
 class Completion(Generic[T]):
     """Something that will be over once, with a result or by being cancelled.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -31,18 +32,19 @@ class Deadline:
     """Calls back once nothing has moved it for its whole time.
 
     Moving it later only writes a number; the one timer under it is armed again when it fires early. So a connection
-    costs a timer per timeout period, not per event. What moves it for every request may do what `set` does itself:
+    costs a timer per timeout period, not per event. It calls back in the context in which it was made. What moves it for every request may do what `set` does itself:
 
         deadline.due = due = deadline.time() + seconds
         if due < deadline.armed:
             deadline.arm()
     """
 
-    __slots__ = ("_callback", "_handle", "_loop", "armed", "due", "time")
+    __slots__ = ("_callback", "_context", "_handle", "_loop", "armed", "due", "time")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
         self._loop = loop
         self._callback: Callable[[], None] | None = callback
+        self._context = contextvars.copy_context()
         self.time = loop.time
         """The event loop's clock."""
         self.due = 0.0
@@ -75,7 +77,7 @@ class Deadline:
         if self._handle is not None:
             self._handle.cancel()
         self.armed = self.due
-        self._handle = self._loop.call_at(self.due, self._fire)
+        self._handle = self._loop.call_at(self.due, self._fire, context=self._context)
 
     def _fire(self) -> None:
         self._handle = None

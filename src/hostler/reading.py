@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -18,13 +19,17 @@ class Reading:
 
     `pause` and `resume` are its user's. `rest` reads nothing more in this turn of the event loop: libuv reads on, up to
     32 times, from a socket that filled its buffer, before it looks at another one.
+
+    asyncio reads in the context in which reading was resumed. So that is done in the one in which this was made, whoever
+    resumes: the next exchange on the connection is none of his.
     """
 
-    __slots__ = ("_loop", "_resting", "_transport", "paused")
+    __slots__ = ("_context", "_loop", "_resting", "_transport", "paused")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
+        self._context = contextvars.copy_context()
         self._resting = False
         self.paused = False
 
@@ -39,7 +44,7 @@ class Reading:
         if self.paused and not self._transport.is_closing():
             self.paused = False
             if not self._resting:
-                self._transport.resume_reading()
+                self._context.copy().run(self._transport.resume_reading)
 
     def rest(self) -> None:
         """Read no more until every other socket has had its turn."""
@@ -51,4 +56,4 @@ class Reading:
     def _go_on(self) -> None:
         self._resting = False
         if not self.paused and not self._transport.is_closing():
-            self._transport.resume_reading()
+            self._context.copy().run(self._transport.resume_reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 
 import pytest
 
@@ -61,6 +62,9 @@ class Told:
 
     def resume_soon(self, answer):
         asyncio.get_running_loop().call_soon(self.resume, answer)
+
+    def get_context(self):
+        return contextvars.copy_context()
 
 
 class Case:

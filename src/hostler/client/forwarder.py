@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +18,7 @@ from hostler.client.tls import tls_context
 from hostler.client.transfer import RETRY, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
+from hostler.context import within
 from hostler.errors import Failure, ProtocolError, Reason, Side
 from hostler.outcome import Kind, Outcome
 
@@ -66,6 +68,8 @@ class Forwarder:
         self._timeout = self._request.activity_timeout
         self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
         self._closed = False
+        self._contexts = contextvars.copy_context()
+        """What connections are made in: not in that of the exchange which happened to need one."""
 
     def send(self, exchange: Exchange, destination: LiveDestination | str) -> Awaitable[Outcome]:
         """Forward the exchange to a destination, or to an address; the outcome says how it went.
@@ -256,7 +260,7 @@ class Forwarder:
         """Make a pool, and keep it until it is empty."""
         connector = self._connector(*key)
         pool = Pool(
-            connector.connect,
+            lambda owner: within(self._contexts.copy(), connector.connect(owner)),
             self._client,
             lambda: self._pools.pop(key, None),
         )

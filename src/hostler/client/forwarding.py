@@ -91,7 +91,10 @@ class Forwarding(DirectAnswer, Transfer):
     # -- when it does not go well ---------------------------------------------------------------------------------
 
     def _settle(self, failure: Failure) -> None:
-        asyncio.get_running_loop().call_soon(self._conclude, failure)
+        """Have the failure answered and logged as if by whoever waits: in that context, not in the connection's."""
+        waiter, callbacks = self.waiter, self._callbacks
+        context = waiter.get_context() if waiter is not None else callbacks[0][1] if callbacks else None
+        asyncio.get_running_loop().call_soon(self._conclude, failure, context=context)
 
     def _conclude(self, failure: Failure) -> None:
         """Answer a failure, or send the exchange again."""

@@ -56,7 +56,7 @@ class PlainRequest(_Facts):
         made: Self = tuple.__new__(cls, (*facts, data if size == len(data) else data[:size]))
         return made
 
-    def __getnewargs__(self) -> tuple[bytes, tuple[object, ...]]:  # type: ignore[override] # for `__new__` above
+    def __getnewargs__(self) -> tuple[bytes, tuple[object, ...]]:
         """Return what it is made of, for `copy` and `pickle`."""
         return self.head, self[:9]
 

@@ -203,6 +203,10 @@ class Handling:
         """Do the same in the next turn of the event loop."""
         self.loop.call_soon(self.resume, answer)
 
+    def get_context(self) -> contextvars.Context:
+        """Return a context that no handler has changed."""
+        return self.context.copy()
+
     def over(self, task: object, stream: Served) -> None:
         """Be done with an exchange."""
         if stream.handled is not None:

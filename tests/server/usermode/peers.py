@@ -261,7 +261,7 @@ class TimedLoop:
     def time(self):
         return self.clock()
 
-    def call_at(self, when, callback):
+    def call_at(self, when, callback, context=None):
         return self.clock.call_later(when - self.clock(), callback)
 
     def __getattr__(self, name):

@@ -188,7 +188,7 @@ class Http1Connection:
         if self._stream is not None:
             self._stream.resume_producer()
         elif self._unread:
-            self._advance()
+            self._advance_apart()
 
     def timed_out(self) -> None:
         """Give up on what did not come in time."""
@@ -209,6 +209,11 @@ class Http1Connection:
             self.close()
 
     # -- heads ----------------------------------------------------------------------------------------------------
+
+    def _advance_apart(self) -> None:
+        """Do the same in a context of its own: another exchange may be running, whose variables are none of the next one's."""
+        if not self._advancing:
+            self._context.handling.context.copy().run(self._advance)
 
     def _advance(self, *, may_be_plain: bool = True) -> None:
         """Take heads off the unread bytes while nothing else is under way and the client takes its answers.
@@ -482,7 +487,7 @@ class Http1Connection:
             return
         socket = self._socket
         if self._unread or socket.ended or self._full:
-            self._advance()
+            self._advance_apart()
         if self.phase is _IDLE:
             socket.deadline.set(self._context.options.timeouts.idle_connection)
 
