@@ -26,7 +26,7 @@ ALLOWED = {
     "contract": set(),
     "native": set(),
     "connection": set(),
-    "caching": {"config"},
+    "caching": {"config", "native"},
     "answering": {"errors", "http"},
     "outcome": {"errors"},
     "delegating": {"answering", "errors", "outcome"},
