@@ -134,7 +134,7 @@ class HttpSysRequest:
             size = length
         if code in _UNKNOWN:
             return None
-        _check(code, "HttpQueryRequestProperty", RequestProperty(number).name)
+        self._check(code, "HttpQueryRequestProperty", RequestProperty(number).name)
         return bytes(ffi.buffer(buffer, min(length or size, size)))
 
     # -- the client's certificate ---------------------------------------------------------------------------------
@@ -188,15 +188,16 @@ class HttpSysRequest:
             size = least + info.CertEncodedSize
         if code == ErrorCode.ERROR_NOT_FOUND:
             return None
-        _check(code, "HttpReceiveClientCertificate", "")
+        self._check(code, "HttpReceiveClientCertificate")
         if not info.pCertEncoded:
             return None
         return bytes(ffi.buffer(info.pCertEncoded, info.CertEncodedSize))
 
-
-def _check(code: int, function: str, subject: str) -> None:
-    """Raise ConnectionResetError when the client is gone, Win32Error for other codes than 0."""
-    if code in _OVER:
-        raise ConnectionResetError(f"{function}: the client has disconnected, or the exchange is over")
-    if code:
-        raise Win32Error(code, function, subject)
+    def _check(self, code: int, function: str, subject: str = "") -> None:
+        """Raise ConnectionResetError when the client is gone, Win32Error for other codes than 0."""
+        if code == ErrorCode.ERROR_CONNECTION_INVALID:
+            self._stream.client_gone(code)
+        if code in _OVER:
+            raise ConnectionResetError(f"{function}: the client has disconnected, or the exchange is over")
+        if code:
+            raise Win32Error(code, function, subject)
