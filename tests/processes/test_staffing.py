@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostler.processes.policy import WorkerPolicy
 from hostler.processes.staffing import Backoff, SlotState, Staffing
@@ -145,6 +147,80 @@ def test_without_demands_all_slots_are_filled_and_nobody_leaves():
     for slot in made.missing:
         made.ready(slot)
     assert not any(made.leave(slot) for slot in made.missing)
+
+
+# -- against a simpler model ------------------------------------------------------------------------------------------
+
+POLICIES = st.builds(
+    lambda most, least, crashes, interval: WorkerPolicy(
+        most, minimum=min(least, most), max_crashes=crashes, crash_interval=interval
+    ),
+    st.integers(1, 4), st.integers(0, 4), st.none() | st.integers(1, 4), st.sampled_from([1.0, 10.0, 300.0]),
+)  # fmt: skip
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["demand", "ready", "fail", "start", "idle", "restart"]),
+        st.integers(0, 3),
+        st.sampled_from([0.0, 0.5, 3.0, 11.0, 200.0]),
+    ),
+    max_size=60,
+)
+
+
+@given(POLICIES, EVENTS)
+def test_whatever_happens_slots_are_filled_as_the_policy_says(policy, events):
+    made, now, failures = staffing(policy.maximum, **_rest(policy)), 0.0, []
+    expected = [READY] * policy.minimum + [VACANT] * (policy.maximum - policy.minimum)
+    for event, number, passed in events:
+        now += passed
+        slot = number % policy.maximum
+        if event == "demand":
+            assert made.listens == (
+                made.in_service and {STARTING, DELAYED}.isdisjoint(expected) and VACANT in expected
+            )
+            found = made.demand()
+            assert found == (expected.index(VACANT) if made.listens else None)
+            if found is not None:
+                made.start(found, now)
+                expected[found] = STARTING
+        elif event == "ready" and expected[slot] is STARTING:
+            made.ready(slot)
+            expected[slot] = READY
+        elif event == "start" and expected[slot] is DELAYED:
+            made.start(slot, now)
+            expected[slot] = STARTING
+        elif event == "fail" and expected[slot] in {STARTING, READY}:
+            failures = [at for at in [*failures, now] if at > now - policy.crash_interval]
+            too_many = policy.max_crashes is not None and len(failures) >= policy.max_crashes
+            delay = made.fail(slot, now)
+            assert (delay is None) == too_many
+            assert made.in_service != too_many
+            assert too_many or delay == 0 or 0.1 <= delay <= 30
+            expected = (
+                [VACANT] * policy.maximum if too_many else [*expected[:slot], DELAYED, *expected[slot + 1 :]]
+            )
+        elif event == "idle":
+            leaves = expected[slot] is READY and expected.count(READY) > policy.minimum
+            assert made.leave(slot) == leaves
+            if leaves:
+                expected[slot] = VACANT
+        elif event == "restart" and not made.in_service:
+            made.resume()
+            failures = []
+            for missing in made.missing:
+                made.start(missing, now)
+                expected[missing] = STARTING
+        assert states(made) == expected
+        if made.in_service:
+            assert policy.maximum - expected.count(VACANT) >= policy.minimum
+
+
+def _rest(policy):
+    return {
+        "minimum": policy.minimum,
+        "max_crashes": policy.max_crashes,
+        "crash_interval": policy.crash_interval,
+    }
 
 
 # -- the policy -------------------------------------------------------------------------------------------------------
