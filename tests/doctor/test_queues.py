@@ -85,6 +85,14 @@ def test_who_serves_a_queue_is_said(in_user_mode):
 
 
 @unix
+def test_a_directory_that_is_no_queue_is_passed_over(in_user_mode, tmp_path):
+    for name in (b"a\xff", b"CON", b"a\nb"):
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/run/" + name))).mkdir(parents=True)
+    (tmp_path / "run").chmod(0o700)
+    assert [finding.verdict for finding in examine_queues(in_user_mode())] == [Verdict.OK]
+
+
+@unix
 def test_a_queue_that_nobody_holds_says_how_to_serve_it(in_user_mode):
     finding = found(in_user_mode(queues=("Shop", "a" * 100)))["queue Shop"]
     assert finding.verdict is Verdict.WARNING

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hostler.doctor.finding import Finding, Verdict
-from hostler.errors import NoSuchQueueError, QueueError, UnsupportedError
+from hostler.errors import NoSuchQueueError, QueueError, QueueNameError, UnsupportedError
 from hostler.server.base import ServerKind
 
 if TYPE_CHECKING:
@@ -103,8 +104,13 @@ def _held(path: Path) -> dict[str, QueueDirectory]:
     from hostler.server.usermode.queues.directory import QueueDirectory  # noqa: PLC0415 - as above
 
     names = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-    found = {name: QueueDirectory(name) for name in names}
-    return {name: queue for name, queue in found.items() if queue.exists()}
+    found: dict[str, QueueDirectory] = {}
+    for name in names:
+        with suppress(QueueNameError):  # somebody else's directory
+            queue = QueueDirectory(name)
+            if queue.exists():
+                found[name] = queue
+    return found
 
 
 def _queue(name: str, queue: QueueDirectory) -> Finding:
