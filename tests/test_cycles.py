@@ -372,6 +372,32 @@ async def test_a_request_that_is_mirrored_leaves_nothing(request_):
         assert await left_behind(proxy, request_) == {}
 
 
+async def answer_once(peer):
+    await peer.head()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    await peer.head()
+    peer.reset()
+
+
+async def answer_what_a_callback_raises(exchange, onward):
+    def refuse(headers):
+        if (b"content-length", b"2") not in [(name.lower(), value) for name, value in headers]:
+            raise LookupError("a bug")
+
+    exchange.on_response(refuse)
+    try:
+        return await onward(exchange)
+    except LookupError as error:
+        return await exchange.respond(500, str(error))
+
+
+async def test_a_failure_whose_answer_a_callback_refuses_leaves_nothing():
+    async with destination(answer_once) as there:
+        pipeline = (answer_what_a_callback_raises, *DEFAULT_PIPELINE)
+        proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [there.address])], pipeline=pipeline)
+        assert await left_behind(proxy, WHOLE) == {}
+
+
 # -- configurations that are replaced ---------------------------------------------------------------------------------
 
 

@@ -43,16 +43,22 @@ class DirectAnswer(Completion[Outcome]):
 
     def __await__(self) -> Generator[Any, None, Outcome]:  # type: ignore[override] # for its result
         """Wait until it is over; return the outcome."""
-        if not self._over:
-            self._asyncio_future_blocking = True
-            yield self
-        return self.result()
+        try:
+            if not self._over:
+                self._asyncio_future_blocking = True
+                yield self
+            return self.result()
+        finally:
+            del self  # as in `result`
 
     def result(self) -> Outcome:
         """Return the outcome, or raise what a callback raised; raises InvalidStateError while there is none."""
-        if self._error is not None:
+        if self._error is None:
+            return super().result()
+        try:
             raise self._error
-        return super().result()
+        finally:
+            del self  # which keeps the error, whose traceback has this frame
 
     def exception(self) -> BaseException | None:
         """Return what a callback raised."""

@@ -7,7 +7,7 @@ import contextvars
 
 import pytest
 
-from hostler import Cluster
+from hostler import Cluster, Destination
 from hostler.client.forwarding import Forwarding
 from hostler.client.http1 import Http1UpstreamConnection
 from hostler.completion import Completion
@@ -29,12 +29,12 @@ class Way:
 
     def __init__(self, raises=None):
         self.raises = raises
-        self.failures, self.sent_again = [], []
+        self.failures, self.addresses, self.sent_again = [], [], []
         self.may_answer = asyncio.Event()
         self.was_cancelled = False
 
-    async def send_again(self, exchange, destination):
-        self.sent_again.append((exchange, destination))
+    async def send_again(self, exchange, config):
+        self.sent_again.append((exchange, config))
         try:
             await self.may_answer.wait()
         except asyncio.CancelledError:
@@ -46,6 +46,7 @@ class Way:
 
     def answer_failure(self, exchange, address, failure):
         self.failures.append(failure)
+        self.addresses.append(address)
         if self.raises is not None:
             raise self.raises
         return exchange.outcome(Kind.FAILED, failure, address)
@@ -78,7 +79,9 @@ class Case:
         connection = self.connection = Http1UpstreamConnection(Owner(), asyncio.get_running_loop(), 60)
         connection.connection_made(self.pipe)
         connection._served = served
-        self.forwarding = Forwarding(self.way, self.exchange, self.destination, 100, "GET")
+        self.forwarding = Forwarding(
+            self.way, self.exchange, self.destination, self.destination.config, 100, "GET"
+        )
         self.forwarding.begin_plain(connection, b"GET / HTTP/1.1\r\n\r\n", 0)
 
     @property
@@ -221,7 +224,7 @@ async def test_a_stale_connection_has_it_sent_again(case):
     await turns(1)
     here.connection.connection_lost(None)
     await turns()
-    assert here.way.sent_again == [(here.exchange, here.destination)]
+    assert here.way.sent_again == [(here.exchange, here.destination.config)]
     assert (here.forwarding.done(), here.in_flight) == (False, 1)
     here.way.may_answer.set()
     assert await task is AGAIN
@@ -235,6 +238,27 @@ async def test_what_is_raised_when_it_is_sent_again(case):
     with pytest.raises(CallbackError):
         await here.forwarding
     assert here.in_flight == 0
+
+
+# -- while the destination gets another configuration ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("served", [False, True])
+async def test_what_is_said_and_done_is_of_the_configuration_that_it_began_with(case, served):
+    """After a reload a destination has another one."""
+    here = case(served=served)
+    here.destination.config = Destination("http://elsewhere")
+    here.connection.connection_lost(None)
+    await turns()
+    if served:
+        assert [config.address for _, config in here.way.sent_again] == ["http://there"]
+        here.forwarding.cancel()
+    else:
+        assert here.way.addresses == ["http://there"]
+    here = case()
+    here.destination.config = Destination("http://elsewhere")
+    here.receive(OK)
+    assert here.forwarding.result().destination == "http://there"
 
 
 # -- given up ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.probe import ask
 from hostler.client.tls import tls_context
-from hostler.client.transfer import RETRY, Transfer
+from hostler.client.transfer import ANSWERED, RETRY, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.context import within
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hostler.client.probe import ProbeRequest, ProbeResponse
     from hostler.client.transformed_transfer import TransformedTransfer
     from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
+    from hostler.config.model import Destination
     from hostler.contract import Stream
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
@@ -108,20 +109,19 @@ class Forwarder:
         connection = pool.take()
         if connection is None:
             return None
-        forwarding = Forwarding(self, exchange, destination, self._timeout, plain.method)
+        forwarding = Forwarding(self, exchange, destination, config, self._timeout, plain.method)
         forwarding.begin_plain(connection, head, framing)
         return forwarding
 
     async def _send_counted(self, exchange: Exchange, destination: LiveDestination) -> Outcome:
         destination.in_flight += 1
         try:
-            return await self.send_again(exchange, destination)
+            return await self.send_again(exchange, destination.config)
         finally:
             destination.in_flight -= 1
 
-    async def send_again(self, exchange: Exchange, destination: LiveDestination) -> Outcome:
+    async def send_again(self, exchange: Exchange, config: Destination) -> Outcome:
         """Forward to a destination that counts the exchange already, on connections that may have to be opened."""
-        config = destination.config
         return await self._send(exchange, config.address, config.host)
 
     async def _send(self, exchange: Exchange, name: str, host: str | None) -> Outcome:
@@ -144,7 +144,7 @@ class Forwarder:
             failure = await self._transfer(exchange, (name, host), made)
         if failure is None:
             return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
-        if exchange.transforms is None:
+        if exchange.transforms is None or failure is ANSWERED:
             return self.answer_failure(exchange, name, failure)
         _log_failure(exchange, name, failure)
         await exchange.transforms.answer_failure(exchange, failure)
@@ -251,9 +251,10 @@ class Forwarder:
             stream.when_departed(None)
 
     def answer_failure(self, exchange: Exchange, name: str, failure: Failure) -> Outcome:
-        """Answer a failure, and log it."""
+        """Answer a failure, unless there is an answer, and log it."""
         _log_failure(exchange, name, failure)
-        answer_failure(exchange, failure)
+        if failure is not ANSWERED:
+            answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 
     def _add_pool(self, key: tuple[str, str | None]) -> tuple[DestinationAddress, Pool]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+    from hostler.config.model import Destination
     from hostler.errors import Failure
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
@@ -31,7 +32,7 @@ _FORWARDED = Kind.FORWARDED
 class OrdinaryWay(Protocol):
     """Whoever forwards what did not go well at first: `hostler.client.forwarder.Forwarder`."""
 
-    def send_again(self, exchange: Exchange, destination: LiveDestination, /) -> Coroutine[Any, Any, Outcome]:
+    def send_again(self, exchange: Exchange, config: Destination, /) -> Coroutine[Any, Any, Outcome]:
         """Forward on connections that may have to be opened."""
         ...
 
@@ -46,8 +47,15 @@ class Forwarding(DirectAnswer, Transfer):
     _again: asyncio.Task[Outcome] | None = None
 
     def __init__(
-        self, way: OrdinaryWay, exchange: Exchange, destination: LiveDestination, timeout: float, method: str
+        self,
+        way: OrdinaryWay,
+        exchange: Exchange,
+        destination: LiveDestination,
+        config: Destination,
+        timeout: float,
+        method: str,
     ) -> None:
+        """`config` is the destination's, which has another one after a reload; the rest is as for a `Transfer`."""
         # what Transfer.__init__ does, without a call of it for each request
         self._over = self._ended = self._sent = self._destination_paused = False
         self._result = self._callbacks = self.waiter = self._response = self._error = None
@@ -58,13 +66,17 @@ class Forwarding(DirectAnswer, Transfer):
         self.received = stream.write
         self._way = way
         self._destination = destination
+        self._config = config
         destination.in_flight += 1
 
     def result(self) -> Outcome:
         """Return the outcome, which is made when it is first asked for."""
         if not self._over or self._result is not None or self._error is not None or self._cancelled:
-            return super().result()
-        stream, address = self._stream, self._destination.config.address
+            try:
+                return super().result()
+            finally:
+                del self  # which keeps what is raised, whose traceback has this frame
+        stream, address = self._stream, self._config.address
         outcome = Outcome(_FORWARDED, stream.status, address, stream.bytes_received, stream.bytes_sent)
         self._result = outcome
         return outcome
@@ -100,17 +112,19 @@ class Forwarding(DirectAnswer, Transfer):
         """Answer a failure, or send the exchange again."""
         if self._over:
             return
-        exchange, destination = self._exchange, self._destination
+        exchange, config = self._exchange, self._config
         if failure is RETRY:
-            self._again = asyncio.create_task(self._way.send_again(exchange, destination))
+            self._again = asyncio.create_task(self._way.send_again(exchange, config))
             self._again.add_done_callback(self._sent_again)
             return
         try:
-            outcome = self._way.answer_failure(exchange, destination.config.address, failure)
+            outcome = self._way.answer_failure(exchange, config.address, failure)
         except Exception as error:  # noqa: BLE001 - what a callback raises is raised where this is awaited
             self._fail_with(error)
         else:
             self.resolve(outcome)
+        finally:
+            del self  # as in `result`
 
     def _sent_again(self, task: asyncio.Task[Outcome]) -> None:
         self._again = None
