@@ -69,7 +69,11 @@ def _ask(validator: Check, config: Config, found: list[Problem]) -> Steps[None]:
 def _check_transforms(route: Route, policies: Policies) -> Iterable[Problem]:
     from hostler.transforms.reading import check_transforms  # noqa: PLC0415 - where there are transforms, as below
 
-    return check_transforms(route.transforms, f"Routes.{route.id}.Transforms", policies.transforms)
+    yield from check_transforms(route.transforms, f"Routes.{route.id}.Transforms", policies.transforms)
+    if route.response_caching and policies.transforms:
+        from hostler.config.checks.caching import find_own_transforms  # noqa: PLC0415
+
+        yield from find_own_transforms(route, policies.transforms)
 
 
 def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:

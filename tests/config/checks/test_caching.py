@@ -4,9 +4,11 @@ import pytest
 
 from hostler import Cluster, Config, InMemorySource, Mirror, Route, queue
 from hostler.config.model import HeaderMatch, SessionAffinity
+from hostler.config.transforms import request_transform
 from hostler.default_pipeline import DEFAULT_PIPELINE
 from hostler.errors import ConfigError, Severity
 from hostler.pipeline import for_routes
+from hostler.policies import Policies
 from hostler.proxy import Proxy
 from tests.config.checks.saying import check_all
 
@@ -107,6 +109,28 @@ def test_a_stage_of_the_users_own_is_named_whatever_an_update_comes_from():
     followed = Proxy.from_sources([source], pipeline=[audit, *DEFAULT_PIPELINE])
     with pytest.raises(ConfigError, match=r"Routes\.r\.ResponseCaching: the stage audit concerns the route"):
         followed.update(proxy().config)
+
+
+def test_a_transform_that_the_users_own_code_makes_is_named():
+    def sign(transform):
+        return [request_transform(lambda context: None)]
+
+    source = Config(
+        [
+            Route(
+                "/{**rest}",
+                "c",
+                id="r",
+                response_caching=True,
+                transforms=[{"pathprefix": "/a"}, {"sign": "x"}],
+            )
+        ],
+        [Cluster("c", ["http://a"])],
+    )
+    with pytest.raises(
+        ConfigError, match=r"Routes\.r\.ResponseCaching: Transforms: your own code makes Sign of a tra"
+    ):
+        Proxy.from_config(source, policies=Policies(transforms={"Sign": sign}))
 
 
 def test_a_stage_that_leaves_the_route_out_is_none():

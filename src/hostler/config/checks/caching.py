@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Cluster, Route
 
-__all__ = ["check_caching", "find_obstacles"]
+__all__ = ["check_caching", "find_obstacles", "find_own_transforms"]
 
 _UNSEEN: Final = "and a request that the server answers with a response that it keeps is seen by no stage"
 _POLICIES: Final[tuple[tuple[str, str, Callable[[Route], str | None], tuple[str, ...]], ...]] = (
@@ -60,6 +60,19 @@ def find_obstacles(route: Route, cluster: Cluster | None) -> Iterator[tuple[str,
                 "disable the affinity, or remove ResponseCaching"
             ),
         )
+
+
+def find_own_transforms(route: Route, factories: Iterable[str]) -> Iterator[Problem]:
+    """Find the transforms of a route whose responses are kept that a user's own code makes; `factories` are its keys."""
+    own = {key.lower(): key for key in factories}
+    for transform in route.transforms:
+        if not isinstance(transform, CodeTransform):
+            for key in own.keys() & {key.lower() for key in transform}:
+                yield Problem(
+                    f"Routes.{route.id}.ResponseCaching",
+                    f"Transforms: your own code makes {own[key]} of a transform, {_UNSEEN}, nor by a transform; remove "
+                    f"{own[key]}, or ResponseCaching",
+                )
 
 
 def check_caching(
