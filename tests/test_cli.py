@@ -58,7 +58,7 @@ def hostler(capsys):
     [
         (
             ["--workers", "2", "--min-workers", "3"],
-            "--min-workers: 3 is more than the maximum, 2; use 2 or less",
+            "--min-workers: 3 is more than --workers, 2; use 2 or less, or raise --workers",
         ),
         (["--workers", "0", "--min-workers", "0"], "--min-workers is for worker processes; add --workers N"),
         (

@@ -18,6 +18,7 @@ COMMAND = f"{AT_EXIT}; from hostler.cli import main; sys.exit(main())"
 QUEUES = {"hashlib", "hostler.server.usermode.queues.link", "tempfile"}
 WORKERS = {
     "multiprocessing",
+    "hostler.processes.policy",
     "hostler.processes.supervising",
     "hostler.processes.supervisor",
     "hostler.processes.terminal",

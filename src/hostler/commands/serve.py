@@ -11,11 +11,12 @@ from hostler.errors import HostlerError, WorkerError
 from hostler.explaining import explain
 from hostler.loaders import ApplicationLoader
 from hostler.processes.foreground import run_service
-from hostler.processes.policy import WorkerPolicy
 from hostler.server.base import QueueMode
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from hostler.processes.policy import WorkerPolicy
 
 __all__ = ["add_options", "execute"]
 
@@ -98,6 +99,8 @@ def _policy(args: Namespace) -> WorkerPolicy | None:
         if given:
             raise HostlerError(f"--{_OPTIONS[next(iter(given))]} is for worker processes; add --workers N")
         return None
+    from hostler.processes.policy import WorkerPolicy  # noqa: PLC0415 - for workers only
+
     if not given:
         return WorkerPolicy.fixed(args.workers)
     for name in ("idle_timeout", "max_crashes"):
@@ -107,7 +110,7 @@ def _policy(args: Namespace) -> WorkerPolicy | None:
         return WorkerPolicy(args.workers, **given)
     except ValueError as error:
         name, _, why = str(error).partition(": ")
-        raise HostlerError(f"--{_OPTIONS[name]}: {why}") from None
+        raise HostlerError(f"--{_OPTIONS[name]}: {why.replace('the maximum', '--workers')}") from None
 
 
 _OPTIONS: Final = {

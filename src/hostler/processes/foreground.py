@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from hostler.output import write_out
 from hostler.processes.loop import run_loop
-from hostler.processes.policy import WorkerPolicy
 from hostler.processes.serving import serving_here
 from hostler.processes.signals import on_signals, stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from hostler.processes.policy import WorkerPolicy
     from hostler.processes.signals import Stop
     from hostler.processes.supervisor import Supervisor
     from hostler.server.prefix import UrlPrefix
@@ -33,6 +33,8 @@ def run_service(service: Service, workers: WorkerPolicy | int | None = None) -> 
     import; and what loading the handler raises, in this process.
     """
     if workers is not None:
+        from hostler.processes.policy import WorkerPolicy  # noqa: PLC0415 - for workers only
+
         if isinstance(workers, int) and workers < 1:
             raise ValueError(f"{workers} is not a number of workers; use 1 or more, or None for this process")
         policy = WorkerPolicy.fixed(workers) if isinstance(workers, int) else workers

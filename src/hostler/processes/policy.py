@@ -65,7 +65,8 @@ class WorkerPolicy:
         """Refuse more than there may be."""
         if self.minimum > self.maximum:
             raise ValueError(
-                f"minimum: {self.minimum} is more than the maximum, {self.maximum}; use {self.maximum} or less"
+                f"minimum: {self.minimum} is more than the maximum, {self.maximum}; use {self.maximum} or less, "
+                "or raise the maximum"
             )
 
     @classmethod
