@@ -15,7 +15,7 @@ from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.probe import ask
 from hostler.client.tls import tls_context
-from hostler.client.transfer import ANSWERED, RETRY, Transfer
+from hostler.client.transfer import RETRY, SUPERSEDED, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.context import within
@@ -144,7 +144,7 @@ class Forwarder:
             failure = await self._transfer(exchange, (name, host), made)
         if failure is None:
             return Outcome(_FORWARDED, stream.status, name, stream.bytes_received, stream.bytes_sent)
-        if exchange.transforms is None or failure is ANSWERED:
+        if exchange.transforms is None or failure is SUPERSEDED:
             return self.answer_failure(exchange, name, failure)
         _log_failure(exchange, name, failure)
         await exchange.transforms.answer_failure(exchange, failure)
@@ -253,7 +253,7 @@ class Forwarder:
     def answer_failure(self, exchange: Exchange, name: str, failure: Failure) -> Outcome:
         """Answer a failure, unless there is an answer, and log it."""
         _log_failure(exchange, name, failure)
-        if failure is not ANSWERED:
+        if failure is not SUPERSEDED:
             answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 

@@ -7,11 +7,11 @@ anything but its end. Back-pressure is each side pausing the other's reading.
 States and transitions. From `begin` on it is ASKED: the request goes out (`_sent` once it is complete). `answered`
 makes it ANSWERED, or a TUNNEL if it was a 101; in a tunnel `ended` notes that the destination has closed its
 direction. It ends exactly once (`_ended`): well, with a Failure, or with RETRY: the connection was a stale one and the
-request may be sent again. Which failure it is follows from the state and from who caused it; ANSWERED where the
-exchange has got an answer from somebody else before the destination's began. When the destination
-caused the end, its stream is over already; when the client's side or `cancel` did, the stream is cancelled first. What
-comes after the end finds nobody: the connection may be carrying another exchange. A transfer is a `Completion`, whose
-result is how it ended, None for well, unless a subclass makes something else of it.
+request may be sent again. Which failure it is follows from the state and from who caused it; it is SUPERSEDED
+where a stage had begun an answer before the destination did. When the destination caused the end, its stream is over
+already; when the client's side or `cancel` did, the stream is cancelled first. What comes after the end finds nobody:
+the connection may be carrying another exchange. A transfer is a `Completion`, whose result is how it ended, None for
+well, unless a subclass makes something else of it.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
     from hostler.http.message import Request
 
-__all__ = ["ANSWERED", "RETRY", "Transfer"]
+__all__ = ["RETRY", "SUPERSEDED", "Transfer"]
 
 _log: Final = logging.getLogger("hostler.forwarder")
 
 RETRY: Final = Failure(Reason.REQUEST, "the connection was closed before it answered")
 """How a transfer ends that may be tried on another connection."""
 
-ANSWERED: Final = Failure(Reason.REQUEST_CANCELED, "the exchange was answered by a stage meanwhile")
+SUPERSEDED: Final = Failure(Reason.REQUEST_CANCELED, "the exchange was answered by a stage meanwhile")
 """How a transfer ends whose exchange has an answer that is not the destination's: it is left alone."""
 
 _PLAIN: Final = Response(200)
@@ -157,7 +157,7 @@ class Transfer(Completion[Any]):
     def answered(self, response: Response, data: bytes) -> None:
         """Send the response's head on, with the first of its body."""
         if self._stream.started:
-            self._fail(ANSWERED)
+            self._fail(SUPERSEDED)
             return
         self._response, self._tunnel = response, response.status == 101
         try:
@@ -268,7 +268,7 @@ class Transfer(Completion[Any]):
         """End with a failure, or to be tried again."""
         if not self._ended:
             self._ended = True
-            self._settle(ANSWERED if self._response is None and self._stream.started else failure)
+            self._settle(SUPERSEDED if self._response is None and self._stream.started else failure)
 
     def _settle(self, failure: Failure) -> None:
         """Make a result of how it ended."""

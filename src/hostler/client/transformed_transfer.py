@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hostler.answering import begin_response
-from hostler.client.transfer import ANSWERED, Transfer
+from hostler.client.transfer import SUPERSEDED, Transfer
 from hostler.completion import Completion
 from hostler.errors import ProtocolError
 from hostler.transforms.requests import refuse_managed
@@ -102,7 +102,7 @@ class TransformedTransfer(Transfer):
     def answered(self, response: Response, data: bytes) -> None:
         """Transform the response's head and send it on; or hold it until its transforms are done."""
         if self._stream.started:
-            self._fail(ANSWERED)
+            self._fail(SUPERSEDED)
             return
         self._response, self._tunnel = response, response.status == 101
         context = response_context(self._exchange, self._transforms, response)
