@@ -5,6 +5,8 @@ import math
 import weakref
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostler.deadline import Deadline
 from hostler.testing import FakeClock
@@ -159,3 +161,40 @@ def test_infinity_never_comes_and_may_be_brought_forward(loop, deadline, calls):
     deadline.set(5)
     loop.clock.advance(5)
     assert len(calls) == 1
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["set", "set by hand", "advance"]), st.sampled_from([0.0, 0.5, 1.0, 3.0, 10.0])),
+        st.tuples(st.sampled_from(["clear", "close"]), st.just(0.0)),
+    ),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(STEPS)
+def test_it_calls_back_when_a_model_of_it_says_so(steps):
+    loop, calls, expected = Loop(), [], []
+    deadline = Deadline(loop, lambda: calls.append(loop.time()))
+    due, is_closed = math.inf, False
+    for step, seconds in steps:
+        if step == "advance":
+            loop.clock.advance(seconds)
+            if due <= loop.time():
+                expected.append(due)
+                due = math.inf
+        elif step == "clear":
+            deadline.clear()
+            due = math.inf
+        elif step == "close":
+            deadline.close()
+            due, is_closed = math.inf, True
+        else:
+            if step == "set":
+                deadline.set(seconds)
+            else:
+                deadline.due = wanted = deadline.time() + seconds
+                if wanted < deadline.armed:
+                    deadline.arm()
+            due = math.inf if is_closed else loop.time() + seconds
+        assert calls == expected
