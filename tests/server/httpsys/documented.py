@@ -209,7 +209,7 @@ PAGES: dict[str, Page] = {
             "ERROR_INSUFFICIENT_BUFFER": "The buffer holds at least the structure, whatever the certificate's size.",
             "ERROR_MORE_DATA": "test_native.py::test_a_client_that_is_asked_late",
             "ERROR_NOT_FOUND": "test_native.py::test_a_client_that_has_none",
-            "other": "test_native.py::test_a_client_that_goes_while_it_is_asked",
+            "other": "test_native.py::test_of_a_client_that_is_gone_nothing_can_be_asked",
         },
         {
             "HTTP_RECEIVE_SECURE_CHANNEL_TOKEN": "The channel's token comes with each request where the option says so."
