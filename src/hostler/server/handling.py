@@ -1,4 +1,4 @@
-"""Running a server's handler: one task an exchange, and an answer whatever becomes of it."""
+"""Running a server's handler: at most one task an exchange, and an answer whatever becomes of it."""
 
 from __future__ import annotations
 
