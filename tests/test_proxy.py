@@ -1113,3 +1113,14 @@ def test_what_was_unhealthy_when_a_proxy_stopped_is_not_so_for_ever():
     for _ in range(2):
         asyncio.run(run())  # each in an event loop of its own, which ends with its timers
     assert seen == [Health.UNKNOWN, Health.UNKNOWN]
+
+
+async def test_a_server_that_keeps_no_responses_says_so_of_the_routes_that_want_it(caplog):
+    proxy = Proxy(
+        [Route("/a", "c", id="kept", response_caching=True), Route("/b", "c", id="other")],
+        [Cluster("c", ["http://127.0.0.1:9"])],
+    )
+    async with running(proxy):
+        pass
+    assert "Routes.kept.ResponseCaching: does nothing here" in caplog.text
+    assert "Routes.other" not in caplog.text

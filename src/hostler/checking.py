@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Config, Route
 
-__all__ = ["Check", "accept", "find_problems", "find_problems_in_steps", "find_undelegated", "has_errors"]
+__all__ = [
+    "Check",
+    "accept",
+    "find_problems",
+    "find_problems_in_steps",
+    "find_undelegated",
+    "find_unkept",
+    "has_errors",
+]
 
 Check: TypeAlias = "Callable[[Config], Iterable[Problem]]"
 """Finds problems of a configuration."""
@@ -85,6 +93,17 @@ def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:
 
         yield from find_undelegated_requests(config, policies.transforms)
     yield from find_unlimited_requests(config)
+
+
+def find_unkept(config: Config) -> Iterator[Problem]:
+    """Find the routes whose responses would be kept, but for a server that keeps none."""
+    for route in config.routes:
+        if route.response_caching:
+            yield Problem(
+                f"Routes.{route.id}.ResponseCaching",
+                "does nothing here: this server keeps no responses; serve it with HTTP.sys on Windows, or remove the key",
+                Severity.WARNING,
+            )
 
 
 def accept(config: Config, problems: Iterable[Problem]) -> Config:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from hostler.chains import CONCERNED, Chains, pipeline_checks
-from hostler.checking import accept, find_problems, find_undelegated
+from hostler.checking import accept, find_problems, find_undelegated, find_unkept
 from hostler.client.forwarder import Forwarder
 from hostler.config.definitions import Definitions
 from hostler.config.model import Cluster, Config, Route
@@ -351,6 +351,9 @@ class Proxy:
         rules.apply(rules.open(self.clusters))
         if not server.delegates_changes:
             for problem in find_undelegated(self.config, self._policies):
+                _log.warning("%s", problem)
+        if not server.keeps_responses:
+            for problem in find_unkept(self.config):
                 _log.warning("%s", problem)
         self._rules, self._server = rules, server
         async with AsyncExitStack() as stack:

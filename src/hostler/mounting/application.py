@@ -125,6 +125,7 @@ class _ServerOutside:
 
     can_delegate = False
     delegates_changes = True
+    keeps_responses = False
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Refuse."""

@@ -89,6 +89,10 @@ class Server(Delegator, Protocol):
     def delegates_changes(self) -> bool:
         """Whether a delegated request goes as stages and transforms left it; HTTP.sys hands it over as it came."""
 
+    @property
+    def keeps_responses(self) -> bool:
+        """Whether it keeps responses, to answer other requests with; HTTP.sys does (`Exchange.cache_response`)."""
+
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Listen on more prefixes; returns them with the ports that were picked for port 0.
 

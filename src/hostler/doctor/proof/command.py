@@ -10,7 +10,7 @@ from hostler.doctor.proof.document import about, to_json
 from hostler.doctor.proof.promise import Verdict
 from hostler.doctor.proof.proof import PROMISES, prove
 from hostler.doctor.proof.this_machine import ThisMachine
-from hostler.errors import HostlerError
+from hostler.errors import HostlerError, UnsupportedError
 from hostler.output import write_out
 from hostler.server.httpsys.api import load
 
@@ -30,7 +30,11 @@ def run(path: Path) -> int:
 
     Raises UnsupportedError; HostlerError for a file that cannot be written, or is there and is no proof.
     """
-    return run_on(load(), ThisMachine(), path, about())
+    try:
+        windows = load()
+    except UnsupportedError as error:
+        raise UnsupportedError("--prove tries HTTP.sys itself: run it on Windows") from error
+    return run_on(windows, ThisMachine(), path, about())
 
 
 def run_on(

@@ -107,6 +107,11 @@ class HttpSysServer:
         """Whether a delegated request goes as it was left: HttpDelegateRequestEx hands over what came."""
         return False
 
+    @property
+    def keeps_responses(self) -> bool:
+        """Whether it keeps responses: in the kernel's cache."""
+        return True
+
     # -- listening ------------------------------------------------------------------------------------------------
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:

@@ -66,6 +66,11 @@ class UserModeServer:
         """Whether a delegated request goes as it was left: its head is written for whoever it goes to."""
         return True
 
+    @property
+    def keeps_responses(self) -> bool:
+        """Whether it keeps responses: not yet."""
+        return False
+
     # -- listening ------------------------------------------------------------------------------------------------
 
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
