@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TextIO
 
-__all__ = ["DirectTask"]
+__all__ = ["DirectTask", "awaiting"]
 
 
 class DirectTask(Completion[Any], ABC):
@@ -117,7 +117,7 @@ class DirectTask(Completion[Any], ABC):
                 if type(begun) is CoroutineType or isinstance(begun, Coroutine):
                     coroutine = begun
                 else:
-                    coroutine = _awaiting(begun)
+                    coroutine = awaiting(begun)
                 self._coroutine = coroutine
             yielded = coroutine.send(None) if error is None else coroutine.throw(error)
         except StopIteration as end:
@@ -279,7 +279,8 @@ class DirectTask(Completion[Any], ABC):
         traceback.print_list(traceback.StackSummary.extract(frames), file=file)
 
 
-async def _awaiting(awaitable: Awaitable[object]) -> object:
+async def awaiting(awaitable: Awaitable[object]) -> object:
+    """Make a coroutine of whatever can be awaited."""
     return await awaitable
 
 

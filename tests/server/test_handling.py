@@ -186,3 +186,12 @@ async def test_what_others_wrote_is_called_in_a_task():
     handling, _, _ = begun(handler)
     await handling.tasks.emptied()
     assert isinstance(tasks[0], DirectTask)
+
+
+async def test_a_handler_of_ours_may_return_whatever_can_be_awaited():
+    future = asyncio.get_running_loop().create_future()
+    handling, stream, (task,) = begun(directly(lambda _: future))
+    respond(answer := Answer(task._exchange))
+    future.set_result(answer.result())
+    await handling.tasks.emptied()
+    assert stream.response.status == 200

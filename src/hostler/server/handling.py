@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from attrs import define, field
@@ -16,7 +17,7 @@ from hostler.errors import Failure, Reason
 from hostler.outcome import Outcome
 from hostler.pipeline import is_ours, not_an_outcome
 from hostler.server.pending import Pending
-from hostler.task import DirectTask
+from hostler.task import DirectTask, awaiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,8 @@ class Handling:
                 else:
                     begun.waiter = self
                 return
+            if type(begun) is not CoroutineType:
+                begun = awaiting(begun)
         # what __init__ would set, without a call of it for each exchange
         task = _new(ExchangeTask)
         task._loop = self.loop
