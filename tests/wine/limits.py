@@ -13,6 +13,7 @@ WINE_LIMITS = MappingProxyType(
         "100 continue": "it answers no Expect: 100-continue",
         "bandwidth and connection limits": "only the binding and logging properties of a URL group are accepted",
         "body after a response": "the connection takes no further request when a body was left unread",
+        "buffered sends": "with HTTP_SEND_RESPONSE_FLAG_BUFFER_DATA, an answer of several pieces stalls",
         "certificates": "there is no https, and so no client certificate",
         "chunked request body": "a request with Transfer-Encoding is refused",
         "close of a connection": "it never closes a connection, whatever the response's flags say",

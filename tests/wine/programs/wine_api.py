@@ -50,14 +50,24 @@ _SERVER = 1
 """HTTP_INITIALIZE_SERVER, the one flag with which Wine starts its driver ("configuration" in limits.py)."""
 
 
+_BUFFER_DATA = 4
+"""HTTP_SEND_RESPONSE_FLAG_BUFFER_DATA ("buffered sends" in limits.py)."""
+
+
 class WithoutStubs:
-    """Wine's httpapi.dll with its stubs failing, and initialised as a server."""
+    """Wine's httpapi.dll with its stubs failing, initialised as a server, and without a flag of sends."""
 
     def __init__(self, dll):
         self._dll = dll
 
     def HttpInitialize(self, version, flags, reserved):  # noqa: N802 - as Microsoft spells it
         return self._dll.HttpInitialize(version, flags & _SERVER, reserved)
+
+    def HttpSendHttpResponse(self, queue, request, flags, *rest):  # noqa: N802
+        return self._dll.HttpSendHttpResponse(queue, request, flags & ~_BUFFER_DATA, *rest)
+
+    def HttpSendResponseEntityBody(self, queue, request, flags, *rest):  # noqa: N802
+        return self._dll.HttpSendResponseEntityBody(queue, request, flags & ~_BUFFER_DATA, *rest)
 
     def __getattr__(self, name):
         found = _fail if name in STUBS else getattr(self._dll, name)
