@@ -11,6 +11,7 @@ import ctypes
 import attrs
 
 from hostler.server.httpsys import api
+from hostler.server.httpsys._bindings import ffi
 
 NOT_IMPLEMENTED = 120
 """ERROR_CALL_NOT_IMPLEMENTED."""
@@ -54,8 +55,12 @@ _BUFFER_DATA = 4
 """HTTP_SEND_RESPONSE_FLAG_BUFFER_DATA ("buffered sends" in limits.py)."""
 
 
+_BINDING = 7
+"""HttpServerBindingProperty; without its Present flag it unbinds ("unbinding" in limits.py)."""
+
+
 class WithoutStubs:
-    """Wine's httpapi.dll with its stubs failing, initialised as a server, and without a flag of sends."""
+    """Wine's httpapi.dll with its stubs failing, initialised as a server, and without what it trips over."""
 
     def __init__(self, dll):
         self._dll = dll
@@ -68,6 +73,11 @@ class WithoutStubs:
 
     def HttpSendResponseEntityBody(self, queue, request, flags, *rest):  # noqa: N802
         return self._dll.HttpSendResponseEntityBody(queue, request, flags & ~_BUFFER_DATA, *rest)
+
+    def HttpSetUrlGroupProperty(self, group, id_, value, size):  # noqa: N802
+        if id_ == _BINDING and not bytes(ffi.buffer(value, 4))[0]:
+            return NOT_IMPLEMENTED
+        return self._dll.HttpSetUrlGroupProperty(group, id_, value, size)
 
     def __getattr__(self, name):
         found = _fail if name in STUBS else getattr(self._dll, name)
