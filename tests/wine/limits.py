@@ -36,7 +36,7 @@ WINE_LIMITS = MappingProxyType(
         "response cache": "no response is kept, and HttpFlushResponseCache is a stub",
         "several queues": "closing any queue closes the sockets of every queue of the prefix",
         "trailers": "HttpIsFeatureSupported is not exported, and trailer chunks are unknown",
-        "unbinding": "a URL group that is unbound from its queue is taken for one that has none, and keeps its socket",
+        "unbinding": "a URL group that is unbound goes on taking requests, which stay undelivered; its URLs are removed instead",
         "unknown urls": "a request that no URL takes is neither answered with 404 nor with 503",
         "upgrades": "a 101 ends its request: what leaves with it is the last, and what the client sends a new request",
         "waiting requests": "a request that finds no receive waiting can stay undelivered",

@@ -64,6 +64,14 @@ class WithoutStubs:
 
     def __init__(self, dll):
         self._dll = dll
+        self._urls = {}
+        """The URLs of each group."""
+
+    def HttpAddUrlToUrlGroup(self, group, url, *rest):  # noqa: N802
+        code = self._dll.HttpAddUrlToUrlGroup(group, url, *rest)
+        if not code:
+            self._urls.setdefault(int(group), []).append(url)
+        return code
 
     def HttpInitialize(self, version, flags, reserved):  # noqa: N802 - as Microsoft spells it
         return self._dll.HttpInitialize(version, flags & _SERVER, reserved)
@@ -76,7 +84,9 @@ class WithoutStubs:
 
     def HttpSetUrlGroupProperty(self, group, id_, value, size):  # noqa: N802
         if id_ == _BINDING and not bytes(ffi.buffer(value, 4))[0]:
-            return NOT_IMPLEMENTED
+            for url in self._urls.pop(int(group), ()):
+                self._dll.HttpRemoveUrlFromUrlGroup(group, url, 0)
+            return 0
         return self._dll.HttpSetUrlGroupProperty(group, id_, value, size)
 
     def __getattr__(self, name):
