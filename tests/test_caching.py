@@ -60,6 +60,9 @@ def test_cache_control_says_how_long(control, seconds):
         ("Sun, 06 Nov 1994 08:49:27 GMT", None),
         ("0", None),
         ("-1", None),
+        ("Sun, 06 Nov 1994 08:49:47", 10),
+        ("Sun, 06 Nov 99999999999 08:49:47 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:47 +99999999999999999999", None),
     ],
 )
 def test_expires_says_so_where_cache_control_does_not(expires, seconds):

@@ -132,10 +132,12 @@ def _seconds(value: bytes) -> float:
 
 
 def _time(value: bytes, otherwise: float) -> float:
-    """Read an HTTP-date, in seconds since 1970."""
+    """Read an HTTP-date, in seconds since 1970; one that names no zone is in UTC, as all are (RFC 9110 5.6.7)."""
+    from datetime import UTC  # noqa: PLC0415 - as below
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - costs milliseconds, for a header that few send
 
     try:
-        return parsedate_to_datetime(value.decode("latin-1")).timestamp()
-    except ValueError:
+        date = parsedate_to_datetime(value.decode("latin-1"))
+    except (ValueError, OverflowError):
         return otherwise
+    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
