@@ -189,10 +189,8 @@ def _remove(args: argparse.Namespace) -> int:
         try:
             certificates.remove(opened, args.endpoint)
         except Win32Error as error:
-            remedies = {
-                ErrorCode.ERROR_FILE_NOT_FOUND: "nothing is bound to exactly this endpoint; see: hostler cert list",
-            }
             raise refused(
-                f"what is bound to {args.endpoint} cannot be removed", error, line, remedies
-            ) from error
+                f"what is bound to {args.endpoint} cannot be removed", error, line,
+                {ErrorCode.ERROR_FILE_NOT_FOUND: "nothing is bound to exactly this endpoint; see: hostler cert list"},
+            ) from error  # fmt: skip
     return say_done(f"removed what was bound to {args.endpoint}", line)

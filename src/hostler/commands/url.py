@@ -148,10 +148,8 @@ def _remove(args: argparse.Namespace) -> int:
         try:
             reservations.remove(opened, str(args.prefix))
         except Win32Error as error:
-            remedies = {
-                ErrorCode.ERROR_FILE_NOT_FOUND: "no reservation has exactly this URL; see: hostler url list",
-            }
             raise refused(
-                f"the reservation of {args.prefix} cannot be removed", error, line, remedies
-            ) from error
+                f"the reservation of {args.prefix} cannot be removed", error, line,
+                {ErrorCode.ERROR_FILE_NOT_FOUND: "no reservation has exactly this URL; see: hostler url list"},
+            ) from error  # fmt: skip
     return say_done(f"removed the reservation of {args.prefix}", line)

@@ -14,24 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["refused"]
 
 
-def refused(what: str, error: Win32Error, line: str, remedies: dict[ErrorCode, str]) -> HostlerError:
+def refused(what: str, error: Win32Error, line: str, remedies: dict[int, str]) -> HostlerError:
     """Make the error for a change that was refused, such as `http://+:80/ cannot be reserved`.
 
     `line` is what does the same in netsh; `remedies` has what to say to codes that mean something special here.
     """
-    reason = remedies.get(_known(error.code), error.text(error.code))
+    reason = remedies.get(error.code, error.text(error.code))
     if error.code == ErrorCode.ERROR_ACCESS_DENIED:
         reason = (
             f"{user_name()} may not change what holds for the whole machine; run this in a terminal that was opened "
             f'with "Run as administrator", or have an administrator run there: {line}'
         )
-    refusal = HostlerError(f"{what}: {reason}")
-    refusal.__cause__ = error
-    return refusal
-
-
-def _known(code: int) -> ErrorCode:
-    try:
-        return ErrorCode(code)
-    except ValueError:
-        return ErrorCode.NO_ERROR
+    return HostlerError(f"{what}: {reason}")
