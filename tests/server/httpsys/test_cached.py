@@ -148,7 +148,8 @@ async def test_a_stage_says_for_how_long(machine):
 @pytest.mark.parametrize(
     "path",
     [
-        "a%2fb", "a%5Cb", "a\\b", "a//b", "a%252Fb", "x/../a/b", "x/%2e%2E/a/b", "a/./b", "a/b/.", "%E4", "a%2",
+        "a%2fb", "a%5Cb", "a\\b", "a//b", "a%252Fb", "x/../a/b", "x/%2e%2E/a/b", "a/./b", "a/b/.", "%E4", "a%2", "a%3Fb", "a%3fb=1", "a%3Bb",
+        "%61", "%7E", "a|b", "a\xe4",
     ],
 )  # fmt: skip
 async def test_a_path_that_http_sys_spells_otherwise_is_not_kept(machine, path):
@@ -158,7 +159,22 @@ async def test_a_path_that_http_sys_spells_otherwise_is_not_kept(machine, path):
         assert machine.cache.entries == {}
 
 
-@pytest.mark.parametrize("path", ["a/b", "a%20b", "%C3%A4", "a.b/..c", "a?b=//%2F"])
+async def test_a_question_mark_of_a_path_answers_no_query(machine):
+    """Both URLs are cooked into one, and a destination tells them apart."""
+
+    async def handler(exchange):
+        exchange.cache_response(60)
+        return await exchange.respond(200, exchange.path, headers={"content-type": "text/plain"})
+
+    async with serving(machine, handler):
+        await machine.client().request("GET", URL + "prices%3Fday=1").response()
+        response = await machine.client().request("GET", URL + "prices?day=1").response()
+    assert response.body == b"/prices"
+
+
+@pytest.mark.parametrize(
+    "path", ["a/b", "a%20b", "%C3%A4", "a.b/..c", "a?b=//%2F", "a-_~!$&'()*+,;=:@/%5B%7c%5D"]
+)
 async def test_a_plain_path_is_kept(machine, path):
     async with serving(machine, caching(answering(raw=PUBLIC, framing=4, first=b"kept"))):
         assert await hits(machine, URL + path, URL + path) == 1

@@ -39,8 +39,13 @@ __all__ = ["cache_policy", "flush"]
 _LONGEST: Final = 0x7FFF_FFFF
 """Seconds that ASP.NET gives at most."""
 
-_PLAIN: Final = re.compile(rb"(?:/(?!\.\.?(?:/|$))(?:[^/%\\]|%(?!2[EF5]|5C))+)*/?", re.IGNORECASE)
-"""A path that cooking only decodes: no empty or dot segment, nothing that would be one or a slash, no escaped percent."""
+_ESCAPED: Final = rb"2[023]|3[CE]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F]"
+"""What has to be escaped in a path, and is nothing but itself then: a space, quotes, brackets, what is not ASCII."""
+
+_PLAIN: Final = re.compile(
+    rb"(?:/(?!\.\.?(?:/|$))(?:[\w.~!$&'()*+,;=:@-]|%%(?:%b))+)*/?" % _ESCAPED, re.IGNORECASE
+)
+"""A path that no other is cooked into: no empty or dot segment, and each character as only it is written (RFC 3986 3.3)."""
 
 
 def cache_policy(
