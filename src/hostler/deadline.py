@@ -32,7 +32,8 @@ class Deadline:
     """Calls back once nothing has moved it for its whole time.
 
     Moving it later only writes a number; the one timer under it is armed again when it fires early. So a connection
-    costs a timer per timeout period, not per event. It calls back in the context in which it was made. What moves it for every request may do what `set` does itself:
+    costs a timer per timeout period, not per event. It calls back in the context in which it was made. What moves it
+    for every request may do what `set` does itself:
 
         deadline.due = due = deadline.time() + seconds
         if due < deadline.armed:

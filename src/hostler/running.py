@@ -35,8 +35,9 @@ def run(
     """Serve a handler (a `Proxy`, or any `async def handler(exchange)`) until SIGINT or SIGTERM.
 
     `handler` is the handler or its name, "module:attribute". `urls` are URL prefixes; none means those of the proxy's
-    configuration, else http://localhost:5000/. `options` take the place of the configuration's `HttpSys` section. `quiet` switches off the line per exchange on standard output,
-    `log_format` is what it looks like, "text" or "json". `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows Ctrl-C,
+    configuration, else http://localhost:5000/. `options` take the place of the configuration's `HttpSys` section.
+    `quiet` switches off the line per exchange on standard output, `log_format` is what it looks like, "text" or "json".
+    `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows Ctrl-C,
     Ctrl-Break, the end of the console) no new connections are taken, and exchanges in progress have `grace` seconds; a
     second signal ends them at once. Raises ListenError, PrefixError, UnsupportedError; ConfigError for a name of none.
     """
@@ -70,10 +71,11 @@ def serve(
 
     `app` is the application or its name, "module:attribute". Neither a queue nor urls means http://localhost:5000/.
     `mode` says how the queue is opened. `workers` is how many processes serve, kept alive by this one, or on HTTP.sys a
-    `WorkerPolicy`, by which they come and go with requests; None means that this process serves. Workers import the program anew, so that it must call this under
-    `if __name__ == "__main__":`. `quiet` and `log_format` are as in `run`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the
-    signal (on Windows Ctrl-C, Ctrl-Break, the end of the console) nothing new is taken, and exchanges in progress have
-    `grace` seconds; a second signal ends them at once. SIGHUP replaces the workers one by one.
+    `WorkerPolicy`, by which they come and go with requests; None means that this process serves. Workers import the
+    program anew, so that it must call this under `if __name__ == "__main__":`. `quiet` and `log_format` are as in
+    `run`. `server` is "httpsys" on Windows and "usermode" elsewhere, unless it says which. On the signal (on Windows
+    Ctrl-C, Ctrl-Break, the end of the console) nothing new is taken, and exchanges in progress have `grace` seconds; a
+    second signal ends them at once. SIGHUP replaces the workers one by one.
 
     Raises ListenError, PrefixError, QueueError, UnsupportedError; ConfigError for what is no application, or one that
     workers cannot import; WorkerError when a worker cannot start; LifespanError when the application refuses to.

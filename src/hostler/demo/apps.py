@@ -22,7 +22,7 @@ class Answering:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            raise NotImplementedError(f"the demo does not speak {scope['type']}")
+            raise ValueError(f"the demo answers http, not {scope['type']}")
         digest, received, more = hashlib.sha256(), 0, True
         while more:
             message = await receive()

@@ -63,8 +63,8 @@ async def serving(
     """Serve a handler on URL prefixes, and from a queue, for as long as the context lasts.
 
     Port 0 picks a free port. A handler may have `lifespan(server)`, an async context manager. `write_line` gets the
-    access lines, in `log_format`, "text" or "json". `server` is HTTP.sys on Windows, else the user-mode server, unless it says which. Raises ListenError,
-    PrefixError, QueueError, UnsupportedError, and what the lifespan raises.
+    access lines, in `log_format`, "text" or "json". `server` is HTTP.sys on Windows, else the user-mode server, unless
+    it says which. Raises ListenError, PrefixError, QueueError, UnsupportedError, and what the lifespan raises.
     """
     service = Service(
         loader=HandlerLoader(handler),

@@ -1,8 +1,9 @@
 """A worker: a process that serves from a queue, on sockets that its supervisor bound, or both.
 
-`main` runs there, with the `Service` that says what. A worker reports once to its supervisor: that it is ready, or why it
-cannot start; and afterwards whenever it is idle, where the service has an idle timeout. It stops gracefully when the supervisor wants it to, when the supervisor is gone, and on SIGTERM. What a
-terminal sends to every process in it is the supervisor's.
+`main` runs there, with the `Service` that says what. A worker reports once to its supervisor: that it is ready, or why
+it cannot start; and afterwards whenever it is idle, where the service has an idle timeout. It stops gracefully when the
+supervisor wants it to, when the supervisor is gone, and on SIGTERM. What a terminal sends to every process in it is the
+supervisor's.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ _MAX_BATCH: Final = 8
 class Incoming:
     """Reads piece after piece while it flows, and hands each to `took(data)`; the end to `over(code)`.
 
-    The code is ERROR_HANDLE_EOF when the body is complete, also where HTTP.sys says so by no bytes. What arrives while it does not flow waits, at most a piece.
+    The code is ERROR_HANDLE_EOF when the body is complete, also where HTTP.sys says so by no bytes. What arrives while
+    it does not flow waits, at most a piece.
     """
 
     __slots__ = (
