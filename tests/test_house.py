@@ -37,7 +37,7 @@ ALLOWED = {
     "server.base": set(),
     "server.delegation": set(),
     "server.pending": set(),
-    "server.options": {"errors", "http"},
+    "server.options": {"errors", "http", "server.prefix"},
     "server.prefix": {"errors"},
     "server.handling": {"direct", "exchange", "outcome", "pipeline", "answering", "contract", "errors", "server.pending", "task"},
     "server.placing": {"errors", "http", "exchange", "outcome"},

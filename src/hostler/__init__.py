@@ -95,7 +95,14 @@ if TYPE_CHECKING:
     from hostler.rate_limiting.policy import Refused
     from hostler.running import run, serve
     from hostler.server.base import QueueMode, ServerKind
-    from hostler.server.options import ServerOptions, Timeouts
+    from hostler.server.options import (
+        Certificate,
+        ClientCertificates,
+        Endpoint,
+        ServerOptions,
+        Timeouts,
+        TlsOptions,
+    )
     from hostler.server.options.httpsys import HttpSysOptions
     from hostler.transforms.contexts import (
         RequestTransformContext,
@@ -112,6 +119,8 @@ __all__ = [
     "AuthorizationDefinition",
     "BasicDefinition",
     "BearerDefinition",
+    "Certificate",
+    "ClientCertificates",
     "Cluster",
     "ConcurrencyDefinition",
     "Config",
@@ -123,6 +132,7 @@ __all__ = [
     "DelegationError",
     "Denied",
     "Destination",
+    "Endpoint",
     "Environment",
     "Exchange",
     "Failure",
@@ -186,6 +196,7 @@ __all__ = [
     "StageWithLifespan",
     "TimeoutDefinition",
     "Timeouts",
+    "TlsOptions",
     "UnsupportedError",
     "WebProxy",
     "WorkerError",
@@ -334,8 +345,12 @@ _MODULES: Final = {
         "ServerKind",
     ],
     "hostler.server.options": [
+        "Certificate",
+        "ClientCertificates",
+        "Endpoint",
         "ServerOptions",
         "Timeouts",
+        "TlsOptions",
     ],
     "hostler.server.options.httpsys": [
         "HttpSysOptions",

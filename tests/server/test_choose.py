@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hostler import NoSuchQueueError, QueueMode, QueueNameError, UnsupportedError
+from hostler import ListenError, NoSuchQueueError, QueueMode, QueueNameError, UnsupportedError
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose, controlling, make_server
 from hostler.server.prefix import UrlPrefix
@@ -117,9 +117,10 @@ def test_a_queue_that_is_attached_to_is_anothers():
 
 
 def test_a_queue_is_let_go_of_when_the_addresses_cannot_be_had():
-    wrong = UrlPrefix.parse("https://127.0.0.1:8443/")
-    with pytest.raises(UnsupportedError), controlling("orders", QueueMode.CREATE, [wrong], kind=USERMODE):
-        pass
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wrong = UrlPrefix.parse(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        with pytest.raises(ListenError), controlling("orders", QueueMode.CREATE, [wrong], kind=USERMODE):
+            pass
     assert not QueueDirectory("orders").exists()
 
 

@@ -86,7 +86,6 @@ class TestParse:
             ("http://h:65536", "'65536' is not a port", "1 to 65535"),
             ("http://h:٣", "'٣' is not a port", "1 to 65535"),
             ("http://h:080", "'080' begins with a zero", "write 80"),
-            ("https://h:0", "for http only", "1 to 65535"),
             ("http://::1:80", "more than one colon", "brackets"),
             ("http://[::1", "no IPv6 address in brackets", "[::1]:port"),
             ("http://[::1]80", "no IPv6 address in brackets", "[::1]:port"),

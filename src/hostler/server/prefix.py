@@ -57,7 +57,7 @@ class UrlPrefix:
     """`+`, `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA, without a last dot)."""
 
     port: int
-    """1 to 65535; 0 for http means: pick a free one when listening begins."""
+    """1 to 65535; 0 means: pick a free one when listening begins."""
 
     path: str = field(eq=str.lower)
     """Decoded; begins and ends with a slash."""
@@ -127,8 +127,6 @@ def _port(text: str, scheme: str, port: str | None) -> int:
         raise _error(text, f"{port!r} is not a port", "use a number from 1 to 65535")
     if port.startswith("0") and port != "0":
         raise _error(text, f"port {port!r} begins with a zero", f"write {port.lstrip('0') or '0'}")
-    if port == "0" and scheme == "https":
-        raise _error(text, "port 0, for any free port, is for http only", "use a number from 1 to 65535")
     return int(port)
 
 

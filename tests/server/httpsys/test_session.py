@@ -233,6 +233,12 @@ async def test_port_0_gives_up_when_it_may_have_none(machine, windows):
             await server.listen(parsed("http://localhost:0/"))
 
 
+async def test_port_0_is_not_for_https_whose_certificates_are_bound_to_ports(windows):
+    async with served(windows, placed, urls=[]) as server:
+        with pytest.raises(ListenError, match="certificates are bound to ports; name one"):
+            await server.listen(parsed("https://localhost:0/"))
+
+
 # -- a queue that was there (CREATE_OR_ATTACH, B2) --------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hostler.errors import ListenError, PrefixError, UnsupportedError
+from hostler.errors import ListenError, PrefixError
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode import listening
 from hostler.server.usermode.listening import bind
@@ -163,15 +163,6 @@ def test_a_port_that_needs_privileges_really_needs_them():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert "port 79 needs privileges" in told.stdout
-
-
-def test_https_is_not_supported_and_nothing_stays_bound():
-    with Bound("http://127.0.0.1:0/") as free:
-        port = free.prefixes[0].port
-    with pytest.raises(UnsupportedError, match="https is not supported yet"):
-        bind_all(f"http://127.0.0.1:{port}/", "https://127.0.0.1:443/")
-    with Bound(f"http://127.0.0.1:{port}/"):
-        pass
 
 
 @pytest.mark.parametrize("missing", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])

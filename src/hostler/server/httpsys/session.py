@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import socket
@@ -119,6 +120,11 @@ class UrlGroup:
 
     def _add_somewhere(self, prefix: UrlPrefix) -> UrlPrefix:
         """Register a prefix on a port that is free."""
+        if prefix.scheme == "https":
+            raise ListenError(
+                errno.EINVAL,
+                f"cannot listen on {prefix}: certificates are bound to ports; name one from 1 to 65535",
+            )
         for _ in range(_PICKS):
             try:
                 return self._add(evolve(prefix, port=_free_port()), None)

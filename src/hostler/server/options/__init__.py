@@ -12,10 +12,15 @@ from hostler.server.options.differences import (
     unsupported_by_usermode,
 )
 from hostler.server.options.server import ServerOptions, Timeouts
+from hostler.server.options.tls import Certificate, ClientCertificates, Endpoint, TlsOptions
 
 __all__ = [
+    "Certificate",
+    "ClientCertificates",
+    "Endpoint",
     "ServerOptions",
     "Timeouts",
+    "TlsOptions",
     "refuse_unsupported",
     "unsupported_by_httpsys",
     "unsupported_by_usermode",

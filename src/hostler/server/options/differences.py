@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from attrs import fields
-
 from hostler.errors import UnsupportedError
 from hostler.http.limits import Limits
 from hostler.server.options.server import ServerOptions, Timeouts
@@ -50,6 +48,8 @@ _ONLY_USERMODE: Final = {
     "min_body_rate": "HTTP.sys has timeouts.entity_body, for the next bytes of a body",
     "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
     "timeouts.queue_restart": "HTTP.sys answers 503 as soon as nobody serves a queue",
+    "tls": "HTTP.sys has certificates bound to addresses and ports, for the whole machine: hostler cert",
+    "endpoints": "HTTP.sys has certificates bound to addresses and ports (hostler cert), and no PROXY protocol",
     "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",
 }
 """Each option that HTTP.sys has not, and what it has in its place."""
@@ -101,10 +101,10 @@ def _usermode_values(options: ServerOptions) -> Iterator[tuple[str, object, obje
         if group:
             yield name, getattr(getattr(options, group), option), getattr(_DEFAULTS[group], option)
         else:
-            yield name, getattr(options, name), getattr(fields(ServerOptions), name).default
+            yield name, getattr(options, name), getattr(_DEFAULTS[""], name)
 
 
-_DEFAULTS: Final = {"limits": Limits(), "timeouts": Timeouts()}
+_DEFAULTS: Final = {"": ServerOptions(), "limits": Limits(), "timeouts": Timeouts()}
 
 
 def refuse_unsupported(sentences: Iterable[str], server: str) -> None:

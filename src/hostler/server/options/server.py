@@ -9,8 +9,11 @@ from attrs import field, frozen, validators
 
 from hostler.http.limits import Limits
 from hostler.server.options.check import yes_or_no
+from hostler.server.options.tls import Endpoint, TlsOptions, endpoints
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from attrs import Attribute
 
     from hostler.server.options.httpsys import HttpSysOptions
@@ -107,6 +110,17 @@ class ServerOptions:
 
     backlog: int = field(default=2048, validator=validators.gt(0))
     """Connections that the system accepts ahead of us (listen(2)). HTTP.sys listens by itself and has no such limit."""
+
+    tls: TlsOptions | None = field(
+        default=None, validator=validators.optional(validators.instance_of(TlsOptions))
+    )
+    """How connections to https prefixes are encrypted that no endpoint is for.
+
+    HTTP.sys has certificates bound to addresses and ports, for the whole machine: `hostler cert`.
+    """
+
+    endpoints: Mapping[str, Endpoint] = field(factory=dict, validator=endpoints)
+    """What holds for single endpoints, by URL prefix without a path, such as `https://+:443`. HTTP.sys has none."""
 
     httpsys: HttpSysOptions | None = field(default=None, validator=_httpsys_options)
     """What HTTP.sys has and no other server; None leaves it all as Windows has it."""

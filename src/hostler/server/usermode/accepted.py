@@ -46,7 +46,9 @@ class AcceptedConnection:
         "socket",
     )
 
-    def __init__(self, context: ServerContext, placing: Placing, socket: ClientSocket) -> None:
+    def __init__(
+        self, context: ServerContext, placing: Placing, socket: ClientSocket, scheme: str = "http"
+    ) -> None:
         """Wait for the first request on a socket that has just been connected."""
         self._context = context
         self._lent: LentConnection | None = None
@@ -55,10 +57,11 @@ class AcceptedConnection:
         self.placing = placing
         self.added_headers: RawHeaders = []
         self.body_limit: int | None = None
-        self.can_lend = self.reads_ahead = True
+        self.can_lend = not socket.is_encrypted
+        self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
-        self.connection = Http1Connection(context, self, socket, socket.addresses())
+        self.connection = Http1Connection(context, self, socket, socket.addresses(), scheme)
         context.connections.add(self)
         context.unfinished.add(self)
         socket.deadline.set(context.options.timeouts.idle_connection)

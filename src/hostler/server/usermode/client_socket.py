@@ -86,7 +86,7 @@ class ClientSocket(asyncio.Protocol):
 
     __slots__ = (
         "_accepted", "_addresses", "_flushed", "_is_shared", "_loop", "_make_reader", "_raw", "_reader", "_reading", "_receive", "_send_deadline", "_send_timeout", "_state",
-        "_transport", "_unsent", "deadline", "ended", "is_closing", "write", "write_paused", "writelines",
+        "_transport", "_unsent", "deadline", "ended", "is_closing", "is_encrypted", "write", "write_paused", "writelines",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +96,8 @@ class ClientSocket(asyncio.Protocol):
         send_timeout: float,
         accepted: socket.socket | None = None,
         addresses: tuple[Address, Address] | None = None,
+        *,
+        is_encrypted: bool = False,
     ) -> None:
         """Call `make_reader` once connected. A client that takes nothing for `send_timeout` seconds is reset.
 
@@ -105,6 +107,8 @@ class ClientSocket(asyncio.Protocol):
         self._loop = loop
         self._accepted = accepted
         self._addresses = addresses
+        self.is_encrypted = is_encrypted
+        """Whether its transport makes records of what is written, so that nobody else can write on the descriptor."""
         self._is_shared = accepted is None
         """Whether another process may have a copy of the descriptor."""
         self._make_reader = make_reader
@@ -349,6 +353,9 @@ class ClientSocket(asyncio.Protocol):
 
     def _shut(self) -> None:
         if self._state is _CLOSED or self.is_closing():
+            return
+        if self.is_encrypted:
+            self._transport.write_eof()
             return
         try:
             (self._accepted or self.raw()).shutdown(socket.SHUT_WR)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve
 
-from hostler.errors import ListenError, UnsupportedError
+from hostler.errors import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,11 +46,6 @@ def bind(
     bound: dict[int, UrlPrefix] = {}
     held = list(ours)
     sockets: list[socket.socket] = []
-    for prefix in wanted:
-        if prefix.scheme == "https":
-            raise UnsupportedError(
-                f"{prefix}: https is not supported yet; put a TLS terminator in front, and listen on http"
-            )
     try:
         # wildcards first, so that a port which is needed everywhere is not taken for one address before
         everywhere = set(_WILDCARDS.values())

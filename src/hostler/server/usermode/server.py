@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from hostler.errors import ListenError, PrefixError, UnsupportedError
@@ -17,6 +18,7 @@ from hostler.server.usermode.accepted import AcceptedConnection
 from hostler.server.usermode.accepting import accept_on
 from hostler.server.usermode.client_socket import ClientSocket, SocketReader
 from hostler.server.usermode.context import ServerContext
+from hostler.server.usermode.endpoint import Endpoints, LiveEndpoint
 from hostler.server.usermode.listening import bind
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class UserModeServer:
         refuse_unsupported(unsupported_by_usermode(self.options), "the user-mode server")
         self.prefixes = PrefixTable()
         self._context = ServerContext(Handling(handler, on_reject), self.options)
+        self._endpoints = Endpoints(self.options)
         self._listeners: list[Listener] = []
         self._opening: Pending[Opening] = Pending()
         """Connections that were accepted and have no protocol yet."""
@@ -87,28 +90,45 @@ class UserModeServer:
 
     async def listen_on(self, prefixes: Iterable[UrlPrefix], sockets: Iterable[socket.socket]) -> None:
         """Listen on sockets that are bound already, for these prefixes."""
+        bound = list(sockets)
         added: list[UrlPrefix] = []
         try:
             for prefix in prefixes:
                 self.prefixes.add(prefix)
                 added.append(prefix)
-        except PrefixError as error:
+            endpoints = [self._endpoints.of(sock, self.prefixes) for sock in bound]
+        except (PrefixError, ListenError) as error:
             for prefix in added:
                 self.prefixes.remove(prefix)
+            if isinstance(error, ListenError):
+                raise
             raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
-        for sock in sockets:
-            listener = await accept_on(
-                self._context.loop, sock, self._make_socket, self.options.backlog, self._opening
+        for sock, endpoint in zip(bound, endpoints, strict=True):
+            make = partial(self._make_protocol, endpoint)
+            self._listeners.append(
+                await accept_on(self._context.loop, sock, make, self.options.backlog, self._opening)
             )
-            self._listeners.append(listener)
 
-    def _make_socket(
-        self, sock: socket.socket | None = None, addresses: tuple[Address, Address] | None = None
-    ) -> ClientSocket:
-        return ClientSocket(self._context.loop, self._accept, self.options.timeouts.send, sock, addresses)
+    def _make_protocol(
+        self,
+        endpoint: LiveEndpoint,
+        sock: socket.socket | None = None,
+        addresses: tuple[Address, Address] | None = None,
+    ) -> asyncio.Protocol:
+        """Make what the bytes of a new connection go to."""
+        loop, tls = self._context.loop, endpoint.tls
+        accept = partial(self._accept, endpoint.scheme)
+        client = ClientSocket(
+            loop, accept, self.options.timeouts.send, sock, addresses, is_encrypted=tls is not None
+        )
+        if tls is None:
+            return client
+        from hostler.server.usermode.tls.transport import TlsTransport  # noqa: PLC0415 - for https alone
 
-    def _accept(self, socket: ClientSocket) -> SocketReader:
-        return AcceptedConnection(self._context, self.prefixes, socket).connection
+        return TlsTransport(loop, tls.default, client, tls.options.handshake_timeout)
+
+    def _accept(self, scheme: str, socket: ClientSocket) -> SocketReader:
+        return AcceptedConnection(self._context, self.prefixes, socket, scheme).connection
 
     # -- queues ---------------------------------------------------------------------------------------------------
 

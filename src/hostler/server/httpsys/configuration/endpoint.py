@@ -49,6 +49,8 @@ class TlsEndpoint:
             prefix = UrlPrefix.parse(f"https://{text}/")
         except PrefixError as error:
             raise ValueError(f"{text!r} is no endpoint; {_EXPECTED}") from error
+        if not prefix.port:
+            raise ValueError(f"{text!r} has no port; {_EXPECTED}")
         if prefix.host in {"+", "*"} or prefix.path != "/":
             raise ValueError(f"{text!r} is no endpoint: every address is 0.0.0.0 and [::]; {_EXPECTED}")
         return cls(prefix.host, prefix.port)

@@ -1,0 +1,86 @@
+"""How clients' connections are encrypted, and what else an endpoint has: values, without any certificate being read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen, validators
+
+from hostler.server.options.check import Choice, yes_or_no
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Certificate", "ClientCertificates", "Endpoint", "TlsOptions"]
+
+
+class ClientCertificates(Choice):
+    """Whether clients are asked for certificates (Kestrel's ClientCertificateMode)."""
+
+    NONE = "NoCertificate"
+    ALLOW = "AllowCertificate"
+    """A client may do without; the certificate that it shows must be valid."""
+
+    REQUIRE = "RequireCertificate"
+
+
+@frozen(kw_only=True)
+class Certificate:
+    """Where a certificate is, with its key."""
+
+    path: str
+    """PEM, with the certificates that lead to its root behind it, or PKCS #12 (.pfx, .p12)."""
+
+    key_path: str | None = None
+    """The key in PEM; None where `path` has it."""
+
+    password: str | None = field(default=None, repr=False)
+    """What the key, or the PKCS #12 file, is encrypted with."""
+
+
+@frozen(kw_only=True)
+class TlsOptions:
+    """How the connections of one endpoint are encrypted, or those of one host name there."""
+
+    certificate: Certificate | None = None
+    """None where every host name in `sni` has its own, and clients that name no such host are turned away."""
+
+    protocols: tuple[str, ...] = ("Tls12", "Tls13")
+    """The versions that are spoken (Kestrel's SslProtocols)."""
+
+    client_certificates: ClientCertificates = field(
+        default=ClientCertificates.NONE, converter=ClientCertificates
+    )
+    client_ca: str | None = None
+    """A file with the certificates, in PEM, that clients' certificates must lead to; None for the system's."""
+
+    sni: Mapping[str, TlsOptions] = field(factory=dict)
+    """What differs for clients that name a host: `name`, `*.name` for one label more at least, `*` for any other.
+
+    Names are lower-cased. The longest match prevails (Kestrel's Sni).
+    """
+
+    handshake_timeout: float = field(default=10.0, validator=validators.gt(0))
+    """Seconds from a connection's first moment to the end of its handshake (Kestrel's HandshakeTimeout)."""
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """What holds for the connections that come in for one scheme, host and port."""
+
+    tls: TlsOptions | None = None
+    """Needed where the scheme is https."""
+
+    proxy_protocol: bool = field(default=False, validator=yes_or_no)
+    """Whether connections begin with a header of the PROXY protocol (haproxy, doc/proxy-protocol.txt), all of them."""
+
+
+def endpoints(instance: object, attribute: Any, value: Mapping[str, Endpoint]) -> None:
+    """Check that every key is an URL prefix without a path, and every value an endpoint."""
+    from hostler.server.prefix import UrlPrefix  # noqa: PLC0415 - which few have to parse here
+
+    for url, endpoint in value.items():
+        if not isinstance(endpoint, Endpoint):
+            raise ValueError(f"{attribute.name}: {endpoint!r} is not an Endpoint")  # noqa: TRY004 - one error for options
+        if UrlPrefix.parse(url).path != "/":
+            raise ValueError(f"{attribute.name}: {url!r} has a path; write scheme://host:port")

@@ -1,0 +1,85 @@
+"""What holds for the connections that come in on one listening socket."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from hostler.errors import ListenError
+from hostler.server.options import Endpoint
+from hostler.server.prefix import UrlPrefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from socket import socket
+
+    from hostler.server.options import ServerOptions, TlsOptions
+    from hostler.server.usermode.tls.contexts import TlsContexts
+
+__all__ = ["Endpoints", "LiveEndpoint"]
+
+
+@define(eq=False)
+class LiveEndpoint:
+    """An endpoint that is listened on."""
+
+    scheme: str
+    options: Endpoint
+    tls: TlsContexts | None = None
+    """None where nothing is encrypted."""
+
+
+@define(eq=False)
+class Endpoints:
+    """The endpoints of one server."""
+
+    options: ServerOptions
+    _contexts: list[TlsContexts] = field(factory=list, init=False)
+    """One for each way to encrypt that there is, so that certificates are read once."""
+
+    def of(self, sock: socket, prefixes: Iterable[UrlPrefix]) -> LiveEndpoint:
+        """Return what holds for a socket's connections: what its prefixes ask for.
+
+        Raises ListenError where they do not ask for the same, or for https without a certificate.
+        """
+        address, port = sock.getsockname()[:2]
+        asked: tuple[UrlPrefix, Endpoint] | None = None
+        for prefix in prefixes:
+            if prefix.port != port or not {address, "0.0.0.0", "::"} & set(prefix.addresses()):  # noqa: S104 - compared
+                continue
+            found = self._options_of(prefix)
+            if asked is not None and asked[1] != found:
+                raise ListenError(
+                    errno.EINVAL,
+                    f"cannot listen on {prefix}: it shares port {port} with {asked[0]}, which has other settings; "
+                    "give both the same, or ports of their own",
+                )
+            asked = prefix, found
+        assert asked is not None
+        prefix, options = asked
+        return LiveEndpoint(prefix.scheme, options, None if options.tls is None else self._read(options.tls))
+
+    def _options_of(self, prefix: UrlPrefix) -> Endpoint:
+        listed = {UrlPrefix.parse(url): endpoint for url, endpoint in self.options.endpoints.items()}
+        whole = evolve(prefix, path="/")
+        found = listed.get(whole) or listed.get(evolve(whole, port=0)) or Endpoint()
+        if prefix.scheme != "https":
+            return evolve(found, tls=None)
+        if found.tls is None and self.options.tls is None:
+            raise ListenError(
+                errno.EINVAL,
+                f"cannot listen on {prefix}: it has no certificate; give one with ServerOptions(tls=...)",
+            )
+        return evolve(found, tls=found.tls or self.options.tls)
+
+    def _read(self, options: TlsOptions) -> TlsContexts:
+        for contexts in self._contexts:
+            if contexts.options == options:
+                return contexts
+        from hostler.server.usermode.tls.contexts import TlsContexts  # noqa: PLC0415 - for https alone
+
+        contexts = TlsContexts(options)
+        self._contexts.append(contexts)
+        return contexts

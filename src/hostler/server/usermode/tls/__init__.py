@@ -1,0 +1,1 @@
+"""TLS on clients' connections: `transport` makes the records, `contexts` has the certificates."""
