@@ -19,7 +19,7 @@ def test_every_exception_is_a_hostler_error_and_drawn_in_the_tree():
     exceptions = [
         value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)
     ]
-    assert len(exceptions) == 14
+    assert len(exceptions) == 15
     assert all(issubclass(exception, HostlerError) for exception in exceptions)
     assert all(exception.__name__ in errors.__doc__ for exception in exceptions)
 

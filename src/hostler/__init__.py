@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     )
     from hostler.default_pipeline import DEFAULT_PIPELINE
     from hostler.errors import (
+        CertificateError,
         ConfigError,
         DelegationError,
         Failure,
@@ -120,6 +121,7 @@ __all__ = [
     "BasicDefinition",
     "BearerDefinition",
     "Certificate",
+    "CertificateError",
     "ClientCertificates",
     "Cluster",
     "ConcurrencyDefinition",
@@ -285,6 +287,7 @@ _MODULES: Final = {
         "DEFAULT_PIPELINE",
     ],
     "hostler.errors": [
+        "CertificateError",
         "ConfigError",
         "DelegationError",
         "Failure",

@@ -6,6 +6,7 @@ Exceptions are for whoever calls hostler::
      +-- ConfigError            the document or the objects given to Proxy are wrong (all problems at once)
      +-- PrefixError            not a URL prefix
      +-- ListenError            a URL prefix cannot be listened on
+     +-- CertificateError       a certificate, its key or an authority's cannot be used
      +-- UnsupportedError       this platform, or this version of hostler, cannot do that
      +-- ProtocolError          a peer broke HTTP
      +-- DelegationError        an exchange cannot be delegated any more
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "CertificateError",
     "ConfigError",
     "DelegationError",
     "Failure",
@@ -135,6 +137,10 @@ class PrefixError(HostlerError, ValueError):
 
 class ListenError(HostlerError, OSError):
     """A URL prefix that cannot be listened on: the port is taken, not permitted, or not an address of this host."""
+
+
+class CertificateError(HostlerError, ValueError):
+    """A certificate, its key, or an authority's certificate that cannot be used: which file, why, what to do."""
 
 
 class UnsupportedError(HostlerError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
+
+from hostler.server.usermode.tls.loading import load_context
 
 if TYPE_CHECKING:
     from hostler.server.options import TlsOptions
@@ -17,14 +18,5 @@ class TlsContexts:
     def __init__(self, options: TlsOptions) -> None:
         """Read the certificates."""
         self.options = options
-        self.default = _context(options)
+        self.default = load_context(options)
         """For a client of which no more is known than that it has connected."""
-
-
-def _context(options: TlsOptions) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
-    certificate = options.certificate
-    if certificate is not None:
-        context.load_cert_chain(certificate.path, certificate.key_path, certificate.password)
-    return context
