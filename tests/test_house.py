@@ -24,7 +24,7 @@ ALLOWED = {
     "routing": {"errors", "http", "config", "steps"},
     "channel": {"errors"},
     "contract": set(),
-    "native": set(),
+    "native": {"connection"},
     "connection": set(),
     "caching": {"config", "native"},
     "answering": {"errors", "http"},

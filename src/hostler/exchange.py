@@ -57,7 +57,7 @@ class Exchange:
     """
 
     tls: Tls | None = None
-    """How the request was encrypted, where the server itself has TLS: HTTP.sys."""
+    """How the request was encrypted, where it was, and by the server itself."""
 
     authenticated: Authenticated | None = None
     """What became of the client's credentials, where the server looks at them: HTTP.sys, when it is told to."""
@@ -232,7 +232,7 @@ class Exchange:
 
     @property
     def connection(self) -> Connection:
-        """What the server can be asked about the client's connection; other servers than HTTP.sys answer None yet."""
+        """What the server can be asked about the client's connection; other servers than HTTP.sys know of TLS alone."""
         return self.stream.native
 
     def narrow(self, keep: Callable[[LiveDestination], bool]) -> None:

@@ -1,4 +1,4 @@
-"""What a server knows of a request beyond HTTP, and can do for it: HTTP.sys much, the others nothing yet.
+"""What a server knows of a request beyond HTTP, and can do for it: HTTP.sys much, the others what they know of TLS.
 
 A `Stream` has it as `native`. Stages reach it through the exchange: `exchange.connection`, `exchange.cache_response`,
 `exchange.reset`.
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.connection import QuicStatistics, ServerName, TcpStatistics
+    from hostler.http.security import Tls
 
-__all__ = ["NOTHING_NATIVE", "Caching", "Connection", "NativeRequest"]
+__all__ = ["NOTHING_NATIVE", "Caching", "Connection", "EncryptedRequest", "NativeRequest"]
 
 
 def _always() -> bool:
@@ -85,8 +86,9 @@ class _Nothing:
 
     can_cache = False
 
-    async def server_name(self) -> None:
+    async def server_name(self) -> ServerName | None:
         """Know of no name."""
+        return None
 
     async def client_hello(self) -> None:
         """Know of no ClientHello."""
@@ -97,8 +99,9 @@ class _Nothing:
     async def quic(self) -> None:
         """Know nothing of QUIC."""
 
-    async def client_certificate(self) -> None:
+    async def client_certificate(self) -> bytes | None:
         """Know of no certificate."""
+        return None
 
     def cache(self, caching: Caching) -> None:
         """Keep nothing."""
@@ -109,3 +112,21 @@ class _Nothing:
 
 NOTHING_NATIVE: Final[NativeRequest] = _Nothing()
 """What the servers have that are not Windows'."""
+
+
+class EncryptedRequest(_Nothing):
+    """A request on a connection that such a server has encrypted itself."""
+
+    def __init__(self, tls: Tls) -> None:
+        self._tls = tls
+
+    async def server_name(self) -> ServerName:
+        """Return the host that the client named."""
+        from hostler.connection import ServerName  # noqa: PLC0415 - for who asks
+
+        name = self._tls.server_name
+        return ServerName(host=name, chose_certificate=bool(name))
+
+    async def client_certificate(self) -> bytes | None:
+        """Return the client's certificate; who did not show one in the handshake is not asked again."""
+        return self._tls.client_certificate

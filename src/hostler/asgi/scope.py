@@ -75,14 +75,14 @@ def websocket_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]
 
 def _tls(tls: Tls) -> dict[str, Any]:
     """Return what the server knows of TLS, None where it does not (ASGI TLS extension 0.2)."""
-    certificate = tls.client_certificate
+    chain = tls.client_chain or (() if tls.client_certificate is None else (tls.client_certificate,))
     return {
         "server_cert": None,
-        "client_cert_chain": [] if certificate is None else [ssl.DER_cert_to_PEM_cert(certificate)],
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate) for certificate in chain],
         "client_cert_name": None,
         "client_cert_error": None,
         "tls_version": _TLS_VERSIONS.get(tls.version),
-        "cipher_suite": None,
+        "cipher_suite": tls.cipher_suite_id or None,
     }
 
 

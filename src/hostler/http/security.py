@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import field, frozen
 
 __all__ = ["Authenticated", "Tls"]
 
-_VERSIONS: Final = (
-    (0x3000, "TLSv1.3"), (0x0C00, "TLSv1.2"), (0x0300, "TLSv1.1"), (0x00C0, "TLSv1"), (0x0030, "SSLv3"),
-)  # fmt: skip
-"""SP_PROT_..., the bits of client and server together (schannel.h)."""
-
 
 @frozen(kw_only=True)
 class Tls:
-    """How a request was encrypted; numbers are Schannel's (SecPkgContext_ConnectionInfo), 0 where it did not say."""
+    """How a request was encrypted.
+
+    Every server knows the version, the cipher's size and the client's certificate. Names are those of OpenSSL and empty
+    on HTTP.sys, where `exchange.connection.server_name()` asks for the host; numbers from `protocol` on are Schannel's
+    (SecPkgContext_ConnectionInfo) and 0 elsewhere.
+    """
+
+    version: str = ""
+    """As `ssl` spells it: TLSv1.2, TLSv1.3; "" for one that it has no name for."""
+
+    cipher_suite: str = ""
+    """TLS_AES_256_GCM_SHA384 and the like."""
+
+    cipher_suite_id: int = 0
+    """Its number (RFC 8446 B.4)."""
+
+    cipher_bits: int = 0
+
+    server_name: str = ""
+    """The host that the client named (SNI), in lower case; "" when it named none."""
+
+    alpn: str = ""
+    """The protocol that was agreed on (RFC 7301); "" when the client offered none."""
+
+    resumed: bool = False
+    """An earlier session was taken up, so that no certificate was shown."""
+
+    client_certificate_negotiated: bool = False
+    """The client was asked for a certificate already (SslClientCertNegotiated)."""
+
+    client_certificate: bytes | None = field(default=None, repr=False)
+    """The client's certificate, in DER, where the server has it at hand."""
+
+    client_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    """The client's certificate and those that it sent behind it, in DER; before Python 3.13 the first of them."""
 
     protocol: int = 0
     """SP_PROT_..."""
 
     cipher: int = 0
-    """CALG_..., as are the next two."""
+    """CALG_..., as are `hash` and `key_exchange`."""
 
-    cipher_bits: int = 0
     hash: int = 0
     hash_bits: int = 0
     key_exchange: int = 0
@@ -34,17 +60,6 @@ class Tls:
 
     certificate_bits: int = 0
     """The size of our certificate's key (ServerCertKeySize)."""
-
-    client_certificate_negotiated: bool = False
-    """The client was asked for a certificate already (SslClientCertNegotiated)."""
-
-    client_certificate: bytes | None = field(default=None, repr=False)
-    """The client's certificate, in DER, where the server has it at hand."""
-
-    @property
-    def version(self) -> str:
-        """The protocol's name, as `ssl` spells it; "" when it is none of those."""
-        return next((name for bits, name in _VERSIONS if self.protocol & bits), "")
 
 
 @frozen(kw_only=True)

@@ -61,7 +61,9 @@ class AcceptedConnection:
         self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
-        self.connection = Http1Connection(context, self, socket, socket.addresses(), scheme)
+        self.connection = Http1Connection(
+            context, self, socket, socket.addresses(), scheme, tls=socket.security()
+        )
         context.connections.add(self)
         context.unfinished.add(self)
         socket.deadline.set(context.options.timeouts.idle_connection)

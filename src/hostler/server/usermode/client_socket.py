@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.contract import Address
+    from hostler.http.security import Tls
 
 __all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader", "address_of", "borrow_socket"]
 
@@ -194,6 +195,10 @@ class ClientSocket(asyncio.Protocol):
             info = self._transport.get_extra_info
             self._addresses = address_of(info("peername")), address_of(info("sockname"))
         return self._addresses
+
+    def security(self) -> Tls | None:
+        """Return how the connection is encrypted, where it is."""
+        return cast("Tls", self._transport.get_extra_info("tls")) if self.is_encrypted else None
 
     def raw(self) -> socket.socket:
         """Return a socket object for the descriptor, which stays the transport's; detached once that is gone."""

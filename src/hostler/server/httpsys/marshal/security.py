@@ -20,6 +20,11 @@ _SCHEMES: Final = {
 }
 """As WWW-Authenticate spells them."""
 
+_VERSIONS: Final = (
+    (0x3000, "TLSv1.3"), (0x0C00, "TLSv1.2"), (0x0300, "TLSv1.1"), (0x00C0, "TLSv1"), (0x0030, "SSLv3"),
+)  # fmt: skip
+"""SP_PROT_..., the bits of client and server together (schannel.h)."""
+
 
 def read_tls(ssl_at: int, protocol_at: int) -> Tls:
     """Read the HTTP_SSL_INFO at an address, and the HTTP_SSL_PROTOCOL_INFO at another, where there is one."""
@@ -36,6 +41,7 @@ def read_tls(ssl_at: int, protocol_at: int) -> Tls:
     if protocol_at:
         protocol = ffi.cast("HTTP_SSL_PROTOCOL_INFO *", protocol_at)
         found |= {
+            "version": next((name for bits, name in _VERSIONS if protocol.Protocol & bits), ""),
             "protocol": protocol.Protocol,
             "cipher": protocol.CipherType,
             "cipher_bits": protocol.CipherStrength,

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hostler.http.body import Body
     from hostler.http.limits import Limits
     from hostler.http.message import Request
+    from hostler.http.security import Tls
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.owner import ConnectionOwner
@@ -98,6 +99,7 @@ class Http1Connection:
         "addresses",
         "phase",
         "scheme",
+        "tls",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +110,7 @@ class Http1Connection:
         addresses: tuple[Address, Address],
         scheme: str = "http",
         limits: Limits | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """`limits` are those of heads, where they are not the server's."""
         self._context = context
@@ -116,6 +119,8 @@ class Http1Connection:
         self.addresses = addresses
         """The client's, and ours."""
         self.scheme = scheme
+        self.tls = tls
+        """How it is encrypted."""
         self._limits = limits = limits or context.options.limits
         self._reader: RequestReader | None = None
         """Reads heads that are not plain; there once one was."""
@@ -314,6 +319,8 @@ class Http1Connection:
         self._behind_end = socket.ended
         if self._behind_end:
             self._request_ended()
+        if self.tls is not None:
+            exchange.tls = self.tls
         if added := self._owner.added_headers:
             exchange.on_response(lambda headers: headers.extend(added))
         self._context.handling.begin(exchange, stream)

@@ -17,7 +17,7 @@ from hostler.http.date import http_date
 from hostler.http.encode import encode_response
 from hostler.http.framing import check_response_framing, outgoing_framing
 from hostler.http.message import BODILESS, CHUNKED, UNTIL_CLOSE
-from hostler.native import NOTHING_NATIVE
+from hostler.native import NOTHING_NATIVE, EncryptedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hostler.contract import Delegated, Pump, RequestSource
     from hostler.http.headers import RawHeaders
     from hostler.http.message import RequestHead, Response
+    from hostler.http.security import Tls
+    from hostler.native import NativeRequest
     from hostler.server.base import DelegationRule
     from hostler.server.usermode.client_socket import ClientSocket
 
@@ -57,6 +59,9 @@ def _date_line() -> bytes:
 
 class StreamConnection(Protocol):
     """What a stream knows of its connection."""
+
+    tls: Tls | None
+    """How it is encrypted."""
 
     def read_body(self) -> None:
         """Give the request's body to its stream from now on, what has arrived at once."""
@@ -94,7 +99,6 @@ class Http1Stream:
     """A request's body on its way in, its answer on its way out; `hostler.server.handling.Served`."""
 
     handled = None
-    native = NOTHING_NATIVE
     # what is rarely looked at is the class's until it changes; the rest is not, since Python finds it faster so
     _departed: Callable[[Failure], object] | None = None
     body_limit: int | None = None
@@ -140,6 +144,12 @@ class Http1Stream:
         self.status = 0
         self.bytes_received = 0
         self.bytes_sent = 0
+
+    @property
+    def native(self) -> NativeRequest:
+        """What is known of the connection's encryption."""
+        tls = self._connection.tls
+        return NOTHING_NATIVE if tls is None else EncryptedRequest(tls)
 
     # -- the request's body, for the pump -------------------------------------------------------------------------
 

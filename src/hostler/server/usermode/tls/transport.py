@@ -19,8 +19,12 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from hostler.server.usermode.tls.session import describe
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from hostler.server.usermode.tls.session import Session
 
 __all__ = ["TlsTransport"]
 
@@ -53,7 +57,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._loop = loop
         self._protocol = protocol
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = cast("Session", context.wrap_bio(self._incoming, self._outgoing, server_side=True))
         self._put, self._take = self._incoming.write, self._outgoing.read
         self._decrypt, self._encrypt = self._tls.read, self._tls.write
         self._deadline: asyncio.TimerHandle | None = loop.call_later(timeout, self._on_deadline)
@@ -245,8 +249,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     # -- about it -------------------------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what `ssl` knows as `ssl_object`, and what the transport below knows by any other name."""
-        return self._tls if name == "ssl_object" else self._raw.get_extra_info(name, default)
+        """Return how the connection is encrypted as `tls`, and what the transport below knows by any other name."""
+        return describe(self._tls) if name == "tls" else self._raw.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Refuse: the connection has the protocol that it was made for."""
