@@ -51,7 +51,7 @@ def test_an_application_is_loaded_once_in_each_process(app):
     there = crossed(loader)
     assert there.name == "hostler.demo.apps:worker"
     assert there.load().app is apps.worker
-    assert loader.urls() == ()
+    assert loader.config() is None
 
 
 def test_an_application_that_workers_cannot_import():
@@ -85,7 +85,7 @@ def test_a_proxy_is_no_application(app, said):
 def test_a_handler(handled):
     loader = HandlerLoader(handled)
     assert loader.load() is handler
-    assert loader.urls() == ()
+    assert loader.config() is None
     there = crossed(loader)
     assert there.name == f"{__name__}:handler"
     assert there.load() is handler
@@ -93,7 +93,7 @@ def test_a_handler(handled):
 
 @pytest.mark.parametrize("handled", [proxy, f"{__name__}:proxy"])
 def test_a_proxy_says_where_it_listens(handled):
-    assert HandlerLoader(handled).urls() == ("http://localhost:8080/",)
+    assert HandlerLoader(handled).config().urls == ("http://localhost:8080/",)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_handler_that_workers_cannot_import():
 def test_a_document_is_read_in_each_process(document):
     loader = DocumentLoader(document)
     assert loader.name == document
-    assert loader.urls() == ("http://localhost:8080/", "http://localhost:8081/")
+    assert loader.config().urls == ("http://localhost:8080/", "http://localhost:8081/")
     assert loader.load() is loader.load()
     there = crossed(loader)
     assert there.load() is not loader.load()

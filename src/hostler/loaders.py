@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.asgi import Application
-    from hostler.config.httpsys import HttpSys
+    from hostler.config.model import Config
     from hostler.pipeline import Handler
 
 __all__ = ["ApplicationLoader", "DocumentLoader", "HandlerLoader"]
@@ -59,12 +59,8 @@ class ApplicationLoader:
             else "run it with hostler.run"
         )
 
-    def urls(self) -> tuple[str, ...]:
+    def config(self) -> None:
         """Return nothing: an ASGI application does not say where it listens."""
-        return ()
-
-    def httpsys(self) -> None:
-        """Return nothing, as `urls`."""
         return
 
     def reload(self) -> bool:
@@ -101,15 +97,10 @@ class HandlerLoader:
         handler: Handler = found
         return handler
 
-    def urls(self) -> tuple[str, ...]:
-        """Return what a proxy's configuration says."""
+    def config(self) -> Config | None:
+        """Return a proxy's configuration."""
         handler = self.load()
-        return handler.config.urls if isinstance(handler, Proxy) else ()
-
-    def httpsys(self) -> HttpSys | None:
-        """Return what a proxy's configuration says."""
-        handler = self.load()
-        return handler.config.httpsys if isinstance(handler, Proxy) else None
+        return handler.config if isinstance(handler, Proxy) else None
 
     def reload(self) -> bool:
         """Have a proxy read its document again, if it has one."""
@@ -148,13 +139,9 @@ class DocumentLoader:
             self._loaded = Proxy.from_file(*self._paths, **self._options)
         return self._loaded
 
-    def urls(self) -> tuple[str, ...]:
-        """Return what the documents' Urls say."""
-        return self.load().config.urls
-
-    def httpsys(self) -> HttpSys | None:
-        """Return what the documents' HttpSys section says."""
-        return self.load().config.httpsys
+    def config(self) -> Config:
+        """Return what the documents say."""
+        return self.load().config
 
     def reload(self) -> bool:
         """Have the documents read again."""

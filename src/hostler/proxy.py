@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hostler.checking import Check
     from hostler.config.events import ConfigListener
     from hostler.config.httpsys import HttpSys
+    from hostler.config.kestrel import Kestrel
     from hostler.config.source import Source
     from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
@@ -66,7 +67,7 @@ class Proxy:
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
     `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
-    data (a document's `Policies` section). `httpsys` is a document's `HttpSys` section, for `hostler.run`. A path that
+    data (a document's `Policies` section). `httpsys` and `kestrel` are a document's sections of these names, for `hostler.run`. A path that
     leads to different routes depending on how a destination reads it is answered with 400, unless
     `dangerous_allow_ambiguous_paths`: then a stage that guards a route can be walked around (`routing.readings`). Raises
     ConfigError with every problem.
@@ -80,6 +81,7 @@ class Proxy:
         urls: Iterable[str] = (),
         definitions: Definitions | None = None,
         httpsys: HttpSys | None = None,
+        kestrel: Kestrel | None = None,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
@@ -98,7 +100,9 @@ class Proxy:
         self._validators: tuple[Check, ...] = pipeline_checks(self._stages, DEFAULT_PIPELINE)
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(
-            Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys)
+            Config(
+                tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys, kestrel
+            )
         )
 
     @classmethod
@@ -117,6 +121,7 @@ class Proxy:
             urls=config.urls,
             definitions=config.definitions,
             httpsys=config.httpsys,
+            kestrel=config.kestrel,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hostler.config.httpsys import HttpSys
+    from hostler.config.model import Config
     from hostler.pipeline import Handler
 
 __all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "options_for", "parse_prefixes", "prefixes_for"]
@@ -42,12 +43,11 @@ class Loader(Protocol):
         """Return the handler, the same one each time; raises ConfigError, and what the user's code raises."""
         ...
 
-    def urls(self) -> tuple[str, ...]:
-        """Return the URL prefixes that the handler is configured with; raises as `load` does."""
-        ...
+    def config(self) -> Config | None:
+        """Return what the handler is configured with, among it where and how to listen; raises as `load` does.
 
-    def httpsys(self) -> HttpSys | None:
-        """Return the options of HTTP.sys that the handler is configured with; raises as `load` does."""
+        None for a handler without a configuration.
+        """
         ...
 
     def reload(self) -> bool:
@@ -113,7 +113,9 @@ def prefixes_for(loader: Loader, urls: Iterable[str] = (), queue: str | None = N
     raises.
     """
     given = urls if isinstance(urls, str) else tuple(urls)
-    return parse_prefixes(given or loader.urls() or (() if queue is not None else (DEFAULT_URL,)))
+    config = loader.config()
+    configured = () if config is None else config.urls
+    return parse_prefixes(given or configured or (() if queue is not None else (DEFAULT_URL,)))
 
 
 def options_for(
@@ -129,7 +131,8 @@ def options_for(
     """
     if options is not None:
         return options
-    section = loader.httpsys()
+    config = loader.config()
+    section = None if config is None else config.httpsys
     if section is None and said is None:
         return ServerOptions()
     if choose(server) is ServerKind.USERMODE:

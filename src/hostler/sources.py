@@ -104,7 +104,7 @@ class Sources:
             (source.name, source.read()) for source in self._sources if isinstance(source, ReadableSource)
         ]
         config = finish(unite(said)).config
-        return Config(urls=self._urls or config.urls, httpsys=config.httpsys)
+        return Config(urls=self._urls or config.urls, httpsys=config.httpsys, kestrel=config.kestrel)
 
     # -- the first time -----------------------------------------------------------------------------------------------
 
@@ -245,11 +245,15 @@ class Sources:
         self._tell(ConfigEvent(ConfigEventKind.APPLIED, config))
 
     def _warn_of_server(self, config: Config, began: Config) -> None:
-        if config.httpsys != began.httpsys:
-            _log.warning(
-                "%s: HttpSys has changed: a running proxy keeps the options that it began with; restart it to have these",
-                self.names,
-            )
+        for section, now, then in (
+            ("HttpSys", config.httpsys, began.httpsys),
+            ("Kestrel", config.kestrel, began.kestrel),
+        ):
+            if now != then:
+                _log.warning(
+                    "%s: %s has changed: a running proxy keeps the options that it began with; restart it to have these",
+                    self.names, section,
+                )  # fmt: skip
         if config.urls != began.urls:
             _log.warning(
                 "%s: Urls are %s now and were %s: a running proxy listens where it did; restart it to have them "

@@ -9,6 +9,7 @@ import attrs
 
 from hostler.config.definitions import Definitions
 from hostler.config.httpsys import HttpSys
+from hostler.config.kestrel import Kestrel
 from hostler.config.layers import Layer, has_ids, merge
 from hostler.config.places import Origin, Place, find_place
 from hostler.config.yarp.colons import unfold
@@ -25,6 +26,7 @@ __all__ = ["write_effective"]
 
 _SECTIONS: Final[Mapping[str, type]] = {
     "urls": str,
+    "kestrel": Kestrel,
     "httpsys": HttpSys,
     "policies": Definitions,
     "reverseproxy": Section,

@@ -205,6 +205,10 @@ class FileSource:
         said = tuple(
             item if item.path else evolve(item, source=item.source or self.name) for item in problems
         )
+        if config.kestrel is not None:
+            from hostler.config.kestrel import beside  # noqa: PLC0415 - for who has the section
+
+            config = evolve(config, kestrel=beside(config.kestrel, self.path.parent))
         return Loaded(config, said, parsed.origins, left)
 
     async def changes(self) -> AsyncIterator[None]:

@@ -15,13 +15,13 @@ from hostler.errors import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hostler.config.httpsys import HttpSys
     from hostler.config.source import Loaded
     from hostler.steps import Steps
 
 __all__ = ["Draft", "unite"]
 
 T = TypeVar("T", Route, Cluster)
+S = TypeVar("S")
 
 
 @frozen(eq=False)
@@ -58,7 +58,8 @@ def unite(said: Said) -> Steps[Draft]:
         _unique("Clusters", clusters, problems),
         dict.fromkeys(url for loaded, _ in groups for url in loaded.config.urls),
         _definitions([(origins, loaded.config.definitions) for loaded, origins in groups], problems),
-        _httpsys([(origins, loaded.config.httpsys) for loaded, origins in groups], problems),
+        _only("HttpSys", [(origins, loaded.config.httpsys) for loaded, origins in groups], problems),
+        _only("Kestrel", [(origins, loaded.config.kestrel) for loaded, origins in groups], problems),
     )
     return Draft(config, tuple(problems), tuple(origin for _, origins in groups for origin in origins))
 
@@ -103,15 +104,15 @@ def _definitions(
     return Definitions(**made)
 
 
-def _httpsys(
-    groups: Iterable[tuple[Sequence[Origin], HttpSys | None]], problems: list[Problem]
-) -> HttpSys | None:
-    """Return the one section of its kind."""
+def _only(
+    name: str, groups: Iterable[tuple[Sequence[Origin], S | None]], problems: list[Problem]
+) -> S | None:
+    """Return the one section of its kind; a second one is a problem."""
     given = [(origins, section) for origins, section in groups if section is not None]
     for origins, _ in given[1:]:
-        (source, line), (other, _) = (_place("HttpSys", where) for where in (origins, given[0][0]))
+        (source, line), (other, _) = (_place(name, where) for where in (origins, given[0][0]))
         message = f"{other} has this section too; keep one, for the server is one"
-        problems.append(Problem("HttpSys", message, source=source, line=line))
+        problems.append(Problem(name, message, source=source, line=line))
     return given[0][1] if given else None
 
 

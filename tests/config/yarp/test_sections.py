@@ -33,15 +33,6 @@ def test_a_list_of_hosts_is_refused():
     assert message.startswith('AllowedHosts: not supported yet: "a.example;b.example"; write "*", ')
 
 
-def test_kestrels_endpoints_are_refused_where_they_would_say_where_to_listen():
-    kestrel = {"Kestrel": {"Endpoints": {"a": {"Url": "http://localhost:1"}}}}
-    assert refused(kestrel) == ["Kestrel.Endpoints: is not read; write their URLs in Urls, separated by ;"]
-    assert "warning: Kestrel.Endpoints: is not read, since Urls say where to listen" in said(
-        {**kestrel, "Urls": "http://localhost:2"}
-    )
-    assert refused({"Kestrel:Endpoints:a:Url": "http://localhost:1"}) == refused(kestrel)
-
-
 def test_static_files_are_refused_when_they_are_on():
     assert refused({"StaticFiles": {"Enabled": True}}) == [
         "StaticFiles.Enabled: not supported yet: StaticFiles; set it to false, or remove it"

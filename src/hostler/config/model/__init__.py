@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hostler.config.httpsys import HttpSys
+    from hostler.config.kestrel import Kestrel
 
 __all__ = [
     "FAILURE_RATE_METADATA",
@@ -108,3 +109,6 @@ class Config:
 
     httpsys: HttpSys | None = None
     """Options of HTTP.sys (the `HttpSys` section); None means that the document says none."""
+
+    kestrel: Kestrel | None = None
+    """Endpoints and certificates of the user-mode server (the `Kestrel` section); None as with `httpsys`."""

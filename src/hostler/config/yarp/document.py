@@ -1,4 +1,4 @@
-"""A whole document: its sections `ReverseProxy`, `Policies` and `HttpSys` and its `Urls`; the sections of others are left alone."""
+"""A whole document: its sections `ReverseProxy`, `Policies`, `HttpSys` and `Kestrel` and its `Urls`; those of others are left alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import frozen
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import ABSENT, read_definitions, read_httpsys, read_section
+from hostler.config.yarp.reading import ABSENT, read_definitions, read_httpsys, read_kestrel, read_section
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -82,6 +82,8 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     problems += unread
     httpsys, unread = read_httpsys(parts.get("httpsys"))
     problems += unread
+    kestrel, unread = read_kestrel(parts.get("kestrel"))
+    problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
     routes, clusters = [], []
@@ -91,7 +93,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls, definitions, httpsys), problems
+    return Config(routes, clusters, urls, definitions, httpsys, kestrel), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -106,9 +108,11 @@ def dump(config: Config) -> dict[str, Any]:
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
     policies = {"Policies": defined} if (defined := write(config.definitions)) else {}
     httpsys = {} if config.httpsys is None else {"HttpSys": write(config.httpsys)}
+    kestrel = {} if config.kestrel is None else {"Kestrel": write(config.kestrel)}
     return {
         **urls,
         **httpsys,
+        **kestrel,
         **policies,
         "ReverseProxy": {key: value for key, value in section.items() if value},
     }

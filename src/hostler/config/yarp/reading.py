@@ -33,9 +33,10 @@ from hostler.errors import Problem
 
 if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
+    from hostler.config.kestrel import Kestrel
     from hostler.steps import Steps
 
-__all__ = ["ABSENT", "Section", "read_definitions", "read_httpsys", "read_section"]
+__all__ = ["ABSENT", "Section", "read_definitions", "read_httpsys", "read_kestrel", "read_section"]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
@@ -78,9 +79,8 @@ def read_definitions(section: object) -> tuple[Definitions, list[Problem]]:
     """Read the `Policies` section; what can be read of it, and a problem for each thing that cannot."""
     if section == {}:
         return Definitions(), []
-    faults: Faults = []
-    read = _attempt(_reader(Definitions), section, "Policies", faults)
-    return Definitions() if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
+    read, problems = _read_whole(Definitions, section, "Policies")
+    return read or Definitions(), problems
 
 
 def read_httpsys(section: object) -> tuple[HttpSys | None, list[Problem]]:
@@ -89,8 +89,22 @@ def read_httpsys(section: object) -> tuple[HttpSys | None, list[Problem]]:
         return None, []
     from hostler.config.httpsys import HttpSys  # noqa: PLC0415 - for who has the section
 
+    return _read_whole(HttpSys, section, "HttpSys")
+
+
+def read_kestrel(section: object) -> tuple[Kestrel | None, list[Problem]]:
+    """Read the `Kestrel` section, as `read_httpsys` does."""
+    if section in ABSENT:
+        return None, []
+    from hostler.config.kestrel import Kestrel  # noqa: PLC0415 - for who has the section
+
+    return _read_whole(Kestrel, section, "Kestrel")
+
+
+def _read_whole(kind: type, section: object, path: str) -> tuple[Any, list[Problem]]:
+    """Read a section that is one object; None for one of which nothing can be read."""
     faults: Faults = []
-    read = _attempt(_reader(HttpSys), section, "HttpSys", faults)
+    read = _attempt(_reader(kind), section, path, faults)
     return None if read is _NOTHING else read, [Problem(place, why) for place, why in faults]
 
 

@@ -27,12 +27,6 @@ def check_sections(document: Mapping[str, object], parts: Mapping[str, object]) 
             Severity.WARNING,
         )
     yield from _allowed_hosts(parts.get("allowedhosts"))
-    if _member(parts.get("kestrel"), "endpoints"):
-        if "urls" in parts:
-            message, severity = "is not read, since Urls say where to listen", Severity.WARNING
-        else:
-            message, severity = "is not read; write their URLs in Urls, separated by ;", Severity.ERROR
-        yield Problem("Kestrel.Endpoints", message, severity)
     if str(_member(parts.get("staticfiles"), "enabled")).lower() == "true":
         yield Problem("StaticFiles.Enabled", "not supported yet: StaticFiles; set it to false, or remove it")
     if _member(parts.get("navigationfallback"), "path"):
