@@ -1,7 +1,7 @@
 """A server's options: those that every server has, those of HTTP.sys alone, and what each server does not have.
 
 What is HTTP.sys' alone is in `httpsys`, `authentication` and `log`, and imported where HTTP.sys is. Imports point to
-`hostler.http` and `hostler.errors`; nothing here knows a server.
+`hostler.http`, `hostler.errors` and `hostler.tls.certificate`; nothing here knows a server.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from hostler.server.options.differences import (
     unsupported_by_usermode,
 )
 from hostler.server.options.server import ServerOptions, Timeouts
-from hostler.server.options.tls import Certificate, ClientCertificates, Endpoint, TlsOptions
+from hostler.server.options.tls import ClientCertificates, Endpoint, TlsOptions
+from hostler.tls.certificate import Certificate
 
 __all__ = [
     "Certificate",

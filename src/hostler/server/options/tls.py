@@ -11,7 +11,9 @@ from hostler.server.options.check import Choice, yes_or_no
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Certificate", "ClientCertificates", "Endpoint", "TlsOptions"]
+    from hostler.tls.certificate import Certificate
+
+__all__ = ["ClientCertificates", "Endpoint", "TlsOptions"]
 
 
 class ClientCertificates(Choice):
@@ -22,20 +24,6 @@ class ClientCertificates(Choice):
     """A client may do without; the certificate that it shows must be valid."""
 
     REQUIRE = "RequireCertificate"
-
-
-@frozen(kw_only=True)
-class Certificate:
-    """Where a certificate is, with its key."""
-
-    path: str
-    """PEM, with the certificates that lead to its root behind it, or PKCS #12 (.pfx, .p12)."""
-
-    key_path: str | None = None
-    """The key in PEM; None where `path` has it."""
-
-    password: str | None = field(default=None, repr=False)
-    """What the key, or the PKCS #12 file, is encrypted with."""
 
 
 @frozen(kw_only=True)

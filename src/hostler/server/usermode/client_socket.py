@@ -198,7 +198,11 @@ class ClientSocket(asyncio.Protocol):
 
     def security(self) -> Tls | None:
         """Return how the connection is encrypted, where it is."""
-        return cast("Tls", self._transport.get_extra_info("tls")) if self.is_encrypted else None
+        if not self.is_encrypted:
+            return None
+        from hostler.server.usermode.tls.session import describe  # noqa: PLC0415 - for https alone
+
+        return describe(self._transport.get_extra_info("ssl_object"))
 
     def raw(self) -> socket.socket:
         """Return a socket object for the descriptor, which stays the transport's; detached once that is gone."""

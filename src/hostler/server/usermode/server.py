@@ -118,14 +118,20 @@ class UserModeServer:
         """Make what the bytes of a new connection go to."""
         loop, tls = self._context.loop, endpoint.tls
         accept = partial(self._accept, endpoint.scheme)
-        client = ClientSocket(
-            loop, accept, self.options.timeouts.send, sock, addresses, is_encrypted=tls is not None
+        make = partial(
+            ClientSocket,
+            loop,
+            accept,
+            self.options.timeouts.send,
+            sock,
+            addresses,
+            is_encrypted=tls is not None,
         )
         if tls is None:
-            return client
-        from hostler.server.usermode.tls.transport import TlsTransport  # noqa: PLC0415 - for https alone
+            return make()
+        from hostler.server.usermode.tls.handshake import ServerHandshake  # noqa: PLC0415 - for https alone
 
-        return TlsTransport(loop, tls.default, client, tls.options.handshake_timeout)
+        return ServerHandshake(loop, tls.default, make, tls.options.handshake_timeout)
 
     def _accept(self, scheme: str, socket: ClientSocket) -> SocketReader:
         return AcceptedConnection(self._context, self.prefixes, socket, scheme).connection

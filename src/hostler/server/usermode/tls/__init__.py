@@ -1,1 +1,1 @@
-"""TLS on clients' connections: `transport` makes the records, `contexts` has the certificates."""
+"""TLS on clients' connections: `handshake` begins them, `contexts` has the certificates."""

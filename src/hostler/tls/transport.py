@@ -1,100 +1,88 @@
-"""An encrypted connection: TLS records below, the bytes of a `ClientSocket` above, OpenSSL in between.
+"""An encrypted connection: TLS records below, the bytes of whoever uses it above, OpenSSL in between.
 
-The transport of the event loop has this for its protocol, and the client's socket has this for its transport. Nothing
-else knows that a connection is encrypted. OpenSSL reads and writes memory (`ssl.MemoryBIO`), so that it is the same on
-every event loop, with neither a task nor a future.
+The transport of the event loop has this for its protocol, once the handshake is complete, and a client's socket or a
+connection to a destination has this for its transport. Nothing else knows that a connection is encrypted.
 
-States. A connection is `HANDSHAKE` from its first moment until OpenSSL says that the handshake is complete; the client's
-socket learns of it then, and never of one that fails. It is `OPEN` until `write_eof`, `close` or `abort`; `SHUT` once our
-side has ended (close_notify): what is written is discarded, and the client's bytes go on coming in; and `CLOSED` when the
-transport below is closed, or about to be.
+States. A connection is `OPEN` until `write_eof`, `close` or `abort`; `SHUT` once our side has ended (close_notify): what
+is written is discarded, and the peer's bytes go on coming in; and `CLOSED` when the transport below is closed, or about
+to be. The peer's side ends with its close_notify. Whether it may also end without, is its context's: one with
+`ssl.OP_IGNORE_UNEXPECTED_EOF` takes that for the same, and with one without it the connection is lost then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
-import logging
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from hostler.server.usermode.tls.session import describe
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hostler.server.usermode.tls.session import Session
+    from hostler.tls.engine import TlsEngine
 
 __all__ = ["TlsTransport"]
-
-_log = logging.getLogger("hostler.server")
 
 MAX_READ: Final = 1 << 16
 """Bytes that are asked of OpenSSL at once; it gives one record, at most 16 KiB (RFC 8446 5.1)."""
 
-State = enum.Enum("State", "HANDSHAKE OPEN SHUT CLOSED")
-_HANDSHAKE, _OPEN, _SHUT, _CLOSED = State
+State = enum.Enum("State", "OPEN SHUT CLOSED")
+_OPEN, _SHUT, _CLOSED = State
 
 
 class TlsTransport(asyncio.Transport, asyncio.Protocol):
-    """A transport for one client's socket, over the transport that has this for its protocol."""
+    """A transport for a protocol, over the transport that has this for its protocol."""
 
     __slots__ = (
-        "_deadline", "_decrypt", "_encrypt", "_incoming", "_loop", "_outgoing", "_paused", "_protocol", "_put", "_raw",
-        "_send", "_state", "_take", "_tls",
+        "_decrypt", "_encrypt", "_ended", "_error", "_held", "_incoming", "_loop", "_outgoing", "_paused", "_protocol",
+        "_put", "_raw", "_send", "_state", "_take", "_tls",
     )  # fmt: skip
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        context: ssl.SSLContext,
+        raw: asyncio.Transport,
+        engine: TlsEngine,
         protocol: asyncio.Protocol,
-        timeout: float,
     ) -> None:
-        """Take part in a handshake by `context` that may last `timeout` seconds; then `protocol` is connected."""
+        """Take over `raw` from a handshake that is complete, and connect `protocol`."""
         super().__init__()
         self._loop = loop
+        self._raw = raw
         self._protocol = protocol
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = cast("Session", context.wrap_bio(self._incoming, self._outgoing, server_side=True))
+        self._tls, self._incoming, self._outgoing = engine.tls, engine.incoming, engine.outgoing
         self._put, self._take = self._incoming.write, self._outgoing.read
         self._decrypt, self._encrypt = self._tls.read, self._tls.write
-        self._deadline: asyncio.TimerHandle | None = loop.call_later(timeout, self._on_deadline)
-        self._paused = False
-        self._state = _HANDSHAKE
-        self._raw: asyncio.Transport
-        self._send: Callable[[bytes], None]
+        self._send: Callable[[bytes], None] = raw.write
+        self._held: list[bytes] = []
+        """What was decrypted while nobody wanted it."""
+        self._paused = self._ended = False
+        self._error: ssl.SSLError | None = None
+        self._state = _OPEN
+        raw.set_protocol(self)
+        protocol.connection_made(self)
+        self._pass_on()
 
     # -- asyncio.Protocol: what comes in below --------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the client to begin."""
-        self._raw = cast("asyncio.Transport", transport)
-        self._send = self._raw.write
 
     def data_received(self, data: bytes) -> None:
         """Decrypt what has come, and pass it on."""
         self._put(data)
-        if self._state is _HANDSHAKE and not self._shake_hands():
-            return
         self._pass_on()
 
     def eof_received(self) -> bool:
-        """Pass the end on, with or without a close_notify: the messages of HTTP say themselves where they end."""
-        if self._state is _HANDSHAKE:
-            self.abort()
-        else:
-            self._protocol.eof_received()
+        """Pass the end on, behind what has come before it."""
+        self._incoming.write_eof()
+        self._pass_on()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the connection is gone."""
-        began = self._deadline is None
-        self._end()
-        if began:
-            self._protocol.connection_lost(exc)
+        self._state = _CLOSED
+        protocol = self._protocol
         del self._protocol  # which knows us: the two would wait for the collector
+        protocol.connection_lost(self._error or exc)
 
     def pause_writing(self) -> None:
         """Hold back whoever writes."""
@@ -104,34 +92,6 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Let whoever writes go on."""
         self._protocol.resume_writing()
 
-    # -- the handshake --------------------------------------------------------------------------------------------
-
-    def _shake_hands(self) -> bool:
-        """Go on with the handshake; returns whether it is complete."""
-        try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush()
-            return False
-        except ssl.SSLError as error:
-            self._flush()  # the alert that says why
-            _log.info("no TLS connection with %s: %s", self._raw.get_extra_info("peername"), error)
-            self._raw.close()
-            return False
-        self._flush()
-        self._end_deadline()
-        self._state = _OPEN
-        self._protocol.connection_made(self)
-        return True
-
-    def _on_deadline(self) -> None:
-        self.abort()
-
-    def _end_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     # -- reading --------------------------------------------------------------------------------------------------
 
     def _pass_on(self) -> None:
@@ -139,22 +99,29 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         incoming, receive = self._incoming, self._protocol.data_received
         try:
             while not self._paused and self._state is not _CLOSED:
-                data = self._decrypt(MAX_READ)
+                data = self._held.pop(0) if self._held else self._decrypt(MAX_READ)
                 if not data:
-                    self._protocol.eof_received()
+                    self._note_end()
                     break
                 receive(data)
-                if not incoming.pending and not self._tls.pending():
+                if not (incoming.pending or incoming.eof or self._tls.pending() or self._held):
                     break
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            _log.info("a TLS connection broke: %s", error)
-            self._flush()
+            self._error = error
+            self._flush()  # the alert that says why
             self.abort()
             return
         if self._outgoing.pending:
             self._flush()
+
+    def _note_end(self) -> None:
+        """Pass on, once, that the peer sends no more."""
+        if not self._ended:
+            self._ended = True
+            if not self._protocol.eof_received():
+                self.close()
 
     def pause_reading(self) -> None:
         """Pass nothing on, and read nothing more."""
@@ -165,8 +132,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Read again, beginning with what has come already."""
         self._paused = False
         self._raw.resume_reading()
-        if self._incoming.pending or self._tls.pending():
-            self._loop.call_soon(self._pass_on)
+        if self._held or self._incoming.pending or self._incoming.eof or self._tls.pending():
+            self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._state is not _CLOSED:
+            self._pass_on()
 
     def is_reading(self) -> bool:
         """Whether it reads."""
@@ -220,8 +191,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Send close_notify, once."""
         if self._state is not _OPEN:
             return
+        # OpenSSL looks for the peer's close_notify at the same time, and takes what else it finds for an error
+        with suppress(ssl.SSLError):
+            while data := self._decrypt(MAX_READ):
+                self._held.append(data)
         self._state = _SHUT
-        with suppress(ssl.SSLError):  # the client's own has not come
+        with suppress(ssl.SSLError):  # the peer's own has not come
             self._tls.unwrap()
         self._flush()
 
@@ -234,28 +209,24 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def close(self) -> None:
         """End in order: send what was written, close_notify, close."""
         self._notify()
+        self._state = _CLOSED
         self._raw.close()
-        self._end()
 
     def abort(self) -> None:
         """End now."""
-        self._raw.abort()
-        self._end()
-
-    def _end(self) -> None:
         self._state = _CLOSED
-        self._end_deadline()
+        self._raw.abort()
 
     # -- about it -------------------------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return how the connection is encrypted as `tls`, and what the transport below knows by any other name."""
-        return describe(self._tls) if name == "tls" else self._raw.get_extra_info(name, default)
+        """Return what `ssl` knows as `ssl_object`, and what the transport below knows by any other name."""
+        return self._tls if name == "ssl_object" else self._raw.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Refuse: the connection has the protocol that it was made for."""
-        raise TypeError("an encrypted connection keeps its protocol")
+        """Pass what comes to another protocol from now on."""
+        self._protocol = cast("asyncio.Protocol", protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return the client's socket."""
+        """Return whoever uses it."""
         return self._protocol
