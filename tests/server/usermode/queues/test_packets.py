@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.errors import Reason
+from hostler.http.security import Tls
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Begun,
@@ -27,11 +28,27 @@ from hostler.server.usermode.queues.packets import (
 
 # -- playbook: what stands on the wire --------------------------------------------------------------------------------
 
+TLS = Tls(
+    version="TLSv1.3",
+    cipher_suite="A_B",
+    cipher_suite_id=0x1302,
+    cipher_bits=256,
+    server_name="h",
+    client_certificate_negotiated=True,
+    client_certificate=b"abc",
+    client_chain=(b"abc", b"d"),
+)
+
 WIRE = [
-    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\4" b"\0\0\0\7")),
+    (Hello(7), (b"\1\0\0\0" b"\0\0\0\0" b"\0\5" b"\0\0\0\7")),
     (
         Open(6, ("1.2.3.4", 80), ("::1", 443), https=True),
         (b"\2\1\0\0" b"\0\0\0\6" b"\0\7\0\3\0\x50\1\xbb" b"1.2.3.4" b"::1"),
+    ),
+    (
+        Open(6, ("", 0), ("", 0), https=True, tls=TLS),
+        (b"\2\3\0\0" b"\0\0\0\6" + bytes(8)
+        + b"\0\7\0\3\0\1\0\0" b"\x13\2\1\0" b"\0\2\0\2" b"TLSv1.3" b"A_B" b"h" b"\0\0\0\3abc" b"\0\0\0\1d"),
     ),
     (Open(2**32 - 1, ("", 0), ("", 0)), (b"\2\0\0\0" b"\xff\xff\xff\xff") + bytes(8)),
     (
@@ -88,7 +105,12 @@ def test_a_packet_looks_like_this_on_the_wire(packet, block):
         b"\1\0\0\0\0\0\0\0\0\1\0\0\0",
         b"\1\0\0\0\0\0\0\0\0\1\0\0\0\7\0",
         b"\2\0\0\0\0\0\0\5",
-        b"\2\2\0\0\0\0\0\5" + bytes(8),  # a flag that OPEN has not
+        b"\2\4\0\0\0\0\0\5" + bytes(8),  # a flag that OPEN has not
+        b"\2\2\0\0\0\0\0\5" + bytes(8),  # encrypted, and not how
+        b"\2\2\0\0\0\0\0\5" + bytes(8) + bytes(17),  # the lengths do not add up
+        b"\2\2\0\0\0\0\0\5" + bytes(8) + bytes(15) + b"\1",  # a certificate that is not there
+        b"\2\2\0\0\0\0\0\5" + bytes(8) + bytes(13) + b"\4\0\0",  # a flag that TLS has not
+        b"\2\2\0\0\0\0\0\5" + bytes(8) + b"\0\1" + bytes(14) + b"\xff",  # not text
         b"\2\0\0\0\0\0\0\5" + bytes(8) + b"x",  # the lengths do not add up
         b"\2\0\0\0\0\0\0\5\0\1" + bytes(6),
         b"\2\0\0\0\0\0\0\5\0\1" + bytes(6) + b"\xff",  # not text
@@ -113,6 +135,12 @@ def test_what_encode_does_not_write_is_no_packet(block):
         decode(block)
 
 
+def test_all_the_certificates_that_a_client_may_show_fit_a_packet():
+    chain = tuple(bytes(1000) for _ in range(102))
+    packet = Open(1, ("::1", 1), ("::1", 2), tls=Tls(client_certificate=chain[0], client_chain=chain))
+    assert decode(encode(packet)) == packet
+
+
 def test_every_reason_travels():
     for reason in Reason:
         assert decode(encode(Done(1, 0, reason=reason))).reason is reason
@@ -133,6 +161,7 @@ def test_a_packet_that_is_too_large_is_not_written():
         Open(2**32, ("", 0), ("", 0)),
         Open(1, ("", 65536), ("", 0)),
         Open(1, ("x" * 65536, 0), ("", 0)),
+        Open(1, ("", 0), ("", 0), tls=Tls(server_name="x" * 65536)),
         Lend(2**32, 1, "", b"", b""),
         Lend(1, 2**32, "", b"", b""),
         Lend(1, 1, "x" * 65536, b"", b""),
@@ -151,9 +180,21 @@ loans = st.integers(0, 2**32 - 1)
 addresses = st.tuples(st.text(max_size=40), st.integers(0, 65535))
 payloads = st.binary(max_size=300)
 counts = st.integers(0, 2**64 - 1)
+encrypted = st.builds(
+    lambda chain, **facts: Tls(client_certificate=chain[0] if chain else None, client_chain=chain, **facts),
+    st.lists(payloads, max_size=3).map(tuple),
+    version=st.text(max_size=10),
+    cipher_suite=st.text(max_size=10),
+    cipher_suite_id=st.integers(0, 65535),
+    cipher_bits=st.integers(0, 65535),
+    server_name=st.text(max_size=40),
+    alpn=st.text(max_size=10),
+    resumed=st.booleans(),
+    client_certificate_negotiated=st.booleans(),
+)
 packets = st.one_of(
     st.builds(Hello, st.integers(0, 2**32 - 1), st.integers(0, 65535)),
-    st.builds(Open, loans, addresses, addresses, st.booleans()),
+    st.builds(Open, loans, addresses, addresses, st.booleans(), st.none() | encrypted),
     st.builds(
         Lend,
         loans,

@@ -118,7 +118,7 @@ class BorrowedConnection:
         self.socket = ClientSocket(context.loop, lambda _: self.connection, context.options.timeouts.send)
         scheme = "https" if packet.https else "http"
         addresses, limits = (packet.client, packet.server), _for_lent(context.options.limits)
-        self.connection = Http1Connection(context, self, self.socket, addresses, scheme, limits)
+        self.connection = Http1Connection(context, self, self.socket, addresses, scheme, limits, packet.tls)
         self._transport = LentTransport(
             context.loop, borrow_socket(descriptor, packet.client[0]), self.socket
         )

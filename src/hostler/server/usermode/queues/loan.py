@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hostler.contract import Address
+    from hostler.http.security import Tls
 
 __all__ = ["Holder", "LentConnection", "Loan", "Returned"]
 
@@ -43,6 +44,9 @@ class LentConnection:
     client: Address
     server: Address
     https: bool
+    tls: Tls | None = None
+    """How it is encrypted, where it is."""
+
     number: int = field(factory=lambda: next(_numbers) & 0xFFFFFFFF)
     holders: set[Holder] = field(factory=set)
     """The members that have a copy."""

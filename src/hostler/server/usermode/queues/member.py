@@ -101,7 +101,9 @@ class Member:
             number, connection.number, loan.prefix, loan.headers, data, loan.read is None, loan.body_limit
         )
         if self not in connection.holders:
-            opening = Open(connection.number, connection.client, connection.server, connection.https)
+            opening = Open(
+                connection.number, connection.client, connection.server, connection.https, connection.tls
+            )
             link.open(opening, connection.socket.fileno(), b"" if ahead else block)
             connection.holders.add(self)
             self._copies.add(connection)

@@ -12,9 +12,10 @@ machine: big-endian, this header in front:
 
     kind         from      number      flags          payload
     HELLO 1      both      0           0              version: uint16; pid: uint32. The first packet each way
-    OPEN 2       lender    connection  1 https        three lengths: uint16 client, server, then the ports, uint16
-                                                      each, then the two addresses in text. A copy of the client's
-                                                      descriptor travels with this packet, and is the borrower's
+    OPEN 2       lender    connection  1 https,       two lengths: uint16 client, server, then the ports, uint16
+                                       2 encrypted    each, then the two addresses in text, and how the connection is
+                                                      encrypted, see below. A copy of the descriptor that leads to the
+                                                      client travels with this packet, and is the borrower's
     LEND 3       lender    loan        1 whole        connection: uint32; lengths: uint16 prefix, uint32 headers; the
                                                       largest body: uint64, all ones for any; then the URL prefix, the
                                                       headers, and the data
@@ -33,6 +34,11 @@ machine: big-endian, this header in front:
 A LEND is whole when its data is all of the request: the lender then goes on reading from the client, and says when it
 is gone.
 
+How a connection is encrypted: four lengths, uint16 each, of the version, the cipher suite, the server's name and the
+protocol (ALPN); the cipher suite's number, its bits, flags (1 resumed, 2 the client was asked for a certificate), and
+how many certificates: uint16 each; then the four texts, and each certificate in DER behind its length, uint32, the
+client's own first. There is room for them: OpenSSL takes 100 KiB of them from a client and no more.
+
 `headers` is the header lines to add to the answer, as on the wire; `data` is the request's head and the bytes of its
 body that were read with it.
 
@@ -49,11 +55,15 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, frozen
 
 from hostler.errors import HostlerError, Reason
+from hostler.server.usermode.queues.packed_tls import pack_tls, unpack_tls
+
+if TYPE_CHECKING:
+    from hostler.http.security import Tls
 
 __all__ = [
     "MAX_DATA",
@@ -80,7 +90,7 @@ __all__ = [
     "split",
 ]
 
-VERSION: Final = 4
+VERSION: Final = 5
 MAX_PACKET: Final = 128 * 1024
 MAX_DATA: Final = 96 * 1024
 """Bytes of data that a packet has room for; `split` has what is longer go ahead."""
@@ -136,6 +146,8 @@ class Open:
     client: tuple[str, int]
     server: tuple[str, int]
     https: bool = False
+    tls: Tls | None = None
+    """How it is encrypted, where it is, and by the lender itself."""
 
 
 @define  # as Done: one is made for every request, and a frozen one costs three times as much
@@ -279,7 +291,10 @@ def _encode(packet: Packet) -> bytes:
         case Open():
             client, server = packet.client[0].encode(), packet.server[0].encode()
             sizes = _OPEN.pack(len(client), len(server), packet.client[1], packet.server[1])
-            return _HEADER.pack(_Kind.OPEN, packet.https, 0, packet.connection) + sizes + client + server
+            flags, facts = (
+                (packet.https, b"") if packet.tls is None else (packet.https | 2, pack_tls(packet.tls))
+            )
+            return _HEADER.pack(_Kind.OPEN, flags, 0, packet.connection) + sizes + client + server + facts
         case Data():
             return _HEADER.pack(_Kind.DATA, 0, 0, packet.loan) + packet.data
         case GiveBack():
@@ -316,7 +331,7 @@ def decode(block: bytes) -> Packet:
         if kind == _LEND_KIND:
             return _decode_lend(block)
         return _decode(block)
-    except (struct.error, UnicodeDecodeError, IndexError) as error:
+    except (struct.error, ValueError, IndexError) as error:
         raise PacketError(f"a broken packet: {error}") from error
 
 
@@ -372,8 +387,8 @@ def _decode_lend(block: bytes) -> Lend:
 
 def _decode(block: bytes) -> Packet:
     kind, flags, _, number = _HEADER.unpack_from(block)
-    if kind == _Kind.OPEN and flags <= 1:
-        return _decode_open(block, number, https=bool(flags))
+    if kind == _Kind.OPEN and flags <= 3:
+        return _decode_open(block, number, flags)
     if flags:
         raise PacketError(f"kind {kind} has no flags {flags}")
     if kind == _Kind.DATA:
@@ -395,11 +410,13 @@ def _decode(block: bytes) -> Packet:
     raise PacketError(f"no packet of kind {kind} looks like this")
 
 
-def _decode_open(block: bytes, connection: int, *, https: bool) -> Open:
+def _decode_open(block: bytes, connection: int, flags: int) -> Open:
     client, server, client_port, server_port = _OPEN.unpack_from(block, _HEADER.size)
     at = _HEADER.size + _OPEN.size
     middle, end = at + client, at + client + server
-    if end != len(block):
+    encrypted = bool(flags & 2)
+    if end > len(block) or (end < len(block) and not encrypted):
         raise PacketError("the lengths in OPEN do not add up")
     addresses = block[at:middle].decode(), block[middle:end].decode()
-    return Open(connection, (addresses[0], client_port), (addresses[1], server_port), https)
+    tls = unpack_tls(block[end:]) if encrypted else None
+    return Open(connection, (addresses[0], client_port), (addresses[1], server_port), bool(flags & 1), tls)
