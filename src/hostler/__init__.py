@@ -103,6 +103,8 @@ if TYPE_CHECKING:
         ServerOptions,
         Timeouts,
         TlsOptions,
+        TrustedHeaders,
+        TrustedProxies,
     )
     from hostler.server.options.httpsys import HttpSysOptions
     from hostler.transforms.contexts import (
@@ -199,6 +201,8 @@ __all__ = [
     "TimeoutDefinition",
     "Timeouts",
     "TlsOptions",
+    "TrustedHeaders",
+    "TrustedProxies",
     "UnsupportedError",
     "WebProxy",
     "WorkerError",
@@ -354,6 +358,8 @@ _MODULES: Final = {
         "ServerOptions",
         "Timeouts",
         "TlsOptions",
+        "TrustedHeaders",
+        "TrustedProxies",
     ],
     "hostler.server.options.httpsys": [
         "HttpSysOptions",

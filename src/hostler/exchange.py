@@ -65,6 +65,7 @@ class Exchange:
     granted: Granted | None = None
     """Who may go on: what the route's authorization policy returned; None where there is none."""
 
+    _peer: Address | None = None
     _max_request_body_size: int | None = -1  # as its route says
     _items: dict[str, Any] | None = None
     _id: str | None = None
@@ -122,7 +123,7 @@ class Exchange:
             self._request, self._target = head, target  # type: ignore[assignment]
         self.stream = stream
         self.client = client
-        """Where the request came from."""
+        """Whom the request is from: another one than `peer` behind a proxy that is trusted."""
         self.server = server
         """Where it arrived."""
         self.host = host
@@ -133,6 +134,15 @@ class Exchange:
         self.path = path
         """The rest of the path, decoded (%2F stays); what routes match."""
         self.scheme = scheme
+
+    @property
+    def peer(self) -> Address:
+        """Who is at the other end of the connection; set it before `client`, where that is to be another one."""
+        return self._peer or self.client
+
+    @peer.setter
+    def peer(self, peer: Address) -> None:
+        self._peer = peer
 
     @property
     def request(self) -> Request:

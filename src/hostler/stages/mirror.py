@@ -165,6 +165,7 @@ def _copy(exchange: Exchange, cluster: LiveCluster) -> Exchange:
         exchange.routed_path,
     )
     copy.cluster, copy.candidates = cluster, cluster.available
+    copy.peer = exchange.peer
     copy.tls, copy.authenticated, copy.granted = exchange.tls, exchange.authenticated, exchange.granted
     if exchange._items is not None:
         copy.items.update(exchange._items)

@@ -13,6 +13,7 @@ from hostler.server.options.differences import (
 )
 from hostler.server.options.server import ServerOptions, Timeouts
 from hostler.server.options.tls import ClientCertificates, Endpoint, TlsOptions
+from hostler.server.options.trusted import TrustedHeaders, TrustedProxies
 from hostler.tls.certificate import Certificate
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "ServerOptions",
     "Timeouts",
     "TlsOptions",
+    "TrustedHeaders",
+    "TrustedProxies",
     "refuse_unsupported",
     "unsupported_by_httpsys",
     "unsupported_by_usermode",

@@ -10,6 +10,7 @@ from attrs import field, frozen, validators
 from hostler.http.limits import Limits
 from hostler.server.options.check import yes_or_no
 from hostler.server.options.tls import Endpoint, TlsOptions, endpoints
+from hostler.server.options.trusted import TrustedProxies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,11 @@ class ServerOptions:
 
     endpoints: Mapping[str, Endpoint] = field(factory=dict, validator=endpoints)
     """What holds for single endpoints, by URL prefix without a path, such as `https://+:443`. HTTP.sys has none."""
+
+    trusted_proxies: TrustedProxies | None = field(
+        default=None, validator=validators.optional(validators.instance_of(TrustedProxies))
+    )
+    """Which proxies in front are believed when they say whom a request is from; None for none of them."""
 
     httpsys: HttpSysOptions | None = field(default=None, validator=_httpsys_options)
     """What HTTP.sys has and no other server; None leaves it all as Windows has it."""

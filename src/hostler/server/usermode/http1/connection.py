@@ -97,6 +97,7 @@ class Http1Connection:
         "_stream",
         "_unread",
         "addresses",
+        "peer",
         "phase",
         "scheme",
         "tls",
@@ -118,6 +119,8 @@ class Http1Connection:
         self._socket = socket
         self.addresses = addresses
         """The client's, and ours."""
+        self.peer: Address | None = None
+        """Who is connected, where that is not the client itself."""
         self.scheme = scheme
         self.tls = tls
         """How it is encrypted."""
@@ -321,6 +324,8 @@ class Http1Connection:
             self._request_ended()
         if self.tls is not None:
             exchange.tls = self.tls
+        if self.peer is not None:
+            exchange.peer = self.peer
         if added := self._owner.added_headers:
             exchange.on_response(lambda headers: headers.extend(added))
         self._context.handling.begin(exchange, stream)
