@@ -3,6 +3,7 @@
 cases.py        what is asked for: every case, and who takes part in it
 figures.py      what is measured
 aims.py         what we want to reach
+certificate.py  of the contenders that listen over TLS
 builds.py       the builds of hostler: which Python, compiled or pure; revisions.py: another revision
 contenders/     the programs that take part: how each is configured and started
 programs/       what runs in the Python processes among them

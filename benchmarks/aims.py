@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import frozen
 
-from benchmarks.figures import COST, RATE, WALL, Figure
+from benchmarks.figures import COST, MEMORY, RATE, WALL, Figure
 
 if TYPE_CHECKING:
     from benchmarks.results import Results
@@ -47,6 +47,18 @@ class Difference:
 
     def value(self, results: Results, label: str) -> float:
         return self.whole.value(results, label) - self.part.value(results, label)
+
+
+@frozen
+class Quotient:
+    """How many times as large one quantity is as another."""
+
+    over: Quantity
+    under: Quantity
+
+    def value(self, results: Results, label: str) -> float:
+        under = self.under.value(results, label)
+        return self.over.value(results, label) / under if under > 0 else math.nan
 
 
 @frozen
@@ -155,5 +167,10 @@ AIMS: Final = (
         digits=0),
     Aim("run", "`hostler run` until it listens, ms", "run-asyncio", Absolute("run", "hostler-run", WALL), Fixed(130),
         digits=0),
+    # how much dearer TLS makes a request, ours over nginx's: (hostler TLS / nginx TLS) / (hostler / nginx)
+    Aim("tls", "small GET over TLS, over nginx, over what the plain one has over nginx", "nginx",
+        Quotient(Ratio("tls", "hostler", "nginx"), _SMALL), Fixed(1.5)),
+    Aim("tls-memory", "10,000 TLS connections at rest, KiB each", "nginx",
+        Absolute("tls-memory", "hostler", MEMORY), Fixed(40), digits=1),
 )  # fmt: skip
 """Processor time, but for where they say otherwise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -139,6 +140,15 @@ class Case:
     new_connections: bool = False
     """One for each request, instead of keeping them alive."""
 
+    tls: bool = False
+    """Connections to the contender are encrypted."""
+
+    resumed: bool = False
+    """Each new connection resumes the session of the one before it; one that does not is a failure."""
+
+    tls_behind: bool = False
+    """Connections to what is behind are encrypted."""
+
     count: int = 0
     """How many requests; 0 is as many as there is time for."""
 
@@ -157,13 +167,9 @@ class Case:
         if self.measure is Measure.START:
             return "A new process; each round counts the fastest of several."
         if self.measure is Measure.MEMORY:
-            return "Connections that were answered once, beyond what the process has with one."
-        kept = "a new connection for each request" if self.new_connections else "kept-alive connections"
-        parts = [
-            f"{self.connections:,} {kept}"
-            if not self.new_connections
-            else f"{self.connections} at a time, {kept}"
-        ]
+            which = "TLS connections" if self.tls else "Connections"
+            return f"{which} that were answered once, beyond what the process has with one."
+        parts = [self._connections]
         if self.measure is Measure.MESSAGES:
             return f"Messages of {_size(len(MESSAGE))}, {parts[0]}."
         if self.body:
@@ -172,7 +178,17 @@ class Case:
         text = f"{', '.join(parts)}."
         if self.behind is Behind.WORKER:
             text += " The proxies are in front of the same worker, whose processor time counts too."
+        if self.tls_behind:
+            text += " The destination's connections are encrypted too."
         return text
+
+    @property
+    def _connections(self) -> str:
+        over = " over TLS" if self.tls else ""
+        if not self.new_connections:
+            return f"{self.connections:,} kept-alive connections{over}"
+        handshake = (", each resuming a session" if self.resumed else ", each a full handshake") * self.tls
+        return f"{self.connections} at a time, a new connection{over} for each request{handshake}"
 
     @property
     def target(self) -> str:
@@ -217,6 +233,40 @@ def _routed(routes: int) -> Case:
     return Case(f"routes-{routes}", f"{routes:,} routes", _BOTH, "nginx", path, routes=routes)
 
 
+_ENGINES: Final = (
+    "engine-nginx",
+    "engine-hostler",
+    "engine-hostler-asyncio",
+    "engine-uvloop",
+    "engine-asyncio",
+)
+_TLS: Final = ("nginx", "haproxy", "caddy", "hostler", "hostler-asyncio")
+
+
+def _over_tls() -> tuple[Case, ...]:
+    """Return the cases over TLS: proxies, a worker, servers of ASGI, and the engines with nothing around them."""
+    proxied = partial(Case, contenders=_TLS, reference="nginx", tls=True)
+    alone = partial(Case, contenders=_ENGINES, reference="engine-nginx", tls=True, behind=Behind.NOTHING)
+    at_rest = {"connections": 10_000, "measure": Measure.MEMORY, "figures": (MEMORY,)}
+    servers = ("uvicorn", "hypercorn", "granian", "hostler-serve")
+    return (
+        proxied("tls", "Small GET over TLS", builds=Builds.PURE),
+        proxied("tls-behind", "Small GET over TLS, to a destination over TLS", tls_behind=True),
+        proxied("tls-new", "A full handshake for each request", new_connections=True),
+        proxied("tls-resumed", "A resumed session for each request", new_connections=True, resumed=True),
+        proxied("tls-1m", "1 MiB answer over TLS", path="/1m", connections=16),
+        proxied("tls-memory", "Memory of 10,000 TLS connections at rest", **at_rest),
+        Case("tls-delegated", "Small GET over TLS, delegated", ("nginx", "haproxy", "hostler-delegate"), "nginx",
+             behind=Behind.WORKER, tls=True, figures=_WITH_WORKER),
+        Case("tls-hello", "ASGI hello world over TLS", servers, "uvicorn", behind=Behind.NOTHING, tls=True),
+        alone("engines", "TLS engines: small GET"),
+        alone("engines-new", "TLS engines: full handshakes", new_connections=True),
+        alone("engines-resumed", "TLS engines: resumed sessions", new_connections=True, resumed=True),
+        alone("engines-1m", "TLS engines: 1 MiB answer", path="/1m", connections=16),
+        alone("engines-memory", "TLS engines: memory of 10,000 connections at rest", **at_rest),
+    )  # fmt: skip
+
+
 CASES: Final = {
     case.name: case
     for case in (
@@ -257,5 +307,6 @@ CASES: Final = {
              "import-asyncio", measure=Measure.START, behind=Behind.NOTHING, figures=(WALL, USED), builds=Builds.ALL),
         Case("run", "Start-up: until it listens", ("run-asyncio", "hostler-run", "uvicorn", "nginx"), "run-asyncio",
              measure=Measure.START, behind=Behind.FILES, figures=(WALL, USED), builds=Builds.ALL),
+        *_over_tls(),
     )
 }  # fmt: skip

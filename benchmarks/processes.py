@@ -139,11 +139,12 @@ class Process:
     port: int
     popen: subprocess.Popen[bytes]
     log: Path
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """Where it listens, without the last slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def wait_until_listening(self, step: float = 0.02) -> None:
         """Return once connections are taken, tried every `step` seconds; raises StartError."""
@@ -202,6 +203,7 @@ class Crew:
         command: Sequence[str],
         port: int,
         *,
+        scheme: str = "http",
         environment: Mapping[str, str] | None = None,
         discard_output: bool = False,
     ) -> Process:
@@ -220,7 +222,7 @@ class Crew:
                 cwd=self.directory,
                 start_new_session=True,
             )
-            process = Process(name, port, popen, log)
+            process = Process(name, port, popen, log, scheme)
             self._processes.append(process)
         return process
 

@@ -38,6 +38,22 @@ class Setup:
     queue: str = ""
     """The queue of the worker that is behind."""
 
+    certificate: str = ""
+    """A file with its certificate and its key, in PEM, where it is to listen over TLS."""
+
+    tls_behind: bool = False
+    """What it forwards to listens over TLS."""
+
+    @property
+    def scheme(self) -> str:
+        """How it is asked."""
+        return "https" if self.certificate else "http"
+
+    @property
+    def scheme_behind(self) -> str:
+        """How what it forwards to is asked."""
+        return "https" if self.tls_behind else "http"
+
     def write(self, suffix: str, text: str) -> str:
         """Put a file of the contender's in the run's directory, in one step; returns its path."""
         path = self.directory / f"{self.name}{suffix}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from benchmarks.cases import Behind
+from benchmarks.certificate import write_certificate
 from benchmarks.contenders import nginx, ours
 from benchmarks.contenders.entry import Command, Setup
 from benchmarks.contenders.roster import ROSTER
@@ -104,7 +105,12 @@ class Field:
             routes=self.case.routes,
             build=contender.build,
             queue=contender.build.named("bench"),
+            certificate=self._certificate(wanted=self.case.tls),
+            tls_behind=self.case.tls_behind,
         )
+
+    def _certificate(self, *, wanted: bool) -> str:
+        return write_certificate(self.crew.directory) if wanted else ""
 
     def behind(self, build: Build) -> Process | None:
         """Return what answers, started when it is first asked for; a worker is of the contender's build."""
@@ -117,7 +123,16 @@ class Field:
         return self._behind[name]
 
     def _start_behind(self, name: str, build: Build) -> Process:
-        setup = Setup(name, self.crew.directory, free_port(), "", 0, build, build.named("bench"))
+        setup = Setup(
+            name,
+            self.crew.directory,
+            free_port(),
+            behind="",
+            routes=0,
+            build=build,
+            queue=build.named("bench"),
+            certificate=self._certificate(wanted=self.case.tls_behind),
+        )
         if self.case.behind is Behind.FILES:
             try:
                 return _launched(self.crew, setup, nginx.destination)
@@ -134,6 +149,7 @@ def launch(crew: Crew, setup: Setup, prepare: Callable[[Setup], Command]) -> Pro
         setup.name,
         command.arguments,
         setup.port,
+        scheme=setup.scheme,
         environment=command.environment,
         discard_output=command.discard_output,
     )

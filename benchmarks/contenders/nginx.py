@@ -40,11 +40,19 @@ http {{
 
 _DESTINATION: Final = """\
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        {listen}
         default_type text/plain;
         location / {{ root {files}; }}
         location ~ /small$ {{ return 200 "{small}"; }}
     }}
+"""
+
+_LISTEN_TLS: Final = """\
+listen 127.0.0.1:{port} ssl backlog=4096;
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:sessions:16m;\
 """
 
 _PROXY: Final = """\
@@ -56,7 +64,7 @@ _PROXY: Final = """\
         keepalive_timeout 3600s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        {listen}
         proxy_http_version 1.1;
         # of the sizes tried, these serve 1 MiB answers at the least cost
         proxy_buffers 16 32k;
@@ -78,8 +86,11 @@ _PROXY: Final = """\
 def forwarding(setup: Setup, log: str = "off") -> Command:
     """Forward; each route is a location."""
     prefixes = [f"/route-{number}/" for number in range(setup.routes)] or ["/"]
-    locations = "\n".join(f"        location {prefix} {{ proxy_pass http://behind; }}" for prefix in prefixes)
-    return _command(setup, _PROXY.format(port=setup.port, behind=setup.behind, locations=locations), log)
+    locations = "\n".join(
+        f"        location {prefix} {{ proxy_pass {setup.scheme_behind}://behind; }}" for prefix in prefixes
+    )
+    content = _PROXY.format(listen=_listen(setup), behind=setup.behind, locations=locations)
+    return _command(setup, content, log)
 
 
 def forwarding_with_log(setup: Setup) -> Command:
@@ -96,7 +107,13 @@ def destination(setup: Setup) -> Command:
             with (files / path[1:]).open("wb") as file:
                 file.truncate(size)
     small = SMALL_BODY.decode().replace("\n", "\\n")
-    return _command(setup, _DESTINATION.format(port=setup.port, files=files, small=small))
+    return _command(setup, _DESTINATION.format(listen=_listen(setup), files=files, small=small))
+
+
+def _listen(setup: Setup) -> str:
+    if setup.certificate:
+        return _LISTEN_TLS.format(port=setup.port, certificate=setup.certificate)
+    return f"listen 127.0.0.1:{setup.port} backlog=4096;"
 
 
 def _command(setup: Setup, content: str, log: str = "off") -> Command:

@@ -24,14 +24,14 @@ defaults
     timeout tunnel 1h
     http-reuse always
 frontend entry
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{tls}
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
-    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Proto {scheme}
     default_backend behind
 backend behind
     http-request set-header Host {behind}
-    server one {behind} pool-max-conn 9000
+    server one {behind} pool-max-conn 9000{tls_behind}
 """
 
 _CADDY: Final = """\
@@ -42,12 +42,14 @@ _CADDY: Final = """\
         level ERROR
     }}
 }}
-http://127.0.0.1:{port} {{
+{scheme}://127.0.0.1:{port} {{
     bind 127.0.0.1
-    reverse_proxy {behind} {{
+    {tls}
+    reverse_proxy {scheme_behind}://{behind} {{
         header_up Host {{upstream_hostport}}
         transport http {{
             keepalive_idle_conns_per_host 8192
+            {tls_behind}
         }}
     }}
 }}
@@ -68,13 +70,28 @@ sub vcl_recv {{
 
 def haproxy(setup: Setup) -> Command:
     """Forward by HAProxy."""
-    path = setup.write(".cfg", _HAPROXY.format(port=setup.port, behind=setup.behind))
+    text = _HAPROXY.format(
+        port=setup.port,
+        scheme=setup.scheme,
+        tls=f" ssl crt {setup.certificate} ssl-min-ver TLSv1.2" if setup.certificate else "",
+        behind=setup.behind,
+        tls_behind=" ssl verify none" if setup.tls_behind else "",
+    )
+    path = setup.write(".cfg", text)
     return Command((program("haproxy"), "-db", "-f", path))
 
 
 def caddy(setup: Setup) -> Command:
     """Forward by Caddy, on one of Go's processors, as the others run on one thread."""
-    path = setup.write(".caddy", _CADDY.format(port=setup.port, behind=setup.behind))
+    text = _CADDY.format(
+        port=setup.port,
+        scheme=setup.scheme,
+        tls=f"tls {setup.certificate} {setup.certificate}" if setup.certificate else "",
+        behind=setup.behind,
+        scheme_behind=setup.scheme_behind,
+        tls_behind="tls_insecure_skip_verify" if setup.tls_behind else "",
+    )
+    path = setup.write(".caddy", text)
     environment = {
         "GOMAXPROCS": "1",
         "XDG_DATA_HOME": str(setup.directory),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmarks.contenders.entry import Setup
 
 __all__ = [
-    "aiohttp_proxy", "asyncio_server", "granian", "hypercorn", "importing", "proxy_py", "starlette_proxy", "uvicorn",
+    "aiohttp_proxy", "asyncio_server", "engine", "granian", "hypercorn", "importing", "proxy_py", "starlette_proxy", "uvicorn",
 ]  # fmt: skip
 
 _APPLICATION = "benchmarks.programs.application:app"
@@ -27,6 +27,11 @@ asyncio.run(main())
 
 def _module(name: str, *arguments: str, **environment: str) -> Command:
     return Command((sys.executable, "-m", name, *arguments), environment)
+
+
+def _tls(setup: Setup, certificate: str, key: str) -> tuple[str, ...]:
+    """Return the options for TLS, whose names are given."""
+    return (certificate, setup.certificate, key, setup.certificate) if setup.certificate else ()
 
 
 def aiohttp_proxy(setup: Setup) -> Command:
@@ -64,7 +69,8 @@ def _uvicorn(setup: Setup, application: str, **environment: str) -> Command:
     require("uvicorn", "uvloop", "httptools")
     return _module(
         "uvicorn", "--host", "127.0.0.1", "--port", str(setup.port), "--loop", "uvloop", "--http", "httptools",
-        "--no-access-log", "--log-level", "error", "--backlog", "4096", application, **environment,
+        "--no-access-log", "--log-level", "error", "--backlog", "4096",
+        *_tls(setup, "--ssl-certfile", "--ssl-keyfile"), application, **environment,
     )  # fmt: skip
 
 
@@ -73,7 +79,7 @@ def hypercorn(setup: Setup) -> Command:
     require("hypercorn", "uvloop")
     return _module(
         "hypercorn", "--bind", f"127.0.0.1:{setup.port}", "--worker-class", "uvloop", "--backlog", "4096",
-        "--log-level", "error", _APPLICATION,
+        "--log-level", "error", *_tls(setup, "--certfile", "--keyfile"), _APPLICATION,
     )  # fmt: skip
 
 
@@ -82,8 +88,15 @@ def granian(setup: Setup) -> Command:
     require("granian", "uvloop")
     return _module(
         "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(setup.port), "--loop", "uvloop",
-        "--http", "1", "--no-ws", "--no-log", "--backlog", "4096", _APPLICATION,
+        "--http", "1", "--no-ws", "--no-log", "--backlog", "4096",
+        *_tls(setup, "--ssl-certificate", "--ssl-keyfile"), _APPLICATION,
     )  # fmt: skip
+
+
+def engine(setup: Setup, name: str) -> Command:
+    """Answer over TLS by one of the engines, with nothing around it."""
+    require("uvloop")
+    return _module("benchmarks.programs.engines", name, str(setup.port), setup.certificate)
 
 
 def asyncio_server(setup: Setup) -> Command:

@@ -30,11 +30,24 @@ ROSTER: Final = {
         Entry("hypercorn", "hypercorn", python.hypercorn, h2load=False),  # answers have no reason phrase
         Entry("granian", "granian", python.granian),
         Entry("hostler", "hostler", ours.forwarding, ours=True),
+        Entry("hostler-asyncio", "hostler, asyncio's loop", ours.forwarding_on_asyncio, ours=True),
         Entry("hostler-stage", "hostler, coroutine stage", ours.forwarding_with_stage, ours=True),
         Entry("hostler-log", "hostler, access log", ours.forwarding_with_log, ours=True),
         Entry("hostler-delegate", "hostler, delegating", ours.delegating, ours=True),
         Entry("hostler-serve", "hostler, serving", ours.serving, ours=True),
         Entry("hostler-run", "hostler run", ours.run, ours=True),
+        Entry("engine-nginx", "nginx, answering itself", nginx.destination),
+        Entry(
+            "engine-hostler", "hostler's transport on uvloop", partial(ours.engine, name="hostler"), ours=True
+        ),
+        Entry(
+            "engine-hostler-asyncio",
+            "hostler's transport on asyncio",
+            partial(ours.engine, name="hostler-asyncio"),
+            ours=True,
+        ),
+        Entry("engine-uvloop", "uvloop's TLS", partial(python.engine, name="uvloop")),
+        Entry("engine-asyncio", "asyncio's TLS", partial(python.engine, name="asyncio")),
         Entry("import-asyncio", "import asyncio", partial(python.importing, package="asyncio")),
         Entry(
             "import-hostler", "import hostler", partial(ours.importing, statement="import hostler"), ours=True

@@ -2,6 +2,7 @@
 
 It is connecting or sending (`_unsent` is not empty), then reading an answer (`_left` says how much is missing), then
 asks again; where each request has a connection of its own, it waits for the server to close it and opens the next.
+Over TLS, the first thing that is sent has OpenSSL shake hands first, which wants to read in between.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import re
 import selectors
 import socket
+import ssl
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -21,7 +23,7 @@ from benchmarks.cases import MESSAGE, Measure
 if TYPE_CHECKING:
     from benchmarks.cases import Case
 
-__all__ = ["Client", "Script", "Tally", "script_of"]
+__all__ = ["Client", "Script", "Tally", "client_context", "script_of"]
 
 _READ: Final = 1 << 18
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -45,6 +47,10 @@ class Script:
 
     once: bool = False
     """Each connection takes one request."""
+
+    tls: ssl.SSLContext | None = None
+    resumed: bool = False
+    """Each connection but a client's first resumes a session; what does not is a failure."""
 
 
 @define
@@ -77,6 +83,8 @@ class Client:
         self._tally = tally
         self._selector = selector
         self._socket: socket.socket | None = None
+        self._session: ssl.SSLSession | None = None
+        """What the next connection resumes."""
 
     def open(self) -> None:
         """Connect, and ask once connected."""
@@ -103,11 +111,11 @@ class Client:
     def ready(self, events: int) -> None:
         """Go on with what the socket is ready for."""
         try:
-            if events & selectors.EVENT_WRITE:
+            if self._unsent:
                 self._send()
             if events & selectors.EVENT_READ and self._socket is not None:
                 self._take(self._socket.recv(_READ))
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             self._again(failed=self._waiting)
@@ -129,12 +137,20 @@ class Client:
         self._tally.waiting += 1 if waiting else -1
 
     def _send(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+        if self._script.tls is not None and not isinstance(self._socket, ssl.SSLSocket):
+            self._encrypt(self._script.tls)
+        wanted = selectors.EVENT_READ
+        with contextlib.suppress(ssl.SSLWantReadError):
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            wanted |= selectors.EVENT_WRITE if self._unsent else 0
         if self._events != wanted:
             self._events = wanted
             self._selector.modify(self._socket, wanted, self)
+
+    def _encrypt(self, context: ssl.SSLContext) -> None:
+        """Encrypt from here on; the descriptor, by which the selector knows the socket, stays the same."""
+        self._socket = context.wrap_socket(self._socket, do_handshake_on_connect=False, session=self._session)
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -182,6 +198,9 @@ class Client:
             self._tally.answers += 1
         self._wait(False)
         self._opening = False
+        if self._script.resumed and isinstance(self._socket, ssl.SSLSocket):
+            self._tally.failures += self._session is not None and not self._socket.session_reused
+            self._session = self._socket.session
         if self._tally.counting and not self._closes:
             self.ask()
 
@@ -211,4 +230,19 @@ def script_of(host: str, case: Case) -> Script:
     request = f"{'POST' if case.body else 'GET'} {case.path} HTTP/1.1\r\n{lines}\r\n".encode() + bytes(
         case.body
     )
-    return Script(request, request, once=case.new_connections)
+    return Script(
+        request,
+        request,
+        once=case.new_connections,
+        tls=client_context() if case.tls else None,
+        resumed=case.resumed,
+    )
+
+
+def client_context() -> ssl.SSLContext:
+    """Return the settings of a client over TLS, which verifies nothing, as h2load."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context

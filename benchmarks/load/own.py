@@ -44,7 +44,7 @@ class Own:
         together, so that what is behind a proxy has as many connections as it will need. What has begun when the time
         is over is waited for: it has cost something.
         """
-        host = url.removeprefix("http://")
+        host = url.partition("://")[2]
         name, _, port = host.partition(":")
         script, tally = script_of(host, case), Tally()
         with selectors.DefaultSelector() as selector:

@@ -14,6 +14,7 @@ from benchmarks.load.task import LoadError
 if TYPE_CHECKING:
     from benchmarks.cases import Case
     from benchmarks.contenders.field import Running
+    from benchmarks.load.client import Script
 
 __all__ = ["visit"]
 
@@ -21,22 +22,24 @@ __all__ = ["visit"]
 def visit(running: Running, case: Case) -> Sample:
     """Open connections to a contender that has just started; each is answered once, and then rests."""
     assert running.proxy is not None
-    host = running.url.removeprefix("http://")
+    host = running.url.partition("://")[2]
     name, _, port = host.partition(":")
-    request = script_of(host, case).request
+    script = script_of(host, case)
     with ExitStack() as stack:
-        _open(stack, (name, int(port)), request)  # what the first one brings with it is not counted
+        _open(stack, (name, int(port)), script)  # what the first one brings with it is not counted
         before = running.proxy.memory()
         for _ in range(case.connections):
-            _open(stack, (name, int(port)), request)
+            _open(stack, (name, int(port)), script)
         after = running.proxy.memory()
     return {MEMORY.name: (after - before) / case.connections}
 
 
-def _open(stack: ExitStack, address: tuple[Any, ...], request: bytes) -> None:
+def _open(stack: ExitStack, address: tuple[Any, ...], script: Script) -> None:
     try:
-        connection = stack.enter_context(socket.create_connection(address, timeout=10))
-        connection.sendall(request)
+        connection = socket.create_connection(address, timeout=10)
+        if script.tls is not None:
+            connection = script.tls.wrap_socket(connection)
+        stack.enter_context(connection).sendall(script.request)
         received = b""
         while not received.endswith(SMALL_BODY):
             data = connection.recv(1 << 16)

@@ -1,4 +1,4 @@
-"""A destination with as little in it as can be: `python -m benchmarks.programs.origin PORT`.
+"""A destination with as little in it as can be: `python -m benchmarks.programs.origin PORT [CERTIFICATE]`.
 
 It reads request bodies, which nginx does not wait for, answers in chunks, and echoes WebSocket messages. Where there is
 no nginx, it answers for the files too. Its processor time is nobody's cost.
@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 import signal
+import ssl
 import sys
 from typing import Any, Final
 
@@ -137,12 +138,16 @@ def _accept(head: bytes) -> bytes:
     return base64.b64encode(hashlib.sha1(key[1] + _GUID).digest()) if key else b""
 
 
-async def main(port: int) -> None:
-    """Serve until SIGTERM."""
+async def main(port: int, certificate: str = "") -> None:
+    """Serve until SIGTERM, over TLS if there is a certificate."""
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    server = await loop.create_server(Origin, "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(Origin, "127.0.0.1", port, backlog=4096, ssl=context)
     await stopped.wait()
     server.close()
 
@@ -153,4 +158,4 @@ if __name__ == "__main__":
     except ImportError:
         new_event_loop = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(main(int(sys.argv[1])))
+        runner.run(main(int(sys.argv[1]), *sys.argv[2:]))

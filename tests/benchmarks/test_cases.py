@@ -28,6 +28,11 @@ def test_a_description_says_what_is_done():
     assert CASES["headers"].description.startswith("32 kept-alive connections, 40 request headers")
     assert CASES["up-1m"].description.startswith("16 kept-alive connections, 1 MiB in the request")
     assert CASES["new"].description.startswith("32 at a time, a new connection for each request")
+    assert CASES["tls"].description.startswith("32 kept-alive connections over TLS, 10 request headers")
+    assert "each resuming a session" in CASES["tls-resumed"].description
+    assert "each a full handshake" in CASES["tls-new"].description
+    assert CASES["tls-memory"].description.startswith("TLS connections that were answered once")
+    assert CASES["tls-behind"].description.endswith("The destination's connections are encrypted too.")
     assert CASES["websocket"].description == "Messages of 44 bytes, 32 kept-alive connections."
     assert CASES["5000"].description.startswith("5,000 kept-alive connections")
 

@@ -8,6 +8,8 @@ import pytest
 from attrs import evolve
 
 from benchmarks.cases import CASES
+from benchmarks.certificate import write_certificate
+from benchmarks.load.client import client_context
 from benchmarks.load.h2load import H2Load
 from benchmarks.load.own import Own
 from benchmarks.load.task import LoadError, latencies
@@ -23,10 +25,13 @@ status codes: {good} 2xx, 0 3xx, 0 4xx, {failed} 5xx
 
 
 @contextmanager
-def origin(tmp_path):
+def origin(tmp_path, scheme="http"):
     with Crew(tmp_path) as crew:
         port = free_port()
-        process = crew.start("origin", [sys.executable, "-m", "benchmarks.programs.origin", str(port)], port)
+        command = [sys.executable, "-m", "benchmarks.programs.origin", str(port)]
+        if scheme == "https":
+            command.append(write_certificate(tmp_path))
+        process = crew.start("origin", command, port, scheme=scheme)
         process.wait_until_listening()
         yield process.url
 
@@ -48,6 +53,23 @@ def test_our_own_generator_is_answered_in_every_case(tmp_path, case):
     assert result.failures == 0
     assert 0 < result.median <= result.p99 <= result.slowest
     assert result.per_second > 4
+
+
+@pytest.mark.parametrize("case", ["tls", "tls-1m", "tls-new", "tls-resumed"])
+def test_our_own_generator_speaks_tls(tmp_path, case):
+    with origin(tmp_path, "https") as url:
+        result = load(url, case)
+    assert result.requests > 4
+    assert result.failures == 0
+
+
+def test_a_session_that_is_not_resumed_is_a_failure(tmp_path, monkeypatch):
+    context = client_context()
+    encrypt = context.wrap_socket
+    monkeypatch.setattr(context, "wrap_socket", lambda sock, session, **rest: encrypt(sock, **rest))
+    monkeypatch.setattr("benchmarks.load.client.client_context", lambda: context)
+    with origin(tmp_path, "https") as url:
+        assert load(url, "tls-resumed").failures > 0
 
 
 def test_a_count_of_requests_is_what_is_asked(tmp_path):

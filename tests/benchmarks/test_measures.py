@@ -32,6 +32,11 @@ def test_a_connection_at_rest_takes_some_memory(tmp_path):
     assert 0 < value(MEMORY) < 100
 
 
+def test_a_tls_connection_at_rest_takes_more(tmp_path):
+    value = measure(tmp_path, "tls-memory", "hostler", connections=100)
+    assert 5 < value(MEMORY) < 200
+
+
 def test_a_reload_is_in_force_after_a_while_and_fails_no_request(tmp_path):
     value = measure(tmp_path, "reload", "hostler-run", routes=50, path="/route-25/small", connections=4)
     assert 0 < value(IN_FORCE) < 20_000

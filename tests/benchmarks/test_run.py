@@ -22,7 +22,11 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-OURS = "direct,worker,hostler,hostler-log,hostler-stage,hostler-delegate,hostler-serve,import-asyncio,import-hostler"
+OURS = (
+    "direct,worker,hostler,hostler-asyncio,hostler-log,hostler-stage,hostler-delegate,hostler-serve,engine-hostler,"
+    "engine-hostler-asyncio,engine-uvloop,engine-asyncio,import-asyncio,import-hostler"
+)
+TLS = ("tls", "tls-behind", "tls-resumed", "tls-hello", "engines")
 
 
 def start(tmp_path, *arguments):
@@ -91,6 +95,19 @@ def test_a_run_reports_what_each_contender_did(tmp_path):
     assert set(json.loads(found.read_text())["cases"]) >= {"small", "delegated"}
     assert left_behind(tmp_path) == []
     assert set(tmp_path.iterdir()) == {page, chart, found}
+
+
+def test_a_run_over_tls(tmp_path):
+    process = start(
+        tmp_path, "--quick", "--seconds", "0.1", "--load", "own", "--cases", ",".join(TLS), "--only", OURS
+    )
+    output, errors = finish(process)
+    assert process.returncode == 0, errors
+    assert "FAILED" not in output
+    for case in TLS:
+        rows = table_of(output, case)
+        assert len(rows) >= (4 if case == "engines" else 1), rows
+        assert all(float(cells[0]) >= 0 for cells in rows.values()), rows
 
 
 def test_an_interrupt_stops_every_process(tmp_path):
