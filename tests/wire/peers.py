@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hostler import Cluster, Proxy, Route, queue, serving
+from hostler import Cluster, Proxy, Route, ServerOptions, TlsOptions, queue, serving
+from tests.certificates import authority, certificate
 
 PATIENCE = 20.0
 
@@ -51,25 +52,41 @@ async def run(*command, feed=None):
     return process.returncode, out, errors.decode()
 
 
+def https(folder, **tls):
+    """Return how a server listens over TLS, with a certificate of the tests' authority."""
+    options = TlsOptions(certificate=certificate(folder), **tls)
+    return {"urls": ["https://127.0.0.1:0/"], "options": ServerOptions(tls=options)}
+
+
+def authority_file(folder):
+    """Write the certificate of the tests' authority into a file, for programs; returns its path."""
+    path = folder / "authority.pem"
+    authority().cert_pem.write_to_path(str(path))
+    return path
+
+
 @asynccontextmanager
-async def proxied(address, **cluster):
+async def proxied(address, *, urls=("http://127.0.0.1:0/",), options=None, **cluster):
     """Serve a proxy that sends everything to one address."""
     proxy = Proxy([Route("/{**rest}", "c")], [Cluster("c", [address], **cluster)])
-    async with serving(proxy) as served:
+    async with serving(proxy, urls, options=options) as served:
         yield served.url
 
 
 @asynccontextmanager
-async def forwarded(handler):
+async def forwarded(handler, **listening):
     """Serve a handler behind a proxy that forwards to it."""
-    async with serving(handler) as there, proxied(there.url) as url:
+    async with serving(handler) as there, proxied(there.url, **listening) as url:
         yield url
 
 
 @asynccontextmanager
-async def delegated(handler):
+async def delegated(handler, **listening):
     """Serve a handler from a queue that a proxy delegates to."""
-    async with serving(handler, [], queue="wire"), proxied(queue("wire", "http://*:80/")) as url:
+    async with (
+        serving(handler, [], queue="wire"),
+        proxied(queue("wire", "http://*:80/"), **listening) as url,
+    ):
         yield url
 
 
