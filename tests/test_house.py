@@ -20,7 +20,7 @@ ALLOWED = {
     "deadline": set(),
     "reading": set(),
     "http": {"errors"},
-    "tls": set(),
+    "tls": {"errors"},
     "tls.certificate": set(),
     "config": {"errors", "http", "routing", "steps", "tls.certificate"},
     "routing": {"errors", "http", "config", "steps"},

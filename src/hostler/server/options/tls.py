@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen, validators
 
@@ -26,6 +26,19 @@ class ClientCertificates(Choice):
     REQUIRE = "RequireCertificate"
 
 
+_VERSIONS: Final = ("Tls12", "Tls13")
+
+
+def _versions(instance: object, attribute: Any, value: tuple[str, ...]) -> None:
+    """Check that there is one at least, and none that RFC 8996 and its like have abolished."""
+    if not value or not set(value) <= set(_VERSIONS):
+        other = ", ".join(repr(version) for version in value if version not in _VERSIONS) or "none"
+        raise ValueError(
+            f"{attribute.name}: {other}: expected {' or '.join(_VERSIONS)} or both; what is older is not safe "
+            "(RFC 8996), and is not spoken"
+        )
+
+
 @frozen(kw_only=True)
 class TlsOptions:
     """How the connections of one endpoint are encrypted, or those of one host name there."""
@@ -33,8 +46,8 @@ class TlsOptions:
     certificate: Certificate | None = None
     """None where every host name in `sni` has its own, and clients that name no such host are turned away."""
 
-    protocols: tuple[str, ...] = ("Tls12", "Tls13")
-    """The versions that are spoken (Kestrel's SslProtocols)."""
+    protocols: tuple[str, ...] = field(default=("Tls12", "Tls13"), converter=tuple, validator=_versions)
+    """The versions that are spoken (Kestrel's SslProtocols): Tls12, Tls13, or both."""
 
     client_certificates: ClientCertificates = field(
         default=ClientCertificates.NONE, converter=ClientCertificates
