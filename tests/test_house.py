@@ -40,7 +40,7 @@ ALLOWED = {
     "server.delegation": set(),
     "server.pending": set(),
     "server.options": {"errors", "http", "server.prefix", "tls.certificate"},
-    "server.prefix": {"errors"},
+    "server.prefix": {"errors", "http"},
     "server.handling": {"direct", "exchange", "outcome", "pipeline", "answering", "contract", "errors", "server.pending", "task"},
     "server.placing": {"errors", "http", "exchange", "outcome"},
     "server.usermode": {"caching", "native", "client.outgoing", "completion", "errors", "exchange", "outcome", "http", "config", "contract", "deadline", "reading", "server.base", "server.delegation", "server.options", "server.prefix", "server.handling", "server.pending", "server.placing", "tls"},

@@ -49,8 +49,8 @@ def http_scope(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
         "query_string": query or b"",
         "root_path": exchange.path_base,
         "headers": headers,
-        "client": exchange.client,
-        "server": exchange.server,
+        "client": exchange.client if exchange.client[0] else None,
+        "server": server if (server := exchange.server)[1] else (server[0], None),
         "state": state.copy(),
         "extensions": extensions,
     }

@@ -24,7 +24,7 @@ __all__ = ["examine_ports"]
 def examine_ports(context: Context) -> Iterator[Finding]:
     """Bind each prefix for a moment, as the server would, and find out why that fails where it does."""
     for prefix in context.prefixes:
-        if prefix.port:
+        if not prefix.picks_port:
             yield _listen(prefix, context)
         else:
             yield Finding(str(prefix), Verdict.OK, "takes any port that is free")
@@ -78,7 +78,8 @@ def _refused(prefix: UrlPrefix, error: ListenError, context: Context, broken: Ve
             what, broken, "this user may not register it with HTTP.sys",
             f"once, as an administrator: hostler url reserve {prefix} --user NAME",
         )  # fmt: skip
-    holders = holders_of(prefix.port, context.windows) if error.errno == errno.EADDRINUSE else ()
+    taken = error.errno == errno.EADDRINUSE and prefix.socket_path is None
+    holders = holders_of(prefix.port, context.windows) if taken else ()
     if not holders:
         return Finding(what, broken, _reason(prefix, error))
     names = ", ".join(map(str, holders))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, evolve
 
 from hostler.loaders import HandlerLoader
 from hostler.pipeline import fold, lifespan_of
@@ -37,8 +37,7 @@ class Serving:
     def urls(self) -> tuple[str, ...]:
         """The prefixes as URLs to open, with wildcards shown as localhost, without the last slash."""
         return tuple(
-            f"{item.scheme}://{'localhost' if item.host in '+*' else item.host}:{item.port}{item.path}"[:-1]
-            for item in self.prefixes
+            str(evolve(item, host="localhost") if item.host in "+*" else item)[:-1] for item in self.prefixes
         )
 
     @property

@@ -21,7 +21,7 @@ def check_prefixes(config: Config) -> Steps[list[Problem]]:
     for url in config.urls:
         try:
             prefix = UrlPrefix.parse(url)
-            if prefix.port:
+            if not prefix.picks_port:
                 table.add(prefix)
         except PrefixError as error:
             problems.append(Problem("Urls", str(error)))

@@ -143,15 +143,18 @@ def controlling(
 def _control_in_user_mode(
     queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
 ) -> Iterator[Controlled]:
-    from hostler.server.usermode.listening import bind  # noqa: PLC0415 - as above
+    from hostler.server.usermode.listening import bind, socket_modes  # noqa: PLC0415 - as above
     from hostler.server.usermode.queues.directory import QueueDirectory  # noqa: PLC0415 - as above
+    from hostler.server.usermode.unix_listening import SocketFiles  # noqa: PLC0415 - as above
 
     with ExitStack() as stack:
         if queue is not None and mode is not QueueMode.ATTACH:
             stack.callback(QueueDirectory(queue).open(mode).release)
-        settled, sockets = bind(prefixes, options.backlog)
+        settled, sockets = bind(prefixes, options.backlog, modes=socket_modes(options))
+        files = SocketFiles.of(sockets)
 
         def close() -> None:
+            files.remove()
             for sock in sockets:
                 sock.close()
 

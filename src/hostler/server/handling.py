@@ -218,7 +218,8 @@ class Handling:
 
     def rejected(self, rejection: Rejection) -> None:
         """Note that the server has answered what is no request, or not for it."""
-        _log.info("%s:%d: %d: %s", *rejection.client, rejection.error.status, rejection.error)
+        host, port = rejection.client
+        _log.info("%s:%d: %d: %s", host or "unix", port, rejection.error.status, rejection.error)
         if self.on_reject is not None:
             self.on_reject(rejection)
 

@@ -1,5 +1,8 @@
 """URL prefixes, `scheme://host:port/path/`: parse, order and match them as HTTP.sys does.
 
+Beyond that, `http+unix://%2Frun%2Fapp.sock/path/` is a prefix on a Unix socket, and `https+unix://` the same with TLS:
+what arrives there goes by its path alone, whatever its Host. A request's own address is (the socket's path, 0) then.
+
 What a host in a prefix says decides its category, and categories are searched in this order:
 
 1. `+`           strong wildcard: every request on the port;
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from hostler.errors import PrefixError, ProtocolError, redact
+from hostler.http.unix_socket import split_unix_url, unix_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Category", "PrefixMatch", "PrefixTable", "UrlPrefix"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNIX_SCHEMES = {"http+unix", "https+unix"}
 _NAME = frozenset(string.ascii_lowercase + string.digits + "-._")
 _LOOPBACK = ("127.0.0.1", "::1")
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - what a wildcard asks for
@@ -54,13 +59,16 @@ class UrlPrefix:
     """`http` or `https`."""
 
     host: str
-    """`+`, `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA, without a last dot)."""
+    """`+` (on a Unix socket always), `*`, an IPv4 address, an IPv6 address in brackets, or a lower-cased name (IDNA, without a last dot)."""
 
     port: int
-    """1 to 65535; 0 means: pick a free one when listening begins."""
+    """1 to 65535; 0 means: pick a free one when listening begins. On a Unix socket it is 0."""
 
     path: str = field(eq=str.lower)
     """Decoded; begins and ends with a slash."""
+
+    socket_path: str | None = field(default=None, kw_only=True)
+    """The Unix socket that it is on."""
 
     category: Category = field(init=False, eq=False, repr=False)
 
@@ -78,6 +86,8 @@ class UrlPrefix:
         scheme, colon, rest = text.partition("://")
         if not colon:
             raise _error(text, "it has no ://", "write it as http://host:port/path/")
+        if scheme in _UNIX_SCHEMES:
+            return cls._parse_unix(text, scheme.removesuffix("+unix"))
         if scheme not in _DEFAULT_PORTS:
             raise _error(
                 text, f"its scheme is {scheme!r}", "begin it with http:// or https://, in lower case"
@@ -88,11 +98,29 @@ class UrlPrefix:
         path = "/" + path.lstrip("/")
         return cls(scheme, _host(text, host), number, path if path.endswith("/") else path + "/")
 
+    @classmethod
+    def _parse_unix(cls, text: str, scheme: str) -> UrlPrefix:
+        try:
+            socket_path, path = split_unix_url(text)
+        except ValueError as error:
+            raise PrefixError(str(error)) from None
+        path = "/" + path.lstrip("/")
+        return cls(scheme, "+", 0, path if path.endswith("/") else path + "/", socket_path=socket_path)
+
+    @property
+    def picks_port(self) -> bool:
+        """Whether its port is picked when listening begins."""
+        return not self.port and self.socket_path is None
+
     def __str__(self) -> str:
+        if self.socket_path is not None:
+            return unix_url(self.socket_path, self.path, self.scheme)
         return f"{self.scheme}://{self.host}:{self.port}{self.path}"
 
     def addresses(self) -> tuple[str, ...]:
         """Give the narrowest local addresses whose listeners see every request that this prefix can match."""
+        if self.socket_path is not None:
+            return (self.socket_path,)
         if self.host == "localhost":
             return _LOOPBACK
         return _ANY if (address := _address(self.host)) is None else (address,)
@@ -260,7 +288,8 @@ class PrefixTable:
     """The prefixes that are registered, and which of them takes a request."""
 
     def __init__(self) -> None:
-        self._ports: dict[int, _Port] = {}
+        self._ports: dict[int | str, _Port] = {}
+        """By port, and by the path of a Unix socket."""
         self._prefixes: dict[UrlPrefix, None] = {}
         self._only: UrlPrefix | None = None
         self._only_at: str | None = None
@@ -280,14 +309,16 @@ class PrefixTable:
             raise PrefixError(
                 f"{prefix} is already registered; remove it first, or use another path, host or port"
             )
-        if prefix.port == 0:
+        if prefix.picks_port:
             raise PrefixError(f"{prefix} has no port yet; register it with the one that was picked for it")
-        place = self._ports.get(prefix.port) or _Port(prefix.scheme)
+        at = prefix.socket_path or prefix.port
+        place = self._ports.get(at) or _Port(prefix.scheme)
         if place.scheme != prefix.scheme:
+            what = "port" if prefix.socket_path is None else "socket"
             raise PrefixError(
-                f"{prefix} needs a port of its own; port {prefix.port} carries {place.scheme} already"
+                f"{prefix} needs a {what} of its own; {what} {at} carries {place.scheme} already"
             )
-        self._ports[prefix.port] = place
+        self._ports[at] = place
         place.paths(prefix).add(prefix)
         self._prefixes[prefix] = None
         self._set_only()
@@ -308,7 +339,7 @@ class PrefixTable:
             (prefix,) = self._prefixes
             if prefix.path == "/" and prefix.category is not Category.HOST:
                 self._only = prefix
-                self._only_at = _address(prefix.host)
+                self._only_at = prefix.socket_path or _address(prefix.host)
 
     def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
         """Return (path base, path) of a request under the prefix that `match` finds; most tables have one for all.
@@ -335,7 +366,8 @@ class PrefixTable:
         local_ip, port = server
         everywhere = "[::]" if ":" in local_ip else "0.0.0.0"  # noqa: S104 - compared, not bound
         hosts = {host, "+", "*", local_ip, f"[{local_ip}]", everywhere}
-        if any(prefix.port == port and prefix.host in hosts for prefix in self):
+        ours = (prefix for prefix in self if prefix.port == port and prefix.socket_path in {None, local_ip})
+        if any(prefix.host in hosts for prefix in ours):
             return ProtocolError(f"no URL prefix takes {path}", 404)
         return ProtocolError(f"no URL prefix takes the host {host!r}")
 
@@ -343,10 +375,10 @@ class PrefixTable:
         """Find the prefix that takes a request, or None.
 
         `host` is what `http.target.parse_host` makes of Host; `port` and `local_ip` are where the request arrived;
-        `path` is decoded.
+        `path` is decoded. On a Unix socket they are 0 and the socket's path.
         """
         only = self._only
         if only is not None and (self._only_at is None or self._only_at == local_ip):
             return PrefixMatch(only, "", path) if only.port == port and only.scheme == scheme else None
-        place = self._ports.get(port)
+        place = self._ports.get(port or local_ip)
         return place.find(host, local_ip, path) if place is not None and place.scheme == scheme else None

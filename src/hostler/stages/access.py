@@ -36,6 +36,8 @@ class AccessEntry:
     """The request's id (`Exchange.id`); `-` for what was rejected."""
 
     client: str
+    """Its address; `unix` for one on a Unix socket."""
+
     method: str
     host: str
     """The host and port that were asked for."""
@@ -161,7 +163,7 @@ def _entry(exchange: Exchange, outcome: Outcome, seconds: float, now: float) -> 
     return AccessEntry(
         _timestamp(now),
         exchange.id,
-        exchange.client[0],
+        exchange.client[0] or "unix",
         exchange.method,
         f"{exchange.host}:{exchange.port}",
         exchange.raw_target.decode("latin-1"),  # visible ASCII, or the request would have been rejected
@@ -184,7 +186,7 @@ def _rejected_entry(rejection: Rejection, now: float) -> AccessEntry:
     return AccessEntry(
         _timestamp(now),
         "-",
-        rejection.client[0],
+        rejection.client[0] or "unix",
         method,
         _text(host),
         _text(target),

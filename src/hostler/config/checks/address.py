@@ -23,6 +23,8 @@ def find_fault_in_url(text: str, *, wildcard: bool = False, listened_on: bool = 
     As a URL prefix (`wildcard`) it may have `+` or `*` for its host; one to listen on, port 0 for any free port too.
     """
     wildcard = wildcard or listened_on
+    if listened_on and text.startswith((UNIX_SCHEME, "https+unix://")):
+        return _find_fault_in_unix_url(text)
     expected = 'write "http://host:port/" or "https://host:port/"'
     if not text:
         return f"the address is empty; {expected}"
@@ -54,6 +56,10 @@ def find_fault_in_destination(text: str) -> str | None:
         if text.lower().startswith("http://unix:/"):
             return f'"{text}" is nginx\' form; write "{UNIX_SCHEME}%2Frun%2Fapp.sock/path"'
         return find_fault_in_url(text)
+    return _find_fault_in_unix_url(text)
+
+
+def _find_fault_in_unix_url(text: str) -> str | None:
     try:
         _, path = split_unix_url(text)
     except ValueError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen, validators
 
-from hostler.server.options.check import Choice, yes_or_no
+from hostler.server.options.check import Choice, whole, yes_or_no
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,12 @@ class Endpoint:
 
     proxy_protocol: bool = field(default=False, validator=yes_or_no)
     """Whether connections begin with a header of the PROXY protocol (haproxy, doc/proxy-protocol.txt), all of them."""
+
+    socket_mode: int | None = field(default=None, validator=whole(0, 0o777, "a file mode"))
+    """The mode of a Unix socket's file, such as 0o660; None for what the umask leaves of 0o777.
+
+    On Linux whoever may write to it can connect.
+    """
 
 
 def endpoints(instance: object, attribute: Any, value: Mapping[str, Endpoint]) -> None:

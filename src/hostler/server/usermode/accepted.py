@@ -57,7 +57,7 @@ class AcceptedConnection:
         self.placing = placing
         self.added_headers: RawHeaders = []
         self.body_limit: int | None = None
-        self.can_lend = not socket.is_encrypted
+        self.can_lend = not (socket.is_encrypted or "/" in socket.addresses()[1][0])
         self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket

@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from hostler.server.usermode.client_socket import address_of
+from hostler.server.usermode.client_socket import address_of, own_address_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -94,7 +94,7 @@ class Acceptor:
         opening: Pending[Opening],
     ) -> None:
         sock.setblocking(False)
-        address = address_of(sock.getsockname())
+        address = own_address_of(sock.getsockname())
         self._address = None if address[0] in _WILDCARDS else address
         """What every connection's own address is, if that is known."""
         self.sockets = (sock,)
@@ -129,8 +129,8 @@ class Acceptor:
 
     def _give_up_for_now(self, error: OSError) -> None:
         """Leave connections to wait where they are: there is no room for them."""
-        address = self._socket.getsockname()
-        _log.error("%s:%d: no connection can be accepted (%s); trying on", *address[:2], error)
+        address = own_address_of(self._socket.getsockname())
+        _log.error("%s:%d: no connection can be accepted (%s); trying on", *address, error)
         self._loop.remove_reader(self._socket)
         self._retry = self._loop.call_later(ACCEPT_RETRY_INTERVAL, self._listen)
 

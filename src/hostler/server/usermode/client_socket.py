@@ -21,6 +21,7 @@ import enum
 import logging
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from hostler.deadline import Deadline
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.security import Tls
 
-__all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader", "address_of", "borrow_socket"]
+__all__ = [
+    "HIGH_WATER",
+    "LINGER",
+    "ClientSocket",
+    "SocketReader",
+    "address_of",
+    "borrow_socket",
+    "own_address_of",
+]
 
 _log = logging.getLogger("hostler.server")
 
@@ -193,7 +202,7 @@ class ClientSocket(asyncio.Protocol):
         """Return the client's address and ours."""
         if self._addresses is None:
             info = self._transport.get_extra_info
-            self._addresses = address_of(info("peername")), address_of(info("sockname"))
+            self._addresses = address_of(info("peername")), own_address_of(info("sockname"))
         return self._addresses
 
     def security(self) -> Tls | None:
@@ -382,14 +391,24 @@ def _discard(data: object) -> None:
     """Take what nobody wants any more."""
 
 
-def address_of(name: tuple[Any, ...] | None) -> Address:
-    """Return host and port of a socket's or a peer's name; a peer that is gone has none."""
-    host, port = ("", 0) if name is None else name[:2]
+def address_of(name: tuple[Any, ...] | str | None) -> Address:
+    """Return host and port of a peer's name; one that is gone has none, and neither has one on a Unix socket."""
+    host, port = name[:2] if isinstance(name, tuple) else ("", 0)
     # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
     return (host.removeprefix("::ffff:") if "." in host else host), port
 
 
+def own_address_of(name: tuple[Any, ...] | str) -> Address:
+    """Return host and port of a socket's own name; on a Unix socket, its path and 0."""
+    return (name, 0) if isinstance(name, str) else address_of(name)
+
+
 def borrow_socket(descriptor: int, address: str) -> socket.socket:
-    """Make a socket object around a TCP connection's descriptor without asking the system what it is."""
+    """Make a socket object around a connection's descriptor without asking the system what it is.
+
+    `address` is our own, on a TCP connection that of either side.
+    """
+    if sys.platform != "win32" and "/" in address:
+        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)

@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 from hostler.errors import ListenError
 from hostler.server.options import Endpoint
 from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.listening import serves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,16 +45,15 @@ class Endpoints:
 
         Raises ListenError where they do not ask for the same, or for https without a certificate.
         """
-        address, port = sock.getsockname()[:2]
         asked: tuple[UrlPrefix, Endpoint] | None = None
         for prefix in prefixes:
-            if prefix.port != port or not {address, "0.0.0.0", "::"} & set(prefix.addresses()):  # noqa: S104 - compared
+            if not serves(sock, prefix):
                 continue
             found = self._options_of(prefix)
             if asked is not None and asked[1] != found:
                 raise ListenError(
                     errno.EINVAL,
-                    f"cannot listen on {prefix}: it shares port {port} with {asked[0]}, which has other settings; "
+                    f"cannot listen on {prefix}: it shares a socket with {asked[0]}, which has other settings; "
                     "give both the same, or ports of their own",
                 )
             asked = prefix, found

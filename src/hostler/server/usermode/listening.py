@@ -5,22 +5,26 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import evolve
 
 from hostler.errors import ListenError
+from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.unix_listening import bind_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from hostler.server.prefix import UrlPrefix
+    from hostler.server.options import ServerOptions
 
-__all__ = ["bind"]
+__all__ = ["bind", "serves", "socket_modes"]
 
 MAX_PORT_PICKS: Final = 10
 """How often a free port is picked before that is given up."""
 
+_NO_MODES: Final[Mapping[str, int]] = {}
 _WILDCARDS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - what + and * mean
 
 
@@ -32,15 +36,20 @@ class BoundSocket(Protocol):
 
     def getsockname(self) -> Any: ...
 
+    def getsockopt(self, level: int, name: int, /) -> int: ...
+
 
 def bind(
-    prefixes: Iterable[UrlPrefix], backlog: int | None, ours: Iterable[BoundSocket] = ()
+    prefixes: Iterable[UrlPrefix],
+    backlog: int | None,
+    ours: Iterable[BoundSocket] = (),
+    modes: Mapping[str, int] = _NO_MODES,
 ) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
     """Bind the narrowest sockets that, with `ours`, see every request of the prefixes; all of them or none.
 
     Returns the prefixes with port 0 replaced by the port that was picked, and the sockets, which do not listen without
-    a `backlog`. Raises ListenError with
-    the prefix and the remedy.
+    a `backlog`. `modes` has those of Unix sockets, by path (`socket_modes`). Raises ListenError with the prefix and the
+    remedy.
     """
     wanted = list(prefixes)
     bound: dict[int, UrlPrefix] = {}
@@ -50,7 +59,13 @@ def bind(
         # wildcards first, so that a port which is needed everywhere is not taken for one address before
         everywhere = set(_WILDCARDS.values())
         for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):
-            bound[at] = _bind_prefix(wanted[at], held, sockets)
+            prefix = wanted[at]
+            if prefix.socket_path is None:
+                bound[at] = _bind_prefix(prefix, held, sockets)
+                continue
+            bound[at] = prefix
+            if not any(serves(sock, prefix) for sock in (*held, *sockets)):
+                sockets.append(_bind_unix_prefix(prefix, modes.get(prefix.socket_path), backlog))
         if backlog is not None:
             for sock in sockets:
                 sock.listen(backlog)
@@ -81,8 +96,8 @@ def _bind_addresses(prefix: UrlPrefix, held: list[BoundSocket], sockets: list[so
     port, failures = prefix.port, []
     found = False
     for address in prefix.addresses():
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if port and _covered(family, address, port, [*held, *sockets]):
+        family = _family_of(address)
+        if port and _covered(address, port, [*held, *sockets]):
             found = True
             continue
         try:
@@ -100,14 +115,60 @@ def _bind_addresses(prefix: UrlPrefix, held: list[BoundSocket], sockets: list[so
     return evolve(prefix, port=port)
 
 
-def _covered(family: int, address: str, port: int, sockets: Iterable[BoundSocket]) -> bool:
-    wildcard = _WILDCARDS[socket.AddressFamily(family)]
-    return any(
-        sock.family == family
-        and sock.getsockname()[1] == port
-        and sock.getsockname()[0] in {address, wildcard}
-        for sock in sockets
-    )
+def _covered(address: str, port: int, sockets: Iterable[BoundSocket]) -> bool:
+    return any(_accepts(sock, address, port) for sock in sockets)
+
+
+def _accepts(sock: BoundSocket, address: str, port: int) -> bool:
+    """Whether all that connects to an address and port comes in on a socket."""
+    name = sock.getsockname()
+    if not isinstance(name, tuple) or name[1] != port:
+        return False
+    own = str(name[0])
+    if own == address or own == _WILDCARDS[_family_of(address)]:
+        return True
+    # a socket for both families, as systemd makes them
+    return own == "::" and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+
+def _family_of(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def serves(sock: BoundSocket, prefix: UrlPrefix) -> bool:
+    """Whether requests of a prefix come in on a socket."""
+    if prefix.socket_path is not None:
+        return bool(sock.getsockname() == prefix.socket_path)
+    return any(_accepts(sock, address, prefix.port) for address in prefix.addresses())
+
+
+def socket_modes(options: ServerOptions) -> dict[str, int]:
+    """Return which modes the files of Unix sockets are to have, by path, where an endpoint says so."""
+    modes = {}
+    for url, endpoint in options.endpoints.items():
+        path = UrlPrefix.parse(url).socket_path
+        if path is not None and endpoint.socket_mode is not None:
+            modes[path] = endpoint.socket_mode
+    return modes
+
+
+def _bind_unix_prefix(prefix: UrlPrefix, mode: int | None, backlog: int | None) -> socket.socket:
+    assert prefix.socket_path is not None
+    try:
+        return bind_unix(prefix.socket_path, mode, backlog)
+    except OSError as error:
+        path = prefix.socket_path
+        if error.errno == errno.EADDRINUSE:
+            why = f"{path} is in use; stop the program that listens there, or choose another path"
+        elif error.errno == errno.EEXIST:
+            why = f"{path} is there, and is no socket; remove it, or choose another path"
+        elif error.errno == errno.ENOENT:
+            why = f"{Path(path).parent} is no directory; make it, or choose another path"
+        elif error.errno in {errno.EACCES, errno.EPERM}:
+            why = f"this user may not make {path}; give it the right to write there, or choose another path"
+        else:
+            why = str(error)
+        raise ListenError(error.errno, f"cannot listen on {prefix}: {why}") from error
 
 
 def _listening_socket(family: int, address: str, port: int) -> socket.socket:

@@ -19,7 +19,8 @@ from hostler.server.usermode.accepting import accept_on
 from hostler.server.usermode.client_socket import ClientSocket, SocketReader
 from hostler.server.usermode.context import ServerContext
 from hostler.server.usermode.endpoint import Endpoints, LiveEndpoint
-from hostler.server.usermode.listening import bind
+from hostler.server.usermode.listening import bind, socket_modes
+from hostler.server.usermode.unix_listening import SocketFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +54,8 @@ class UserModeServer:
         self._context = ServerContext(Handling(handler, on_reject), self.options)
         self._endpoints = Endpoints(self.options)
         self._listeners: list[Listener] = []
+        self._files: list[SocketFiles] = []
+        """Of the Unix sockets among those that were bound here."""
         self._opening: Pending[Opening] = Pending()
         """Connections that were accepted and have no protocol yet."""
         self._rules: DelegationRules[TargetQueue, Rule] | None = None
@@ -79,13 +82,16 @@ class UserModeServer:
     async def listen(self, prefixes: Iterable[UrlPrefix]) -> tuple[UrlPrefix, ...]:
         """Listen on more prefixes; returns them with the ports that were picked for port 0."""
         ours = [sock for listener in self._listeners for sock in listener.sockets]
-        bound, sockets = bind(prefixes, self.options.backlog, ours)
+        bound, sockets = bind(prefixes, self.options.backlog, ours, socket_modes(self.options))
+        files = SocketFiles.of(sockets)
         try:
             await self.listen_on(bound, sockets)
         except BaseException:
+            files.remove()
             for sock in sockets:
                 sock.close()
             raise
+        self._files.append(files)
         return bound
 
     async def listen_on(self, prefixes: Iterable[UrlPrefix], sockets: Iterable[socket.socket]) -> None:
@@ -180,6 +186,8 @@ class UserModeServer:
         """Stop: no new connections at once, exchanges in progress have `grace` seconds, then they are aborted."""
         context = self._context
         context.stopping = True
+        while self._files:
+            self._files.pop().remove()
         for listener in self._listeners:
             listener.close()
         for queue in self._queues:

@@ -1,0 +1,118 @@
+"""Listening on Unix sockets: their files, which others may have left behind, and which are removed in the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["SocketFiles", "bind_unix"]
+
+
+if sys.platform == "win32":
+
+    def bind_unix(path: str, mode: int | None, backlog: int | None) -> socket.socket:
+        """Refuse: asyncio has no Unix sockets on Windows."""
+        raise OSError(
+            errno.EAFNOSUPPORT, f"{path} is a Unix socket, which there is no support for on Windows"
+        )
+
+    @contextmanager
+    def _locked(directory: str) -> Iterator[None]:
+        yield
+
+else:
+    import fcntl
+
+    def bind_unix(path: str, mode: int | None, backlog: int | None) -> socket.socket:
+        """Bind a socket to a path, for a `mode`, else what the umask leaves of 0777; without a backlog, only for a moment.
+
+        A socket that nobody listens on is replaced. Raises OSError: EADDRINUSE where somebody does, EEXIST where the
+        file is none.
+        """
+        with _locked(os.path.dirname(path)):  # noqa: PTH120 - of a text
+            _remove_stale(path)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                sock.bind(path)
+                if mode is not None:
+                    Path(path).chmod(mode)
+                if backlog is None:
+                    Path(path).unlink()
+                else:
+                    sock.listen(backlog)
+            except BaseException:
+                sock.close()
+                raise
+        return sock
+
+    def _remove_stale(path: str) -> None:
+        """Remove a socket that nobody listens on; raises OSError for whatever else is there."""
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(found.st_mode):
+            raise FileExistsError(errno.EEXIST, "the file is no socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            try:
+                client.connect(path)
+            except FileNotFoundError:
+                return
+            except ConnectionRefusedError:
+                Path(path).unlink(missing_ok=True)
+                return
+            except PermissionError:
+                raise
+            except OSError:  # its backlog is full, or it is one for datagrams
+                pass
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    @contextmanager
+    def _locked(directory: str) -> Iterator[None]:
+        """Have a directory to ourselves among those who replace and remove sockets in it; it is not changed."""
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:  # it cannot be listed, or is not there: whoever binds says so
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+@frozen
+class SocketFiles:
+    """The files of sockets that were bound here, so that nobody else's are removed."""
+
+    _files: tuple[tuple[str, int, int], ...]
+    """Path, device and inode of each."""
+
+    @classmethod
+    def of(cls, sockets: Iterable[socket.socket]) -> SocketFiles:
+        """Note the files of those among the sockets that are Unix sockets; they are to stay open until `remove`."""
+        paths = [name for sock in sockets if isinstance(name := sock.getsockname(), str) and name]
+        found = [(path, os.lstat(path)) for path in paths]
+        return cls(tuple((path, status.st_dev, status.st_ino) for path, status in found))
+
+    def remove(self) -> None:
+        """Remove the files, but for those that another process has replaced, or removed."""
+        for path, device, inode in self._files:
+            with suppress(OSError), _locked(os.path.dirname(path)):  # noqa: PTH120 - of a text
+                status = os.lstat(path)
+                if (status.st_dev, status.st_ino) == (device, inode):
+                    Path(path).unlink()
