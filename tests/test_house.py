@@ -20,7 +20,7 @@ ALLOWED = {
     "deadline": set(),
     "reading": set(),
     "http": {"errors"},
-    "tls": {"errors"},
+    "tls": {"errors", "reading"},
     "tls.certificate": set(),
     "config": {"errors", "http", "routing", "steps", "tls.certificate"},
     "routing": {"errors", "http", "config", "steps"},

@@ -17,6 +17,8 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from hostler.reading import LARGE_READ, Reading
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -24,8 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TlsTransport"]
 
-MAX_READ: Final = 1 << 16
-"""Bytes that are asked of OpenSSL at once; it gives one record, at most 16 KiB (RFC 8446 5.1)."""
+MAX_RECORD: Final = 1 << 14
+"""Bytes that one record can carry (RFC 8446 5.1)."""
+
+_SLICE: Final = 1 << 15
+"""Bytes that OpenSSL is given at once: its memory grows to what it is given, and never shrinks."""
+
+LARGE_WRITE: Final = 1 << 18
+"""Bytes that are encrypted ahead of what the system has taken."""
 
 State = enum.Enum("State", "OPEN SHUT CLOSED")
 _OPEN, _SHUT, _CLOSED = State
@@ -35,8 +43,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """A transport for a protocol, over the transport that has this for its protocol."""
 
     __slots__ = (
-        "_decrypt", "_encrypt", "_ended", "_error", "_held", "_incoming", "_loop", "_outgoing", "_paused", "_protocol",
-        "_put", "_raw", "_send", "_state", "_take", "_tls",
+        "_at_end", "_decrypt", "_encrypt", "_error", "_full", "_held", "_holds_back", "_incoming", "_loop", "_outgoing", "_paused",
+        "_protocol", "_put", "_raw", "_reading", "_receive", "_send", "_state", "_take", "_tls", "_waiting",
+        "is_closing",
     )  # fmt: skip
 
     def __init__(
@@ -55,21 +64,43 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._put, self._take = self._incoming.write, self._outgoing.read
         self._decrypt, self._encrypt = self._tls.read, self._tls.write
         self._send: Callable[[bytes], None] = raw.write
+        self.is_closing: Callable[[], bool] = raw.is_closing
+        """Whether the descriptor is closed or about to be."""
+        self._reading = Reading(loop, raw)
         self._held: list[bytes] = []
         """What was decrypted while nobody wanted it."""
-        self._paused = self._ended = False
+        self._waiting: list[memoryview] = []
+        """What is to be encrypted once the system has taken what is in front of it."""
+        self._full = False
+        """The system has not taken what was sent."""
+        self._holds_back = False
+        """Whoever writes was told so."""
+        self._paused = False
+        self._at_end: bool | None = False
+        """Whether the peer has ended its side; None once the protocol knows."""
         self._error: ssl.SSLError | None = None
         self._state = _OPEN
         raw.set_protocol(self)
         protocol.connection_made(self)
+        self._receive = protocol.data_received
         self._pass_on()
 
     # -- asyncio.Protocol: what comes in below --------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Decrypt what has come, and pass it on."""
-        self._put(data)
+        if len(data) <= _SLICE:
+            self._put(data)
+            self._pass_on()
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), _SLICE):
+            self._put(view[start : start + _SLICE])
+            if not self._paused:
+                self._decrypt_all(self._held)
         self._pass_on()
+        if len(data) > LARGE_READ:
+            self._reading.rest()
 
     def eof_received(self) -> bool:
         """Pass the end on, behind what has come before it."""
@@ -79,60 +110,76 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the connection is gone."""
-        self._state = _CLOSED
+        self._end()
         protocol = self._protocol
-        del self._protocol  # which knows us: the two would wait for the collector
+        del self._protocol, self._receive  # which know us: we would wait for the collector
         protocol.connection_lost(self._error or exc)
 
     def pause_writing(self) -> None:
         """Hold back whoever writes."""
-        self._protocol.pause_writing()
+        self._full = True
+        if not self._holds_back:
+            self._holds_back = True
+            self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Let whoever writes go on."""
-        self._protocol.resume_writing()
+        """Send more of what waits, or let whoever writes go on."""
+        self._full = False
+        if self._waiting:
+            self._send_waiting()
+        if not self._full:
+            self._holds_back = False
+            self._protocol.resume_writing()
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def _pass_on(self) -> None:
-        """Pass on what can be decrypted, until somebody pauses."""
-        incoming, receive = self._incoming, self._protocol.data_received
+        """Pass on what can be decrypted, in one piece, unless somebody has paused."""
+        if self._paused or self._state is _CLOSED:
+            return
+        pieces = self._held
+        self._decrypt_all(pieces)
+        if pieces:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            self._receive(data)
+        if self._outgoing.pending:
+            self._flush()  # a new key, or the alert that says what is wrong
+        if self._error is not None:
+            self.abort()
+        elif self._at_end and not self._paused:
+            self._at_end = None
+            if not self._protocol.eof_received():
+                self.close()
+
+    def _decrypt_all(self, pieces: list[bytes]) -> None:
+        """Decrypt what has come, and note what ends it."""
+        incoming, decrypt = self._incoming, self._decrypt
         try:
-            while not self._paused and self._state is not _CLOSED:
-                data = self._held.pop(0) if self._held else self._decrypt(MAX_READ)
-                if not data:
-                    self._note_end()
-                    break
-                receive(data)
-                if not (incoming.pending or incoming.eof or self._tls.pending() or self._held):
-                    break
+            while data := decrypt(MAX_RECORD):
+                pieces.append(data)
+                if not (incoming.pending or incoming.eof):
+                    return
         except ssl.SSLWantReadError:
+            return
+        except ssl.SSLZeroReturnError:  # both sides have ended
             pass
         except ssl.SSLError as error:
             self._error = error
-            self._flush()  # the alert that says why
-            self.abort()
             return
-        if self._outgoing.pending:
-            self._flush()
-
-    def _note_end(self) -> None:
-        """Pass on, once, that the peer sends no more."""
-        if not self._ended:
-            self._ended = True
-            if not self._protocol.eof_received():
-                self.close()
+        if self._at_end is False:
+            self._at_end = True
 
     def pause_reading(self) -> None:
         """Pass nothing on, and read nothing more."""
         self._paused = True
-        self._raw.pause_reading()
+        self._reading.pause()
 
     def resume_reading(self) -> None:
         """Read again, beginning with what has come already."""
         self._paused = False
-        self._raw.resume_reading()
-        if self._held or self._incoming.pending or self._incoming.eof or self._tls.pending():
+        self._reading.resume()
+        if self._held or self._incoming.pending or self._incoming.eof or self._at_end:
             self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
@@ -146,16 +193,40 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     # -- writing --------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt and send."""
+        """Encrypt and send; of much, a part at a time as the system takes it."""
         if self._state is not _OPEN:
             return
-        encrypt = self._encrypt
-        sent = encrypt(data)
-        if sent < len(data):  # a record at a time
-            rest = memoryview(data)[sent:]
-            while rest:
-                rest = rest[encrypt(rest) :]
-        self._send(self._take())
+        size = len(data)
+        if size > MAX_RECORD:
+            if size > LARGE_WRITE or self._waiting:
+                self._waiting.append(memoryview(bytes(data)))
+                self._send_waiting()
+            else:
+                self._send_records(memoryview(data))
+        elif self._waiting:
+            self._waiting.append(memoryview(bytes(data)))
+        else:
+            self._encrypt(data)
+            self._send(self._take())
+
+    def _send_records(self, data: memoryview) -> None:
+        """Encrypt and send what takes several records."""
+        encrypt, take, records = self._encrypt, self._take, []
+        while data:
+            data = data[encrypt(data) :]
+            records.append(take())
+        self._send(b"".join(records))
+
+    def _send_waiting(self) -> None:
+        """Encrypt and send until the system takes no more."""
+        waiting = self._waiting
+        while waiting and not self._full:
+            data = waiting[0]
+            if len(data) > LARGE_WRITE:
+                waiting[0] = data[LARGE_WRITE:]
+            else:
+                waiting.pop(0)
+            self._send_records(data[:LARGE_WRITE])
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Encrypt and send several pieces."""
@@ -166,8 +237,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._send(self._take())
 
     def get_write_buffer_size(self) -> int:
-        """Return how many bytes of records the system has not taken yet."""
-        return self._raw.get_write_buffer_size()
+        """Return how many bytes the system has not taken yet."""
+        size = self._raw.get_write_buffer_size()
+        return size + sum(map(len, self._waiting)) if self._waiting else size
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """Return when writing is resumed and paused."""
@@ -191,10 +263,11 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Send close_notify, once."""
         if self._state is not _OPEN:
             return
+        while self._waiting:
+            self._send_records(self._waiting.pop(0))
         # OpenSSL looks for the peer's close_notify at the same time, and takes what else it finds for an error
-        with suppress(ssl.SSLError):
-            while data := self._decrypt(MAX_READ):
-                self._held.append(data)
+        if self._incoming.pending:
+            self._decrypt_all(self._held)
         self._state = _SHUT
         with suppress(ssl.SSLError):  # the peer's own has not come
             self._tls.unwrap()
@@ -202,20 +275,21 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     # -- ending ---------------------------------------------------------------------------------------------------
 
-    def is_closing(self) -> bool:
-        """Whether the descriptor is closed or about to be."""
-        return self._raw.is_closing()
-
     def close(self) -> None:
         """End in order: send what was written, close_notify, close."""
         self._notify()
-        self._state = _CLOSED
+        self._end()
         self._raw.close()
 
     def abort(self) -> None:
         """End now."""
-        self._state = _CLOSED
+        self._end()
         self._raw.abort()
+
+    def _end(self) -> None:
+        self._state = _CLOSED
+        self._waiting.clear()
+        self._held.clear()
 
     # -- about it -------------------------------------------------------------------------------------------------
 
@@ -226,6 +300,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Pass what comes to another protocol from now on."""
         self._protocol = cast("asyncio.Protocol", protocol)
+        self._receive = self._protocol.data_received
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return whoever uses it."""
