@@ -67,7 +67,7 @@ ALLOWED = {
     "sources": {"checking", "errors", "config", "documents", "filters", "policies", "steps"},
     "service": {"config", "errors", "server.configured", "server.base", "server.choose", "server.options", "server.prefix", "stages"},
     "loaders": {"errors", "importing", "asgi", "proxy"},
-    "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "service", "loaders"},
+    "processes.serving": {"pipeline", "stages", "server.base", "server.choose", "server.options", "server.placing", "service", "loaders"},
     "processes": {"errors", "output", "explaining", "server.base", "server.choose", "service", "windows", "processes.serving"},
     "running": {"errors", "output", "server.base", "server.options", "service", "loaders", "processes"},
     "unrouted": {"errors", "routing"},

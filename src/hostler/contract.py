@@ -77,6 +77,8 @@ class RequestSource(Protocol):
     client: Address
     scheme: str
     path_base: str
+    is_rewritten: bool
+    """Whether the server has changed the head since it came."""
 
 
 class Stream(Protocol):

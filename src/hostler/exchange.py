@@ -10,9 +10,12 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
+from attrs import evolve
+
 from hostler.answering import TEXT, answer_failure, begin_response, finish_response, limit_body
 from hostler.channel import Channel
 from hostler.delegating import hand_over
+from hostler.http.fields import IDENTITY
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.message import CHUNKED, Request, Response
 from hostler.outcome import Kind, Outcome
@@ -75,6 +78,9 @@ class Exchange:
 
     transformed: Request | None = None
     """The request that transforms have made for a process that it is delegated to."""
+
+    is_rewritten = False
+    """Whether the server has changed the head since it came, so that its bytes say something else."""
 
     intercept_failure: Callable[[Failure], bool] | None = None
     """Asked before a failure is answered, while no response has begun; True keeps it from the client.
@@ -213,6 +219,24 @@ class Exchange:
         """
         plain = self._plain if self._request is None else None
         return (plain or self.request.headers).get_all_raw(name)
+
+    def take_identity(self) -> RawHeaders:
+        """Take the fields off the request that say who the client is (`IDENTITY`); return them, with lower-case names.
+
+        As far as anybody is concerned it came without them.
+        """
+        plain = self.plain
+        if plain is not None:
+            self._plain, taken = plain.without_identity()
+            self._request = None
+        else:
+            request = self.request
+            taken = request.headers.only(IDENTITY)
+            if taken:
+                headers = request.headers.without(IDENTITY)
+                headers.changed = request.headers.changed
+                self.request, self.is_rewritten = evolve(request, headers=headers), True
+        return [(name.lower(), value) for name, value in taken]
 
     @property
     def transforms(self) -> Transforms | None:

@@ -121,11 +121,12 @@ def delegated_head(source: RequestSource, head: bytes) -> bytes:
     plain = source.plain
     if plain is not None and _is_passed_whole(plain):
         said = _said(source.client[0], plain.host, source.scheme == "https", "")
-        return b"%s%s\r\n" % (head[:-2], said.block)
+        return b"%s%s\r\n" % (plain.head[:-2], said.block)
     request, headers = source.request, source.request.headers
     target = join(b"/", source.target.forward_path, source.target.query)
     if (
         not headers.changed
+        and not source.is_rewritten
         and head.startswith(b"%s %s HTTP/" % (request.method.encode("ascii"), target))
         and _has_nothing_to_drop(headers)
         and headers.get_raw(b"host") == request.host

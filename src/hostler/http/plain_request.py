@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from hostler.http.fields import IDENTITY
 from hostler.http.headers import Headers, RawHeaders
 from hostler.http.heads import split_lines
 from hostler.http.message import Request
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PlainRequest"]
 
 _NAME: Final = itemgetter(0)
+_IDENTITY_LINE: Final = re.compile(rb"\r\n(%b):([^\r]*)" % b"|".join(sorted(IDENTITY)), re.IGNORECASE)
 
 
 class _Facts(NamedTuple):
@@ -96,6 +99,18 @@ class PlainRequest(_Facts):
             values.append(head[at + len(start) : end].strip(b" \t"))
             at = lowered.find(start, end)
         return values
+
+    def without_identity(self) -> tuple[Self, RawHeaders]:
+        """Return it without the fields of `IDENTITY`, which are not among the kept lines, and these (name, value).
+
+        The values have the space around them that they came with.
+        """
+        found: RawHeaders = _IDENTITY_LINE.findall(self.head)
+        if not found:
+            return self, found
+        head = _IDENTITY_LINE.sub(b"", self.head)
+        made: Self = tuple.__new__(type(self), (*self[:8], len(head), head))
+        return made, found
 
     def request(self) -> Request:
         """Return it as a request like any other."""

@@ -93,7 +93,7 @@ async def serving_here(
     log = (
         None if service.write_line is None else AccessLog(service.write_line, LOG_FORMATS[service.log_format])
     )
-    stages = [stage for stage in (first, log) if stage is not None]
+    stages = [stage for stage in (first, log, _trusting(service.options)) if stage is not None]
     server = make_server(
         fold(stages, handler) if stages else handler,
         service.options,
@@ -109,6 +109,16 @@ async def serving_here(
         if service.queue is not None:
             await server.join(service.queue, service.mode)  # first: HTTP.sys registers prefixes for a queue
         yield Serving(server, await _listen(server, service.prefixes, sockets))
+
+
+def _trusting(options: ServerOptions) -> Stage | None:
+    """Return the stage that believes proxies in front, where there are to be some."""
+    if options.trusted_proxies is None:
+        return None
+    from hostler.server.placing import place_anew  # noqa: PLC0415 - for who is behind a proxy
+    from hostler.stages.trusted import TrustProxies  # noqa: PLC0415
+
+    return TrustProxies(options.trusted_proxies, place_anew)
 
 
 async def _listen(

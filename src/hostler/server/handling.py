@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hostler.contract import Rejection
     from hostler.exchange import Exchange
     from hostler.pipeline import Handler
+    from hostler.server.placing import Placing
 
 __all__ = ["ExchangeTask", "Handling", "Served"]
 
@@ -46,6 +47,10 @@ class Served(Stream, Protocol):
 
     def hang_up(self) -> None:
         """End an upgraded connection that its handler is done with."""
+
+    @property
+    def placing(self) -> Placing | None:
+        """Says where the request is placed; None where another process has said that, and whom it is from."""
 
     @property
     def handled(self) -> Callable[[], None] | None:

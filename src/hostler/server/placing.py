@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import evolve
 
 from hostler.errors import ProtocolError
 from hostler.exchange import Exchange
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
     from hostler.contract import Address, Stream
     from hostler.http.message import Request
 
-__all__ = ["Placing", "make_exchange"]
+__all__ = ["Placing", "make_exchange", "place_anew"]
+
+_HOST: Final = frozenset({b"host"})
 
 
 class Placing(Protocol):
@@ -49,6 +53,25 @@ def make_exchange(
     if target.is_ambiguous:
         exchange.place_reading = partial(_place_reading, placing, scheme, host, server)
     return exchange
+
+
+def place_anew(exchange: Exchange, placing: Placing, authority: bytes) -> None:
+    """Place an exchange as if its client had asked for another Host, which stands in its headers from then on.
+
+    Raises ProtocolError for a host that is none, and what `placing` raises; the exchange is as it was then.
+    """
+    host, port = parse_host(authority)
+    server, scheme, target = exchange.server, exchange.scheme, exchange.target
+    base, path = placing.place(scheme, host, server, target.path)
+    request = exchange.request
+    headers = request.headers.without(_HOST)
+    headers.add(b"Host", authority)
+    headers.changed = request.headers.changed  # by no stage
+    exchange.request, exchange.is_rewritten = evolve(request, headers=headers, host=authority), True
+    exchange.host, exchange.path_base, exchange.path = host, base, path
+    exchange.port = (443 if scheme == "https" else 80) if port is None else port
+    if target.is_ambiguous:
+        exchange.place_reading = partial(_place_reading, placing, scheme, host, server)
 
 
 def _place_reading(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
+from hostler.server.prefix import PrefixTable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -71,11 +73,17 @@ class Prefixes:
     """The prefixes of a server: its own by the context that their requests carry, the others by their paths."""
 
     _own: dict[int, Placing] = field(factory=dict, init=False)
+    _table: PrefixTable = field(factory=PrefixTable, init=False)
+    """The prefixes that are registered, as HTTP.sys would match them."""
+
     _noted: _Longest = field(factory=_Longest, init=False)
 
     def own(self, prefixes: Mapping[int, UrlPrefix]) -> None:
         """Know the prefixes that are registered, by context."""
         self._own = {context: _under(prefix) for context, prefix in prefixes.items()}
+        self._table = PrefixTable()
+        for prefix in prefixes.values():
+            self._table.add(prefix)
 
     def note(self, prefixes: Iterable[UrlPrefix]) -> None:
         """Know prefixes that another process may have registered for the same queue."""
@@ -85,6 +93,16 @@ class Prefixes:
     def placing(self, context: int) -> Placing:
         """Return what places a request that carries `context`."""
         return self._own.get(context, self._noted)
+
+    def place(self, scheme: str, host: str, server: Address, path: str) -> tuple[str, str]:
+        """Return (path base, path) of a request that HTTP.sys has matched by another host than `host`.
+
+        Raises ProtocolError where no prefix takes it. Prefixes that another process has registered are matched by their
+        paths alone.
+        """
+        if not len(self._table):
+            return self._noted.place(scheme, host, server, path)
+        return self._table.place(scheme, host, server, path)
 
 
 def _under(prefix: UrlPrefix) -> _Under:

@@ -214,7 +214,7 @@ class HttpSysServer:
         arrival = read_request(native)
         scheme = "https" if arrival.secure else "http"
         placing = self._prefixes.placing(arrival.context)
-        stream = HttpSysStream(context, arrival)
+        stream = HttpSysStream(context, arrival, self._prefixes)
         try:
             if arrival.refusal is not None:
                 raise arrival.refusal

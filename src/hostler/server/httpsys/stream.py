@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hostler.server.base import DelegationRule
     from hostler.server.httpsys.context import ServerContext
     from hostler.server.httpsys.marshal.request import Arrival
+    from hostler.server.placing import Placing
 
 __all__ = ["HttpSysStream"]
 
@@ -51,13 +52,15 @@ class HttpSysStream:
 
     __slots__ = (
         "_answer", "_arrival", "_body", "_came", "_context", "_departed", "_forgotten", "_handled", "_pump", "_tunnel",
-        "caching", "closed", "failure", "reset_code", "started", "status",
+        "caching", "closed", "failure", "placing", "reset_code", "started", "status",
     )  # fmt: skip
 
     takes_plain = False
 
-    def __init__(self, context: ServerContext, arrival: Arrival) -> None:
+    def __init__(self, context: ServerContext, arrival: Arrival, placing: Placing) -> None:
         self._context, self._arrival = context, arrival
+        self.placing = placing
+        """Says where the request is placed, should it be for another host than HTTP.sys has matched."""
         self._came = (arrival.request.method, arrival.request.target)
         self._pump: Pump | None = None
         self._body: RequestBody | None = None

@@ -142,7 +142,10 @@ class TrustedProxies:
 
     def trusts(self, address: Address) -> bool:
         """Whether what an address says counts; the peer of a Unix socket is ("", 0)."""
-        host = address[0]
+        return self.trusts_host(address[0])
+
+    def trusts_host(self, host: str) -> bool:
+        """Do the same for an address without its port."""
         if not host:
             return UNIX in self.networks
         found = _read(host)

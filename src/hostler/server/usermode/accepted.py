@@ -45,6 +45,7 @@ class AcceptedConnection:
         "reads_ahead",
         "socket",
     )
+    is_borrowed = False
 
     def __init__(
         self, context: ServerContext, placing: Placing, socket: ClientSocket, scheme: str = "http"

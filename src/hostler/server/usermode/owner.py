@@ -8,7 +8,6 @@ from hostler.server.usermode.http1.stream import RequestLender
 
 if TYPE_CHECKING:
     from hostler.http.headers import RawHeaders
-    from hostler.server.placing import Placing
     from hostler.server.usermode.http1.stream import Http1Stream
 
 __all__ = ["ConnectionOwner"]
@@ -16,9 +15,6 @@ __all__ = ["ConnectionOwner"]
 
 class ConnectionOwner(RequestLender, Protocol):
     """Whose a connection is: the server that accepted it, or the member of a queue that borrowed it."""
-
-    placing: Placing
-    """Where its requests are placed."""
 
     added_headers: RawHeaders
     """Headers to add to the next answer."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hostler.http.security import Tls
     from hostler.native import NativeRequest
     from hostler.server.base import DelegationRule
+    from hostler.server.placing import Placing
     from hostler.server.usermode.client_socket import ClientSocket
 
 __all__ = ["Http1Stream", "RequestLender", "StreamConnection"]
@@ -84,6 +85,12 @@ class RequestLender(Protocol):
 
     can_lend: bool
     """Whether it may."""
+
+    is_borrowed: bool
+    """Whether another process has had the requests before: it has said where they are placed, and whom they are from."""
+
+    placing: Placing
+    """Where its requests are placed."""
 
     def informed(self) -> None:
         """Note that an interim response was written."""
@@ -150,6 +157,12 @@ class Http1Stream:
         """What is known of the connection's encryption."""
         tls = self._connection.tls
         return NOTHING_NATIVE if tls is None else EncryptedRequest(tls)
+
+    @property
+    def placing(self) -> Placing | None:
+        """Says where the request is placed; None where another process has said that."""
+        lender = self._lender
+        return None if lender.is_borrowed else lender.placing
 
     # -- the request's body, for the pump -------------------------------------------------------------------------
 

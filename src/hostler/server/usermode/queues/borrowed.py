@@ -96,6 +96,7 @@ class BorrowedConnection:
         "reads_ahead",
         "socket",
     )  # fmt: skip
+    is_borrowed = True
 
     def __init__(
         self, lender: ConnectionLender, context: ServerContext, packet: Open, descriptor: int
