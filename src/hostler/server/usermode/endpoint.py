@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
@@ -13,9 +14,10 @@ from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode.listening import serves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from socket import socket
 
+    from hostler.contract import Address
     from hostler.server.options import ServerOptions, TlsOptions
     from hostler.server.usermode.tls.contexts import TlsContexts
 
@@ -30,6 +32,9 @@ class LiveEndpoint:
     options: Endpoint
     tls: TlsContexts | None = None
     """None where nothing is encrypted."""
+
+    trusts: Callable[[Address], bool] | None = None
+    """Whether a peer is one of those that may connect, with a header of the PROXY protocol; None where there is none."""
 
 
 @define(eq=False)
@@ -59,7 +64,19 @@ class Endpoints:
             asked = prefix, found
         assert asked is not None
         prefix, options = asked
-        return LiveEndpoint(prefix.scheme, options, None if options.tls is None else self._read(options.tls))
+        trusts = self._trusted_by(prefix) if options.proxy_protocol else None
+        tls = None if options.tls is None else self._read(options.tls)
+        return LiveEndpoint(prefix.scheme, options, tls, trusts)
+
+    def _trusted_by(self, prefix: UrlPrefix) -> Callable[[Address], bool]:
+        trusted = self.options.trusted_proxies
+        if trusted is None:
+            raise ListenError(
+                errno.EINVAL,
+                f"cannot listen on {prefix} with the PROXY protocol: whoever can connect could name any client; say "
+                "which proxies may, with ServerOptions(trusted_proxies=...) or --trusted-proxy NETWORK",
+            )
+        return lru_cache(maxsize=1024)(trusted.trusts)
 
     def _options_of(self, prefix: UrlPrefix) -> Endpoint:
         listed = {UrlPrefix.parse(url): endpoint for url, endpoint in self.options.endpoints.items()}

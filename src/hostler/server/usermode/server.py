@@ -122,8 +122,29 @@ class UserModeServer:
         addresses: tuple[Address, Address] | None = None,
     ) -> asyncio.Protocol:
         """Make what the bytes of a new connection go to."""
+        if endpoint.trusts is None:
+            return self._make_client(endpoint, sock, addresses)
+        from hostler.server.usermode.proxy_protocol import HeaderProtocol  # noqa: PLC0415 - where it is demanded
+
+        return HeaderProtocol(
+            self._context,
+            endpoint.trusts,
+            self.options.timeouts.header_wait
+            if endpoint.tls is None
+            else endpoint.tls.options.handshake_timeout,
+            partial(self._make_client, endpoint, sock),
+        )
+
+    def _make_client(
+        self,
+        endpoint: LiveEndpoint,
+        sock: socket.socket | None,
+        addresses: tuple[Address, Address] | None,
+        peer: Address | None = None,
+    ) -> asyncio.Protocol:
+        """Make what the bytes of a client go to; `peer` is who is connected, where that is another one."""
         loop, tls = self._context.loop, endpoint.tls
-        accept = partial(self._accept, endpoint.scheme)
+        accept = partial(self._accept, endpoint.scheme, peer)
         make = partial(
             ClientSocket,
             loop,
@@ -139,8 +160,10 @@ class UserModeServer:
 
         return ServerHandshake(loop, tls.default, make, tls.options.handshake_timeout)
 
-    def _accept(self, scheme: str, socket: ClientSocket) -> SocketReader:
-        return AcceptedConnection(self._context, self.prefixes, socket, scheme).connection
+    def _accept(self, scheme: str, peer: Address | None, socket: ClientSocket) -> SocketReader:
+        connection = AcceptedConnection(self._context, self.prefixes, socket, scheme).connection
+        connection.peer = peer
+        return connection
 
     # -- queues ---------------------------------------------------------------------------------------------------
 
