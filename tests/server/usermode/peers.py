@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import socket
+import ssl
 import struct
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from hostler.http.body import body_reader
 from hostler.http.h1 import ResponseReader
 from hostler.server.base import QueueMode
-from hostler.server.options import ServerOptions, Timeouts
+from hostler.server.options import ServerOptions, Timeouts, TlsOptions
 from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.queues.lent_socket import SharedSocket
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.queues.packets import Begun
 from hostler.server.usermode.server import UserModeServer
 from hostler.testing import FakeClock
+from tests.certificates import certificate, client_context
 
 WORKER = Path(__file__).with_name("queue_process.py")
 HOST = b"Host: localhost\r\n"
@@ -40,6 +46,8 @@ class Answer:
 
 class Client:
     """A client on a bare socket; every wait is bounded."""
+
+    scheme = "http"
 
     def __init__(self, sock):
         self.socket = sock
@@ -145,6 +153,76 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+
+class TlsClient(Client):
+    """The same over TLS."""
+
+    scheme = "https"
+
+    def __init__(self, sock, context=None):
+        super().__init__(sock)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = (context or client_context()).wrap_bio(
+            self._incoming, self._outgoing, server_hostname="localhost"
+        )
+
+    @classmethod
+    async def connect(cls, port, *, host="127.0.0.1", receive_buffer=None):
+        client = await super().connect(port, host=host, receive_buffer=receive_buffer)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    client.tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    await client._flush()
+                    client._incoming.write(await client._loop.sock_recv(client.socket, 1 << 18))
+                else:
+                    await client._flush()
+                    return client
+
+    async def _flush(self):
+        await self._loop.sock_sendall(self.socket, self._outgoing.read())
+
+    async def send(self, data):
+        async with asyncio.timeout(20):
+            for at in range(0, len(data), 1 << 18):
+                self.tls.write(data[at : at + (1 << 18)])
+                await self._flush()
+
+    async def receive(self):
+        if self.unread:
+            data, self.unread = self.unread, b""
+            return data
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    return self.tls.read(1 << 18)
+                except ssl.SSLWantReadError:
+                    data = await self._loop.sock_recv(self.socket, 1 << 18)
+                    if not data:
+                        raise EOFError("the connection ended without a close_notify") from None
+                    self._incoming.write(data)
+                except ssl.SSLZeroReturnError:
+                    return b""
+
+    def shut(self):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self.socket.send(self._outgoing.read())
+        super().shut()
+
+
+def over_tls(settings=None):
+    """Return the options of a server that answers `TlsClient`s."""
+    return evolve(settings or options(), tls=TlsOptions(certificate=_certificate()))
+
+
+@cache
+def _certificate():
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return certificate(Path(folder.name))
 
 
 def request(method, path, *lines, body=b"", version="1.1"):
@@ -371,3 +449,24 @@ async def lendable():
     with sock:
         async with client:
             yield client, sock
+
+
+class _Owner:
+    """What a `SharedSocket` asks of a client's socket."""
+
+    def __init__(self, sock):
+        self._socket = sock
+
+    def raw(self):
+        return self._socket
+
+    def lend(self):
+        """Do nothing."""
+
+    def regain(self):
+        """Do nothing."""
+
+
+def shared(sock, written=None):
+    """A socket as a lender lends it."""
+    return SharedSocket(_Owner(sock), written)

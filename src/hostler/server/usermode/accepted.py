@@ -9,8 +9,8 @@ from hostler.client.outgoing import delegated_head
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.http.encode import encode_header_lines
 from hostler.server.usermode.http1.connection import Http1Connection
+from hostler.server.usermode.queues.lent_socket import SharedSocket
 from hostler.server.usermode.queues.loan import LentConnection, Loan
-from hostler.server.usermode.queues.tcp_info import bytes_read
 
 if TYPE_CHECKING:
     from hostler.contract import Delegated, RequestSource
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hostler.server.usermode.client_socket import ClientSocket
     from hostler.server.usermode.context import ServerContext
     from hostler.server.usermode.http1.stream import Http1Stream
+    from hostler.server.usermode.queues.lent_socket import LentSocket
     from hostler.server.usermode.queues.loan import Returned
     from hostler.server.usermode.queues.rule import Rule
 
@@ -58,7 +59,7 @@ class AcceptedConnection:
         self.placing = placing
         self.added_headers: RawHeaders = []
         self.body_limit: int | None = None
-        self.can_lend = not (socket.is_encrypted or "/" in socket.addresses()[1][0])
+        self.can_lend = True
         self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
@@ -80,7 +81,8 @@ class AcceptedConnection:
         if lent is None:
             self.keeps_open = True
         else:
-            lent.written, lent.written_by_member = lent.written_by_member, None
+            sock = lent.socket
+            sock.written, sock.written_by_member = sock.written_by_member, None
         if not reusable:
             self.connection.end()
             self.socket.when_flushed(self._finished)
@@ -111,7 +113,7 @@ class AcceptedConnection:
         """Have what is written counted anew before the next loan."""
         self._is_fresh = False
         if self._lent is not None:
-            self._lent.written = None
+            self._lent.socket.written = None
 
     def body_complete(self) -> None:
         """Read on: what follows is ours too."""
@@ -133,15 +135,15 @@ class AcceptedConnection:
         try:
             lent = self._lent
             # what a member has answered is with the system; what we have written may not be
-            is_unsent = (lent is None or lent.written is None) and socket.unsent
+            is_unsent = (lent is None or lent.socket.written is None) and socket.unsent
             if (is_unsent or socket.is_closing()) and not await socket.flushed():
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
             if lent is None:
                 lent = self._lent = self._lent_connection()
                 self.keeps_open = False  # it is told of every exchange
-            socket.lend()
+            lent.socket.lend()
             data = head + body if body else head
-            loan = _RequestLoan(lent, data, added, None if whole else bytes_read(lent.socket))
+            loan = _RequestLoan(lent, data, added, None if whole else lent.socket.lend_reading())
             loan.http, loan.client, loan.stream, loan.body = connection, socket, stream, body
             loan.body_limit = stream.body_limit
             await cast("Rule", rule).lend(loan)
@@ -151,12 +153,26 @@ class AcceptedConnection:
             else:
                 stream.abort()  # while the socket is lent: the reset is for every copy
             raise
+        except OSError as error:
+            connection.restore(body)
+            return Failure(
+                Reason.NO_AVAILABLE_DESTINATIONS, f"no room to lend the connection: {error}", error
+            )
         return loan.result()
 
     def _lent_connection(self) -> LentConnection:
-        connection = self.connection
-        https, written = connection.scheme == "https", 0 if self._is_fresh else None
-        return LentConnection(self.socket.raw(), *connection.addresses, https=https, written=written)
+        """Make what is lent of the connection; raises OSError where there is no room for a relay."""
+        connection, context = self.connection, self._context
+        lent: LentSocket
+        if self.socket.is_relayed:
+            from hostler.server.usermode.queues.relay import Relay  # noqa: PLC0415 - TCP connections do without
+
+            lent = Relay(context.loop, context.handling.context, self.socket, connection)
+        else:
+            lent = SharedSocket(self.socket, 0 if self._is_fresh else None)
+        return LentConnection(
+            lent, *connection.addresses, https=connection.scheme == "https", tls=connection.tls
+        )
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -185,8 +201,8 @@ class _RequestLoan(Loan):
 
     def take_back(self) -> None:
         """Go on as if the request had not been lent: no member has had it."""
-        self.client.regain()
-        self.http.restore(self.body)
+        back = self.connection.socket.regain()
+        self.http.restore(self.body + back if back else self.body)
 
     def settle(self, result: Returned | Failure) -> None:
         """Take the connection back, have whoever awaits the loan go on, and then the connection."""
@@ -194,11 +210,11 @@ class _RequestLoan(Loan):
             self.take_back()
             self.resolve(result)
             return
-        self.client.regain()
+        back = self.connection.socket.regain()
         self.stream.answered_elsewhere(result)
         self.resolve(result)
         # its next request may have come already: within the task that awaits this loan, that could not begin
         if result.failure is None:
-            self.http.resume(result.unread, reusable=result.keep_alive)
+            self.http.resume(result.unread + back if back else result.unread, reusable=result.keep_alive)
         else:
             self.client.reset()

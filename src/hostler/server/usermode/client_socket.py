@@ -287,6 +287,18 @@ class ClientSocket(asyncio.Protocol):
 
     # -- lending --------------------------------------------------------------------------------------------------
 
+    @property
+    def is_relayed(self) -> bool:
+        """Whether it is lent through a relay: nobody else can make its records, or it has no TCP that counts its bytes."""
+        return self.is_encrypted or "/" in self.addresses()[1][0]
+
+    def read_by(self, reader: SocketReader) -> None:
+        """Have somebody else read from now on, and hear what becomes of the socket."""
+        if self._state is not _CLOSED:
+            self._reader = reader
+            if self._state in _IN_USE:
+                self._receive = reader.received
+
     def lend(self) -> None:
         """Write nothing more: another process may. An end from now on is for every copy of the descriptor."""
         self._state = _LENT

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from hostler.server.usermode.queues.loan import LentConnection, Loan
-from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
-from tests.server.usermode.peers import eventually
+from hostler.server.usermode.queues.tcp_info import bytes_written
+from tests.server.usermode.peers import eventually, shared
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO counts bytes on Linux")
 
@@ -24,10 +24,9 @@ def pair():
 
 
 def loan_of(sock, *, body):
-    read = bytes_read(sock) if body else None
-    connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
-    connection.written = bytes_written(sock)
-    return Loan(connection, b"", b"", read)
+    connection = lent_of(sock)
+    connection.socket.written = connection.socket.bytes_written()
+    return Loan(connection, b"", b"", connection.socket.lend_reading() if body else None)
 
 
 def arrived(sock):
@@ -84,7 +83,7 @@ class Keeper:
 
 
 def lent_of(sock):
-    return LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    return LentConnection(shared(sock), ("127.0.0.1", 1), ("127.0.0.1", 2), False)
 
 
 def test_every_connection_has_a_number_of_its_own(pair):

@@ -24,7 +24,7 @@ from hostler.server.usermode.queues.packets import (
     Open,
 )
 from hostler.server.usermode.queues.rule import Rule, delegation_rules
-from tests.server.usermode.peers import Peer, eventually, lendable, options
+from tests.server.usermode.peers import Peer, eventually, lendable, options, shared
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("runtime")
 @pytest.fixture
 def loan():
     with socket.socket() as sock:
-        yield Loan(LentConnection(sock, ("", 0), ("", 0), False), b"", b"")
+        yield Loan(LentConnection(shared(sock), ("", 0), ("", 0), False), b"", b"")
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def accepted(listener, peers):
 
 
 def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
-    connection = LentConnection(sock, ("127.0.0.1", 1), ("127.0.0.1", 2), False)
+    connection = LentConnection(shared(sock), ("127.0.0.1", 1), ("127.0.0.1", 2), False)
     return Loan(connection, data, headers)
 
 

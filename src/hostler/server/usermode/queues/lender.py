@@ -7,8 +7,8 @@ go. A request goes to the member with the fewest in its hands. While there is no
 queue's length and time limits.
 
 A loan ends in one of four ways: DONE; GIVE_BACK, and the request goes elsewhere, or to the same member after a moment;
-the member dies before anything was sent on the client's connection (the kernel knows), and the request goes elsewhere;
-or it dies after, and the client's connection is aborted.
+the member dies before anything was sent to the client (the `LentSocket` knows), and the request goes elsewhere; or it
+dies after, and the client's connection is aborted.
 
 There is no task here, nor a coroutine: a `Loan` is what whoever delegates awaits. It goes from the queue to a member and
 back by callbacks, and is settled within the one in which its last packet was read.
@@ -32,7 +32,6 @@ from hostler.server.usermode.queues.link import KIND
 from hostler.server.usermode.queues.loan import Returned
 from hostler.server.usermode.queues.member import Member
 from hostler.server.usermode.queues.packets import PacketError
-from hostler.server.usermode.queues.tcp_info import bytes_written
 
 if TYPE_CHECKING:
     import socket
@@ -159,8 +158,9 @@ class TargetQueue:
     def lend(self, loan: Loan) -> None:
         """Have a member answer the request; completed with a Failure, the connection is as it was."""
         connection = loan.connection
-        if connection.written is None:
-            connection.written = bytes_written(connection.socket)
+        sock = connection.socket
+        if sock.written is None:
+            sock.written = sock.bytes_written()
         member = self._pick(connection)
         if member is None:
             self._wait(loan)

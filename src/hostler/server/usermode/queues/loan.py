@@ -10,15 +10,14 @@ from attrs import define, field
 from hostler.completion import Completion
 from hostler.contract import Delegated
 from hostler.errors import Failure
-from hostler.server.usermode.queues.tcp_info import bytes_read, bytes_written
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
     from collections.abc import Callable
 
     from hostler.contract import Address
     from hostler.http.security import Tls
+    from hostler.server.usermode.queues.lent_socket import LentSocket
 
 __all__ = ["Holder", "LentConnection", "Loan", "Returned"]
 
@@ -40,7 +39,7 @@ _numbers = itertools.count(1)
 class LentConnection:
     """A client's connection that other processes have copies of, on the lender's side."""
 
-    socket: socket.socket
+    socket: LentSocket
     client: Address
     server: Address
     https: bool
@@ -51,12 +50,6 @@ class LentConnection:
     holders: set[Holder] = field(factory=set)
     """The members that have a copy."""
 
-    written: int | None = None
-    """What the kernel counts as written on the connection; None when it does not say, or nobody has looked."""
-
-    written_by_member: int | None = None
-    """The same behind an answer that a member has just given; it holds unless somebody else writes."""
-
     waiting: Callable[[], None] | None = None
     """Called when the connection is lost while its request waits for a member."""
 
@@ -65,11 +58,6 @@ class LentConnection:
         """Whether the connection is gone."""
         return self.socket.fileno() < 0
 
-    def answered(self, written: int) -> None:
-        """Note that a member has answered, and how much it wrote."""
-        if self.written is not None:
-            self.written_by_member = self.written + written
-
     def departed(self) -> None:
         """Have whoever answers told that the client is gone."""
         for holder in self.holders:
@@ -77,6 +65,7 @@ class LentConnection:
 
     def close(self) -> None:
         """Have every copy closed, and a request that waits end."""
+        self.socket.close()
         if self.waiting is not None:
             self.waiting()
         holders, self.holders = self.holders, set()
@@ -141,7 +130,7 @@ class Loan(Completion[Returned | Failure]):
         self.headers = headers
         """Header lines to add to the answer."""
         self.read = read
-        """What the kernel counts as read from the connection before the loan; None when nothing will be read from it."""
+        """What is counted as read from the client before the loan; None when nothing will be read from it."""
 
     def begun(self, status: int) -> None:
         """Note the status of an answer that has begun and lasts."""
@@ -165,8 +154,8 @@ class Loan(Completion[Returned | Failure]):
             self.timer = None
 
     def untouched(self) -> bool:
-        """Whether the kernel vouches that nothing was sent on the connection since, and no body taken from it."""
-        connection = self.connection
-        if connection.written is None or bytes_written(connection.socket) != connection.written:
+        """Whether it is certain that nothing was sent to the client since, and no body taken from it."""
+        sock = self.connection.socket
+        if sock.written is None or sock.bytes_written() != sock.written:
             return False
-        return self.read is None or bytes_read(connection.socket) == self.read
+        return self.read is None or sock.bytes_read() == self.read

@@ -203,16 +203,17 @@ class Member:
             return False
         del self.loans[number]
         loan.keeper = None
-        loan.connection.answered(written)
-        self._queue.settle(loan, Returned(status, received, sent, None, True, unread))
+        failure = loan.connection.socket.answered(written)
+        self._queue.settle(loan, Returned(status, received, sent, failure, True, unread))
         return True
 
     def _answered(self, loan: Loan, done: Done) -> None:
         connection = loan.connection
         self.release(loan)
         self._keep(connection, kept=done.keep_alive and done.reason is None)
-        connection.answered(done.bytes_written)
-        failure = None if done.reason is None else Failure(done.reason, "reported by the worker")
+        failure = connection.socket.answered(done.bytes_written)
+        if done.reason is not None:
+            failure = Failure(done.reason, "reported by the worker")
         unread = loan.early + done.unread
         self._queue.settle(
             loan,
