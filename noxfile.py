@@ -106,6 +106,13 @@ def reloads(session: nox.Session) -> None:
 
 
 @nox.session
+def soak_tls(session: nox.Session) -> None:
+    """Clients that do TLS wrong, or very often, beside one that must not wait for them."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks.soak.tls", *session.posargs, env={"PYTHONPATH": os.getcwd()})  # noqa: PTH109
+
+
+@nox.session
 def sanitize(session: nox.Session) -> None:
     """The compiled heads under AddressSanitizer and UBSan: their tests, and fuzzing; options for it after --."""
     sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
