@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
 
 from hostler.client.dialing import dial, is_literal
 from hostler.client.http1 import Http1UpstreamConnection
+from hostler.client.tls.handshake import ClientHandshake
 from hostler.client.web_proxy import open_tunnel
 
 if TYPE_CHECKING:
     import socket
-    import ssl
+    from collections.abc import Callable
 
     from hostler.client.address import DestinationAddress
+    from hostler.client.tls.contexts import DestinationTls
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
     from hostler.client.web_proxy import HttpProxy
     from hostler.config.model import HttpClient
 
 __all__ = ["Connector"]
 
+_Protocol = TypeVar("_Protocol", bound=asyncio.Protocol)
+
 
 @frozen
 class Connector:
-    """Opens connections to one destination; over TLS if it has a context, through a web proxy if it has one."""
+    """Opens connections to one destination; over TLS if it has settings for that, through a web proxy if it has one."""
 
     address: DestinationAddress
     client: HttpClient
-    context: ssl.SSLContext | None = None
+    tls: DestinationTls | None = None
     proxy: HttpProxy | None = None
 
     _host: str = field(init=False)
@@ -49,39 +53,44 @@ class Connector:
 
     @_at_once.default
     def _is_literal(self) -> bool:
-        return is_literal(self._host) and (self.proxy is None or self.context is None)
+        return is_literal(self._host) and (self.proxy is None or self.tls is None)
 
     async def connect(self, owner: ConnectionOwner) -> UpstreamConnection:
         """Open a connection; raises OSError (TimeoutError, ssl.SSLError), or UnicodeError for a name like no other."""
-        loop = asyncio.get_running_loop()
+        loop, client = asyncio.get_running_loop(), self.client
 
         def make() -> Http1UpstreamConnection:
-            return Http1UpstreamConnection(owner, loop, self.client.pooled_connection_idle_timeout)
+            return Http1UpstreamConnection(owner, loop, client.pooled_connection_idle_timeout)
 
-        address, context = self.address, self.context
-        name = None if context is None else address.server_name
-        async with asyncio.timeout(self.client.connect_timeout):
-            if address.socket_path is not None:
-                _, connection = await loop.create_unix_connection(make, address.socket_path)
-            elif self._at_once:
-                _, connection = await loop.create_connection(
-                    make, self._host, self._port, ssl=context, server_hostname=name
-                )
-            else:
-                connected = await self._dial()
-                try:
-                    _, connection = await loop.create_connection(
-                        make, sock=connected, ssl=context, server_hostname=name
-                    )
-                except BaseException:
-                    connected.close()
-                    raise
-        return connection
+        missing = "connection"
+        try:
+            async with asyncio.timeout(client.connect_timeout):
+                if self.tls is None:
+                    return await self._open(loop, make)
+                handshake = ClientHandshake(loop, self.tls, self.address, make)
+                await self._open(loop, lambda: handshake)
+                missing = "TLS handshake"
+                return await handshake.complete()
+        except TimeoutError as error:
+            raise TimeoutError(f"no {missing} within {client.connect_timeout:g} s") from error
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, make: Callable[[], _Protocol]) -> _Protocol:
+        """Connect what `make` makes with the destination, by whichever way leads there."""
+        if self.address.socket_path is not None:
+            return (await loop.create_unix_connection(make, self.address.socket_path))[1]
+        if self._at_once:
+            return (await loop.create_connection(make, self._host, self._port))[1]
+        connected = await self._dial()
+        try:
+            return (await loop.create_connection(make, sock=connected))[1]
+        except BaseException:
+            connected.close()
+            raise
 
     async def _dial(self) -> socket.socket:
         """Return a socket that is connected to the destination."""
         connected = await dial(self._host, self._port)
-        if self.proxy is not None and self.context is not None:
+        if self.proxy is not None and self.tls is not None:
             try:
                 await open_tunnel(connected, self.address, self.proxy)
             except BaseException:

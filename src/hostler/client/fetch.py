@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
 from hostler.client.probe import ProbeRequest, ask
+from hostler.client.tls.contexts import DestinationTls
 from hostler.config.model import HttpClient
 from hostler.errors import ProtocolError
 
@@ -30,7 +31,7 @@ async def fetch(
     connector = Connector(
         DestinationAddress.parse(origin),
         HttpClient(connect_timeout=timeout),
-        context if parts.scheme == "https" else None,
+        DestinationTls(context) if parts.scheme == "https" and context is not None else None,
     )
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = (("User-Agent", "hostler"), ("Accept", accept), ("Accept-Encoding", "identity"))

@@ -14,7 +14,7 @@ from hostler.client.forwarding import Forwarding
 from hostler.client.outgoing import outgoing_request, plain_request_head
 from hostler.client.pool import Pool
 from hostler.client.probe import ask
-from hostler.client.tls import tls_context
+from hostler.client.tls.contexts import DestinationTls, tls_context
 from hostler.client.transfer import RETRY, SUPERSEDED, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
@@ -64,7 +64,7 @@ class Forwarder:
     ) -> None:
         self._client = http_client or HttpClient()
         self._request = http_request or HttpRequest()
-        self._context = context
+        self._tls = None if context is None else DestinationTls(context)
         self._connecting = connector
         self._timeout = self._request.activity_timeout
         self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
@@ -243,7 +243,7 @@ class Forwarder:
                 return Failure(Reason.REQUEST_CANCELED)
             if departure is not None:
                 return departure
-            detail = f"no connection within {min(patience, self._client.connect_timeout):g} s"
+            detail = str(error) or f"no connection within {patience:g} s"
             return Failure(Reason.REQUEST_TIMED_OUT, detail, error)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver can be asked for
             return Failure(Reason.REQUEST, str(error) or repr(error), error)
@@ -272,15 +272,15 @@ class Forwarder:
 
     def _connector(self, name: str, host: str | None) -> ConnectionOpener:
         address = DestinationAddress.parse(name, host)
-        context = None
+        tls = None
         if address.scheme == "https":
-            if self._context is None:
-                self._context = tls_context(self._client)
-            context = self._context
+            if self._tls is None:
+                self._tls = DestinationTls(tls_context(self._client))
+            tls = self._tls
         proxy = find_proxy(self._client.web_proxy, address)
-        if proxy is not None and context is None:
+        if proxy is not None and tls is None:
             address = in_absolute_form(address, proxy)
-        return self._connecting(address, self._client, context, proxy)
+        return self._connecting(address, self._client, tls, proxy)
 
     async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
         """Ask a destination something on a connection of its own, made with the same settings (`client.probe.ask`).

@@ -149,7 +149,7 @@ class Http1UpstreamConnection(asyncio.Protocol):
         self._ended = True
         transport = self._transport
         if self._state is _TUNNEL:
-            if self._eof or not transport.can_write_eof():  # TLS has no half-open connections
+            if self._eof or not transport.can_write_eof():
                 self._complete([])
             elif not transport.is_closing():
                 transport.write_eof()

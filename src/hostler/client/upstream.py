@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from ssl import SSLContext
 
     from hostler.client.address import DestinationAddress
+    from hostler.client.tls.contexts import DestinationTls
     from hostler.client.web_proxy import HttpProxy
     from hostler.config.model import HttpClient
     from hostler.errors import ProtocolError
@@ -166,9 +166,9 @@ class Connecting(Protocol):
         self,
         address: DestinationAddress,
         client: HttpClient,
-        context: SSLContext | None,
+        tls: DestinationTls | None,
         proxy: HttpProxy | None,
         /,
     ) -> ConnectionOpener:
-        """Return it; `context` is for https, `proxy` is what the destination is reached through."""
+        """Return it; `tls` is for https, `proxy` is what the destination is reached through."""
         ...

@@ -14,10 +14,10 @@ from hostler.http.encode import encode_response
 from hostler.native import NOTHING_NATIVE
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from hostler.client.address import DestinationAddress
+    from hostler.client.tls.contexts import DestinationTls
     from hostler.client.upstream import ConnectionOwner, UpstreamConnection
     from hostler.client.web_proxy import HttpProxy
     from hostler.config.model import HttpClient
@@ -95,7 +95,7 @@ class RecordingConnector:
     record: Callable[[Sent], object]
     address: DestinationAddress
     client: HttpClient
-    context: ssl.SSLContext | None
+    tls: DestinationTls | None
     proxy: HttpProxy | None
 
     async def connect(self, owner: ConnectionOwner) -> UpstreamConnection:
@@ -111,7 +111,7 @@ class RecordingConnector:
         if address.socket_path is not None:
             return f"the Unix socket {address.socket_path}"
         place = f"{address.host}, port {address.port}"
-        if self.context is not None:
+        if self.tls is not None:
             place += f", over TLS as {address.server_name}"
         if self.proxy is not None:
             place += f", through the web proxy {self.proxy.host}, port {self.proxy.port}"

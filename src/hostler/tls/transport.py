@@ -43,7 +43,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """A transport for a protocol, over the transport that has this for its protocol."""
 
     __slots__ = (
-        "_at_end", "_decrypt", "_encrypt", "_error", "_full", "_held", "_holds_back", "_incoming", "_loop", "_outgoing", "_paused",
+        "_at_end", "_decrypt", "_encrypt", "_error", "_explain", "_full", "_held", "_holds_back", "_incoming", "_loop", "_outgoing", "_paused",
         "_protocol", "_put", "_raw", "_reading", "_receive", "_send", "_state", "_take", "_tls", "_waiting",
         "is_closing",
     )  # fmt: skip
@@ -54,8 +54,12 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         raw: asyncio.Transport,
         engine: TlsEngine,
         protocol: asyncio.Protocol,
+        explain: Callable[[ssl.SSLError], Exception] | None = None,
     ) -> None:
-        """Take over `raw` from a handshake that is complete, and connect `protocol`."""
+        """Take over `raw` from a handshake that is complete, and connect `protocol`.
+
+        `explain` makes what `protocol` is told of an error of OpenSSL's; without it, that is the error.
+        """
         super().__init__()
         self._loop = loop
         self._raw = raw
@@ -78,7 +82,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._paused = False
         self._at_end: bool | None = False
         """Whether the peer has ended its side; None once the protocol knows."""
-        self._error: ssl.SSLError | None = None
+        self._error: Exception | None = None
+        self._explain = explain
         self._state = _OPEN
         raw.set_protocol(self)
         protocol.connection_made(self)
@@ -165,7 +170,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLZeroReturnError:  # both sides have ended
             pass
         except ssl.SSLError as error:
-            self._error = error
+            self._error = error if self._explain is None else self._explain(error)
             return
         if self._at_end is False:
             self._at_end = True

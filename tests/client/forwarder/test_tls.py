@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from hostler import Destination, HttpClient, Reason
+from hostler.client.tls.contexts import tls_context
 from hostler.fleet import LiveDestination
-from tests.client.peers import OK, SWITCHING, UPGRADE, answering, destination, front, until
+from tests.client.peers import OK, SWITCHING, UPGRADE, answering, destination, front
+from tests.client.tls.blocking import blocking
 
 HERE = Path(__file__).parents[1]
 
@@ -22,6 +24,13 @@ def presenting(name):
 
 def trusting():
     return ssl.create_default_context(cafile=HERE / "certificates" / "ca.pem")
+
+
+def strict():
+    """As what connections are made with where no context is given."""
+    context = tls_context(HttpClient())
+    context.load_verify_locations(HERE / "certificates" / "ca.pem")
+    return context
 
 
 async def test_an_https_destination_of_a_trusted_authority():
@@ -100,25 +109,65 @@ async def test_a_plain_destination_under_https_is_502():
         assert (await proxy.fetch()).status == 502
 
 
-async def test_an_upgraded_connection_over_tls_ends_when_the_client_ends_it():
-    """TLS has no half-open connections: the end of one direction is the end of both."""
-    ends = []
+async def test_an_upgraded_connection_ends_in_one_direction_after_the_other():
+    """close_notify is of one direction (RFC 8446 6.1); asyncio's TLS takes it for both, and blocking sockets do not."""
 
-    async def script(peer):
-        await peer.head()
-        peer.send(SWITCHING)
-        ends.append(await peer.rest())
+    def serve(encrypted):
+        encrypted.sendall(SWITCHING)
+        heard = b""
+        while piece := encrypted.recv(1 << 16):
+            heard += piece
+        encrypted.sendall(b"heard " + heard)
 
     async with (
-        destination(script, context=presenting("localhost")) as there,
-        front(f"https://localhost:{there.port}", context=trusting()) as proxy,
+        blocking(presenting("localhost"), serve) as (port, _),
+        front(f"https://localhost:{port}", context=trusting()) as proxy,
         proxy.connect() as client,
     ):
         client.send(proxy.request("GET", "/", UPGRADE))
         await client.head()
         client.send(b"last words")
         client.end()
-        assert await client.rest() == b""
+        assert await client.rest() == b"heard last words"
         assert (await proxy.over()).failure is None
-        await until(lambda: ends)
-    assert ends == [b"last words"]
+
+
+@pytest.mark.parametrize("notified", [True, False], ids=["close_notify", "cut off"])
+async def test_a_response_that_ends_with_its_connection_is_complete_behind_a_close_notify_alone(notified):
+    """RFC 9112 9.8."""
+
+    async def script(peer):
+        await peer.head()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\nhel")
+        await peer.drain()
+        if not notified:
+            peer.writer.transport.abort()
+
+    async with (
+        destination(script, context=presenting("localhost")) as there,
+        front(f"https://localhost:{there.port}", context=strict()) as proxy,
+    ):
+        answer = await proxy.fetch()
+        assert (answer.status, answer.complete) == (200, notified)
+        failure = (await proxy.over()).failure
+    assert (failure is None) is notified
+    assert notified or "without close_notify" in str(failure)
+
+
+async def test_an_idle_connection_that_is_cut_off_is_a_stale_one():
+    async def script(peer):
+        await peer.head()
+        peer.send(OK)
+        if not peer.number:
+            await peer.head()
+            peer.writer.transport.abort()
+        else:
+            await peer.gone()
+
+    async with (
+        destination(script, context=presenting("localhost")) as there,
+        front(f"https://localhost:{there.port}", context=strict()) as proxy,
+    ):
+        for _ in range(2):
+            assert (await proxy.fetch()).body == b"ok"
+        assert there.connections == 2

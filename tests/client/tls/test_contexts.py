@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from hostler import HttpClient
-from hostler.client.tls import tls_context
+from hostler.client.tls.contexts import tls_context
 
 
 def test_certificates_are_verified_unless_the_document_says_otherwise():
