@@ -146,6 +146,10 @@ class _ServerOutside:
     def close_rule(self, rule: DelegationRule) -> None:
         """Do nothing: there is none."""
 
+    def reload_certificates(self) -> bool:
+        """Return False: those of the server outside are its own."""
+        return False
+
     async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
         """Do nothing: no response is kept here. Raises ValueError for what is no absolute URL."""
         from hostler.caching import check_url  # noqa: PLC0415 - for who caches

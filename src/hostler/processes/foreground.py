@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from hostler.processes.policy import WorkerPolicy
+    from hostler.processes.serving import Serving
     from hostler.processes.signals import Stop
     from hostler.processes.supervisor import Supervisor
     from hostler.server.prefix import UrlPrefix
@@ -46,7 +47,13 @@ def run_service(service: Service, workers: WorkerPolicy | int | None = None) -> 
 
 async def run_until_stopped(service: Service) -> int:
     """Serve in this process until SIGINT or SIGTERM; returns the exit status."""
-    with stop_signals() as stop, reload_on_hangup(stop, service.loader.reload):
+    served: Serving | None = None
+
+    def reload() -> bool:
+        has_certificates = served is not None and served.server.reload_certificates()
+        return service.loader.reload() or has_certificates
+
+    with stop_signals() as stop, reload_on_hangup(stop, reload):
         async with serving_here(service) as served:
             announce(served.prefixes)
             if service.queue is not None:

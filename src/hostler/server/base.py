@@ -110,6 +110,13 @@ class Server(Delegator, Protocol):
         """
         ...
 
+    def reload_certificates(self) -> bool:
+        """Have the files of certificates read again, whether they changed or not, and the log say what is wrong.
+
+        Returns whether there are such files: HTTP.sys has its certificates from the store of Windows.
+        """
+        ...
+
     async def flush_cache(self, url: str, *, recursive: bool = False) -> None:
         """Drop the responses that the server keeps of a URL; with `recursive`, those of all below it too.
 

@@ -241,6 +241,12 @@ class HttpSysServer:
         assert isinstance(rule, Rule)
         self._rules.close(rule)
 
+    # -- certificates ---------------------------------------------------------------------------------------------
+
+    def reload_certificates(self) -> bool:
+        """Return False: what is bound to an address, or replaced there, is HTTP.sys' to know."""
+        return False
+
     # -- the response cache ---------------------------------------------------------------------------------------
 
     async def flush_cache(self, url: str, *, recursive: bool = False) -> None:

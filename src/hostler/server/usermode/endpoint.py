@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.server.options import ServerOptions, TlsOptions
     from hostler.server.usermode.tls.contexts import TlsContexts
+    from hostler.server.usermode.tls.live import LiveContext
 
 __all__ = ["Endpoints", "LiveEndpoint"]
 
@@ -44,6 +45,12 @@ class Endpoints:
     options: ServerOptions
     _contexts: list[TlsContexts] = field(factory=list, init=False)
     """One for each way to encrypt that there is, so that certificates are read once."""
+
+    def __attrs_post_init__(self) -> None:
+        """Read every certificate, before anything starts; raises CertificateError."""
+        for tls in (self.options.tls, *(endpoint.tls for endpoint in self.options.endpoints.values())):
+            if tls is not None:
+                self._read(tls)
 
     def of(self, sock: socket, prefixes: Iterable[UrlPrefix]) -> LiveEndpoint:
         """Return what holds for a socket's connections: what its prefixes ask for.
@@ -77,6 +84,11 @@ class Endpoints:
                 "which proxies may, with ServerOptions(trusted_proxies=...) or --trusted-proxy NETWORK",
             )
         return lru_cache(maxsize=1024)(trusted.trusts)
+
+    def contexts(self) -> Iterable[LiveContext]:
+        """Yield every context that there is."""
+        for contexts in self._contexts:
+            yield from contexts.live
 
     def _options_of(self, prefix: UrlPrefix) -> Endpoint:
         listed = {UrlPrefix.parse(url): endpoint for url, endpoint in self.options.endpoints.items()}

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from hostler.errors import ListenError, PrefixError, UnsupportedError
+from hostler.errors import CertificateError, ListenError, PrefixError, UnsupportedError
 from hostler.server.handling import Handling
 from hostler.server.options import ServerOptions, refuse_unsupported, unsupported_by_usermode
 from hostler.server.pending import Pending
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hostler.server.usermode.queues.borrower import ServedQueue
     from hostler.server.usermode.queues.lender import TargetQueue
     from hostler.server.usermode.queues.rule import Rule
+    from hostler.server.usermode.tls.following import CertificateFollower
 
 __all__ = ["UserModeServer"]
 
@@ -53,6 +54,8 @@ class UserModeServer:
         self.prefixes = PrefixTable()
         self._context = ServerContext(Handling(handler, on_reject), self.options)
         self._endpoints = Endpoints(self.options)
+        self._follower: CertificateFollower | None = None
+        """None where there are no certificates."""
         self._listeners: list[Listener] = []
         self._files: list[SocketFiles] = []
         """Of the Unix sockets among those that were bound here."""
@@ -103,10 +106,10 @@ class UserModeServer:
                 self.prefixes.add(prefix)
                 added.append(prefix)
             endpoints = [self._endpoints.of(sock, self.prefixes) for sock in bound]
-        except (PrefixError, ListenError) as error:
+        except (PrefixError, ListenError, CertificateError) as error:
             for prefix in added:
                 self.prefixes.remove(prefix)
-            if isinstance(error, ListenError):
+            if not isinstance(error, PrefixError):
                 raise
             raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
         for sock, endpoint in zip(bound, endpoints, strict=True):
@@ -114,6 +117,10 @@ class UserModeServer:
             self._listeners.append(
                 await accept_on(self._context.loop, sock, make, self.options.backlog, self._opening)
             )
+        if self._follower is None and any(endpoint.tls is not None for endpoint in endpoints):
+            from hostler.server.usermode.tls.following import CertificateFollower  # noqa: PLC0415 - for https alone
+
+            self._follower = CertificateFollower(self._endpoints.contexts)
 
     def _make_protocol(
         self,
@@ -165,6 +172,12 @@ class UserModeServer:
         connection.peer = peer
         return connection
 
+    def reload_certificates(self) -> bool:
+        """Have the certificates read again, whether their files changed or not; returns whether there are any."""
+        if self._follower is not None:
+            self._follower.reload()
+        return self._follower is not None
+
     # -- queues ---------------------------------------------------------------------------------------------------
 
     async def join(self, queue: str, mode: QueueMode) -> ServedQueue:
@@ -213,6 +226,8 @@ class UserModeServer:
             self._files.pop().remove()
         for listener in self._listeners:
             listener.close()
+        if self._follower is not None:
+            self._follower.stop()
         for queue in self._queues:
             queue.leave()
         for connection in list(context.connections):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hostler.server.usermode.tls.loading import load_context
+from hostler.server.usermode.tls.live import LiveContext
 from hostler.server.usermode.tls.session import Session
 
 if TYPE_CHECKING:
@@ -19,12 +19,25 @@ class TlsContexts:
     """What the handshakes of one endpoint go by."""
 
     def __init__(self, options: TlsOptions) -> None:
-        """Read the certificates."""
+        """Read the certificates; raises CertificateError."""
         self.options = options
-        self.default = load_context(options)
+        self._default = LiveContext(options, _prepare)
+        self._named = {name: LiveContext(each, _prepare, (name,)) for name, each in options.sni.items()}
+
+    @property
+    def default(self) -> ssl.SSLContext:
         """For a client of which no more is known than that it has connected."""
-        self.default.sslobject_class = Session
-        self.default.sni_callback = _on_name  # type: ignore[assignment]
+        return self._default.context
+
+    @property
+    def live(self) -> tuple[LiveContext, ...]:
+        """Every context that there is, to be followed."""
+        return self._default, *self._named.values()
+
+
+def _prepare(context: ssl.SSLContext) -> None:
+    context.sslobject_class = Session
+    context.sni_callback = _on_name  # type: ignore[assignment]
 
 
 def _on_name(session: Session, name: str | None, context: ssl.SSLContext) -> None:
