@@ -11,10 +11,11 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
 from hostler import serving
+from hostler.asgi import Application
 from tests.certificates import client_context
-from tests.wire.peers import authority_file, forwarded, https, program, proxied, run
+from tests.wire.peers import authority_file, delegated, forwarded, https, program, proxied, run
 
-BOTH = pytest.mark.parametrize("behind", [forwarded])
+BOTH = pytest.mark.parametrize("behind", [forwarded, delegated])
 
 
 async def mirror(exchange):
@@ -138,3 +139,20 @@ async def test_a_websocket_over_tls_is_forwarded(tmp_path):
             for message in ("hello", "ü" * 1000, bytes(range(256)) * 4096):
                 await socket.send(message)
                 assert await socket.recv() == message
+
+
+async def test_a_websocket_over_tls_is_delegated(tmp_path):
+    async def echo(scope, receive, send):
+        while (event := await receive())["type"] != "websocket.disconnect":
+            if event["type"] == "websocket.connect":
+                await send({"type": "websocket.accept"})
+            else:
+                await send({"type": "websocket.send", "bytes": event.get("bytes"), "text": event.get("text")})
+
+    async with (
+        delegated(Application(echo), **https(tmp_path)) as url,
+        connect(url.replace("https", "wss", 1), ssl=client_context(), proxy=None, max_size=None) as socket,
+    ):
+        for message in ("hello", "ü" * 1000, bytes(range(256)) * 4096):
+            await socket.send(message)
+            assert await socket.recv() == message
