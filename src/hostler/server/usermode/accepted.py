@@ -146,6 +146,8 @@ class AcceptedConnection:
             loan = _RequestLoan(lent, data, added, None if whole else lent.socket.lend_reading())
             loan.http, loan.client, loan.stream, loan.body = connection, socket, stream, body
             loan.body_limit = stream.body_limit
+            if source.client is not lent.client or source.scheme != connection.scheme:
+                loan.origin = source.client, source.scheme == "https"
             await cast("Rule", rule).lend(loan)
         except asyncio.CancelledError:
             if loan is not None and not loan.number:

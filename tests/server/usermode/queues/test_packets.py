@@ -9,6 +9,7 @@ from hostler.http.security import Tls
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Begun,
+    Client,
     Close,
     Data,
     Departed,
@@ -69,6 +70,8 @@ WIRE = [
     (GiveBack(5), (b"\6\0\0\0" b"\0\0\0\5")),
     (Close(6), (b"\7\0\0\0" b"\0\0\0\6")),
     (Departed(6), (b"\x09\0\0\0" b"\0\0\0\6")),
+    (Client(6, ("203.0.113.9", 4711), https=True), (b"\x0b\1\0\0" b"\0\0\0\6" b"\x12\x67" b"203.0.113.9")),
+    (Client(6, ("", 0)), (b"\x0b\0\0\0" b"\0\0\0\6" b"\0\0")),
     (Begun(5, 200), (b"\x0a\0\0\0" b"\0\0\0\5" b"\0\xc8")),
     (
         Lend(5, 6, "/", b"", b"GET", whole=True, body_limit=7),

@@ -21,6 +21,7 @@ from hostler.server.usermode.queues.lent_transport import LentTransport
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
+    Client,
     Open,
     PacketError,
     encode_done,
@@ -81,6 +82,7 @@ class BorrowedConnection:
         "_context",
         "_lender",
         "_number",
+        "_opened",
         "_orphaned",
         "_prefix",
         "_returning",
@@ -95,6 +97,7 @@ class BorrowedConnection:
         "placing",
         "reads_ahead",
         "socket",
+        "told",
     )  # fmt: skip
     is_borrowed = True
 
@@ -103,7 +106,10 @@ class BorrowedConnection:
     ) -> None:
         self._lender = lender
         self._context = context
+        self._opened = packet
         self._number = packet.connection
+        self.told: Client | None = None
+        """Whom the next request is from, where that is not the connection's own client."""
         self.loan = 0
         """The number of the loan that we answer; 0 between loans."""
         self.lasts = False
@@ -141,6 +147,8 @@ class BorrowedConnection:
         self._context.connections.add(self)
         self.socket.ended = False  # as far as this loan knows
         connection, transport = self.connection, self._transport
+        if self.told is not None or connection.peer is not None:
+            self._take_client()
         transport.readable = transport.on_first_write = None
         transport.bytes_written = 0
         connection.received(data)  # a handler that starts at once may be over before this returns
@@ -155,6 +163,15 @@ class BorrowedConnection:
             self._context.loop.call_soon(self.watch)
         elif queue.watch_timer is None:
             queue.watch_later()
+
+    def _take_client(self) -> None:
+        """Have the next request be from whom the lender has told, or from the connection's own client again."""
+        connection, opened, told = self.connection, self._opened, self.told
+        client, https = (opened.client, opened.https) if told is None else (told.address, told.https)
+        connection.addresses = client, opened.server
+        connection.scheme = "https" if https else "http"
+        connection.peer = None if told is None else opened.client
+        self.told = None
 
     def watch(self) -> None:
         """Notice when the client goes away, while we answer and read nothing."""

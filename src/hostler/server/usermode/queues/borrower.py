@@ -17,6 +17,7 @@ from hostler.errors import QueueError
 from hostler.server.usermode.queues.borrowed import BorrowedConnection
 from hostler.server.usermode.queues.link import KIND, Link
 from hostler.server.usermode.queues.packets import (
+    Client,
     Close,
     Data,
     Departed,
@@ -232,6 +233,9 @@ class Lender:
                 self._refuse(packet.connection)
             else:
                 self.borrowed[packet.connection] = BorrowedConnection(self, self._context, packet, descriptor)
+        elif isinstance(packet, Client):
+            if (borrowed := self.borrowed.get(packet.connection)) is not None:
+                borrowed.told = packet
         elif isinstance(packet, Close):
             self._refused.discard(packet.connection)
             if (borrowed := self.borrowed.get(packet.connection)) is not None:

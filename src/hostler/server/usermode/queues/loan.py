@@ -111,6 +111,9 @@ class Loan(Completion[Returned | Failure]):
     body_limit: int | None = None
     """Bytes that the request's body may have; None for any number."""
 
+    origin: tuple[Address, bool] | None = None
+    """Whom the request is from, and whether by https, where that is not what the connection says."""
+
     early = b""
     """Bytes of later requests that came back ahead of the request."""
 

@@ -17,6 +17,7 @@ from hostler.server.usermode.queues.loan import Returned
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
+    Client,
     Close,
     Data,
     Departed,
@@ -93,9 +94,12 @@ class Member:
             number = self._free_number(number)
         loan.number = self._last = number
         connection, link, data = loan.connection, self.link, loan.data
-        ahead: list[Data] = []
+        ahead: list[Data | Client] = []
         if len(data) > MAX_DATA:
-            ahead, data = split(number, data)
+            cut, data = split(number, data)
+            ahead += cut
+        if loan.origin is not None:
+            ahead.append(Client(connection.number, *loan.origin))
         # if it is too large, that shows before some of it was sent
         block = encode_lend(
             number, connection.number, loan.prefix, loan.headers, data, loan.read is None, loan.body_limit

@@ -30,6 +30,8 @@ machine: big-endian, this header in front:
                                                       answered or given back; then the lender closes the link
     DEPARTED 9   lender    connection  0              empty: the client is gone, or sends no more and waits for nothing
     BEGUN 10     borrower  loan        0              status: uint16, of an answer that has begun and is not over yet
+    CLIENT 11    lender    connection  1 https        port: uint16; then the address in text: whom the next request on
+                                                      the connection is from, where OPEN says another one
 
 A LEND is whole when its data is all of the request: the lender then goes on reading from the client, and says when it
 is gone.
@@ -70,6 +72,7 @@ __all__ = [
     "MAX_PACKET",
     "VERSION",
     "Begun",
+    "Client",
     "Close",
     "Data",
     "Departed",
@@ -98,6 +101,7 @@ MAX_DATA: Final = 96 * 1024
 _HEADER: Final = struct.Struct("!BBHI")
 _HELLO: Final = struct.Struct("!HI")
 _BEGUN: Final = struct.Struct("!H")
+_CLIENT: Final = struct.Struct("!H")
 _OPEN: Final = struct.Struct("!HHHH")
 _LEND: Final = struct.Struct("!BBHIIHIQ")
 _ANY_SIZE: Final = 0xFFFF_FFFF_FFFF_FFFF
@@ -120,6 +124,7 @@ class _Kind(enum.IntEnum):
     LEAVING = 8
     DEPARTED = 9
     BEGUN = 10
+    CLIENT = 11
 
 
 _LEND_KIND: Final = int(_Kind.LEND)
@@ -218,11 +223,20 @@ class Begun:
 
 
 @frozen
+class Client:
+    """Whom the next request that is lent on a connection is from, by the word of a proxy that the lender trusts."""
+
+    connection: int
+    address: tuple[str, int]
+    https: bool = False
+
+
+@frozen
 class Leaving:
     """The borrower takes no more."""
 
 
-Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Departed | Begun
+Packet = Hello | Open | Lend | Data | Done | GiveBack | Close | Leaving | Departed | Begun | Client
 
 
 def encode(packet: Packet) -> bytes:
@@ -303,6 +317,13 @@ def _encode(packet: Packet) -> bytes:
             return _HEADER.pack(_Kind.CLOSE, 0, 0, packet.connection)
         case Begun():
             return _HEADER.pack(_Kind.BEGUN, 0, 0, packet.loan) + _BEGUN.pack(packet.status)
+        case Client():
+            host, port = packet.address
+            return (
+                _HEADER.pack(_Kind.CLIENT, packet.https, 0, packet.connection)
+                + _CLIENT.pack(port)
+                + host.encode()
+            )
         case Departed():
             return _HEADER.pack(_Kind.DEPARTED, 0, 0, packet.connection)
         case Hello():
@@ -389,6 +410,9 @@ def _decode(block: bytes) -> Packet:
     kind, flags, _, number = _HEADER.unpack_from(block)
     if kind == _Kind.OPEN and flags <= 3:
         return _decode_open(block, number, flags)
+    if kind == _Kind.CLIENT and flags <= 1:
+        (port,) = _CLIENT.unpack_from(block, _HEADER.size)
+        return Client(number, (block[_HEADER.size + _CLIENT.size :].decode(), port), bool(flags))
     if flags:
         raise PacketError(f"kind {kind} has no flags {flags}")
     if kind == _Kind.DATA:
