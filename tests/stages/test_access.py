@@ -164,6 +164,18 @@ async def test_what_is_cancelled_has_no_status(case):
     assert line.startswith("- failed (RequestCanceled: it was stopped before it was over), 0 B in, 0 B out")
 
 
+async def test_a_line_names_the_peer_beside_another_client(case):
+    given = exchange("GET", "/", client=("203.0.113.9", 0))
+    given.peer = ("10.0.0.2", 40000)
+    await case.run(Outcome(Kind.RESPONDED, 200), given)
+    given.peer = ("", 0)
+    await case.run(Outcome(Kind.RESPONDED, 200), given)
+    case.log.flush()
+    first, second = "".join(case.written).splitlines()
+    assert " 203.0.113.9 via 10.0.0.2 GET " in first
+    assert " 203.0.113.9 via unix GET " in second
+
+
 async def test_a_client_that_went_away_gets_no_500(case):
     async def begin(given):
         given.stream.abort()
@@ -190,6 +202,7 @@ async def test_a_line_for_machines_has_the_same_fields():
         "time": "1970-01-01T00:00:01.500Z",
         "id": "abc",
         "client": "127.0.0.1",
+        "peer": "127.0.0.1",
         "method": "GET",
         "host": "here:8080",
         "target": "/a?b=c",

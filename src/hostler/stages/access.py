@@ -36,7 +36,10 @@ class AccessEntry:
     """The request's id (`Exchange.id`); `-` for what was rejected."""
 
     client: str
-    """Its address; `unix` for one on a Unix socket."""
+    """The address of whom it is from; `unix` for one on a Unix socket."""
+
+    peer: str
+    """The same of who is connected: another one where a trusted proxy stands between."""
 
     method: str
     host: str
@@ -69,8 +72,9 @@ def as_text(entry: AccessEntry) -> str:
     if entry.failure is not None:
         became += f" ({_one_line(entry.failure)})"
     route = "" if entry.route is None else f"route {_one_line(entry.route)}, "
+    client = entry.client if entry.client == entry.peer else f"{entry.client} via {entry.peer}"
     return (
-        f"{entry.time} {entry.client} {entry.method} {entry.host} {entry.target} {entry.status or '-'} {became}, "
+        f"{entry.time} {client} {entry.method} {entry.host} {entry.target} {entry.status or '-'} {became}, "
         f"{entry.bytes_received} B in, {entry.bytes_sent} B out, {entry.duration_ms:.1f} ms, {route}id {entry.id}\n"
     )
 
@@ -164,6 +168,7 @@ def _entry(exchange: Exchange, outcome: Outcome, seconds: float, now: float) -> 
         _timestamp(now),
         exchange.id,
         exchange.client[0] or "unix",
+        exchange.peer[0] or "unix",
         exchange.method,
         f"{exchange.host}:{exchange.port}",
         exchange.raw_target.decode("latin-1"),  # visible ASCII, or the request would have been rejected
@@ -186,6 +191,7 @@ def _rejected_entry(rejection: Rejection, now: float) -> AccessEntry:
     return AccessEntry(
         _timestamp(now),
         "-",
+        rejection.client[0] or "unix",
         rejection.client[0] or "unix",
         method,
         _text(host),
