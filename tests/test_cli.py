@@ -221,17 +221,74 @@ def test_check_refuses_prefixes_that_exclude_each_other(hostler, write):
     assert "http://a:80/ is already registered" in err
 
 
-def test_check_says_that_https_is_not_there_yet(hostler, write):
+def test_check_warns_of_https_without_a_certificate(hostler, write):
     status, _, err = hostler("check", write({**GOOD, "Urls": "https://localhost:5001"}))
-    assert status == 1
-    assert err.startswith("hostler: proxy.json: line 1: Urls: not supported yet: https://localhost:5001; ")
+    assert status == 0
+    assert err.startswith(
+        "hostler: proxy.json: line 1: warning: Urls: https://localhost:5001 has no certificate, and will not be listened "
+        "on without --cert; add Kestrel.Certificates.Default"
+    )
+    endpoints = {"Endpoints": {"a": {"Url": "http://*:1"}, "b": {"Url": "https://*:2"}}}
+    _, _, err = hostler("check", write({**GOOD, "Urls": "", "Kestrel": endpoints}))
+    assert "warning: Kestrel.Endpoints.b: https://*:2/ has no certificate" in err
+    assert len(err.splitlines()) == 1
+    default = {"Certificates": {"Default": {"Path": "a.pem"}}}
+    for document in (
+        {"Urls": "https://*", "Kestrel": default},
+        {"Urls": "", "Kestrel": {**endpoints, **default}},
+    ):
+        assert hostler("check", write({**GOOD, **document})) == (
+            0,
+            "proxy.json: ok, 1 route, 2 clusters\n",
+            "",
+        )
 
 
-def test_check_says_so_beside_other_errors(hostler, write):
-    status, _, err = hostler("check", write({**GOOD, "Urls": "https://localhost:5001;nonsense"}))
+def test_check_says_what_is_wrong_with_endpoints(hostler, write):
+    write(
+        """{
+  "ReverseProxy": { "Clusters": { "c": {} } },
+  "Kestrel": {
+    "Endpoints": {
+      "a": { "Url": "http://localhost:5000/shop" },
+      "b": { "Url": "https://*:443",
+             "Protocols": "Http2" }
+    }
+  }
+}
+"""
+    )
+    status, _, err = hostler("check", "proxy.json")
     assert status == 1
-    assert "not supported yet: https://localhost:5001; " in err
-    assert "nonsense" in err
+    assert [line.split(": ")[2:4] for line in err.splitlines()] == [
+        ["line 5", "Kestrel.Endpoints.a.Url"],
+        ["line 7", "Kestrel.Endpoints.b.Protocols"],
+    ]
+
+
+@pytest.mark.parametrize(("urls", "status"), [("http://localhost:5000", 0), ("", 1)])
+def test_check_knows_that_httpsys_has_no_kestrel(hostler, write, urls, status):
+    endpoints = {"Endpoints": {"a": {"Url": "http://*:5000"}}}
+    found, _, err = hostler(
+        "check", "--server", "httpsys", write({**GOOD, "Urls": urls, "Kestrel": endpoints})
+    )
+    assert found == status
+    assert "Kestrel: is not read by HTTP.sys, which listens where Urls say" in err
+
+
+def test_config_hides_passwords(hostler, write, monkeypatch):
+    monkeypatch.setenv("Kestrel__Certificates__Default__Password", "open sesame")
+    certificate = {"Path": "a.pfx", "Password": "open sesame"}
+    write(
+        {
+            **GOOD,
+            "Urls": "",
+            "Kestrel": {"Endpoints": {"a": {"Url": "https://*", "Certificate": certificate}}},
+        }
+    )
+    _, out, err = hostler("config", "proxy.json")
+    assert "sesame" not in out + err
+    assert out.count('"Password": "***"') == 2
 
 
 def test_warnings_are_printed_with_their_lines_and_do_not_fail(hostler, write):
@@ -255,6 +312,7 @@ def test_warnings_are_printed_with_their_lines_and_do_not_fail(hostler, write):
     status, out, err = hostler("check", "proxy.json")
     assert (status, out) == (0, "proxy.json: ok, 2 routes, 0 clusters\n")
     assert [line.split(": ")[2:5] for line in err.splitlines()] == [
+        ["line 2", "warning", "Urls"],
         ["line 2", "warning", "Urls"],
         ["line 7", "warning", "Routes.a.ClusterId"],
         ["line 8", "warning", "Routes.b"],
@@ -451,10 +509,45 @@ def test_run_with_a_port_in_use(hostler, write):
     )
 
 
-def test_run_with_https(hostler, write):
-    status, _, err = hostler("run", write({**GOOD, "Urls": "https://localhost:5001"}))
+def test_run_with_https_and_no_certificate(hostler, write):
+    status, out, err = hostler("run", write({**GOOD, "Urls": "https://localhost:0"}), "--server", "usermode")
+    assert (status, out) == (1, "")
+    assert "it has no certificate; give one with --cert FILE, as Kestrel.Certificates.Default, or with" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--cert", "a.pem"], "--cert is for https, and no URL prefix is; add --url https://+:443/"),
+        (["--client-certificates", "allow"], "--client-certificates is for https, and no URL prefix is; "),
+        (["--key", "a.key"], "--key belongs to a certificate; add --cert FILE"),
+        (["--key-password-file", "a.txt"], "--key-password-file belongs to a certificate; add --cert FILE"),
+        (
+            ["--client-ca", "ca.pem"],
+            "--client-ca has no certificate to examine; add --client-certificates allow",
+        ),
+        (
+            ["--cert", "a.pem", "--key-password-file", "missing.txt"],
+            "--key-password-file: missing.txt cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_options_of_https_that_do_not_go_together(hostler, write, args, why):
+    write(GOOD)
+    for command in (("run", "proxy.json"), ("serve", "hostler.demo.apps:worker", "--workers", "0")):
+        status, out, err = hostler(*command, "--server", "usermode", *args)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"hostler: {why}")
+
+
+def test_httpsys_has_its_own_certificates(hostler, write):
+    status, _, err = hostler(
+        "run", write(GOOD), "--server", "httpsys", "--url", "https://+:443", "--cert", "a.pem"
+    )
     assert status == 1
-    assert err.startswith("hostler: cannot listen on https://localhost:5001/: it has no certificate; ")
+    assert err.startswith(
+        "hostler: --cert and what belongs to it are for the user-mode server, and this is HTTP.sys"
+    )
 
 
 # -- the server -------------------------------------------------------------------------------------------------------

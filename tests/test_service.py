@@ -7,16 +7,20 @@ import pickle
 import pytest
 
 from hostler import (
+    Certificate,
     ConfigError,
+    Endpoint,
     HttpSysOptions,
     PrefixError,
     Proxy,
     QueueMode,
     ServerKind,
     ServerOptions,
+    TlsOptions,
     UnsupportedError,
 )
 from hostler.config.httpsys import HttpSys
+from hostler.config.kestrel import Kestrel, KestrelCertificate, KestrelEndpoint
 from hostler.loaders import ApplicationLoader, HandlerLoader
 from hostler.output import write_out
 from hostler.server.choose import choose
@@ -91,6 +95,43 @@ def test_options_that_are_wrong():
         httpsys_of(APPLICATION, said=HttpSys(max_accepts=0))
     with pytest.raises(ConfigError, match=r"HttpSys\.MaxAccepts: 0 is not a number of calls"):
         Proxy(httpsys=HttpSys(max_accepts=0))
+
+
+# -- endpoints of the user-mode server ----------------------------------------------------------------------------------
+
+SECTION = Kestrel(
+    endpoints={"a": KestrelEndpoint(url="https://*:5001")},
+    certificates={"Default": KestrelCertificate(path="a.pem")},
+)
+ENDPOINTS = HandlerLoader(Proxy(urls=["http://localhost:8080/"], kestrel=SECTION))
+A, B = (TlsOptions(certificate=Certificate(path=path)) for path in ("a.pem", "b.pem"))
+
+
+def test_endpoints_say_where_to_listen_instead_of_urls():
+    assert prefixes_for(ENDPOINTS, server="usermode") == parse_prefixes(["https://*:5001/"])
+    assert prefixes_for(ENDPOINTS, ["http://a:1/"], server="usermode") == parse_prefixes(["http://a:1/"])
+    assert prefixes_for(ENDPOINTS, server="httpsys") == parse_prefixes(["http://localhost:8080/"])
+    alone = HandlerLoader(Proxy(kestrel=SECTION))
+    with pytest.raises(UnsupportedError, match="are for the user-mode server, and this is HTTP"):
+        prefixes_for(alone, server="httpsys")
+
+
+def test_what_endpoints_say_goes_into_options():
+    endpoint = {"https://*:5001/": Endpoint(tls=A)}
+    assert options_for(ENDPOINTS, None, "usermode") == ServerOptions(tls=A, endpoints=endpoint)
+    given = ServerOptions(backlog=7, tls=B)
+    assert options_for(ENDPOINTS, given, "usermode") == ServerOptions(backlog=7, tls=B, endpoints=endpoint)
+    said = Kestrel(certificates={"Default": KestrelCertificate(path="b.pem")})
+    other = {"https://*:5001/": Endpoint(tls=B)}
+    assert options_for(ENDPOINTS, None, "usermode", kestrel=said) == ServerOptions(tls=B, endpoints=other)
+    assert options_for(APPLICATION, None, "usermode", kestrel=said) == ServerOptions(tls=B)
+
+
+def test_httpsys_reads_no_endpoints(caplog):
+    assert options_for(ENDPOINTS, None, "httpsys") == ServerOptions()
+    assert "the section Kestrel is not read by HTTP.sys" in caplog.text
+    with pytest.raises(UnsupportedError, match="hostler cert"):
+        options_for(APPLICATION, None, "httpsys", kestrel=Kestrel())
 
 
 # -- as a whole -------------------------------------------------------------------------------------------------------

@@ -50,6 +50,10 @@ def find_problems_in_steps(
         from hostler.server.configured import check_httpsys  # noqa: PLC0415 - for who has the section
 
         found += check_httpsys(config.httpsys)
+    if config.kestrel is not None:
+        from hostler.server.kestrel import check_kestrel  # noqa: PLC0415 - as above
+
+        found += check_kestrel(config.kestrel)
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     found += [problem for problem in problems if problem.path not in reported]

@@ -13,9 +13,10 @@ from hostler.errors import Problem, Severity
 from hostler.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Sized
+    from collections.abc import Iterable, Iterator, Sequence, Sized
 
     from hostler.checking import Check
+    from hostler.config.kestrel import Kestrel
     from hostler.config.model import Config
     from hostler.config.source import FileSource
     from hostler.config.union import Draft
@@ -46,6 +47,8 @@ def inspect(
     """
     others = yield from find_problems_in_steps(draft.config, policies, checks)
     others += yield from find_warnings(draft.config)
+    if draft.config.kestrel is not None:
+        others += _find_kestrel_warnings(draft.config.kestrel, draft.config.urls)
     if any(route.transforms for route in draft.config.routes):
         others += yield from _find_transform_warnings(draft.config)
     paths = {item.path for item in draft.problems if item.path and item.severity is Severity.ERROR}
@@ -65,6 +68,15 @@ def _find_transform_warnings(config: Config) -> Steps[list[Problem]]:
     from hostler.transforms.warnings import find_transform_warnings  # noqa: PLC0415
 
     return find_transform_warnings(config)
+
+
+def _find_kestrel_warnings(section: Kestrel, urls: Sequence[str]) -> Iterator[Problem]:
+    from hostler.server.kestrel import find_kestrel_warnings  # noqa: PLC0415 - for who has the section
+
+    if urls and section.endpoints:
+        message = "are not read by the user-mode server: Kestrel.Endpoints say where it listens; keep one of the two"
+        yield Problem("Urls", message, Severity.WARNING)
+    yield from find_kestrel_warnings(section)
 
 
 def describe(config: Config) -> str:

@@ -45,7 +45,7 @@ def run(
     service = Service(
         loader=loader,
         server=server,
-        prefixes=prefixes_for(loader, urls),
+        prefixes=prefixes_for(loader, urls, server=server),
         options=options_for(loader, options, server),
         grace=grace,
         write_line=None if quiet else write_out,
@@ -91,7 +91,7 @@ def serve(
     service = Service(
         loader=loader,
         server=server,
-        prefixes=prefixes_for(loader, urls, queue),
+        prefixes=prefixes_for(loader, urls, queue, server),
         queue=queue,
         mode=mode,
         options=options_for(loader, options, server),

@@ -6,12 +6,14 @@ What it serves is a `Loader`, since a handler itself cannot cross to another pro
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, field, frozen, validators
 
 from hostler.errors import UnsupportedError
 from hostler.server.base import QueueMode, ServerKind
+from hostler.server.check import urls_of
 from hostler.server.choose import choose
 from hostler.server.options import ServerOptions
 from hostler.server.prefix import UrlPrefix
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hostler.config.httpsys import HttpSys
+    from hostler.config.kestrel import Kestrel
     from hostler.config.model import Config
     from hostler.pipeline import Handler
 
 __all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "options_for", "parse_prefixes", "prefixes_for"]
 
+_log: Final = logging.getLogger("hostler.proxy")
 DEFAULT_URL: Final = "http://localhost:5000/"
 GRACE: Final = 30.0
 """Seconds that exchanges in progress have to finish when a server stops."""
@@ -106,41 +110,89 @@ def parse_prefixes(urls: Iterable[str]) -> tuple[UrlPrefix, ...]:
     return tuple(UrlPrefix.parse(url) for url in urls)
 
 
-def prefixes_for(loader: Loader, urls: Iterable[str] = (), queue: str | None = None) -> tuple[UrlPrefix, ...]:
+def prefixes_for(
+    loader: Loader,
+    urls: Iterable[str] = (),
+    queue: str | None = None,
+    server: ServerKind | str | None = None,
+) -> tuple[UrlPrefix, ...]:
     """Return what to listen on: `urls`, else what the handler is configured with.
 
-    Without these either, and without a queue, it is `DEFAULT_URL`. Raises PrefixError, and what loading the handler
-    raises.
+    Without these either, and without a queue, it is `DEFAULT_URL`. Raises PrefixError, UnsupportedError where HTTP.sys
+    would have to read `Kestrel.Endpoints`, and what loading the handler raises.
     """
     given = urls if isinstance(urls, str) else tuple(urls)
     config = loader.config()
-    configured = () if config is None else config.urls
+    kind = choose(server)
+    configured = () if config is None else urls_of(config, kind)
+    if kind is ServerKind.HTTPSYS and not given and not configured and config is not None and config.kestrel:
+        _refuse_endpoints(config.kestrel)
     return parse_prefixes(given or configured or (() if queue is not None else (DEFAULT_URL,)))
+
+
+def _refuse_endpoints(section: Kestrel) -> None:
+    if section.endpoints:
+        raise UnsupportedError(
+            "Kestrel.Endpoints are for the user-mode server, and this is HTTP.sys; write in Urls where it is to listen, or "
+            "give --url"
+        )
 
 
 def options_for(
     loader: Loader,
     options: ServerOptions | None,
     server: ServerKind | str | None = None,
-    said: HttpSys | None = None,
+    httpsys: HttpSys | None = None,
+    kestrel: Kestrel | None = None,
 ) -> ServerOptions:
-    """Return how to serve: `options`, else what the handler is configured with and what is `said` over that.
+    """Return how to serve: `options`, else what the handler is configured with, with `httpsys` and `kestrel` over it.
 
-    Raises ConfigError for what are no such options, UnsupportedError when HTTP.sys is not the server, and what loading
-    the handler raises.
+    What `options` do not say of endpoints and certificates, the section `Kestrel` does. Raises ConfigError for what are
+    no such options, UnsupportedError for those of the server that it is not, and what loading the handler raises.
     """
-    if options is not None:
-        return options
     config = loader.config()
-    section = None if config is None else config.httpsys
-    if section is None and said is None:
-        return ServerOptions()
     if choose(server) is ServerKind.USERMODE:
-        where = "the section HttpSys" if said is None else "--httpsys"
+        section = None if config is None else config.kestrel
+        made = options or _usermode_options(config, httpsys)
+        return made if section is None and kestrel is None else _with_endpoints(made, section, kestrel)
+    if kestrel is not None:
+        raise UnsupportedError(
+            "--cert and what belongs to it are for the user-mode server, and this is HTTP.sys, whose certificates are "
+            "bound to addresses and ports of the whole machine: hostler cert"
+        )
+    if config is not None and config.kestrel is not None:
+        _log.warning(
+            "the section Kestrel is not read by HTTP.sys: it listens where Urls say, with the certificates that hostler "
+            "cert binds"
+        )
+    return options or _httpsys_options(config, httpsys)
+
+
+def _usermode_options(config: Config | None, httpsys: HttpSys | None) -> ServerOptions:
+    """Return the options of the user-mode server, which has no section HttpSys."""
+    if httpsys is not None or (config is not None and config.httpsys is not None):
+        where = "the section HttpSys" if httpsys is None else "--httpsys"
         raise UnsupportedError(
             f"{where} is for HTTP.sys, and this is the user-mode server; leave it out, or have HTTP.sys serve "
             "(--server httpsys, on Windows)"
         )
+    return ServerOptions()
+
+
+def _with_endpoints(
+    options: ServerOptions, section: Kestrel | None, kestrel: Kestrel | None
+) -> ServerOptions:
+    from hostler.config.kestrel import lay_over  # noqa: PLC0415 - for who has the section, as below
+    from hostler.server.kestrel import configured_endpoints  # noqa: PLC0415
+
+    found = configured_endpoints(lay_over(section, kestrel))
+    return evolve(options, tls=options.tls or found.tls, endpoints={**found.endpoints, **options.endpoints})
+
+
+def _httpsys_options(config: Config | None, said: HttpSys | None) -> ServerOptions:
+    section = None if config is None else config.httpsys
+    if section is None and said is None:
+        return ServerOptions()
     from hostler.config.httpsys import HttpSys, lay_over  # noqa: PLC0415 - for HTTP.sys alone, as below
     from hostler.server.configured import configured_options  # noqa: PLC0415
 

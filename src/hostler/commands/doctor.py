@@ -20,6 +20,7 @@ from hostler.doctor.installation import hostler_version
 from hostler.doctor.report import to_json, write_report
 from hostler.errors import ConfigError, HostlerError, PrefixError, UnsupportedError
 from hostler.output import write_out
+from hostler.server.check import urls_of
 from hostler.server.choose import choose, open_windows
 from hostler.server.prefix import UrlPrefix
 from hostler.service import DEFAULT_URL, parse_prefixes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hostler.config.model import Config
+    from hostler.server.base import ServerKind
 
 __all__ = ["add_options", "execute"]
 
@@ -92,9 +94,17 @@ def _with_documents(context: Context, args: Namespace) -> Context:
         context,
         document=draft.names,
         problems=tuple(problems),
-        prefixes=tuple(_prefixes(draft.config.urls)) or context.prefixes,
+        prefixes=tuple(_prefixes(_urls(draft.config, context.server))) or context.prefixes,
         queues=tuple(_queues(draft.config)),
     )
+
+
+def _urls(config: Config, server: ServerKind) -> tuple[str, ...]:
+    """Return where to listen, as far as that can be read."""
+    try:
+        return urls_of(config, server)
+    except ConfigError:
+        return ()
 
 
 def _prefixes(urls: Iterable[str]) -> Iterator[UrlPrefix]:

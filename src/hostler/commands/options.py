@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from hostler.commands.tls import add_tls, check_https, kestrel_of
 from hostler.config.environment import Environment
 from hostler.config.source import file_sources
 from hostler.errors import HostlerError
@@ -93,6 +94,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         help="an option of HTTP.sys by its key in a document's HttpSys section, such as MaxConnections=1000 or "
         "Timeouts.EntityBody=00:01:00; may be repeated",
     )  # fmt: skip
+    add_tls(parser)
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
@@ -153,13 +155,17 @@ def log_level(args: argparse.Namespace) -> int:
 
 def service_of(args: argparse.Namespace, loader: Loader) -> Service:
     """Make the service that the options of `run` and `serve` describe."""
+    kestrel = kestrel_of(args)
+    prefixes = prefixes_for(loader, args.url, args.queue, args.server)
+    if kestrel is not None:
+        check_https(args, prefixes)
     return Service(
         loader=loader,
-        prefixes=prefixes_for(loader, args.url, args.queue),
+        prefixes=prefixes,
         queue=args.queue,
         mode=args.mode,
         server=args.server,
-        options=options_for(loader, None, args.server, _httpsys(args.httpsys)),
+        options=options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel),
         grace=args.grace,
         write_line=None if args.quiet else write_out,
         log_format=args.log_format,

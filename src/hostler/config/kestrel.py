@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from hostler.config.fields import NOTHING, mapping, strings
 
@@ -23,6 +23,7 @@ __all__ = [
     "KestrelEndpointDefaults",
     "KestrelSni",
     "beside",
+    "lay_over",
 ]
 
 
@@ -72,6 +73,9 @@ class KestrelEndpoint(KestrelSni):
     proxy_protocol: bool | None = None
     """Ours: whether connections begin with a header of the PROXY protocol."""
 
+    socket_mode: str | None = None
+    """Ours: the mode of a Unix socket's file, in octal digits, such as 660."""
+
 
 @frozen(kw_only=True)
 class Kestrel:
@@ -80,6 +84,22 @@ class Kestrel:
     endpoints: Mapping[str, KestrelEndpoint] = field(default=NOTHING, converter=mapping)
     endpoint_defaults: KestrelEndpointDefaults | None = None
     certificates: Mapping[str, KestrelCertificate] = field(default=NOTHING, converter=mapping)
+
+
+def lay_over(below: Kestrel | None, above: Kestrel | None) -> Kestrel:
+    """Return a section with what the command line says over it: a default certificate, and defaults of endpoints."""
+    below, above = below or Kestrel(), above or Kestrel()
+    names = {name.lower() for name in above.certificates}
+    kept = {name: item for name, item in below.certificates.items() if name.lower() not in names}
+    defaults = below.endpoint_defaults
+    if above.endpoint_defaults is not None:
+        said = {
+            name: value
+            for name in fields_dict(KestrelEndpointDefaults)
+            if (value := getattr(above.endpoint_defaults, name)) is not None
+        }
+        defaults = evolve(defaults or KestrelEndpointDefaults(), **said)
+    return evolve(below, certificates={**kept, **above.certificates}, endpoint_defaults=defaults)
 
 
 _FILES: Final = ("path", "key_path", "client_certificate_authority")

@@ -26,6 +26,7 @@ from hostler.rehearsal.recording import (
 from hostler.rehearsal.watching import Visit, Watched
 from hostler.routing.verdicts import Question, Verdict, judge
 from hostler.server.base import ServerKind
+from hostler.server.check import urls_of
 from hostler.server.placing import make_exchange
 from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.stages.forward import SENDER
@@ -152,8 +153,9 @@ def rehearse(config: Config, asked: Asked, server: ServerKind) -> Rehearsal:
 
 async def _rehearse(config: Config, asked: Asked, server: ServerKind) -> Rehearsal:
     rehearsal = Rehearsal(asked)
-    placing = _Placing(config.urls, asked.server[1])
-    rehearsal.is_placed = placing.has_prefixes or not config.urls
+    urls = urls_of(config, server)
+    placing = _Placing(urls, asked.server[1])
+    rehearsal.is_placed = placing.has_prefixes or not urls
     stages = tuple(Watched(stage, rehearsal.visits) for stage in DEFAULT_PIPELINE)
     rehearsal.pipeline = tuple(stage.name for stage in stages)
     proxy = Proxy.from_config(config, pipeline=stages)

@@ -130,7 +130,8 @@ def controlling(
     """Own a queue, opened as `mode` says, and addresses, for as long as the context lasts (HTTP.sys: the controller).
 
     A queue that is attached to is left to whoever created it. Raises ListenError, PrefixError, QueueExistsError,
-    NoSuchQueueError, QueueAccessError, QueueNameError; UnsupportedError when the server cannot be had here.
+    NoSuchQueueError, QueueAccessError, QueueNameError; CertificateError; UnsupportedError when the server cannot be had
+    here.
     """
     if queue is not None:
         check_queue_name(queue)
@@ -159,7 +160,20 @@ def _control_in_user_mode(
                 sock.close()
 
         stack.callback(close)
+        if settled:
+            _examine_endpoints(options, settled, sockets)
         yield Controlled(queue, settled, sockets, close)
+
+
+def _examine_endpoints(
+    options: ServerOptions, prefixes: tuple[UrlPrefix, ...], sockets: Iterable[socket.socket]
+) -> None:
+    """Read every certificate, so that what is wrong with one is said before any worker is started."""
+    from hostler.server.usermode.endpoint import Endpoints  # noqa: PLC0415 - as above
+
+    endpoints = Endpoints(options)
+    for sock in sockets:
+        endpoints.of(sock, prefixes)
 
 
 @contextmanager

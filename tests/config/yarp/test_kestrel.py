@@ -17,7 +17,7 @@ from hostler.config.kestrel import (
 from hostler.config.model import Config
 from hostler.config.source import FileSource
 from hostler.config.union import unite
-from hostler.config.yarp import dump, load
+from hostler.config.yarp import Parsed, build, dump, load
 from hostler.steps import finish
 from tests.config.yarp.documents import refused
 
@@ -91,6 +91,17 @@ def test_a_password_is_shown_nowhere():
 )
 def test_what_cannot_be_read(section, message):
     assert message in refused({"Kestrel": section})
+
+
+def test_what_kestrel_does_not_read_either():
+    config, problems = finish(
+        build(Parsed({"Kestrel": {"Limits": {"MaxRequestBodySize": 1}, "AddServerHeader": False}}))
+    )
+    assert config == Config(kestrel=Kestrel())
+    assert [str(problem).partition(", as it")[0] for problem in problems[1:]] == [
+        "warning: Kestrel.Limits: is not read",
+        "warning: Kestrel.AddServerHeader: is not read",
+    ]
 
 
 def test_files_are_found_beside_the_document(tmp_path):

@@ -29,7 +29,7 @@ from hostler.config.yarp.scalars import (
     read_version,
     shown,
 )
-from hostler.errors import Problem
+from hostler.errors import Problem, Severity
 
 if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
@@ -98,7 +98,29 @@ def read_kestrel(section: object) -> tuple[Kestrel | None, list[Problem]]:
         return None, []
     from hostler.config.kestrel import Kestrel  # noqa: PLC0415 - for who has the section
 
-    return _read_whole(Kestrel, section, "Kestrel")
+    if not isinstance(section, dict):
+        return _read_whole(Kestrel, section, "Kestrel")
+    unread = [key for key in section if key.partition(":")[0].lower() in _UNREAD_BY_KESTREL]
+    read, problems = _read_whole(
+        Kestrel, {key: item for key, item in section.items() if key not in unread}, "Kestrel"
+    )
+    message = "is not read, as it is not by Kestrel unless a program binds it; ServerOptions has limits and timeouts"
+    problems += [Problem(f"Kestrel.{key}", message, Severity.WARNING) for key in unread]
+    return read, problems
+
+
+_UNREAD_BY_KESTREL: Final = frozenset(
+    {
+        "limits",
+        "addserverheader",
+        "allowalternateschemes",
+        "allowhostheaderoverride",
+        "allowresponseheadercompression",
+        "allowsynchronousio",
+        "disablestringreuse",
+    }
+)
+"""Options of Kestrel that ASP.NET Core does not read of the section (KestrelConfigurationLoader)."""
 
 
 def _read_whole(kind: type, section: object, path: str) -> tuple[Any, list[Problem]]:

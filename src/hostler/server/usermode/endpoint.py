@@ -99,7 +99,8 @@ class Endpoints:
         if found.tls is None and self.options.tls is None:
             raise ListenError(
                 errno.EINVAL,
-                f"cannot listen on {prefix}: it has no certificate; give one with ServerOptions(tls=...)",
+                f"cannot listen on {prefix}: it has no certificate; give one with --cert FILE, as "
+                "Kestrel.Certificates.Default, or with ServerOptions(tls=...) (hostler dev-cert makes one for development)",
             )
         return evolve(found, tls=found.tls or self.options.tls)
 
