@@ -22,8 +22,9 @@ from hostler.http.h1 import ResponseReader
 from hostler.server.base import QueueMode
 from hostler.server.options import ServerOptions, Timeouts, TlsOptions
 from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.queues.directory import QueueDirectory
 from hostler.server.usermode.queues.lent_socket import SharedSocket
-from hostler.server.usermode.queues.link import Link
+from hostler.server.usermode.queues.link import KIND, Link
 from hostler.server.usermode.queues.packets import Begun
 from hostler.server.usermode.server import UserModeServer
 from hostler.testing import FakeClock
@@ -55,7 +56,7 @@ class Client:
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def connect(cls, port, *, host="127.0.0.1", receive_buffer=None):
+    async def connect(cls, port, *, host="127.0.0.1", receive_buffer=None, **details):
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -65,7 +66,7 @@ class Client:
         except BaseException:
             sock.close()
             raise
-        return cls(sock)
+        return cls(sock, **details)
 
     async def __aenter__(self):
         return self
@@ -168,8 +169,8 @@ class TlsClient(Client):
         )
 
     @classmethod
-    async def connect(cls, port, *, host="127.0.0.1", receive_buffer=None):
-        client = await super().connect(port, host=host, receive_buffer=receive_buffer)
+    async def connect(cls, port, *, host="127.0.0.1", receive_buffer=None, context=None):
+        client = await super().connect(port, host=host, receive_buffer=receive_buffer, context=context)
         async with asyncio.timeout(20):
             while True:
                 try:
@@ -470,3 +471,31 @@ class _Owner:
 def shared(sock, written=None):
     """A socket as a lender lends it."""
     return SharedSocket(_Owner(sock), written)
+
+
+@contextlib.contextmanager
+def bare_member(queue="q"):
+    """A member that does what the test says, once the lender has connected."""
+    handle = QueueDirectory(queue).open(QueueMode.CREATE_OR_ATTACH)
+    listener, path = handle.directory.bind_member(KIND)
+    listener.setblocking(False)
+    peers = []
+
+    async def connected():
+        await eventually(lambda: _accepted(listener, peers))
+        return peers[0]
+
+    try:
+        yield connected
+    finally:
+        for peer in peers:
+            peer.__exit__()
+        listener.close()
+        handle.directory.leave(path)
+        handle.release()
+
+
+def _accepted(listener, peers):
+    with contextlib.suppress(BlockingIOError):
+        peers.append(Peer(listener.accept()[0]))
+    return peers

@@ -139,8 +139,11 @@ class AcceptedConnection:
             if (is_unsent or socket.is_closing()) and not await socket.flushed():
                 return Failure(Reason.REQUEST_CANCELED, "the client went away")
             if lent is None:
-                lent = self._lent = self._lent_connection()
-                self.keeps_open = False  # it is told of every exchange
+                made = self._lend_first()
+                if isinstance(made, Failure):
+                    connection.restore(body)
+                    return made
+                lent = made
             lent.socket.lend()
             data = head + body if body else head
             loan = _RequestLoan(lent, data, added, None if whole else lent.socket.lend_reading())
@@ -155,26 +158,26 @@ class AcceptedConnection:
             else:
                 stream.abort()  # while the socket is lent: the reset is for every copy
             raise
-        except OSError as error:
-            connection.restore(body)
-            return Failure(
-                Reason.NO_AVAILABLE_DESTINATIONS, f"no room to lend the connection: {error}", error
-            )
         return loan.result()
 
-    def _lent_connection(self) -> LentConnection:
-        """Make what is lent of the connection; raises OSError where there is no room for a relay."""
+    def _lend_first(self) -> LentConnection | Failure:
+        """Make what is lent of the connection from now on; a failure where there is no room for a relay."""
         connection, context = self.connection, self._context
-        lent: LentSocket
+        sock: LentSocket
         if self.socket.is_relayed:
             from hostler.server.usermode.queues.relay import Relay  # noqa: PLC0415 - TCP connections do without
 
-            lent = Relay(context.loop, context.handling.context, self.socket, connection)
+            try:
+                sock = Relay(context.loop, context.handling.context, self.socket, connection)
+            except OSError as error:
+                why = f"no room to lend the connection: {error}; raise the limit of open files"
+                return Failure(Reason.NO_AVAILABLE_DESTINATIONS, why, error)
         else:
-            lent = SharedSocket(self.socket, 0 if self._is_fresh else None)
-        return LentConnection(
-            lent, *connection.addresses, https=connection.scheme == "https", tls=connection.tls
-        )
+            sock = SharedSocket(self.socket, 0 if self._is_fresh else None)
+        self.keeps_open = False  # it is told of every exchange
+        https = connection.scheme == "https"
+        lent = self._lent = LentConnection(sock, *connection.addresses, https=https, tls=connection.tls)
+        return lent
 
     # -- stopping -------------------------------------------------------------------------------------------------
 

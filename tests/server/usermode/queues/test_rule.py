@@ -11,7 +11,6 @@ from hostler.server.base import QueueMode
 from hostler.server.usermode.queues import lender as lender_module
 from hostler.server.usermode.queues import member as member_module
 from hostler.server.usermode.queues.directory import QueueDirectory
-from hostler.server.usermode.queues.link import KIND
 from hostler.server.usermode.queues.loan import LentConnection, Loan
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
@@ -24,7 +23,7 @@ from hostler.server.usermode.queues.packets import (
     Open,
 )
 from hostler.server.usermode.queues.rule import Rule, delegation_rules
-from tests.server.usermode.peers import Peer, eventually, lendable, options, shared
+from tests.server.usermode.peers import bare_member, eventually, lendable, options, shared
 
 pytestmark = pytest.mark.usefixtures("runtime")
 
@@ -127,14 +126,14 @@ async def forgiving(grace, **limits):
 async def test_requests_wait_for_a_queue_that_is_restarted(killed):
     async with forgiving(20) as rule, lendable() as (_, sock):
         loan = loan_on(sock)
-        with member() as connected:
+        with bare_member() as connected:
             peer = await connected_by(connected, rule, loan)
             if killed:
                 peer.link.close()
         await eventually(lambda: not rule.target._members)
         lending = asyncio.ensure_future(lent(rule, again(loan)))
         await eventually(lambda: rule.target._waiting)
-        with member() as connected:
+        with bare_member() as connected:
             assert len(await answered(await connected(), lending)) == 1
 
 
@@ -149,7 +148,7 @@ async def connected_by(connected, rule, loan):
 async def test_requests_wait_for_a_queue_that_is_gone_within_its_limits_and_no_longer_than_the_grace():
     async with forgiving(0.1, queue_limit=1) as rule, lendable() as (_, sock), lendable() as (_, other):
         loan = loan_on(sock)
-        with member() as connected:
+        with bare_member() as connected:
             await connected_by(connected, rule, loan)
         waiting = asyncio.ensure_future(lent(rule, again(loan)))
         await eventually(lambda: rule.target._waiting)
@@ -192,34 +191,6 @@ async def test_closing_closes_every_handle_and_a_rule_may_still_be_given_back(ru
 # -- members, on bare links -------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def member(queue="q"):
-    """A member that does what the test says, once the lender has connected."""
-    handle = QueueDirectory(queue).open(QueueMode.CREATE_OR_ATTACH)
-    listener, path = handle.directory.bind_member(KIND)
-    listener.setblocking(False)
-    peers = []
-
-    async def connected():
-        await eventually(lambda: accepted(listener, peers))
-        return peers[0]
-
-    try:
-        yield connected
-    finally:
-        for peer in peers:
-            peer.__exit__()
-        listener.close()
-        handle.directory.leave(path)
-        handle.release()
-
-
-def accepted(listener, peers):
-    with contextlib.suppress(BlockingIOError):
-        peers.append(Peer(listener.accept()[0]))
-    return peers
-
-
 def loan_on(sock, data=b"GET / HTTP/1.1\r\n\r\n", headers=b""):
     connection = LentConnection(shared(sock), ("127.0.0.1", 1), ("127.0.0.1", 2), False)
     return Loan(connection, data, headers)
@@ -249,7 +220,7 @@ async def answered(peer, lending, **done):
 
 
 async def test_the_second_request_on_a_connection_travels_without_its_descriptor(rule):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))
@@ -266,7 +237,7 @@ async def test_the_second_request_on_a_connection_travels_without_its_descriptor
 
 @pytest.mark.parametrize("done", [{"keep_alive": False}, {"reason": Reason.REQUEST_CANCELED}])
 async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))
@@ -278,7 +249,7 @@ async def test_a_copy_that_the_member_closed_is_not_lent_again(rule, done):
 
 async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
     monkeypatch.setattr(member_module, "MAX_IDLE_COPIES", 2)
-    with member() as connected:
+    with bare_member() as connected:
         async with contextlib.AsyncExitStack() as stack:
             socks = [(await stack.enter_async_context(lendable()))[1] for _ in range(4)]
             loans = [loan_on(sock) for sock in socks]
@@ -299,7 +270,7 @@ async def test_a_member_keeps_only_so_many_copies(rule, monkeypatch):
 
 
 async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(rule):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))
@@ -316,7 +287,7 @@ async def test_a_copy_whose_client_went_away_while_it_was_lent_is_counted_once(r
 
 async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_moment(patient, monkeypatch):
     monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await connected()
@@ -326,7 +297,7 @@ async def test_a_request_that_was_given_back_goes_to_the_member_again_after_a_mo
 
 
 async def test_a_member_that_gave_back_is_lent_what_it_has_a_copy_of(patient):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock), lendable() as (_, other):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(patient, loan))
@@ -343,7 +314,7 @@ async def test_a_member_that_gave_back_is_lent_what_it_has_a_copy_of(patient):
 
 
 async def test_a_request_that_was_given_back_goes_to_another_member(patient):
-    with member() as first, member() as second:
+    with bare_member() as first, bare_member() as second:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peers = [await first(), await second()]
@@ -357,7 +328,7 @@ async def test_a_request_that_was_given_back_goes_to_another_member(patient):
 async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkeypatch):
     monkeypatch.setattr(lender_module, "RETRY_INTERVAL", 0.01)
     monkeypatch.setattr(member_module, "BACK_OFF_INTERVAL", 0.01)
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(lent(rule, loan_on(sock)))
             peer = await connected()
@@ -374,7 +345,7 @@ async def test_a_member_that_leaves_gets_nothing_after_it_gave_back(rule, monkey
 
 
 async def test_a_member_that_leaves_is_hung_up_on_at_once_when_it_has_nothing_lent(rule):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))
@@ -396,17 +367,17 @@ def withdraw():
 
 async def test_a_member_that_hangs_up_before_it_answered_is_replaced(patient):
     async with lendable() as (_, sock):
-        with member() as first:
+        with bare_member() as first:
             lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await first()
             await peer.next()
-            with member() as second:
+            with bare_member() as second:
                 peer.link.close()
                 assert len(await answered(await second(), lending)) == 1
 
 
 async def test_of_equals_the_member_that_has_the_connection_is_asked(patient):
-    with member() as first, member() as second:
+    with bare_member() as first, bare_member() as second:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(patient, loan))
@@ -421,7 +392,7 @@ async def test_of_equals_the_member_that_has_the_connection_is_asked(patient):
 @pytest.mark.logs_errors("the link with process .* is closed")
 async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
     near, far = socket.socketpair()
-    with near, member() as connected:
+    with near, bare_member() as connected:
         async with lendable() as (_, sock):
             lending = asyncio.ensure_future(lent(rule, loan_on(sock)))
             peer = await connected()
@@ -437,7 +408,7 @@ async def test_a_member_that_opens_a_connection_is_hung_up_on(rule):
 
 
 async def test_the_numbers_of_loans_begin_anew_and_leave_out_those_under_way(patient):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock), lendable() as (_, other):
             lending = asyncio.ensure_future(lent(patient, loan_on(sock)))
             peer = await connected()
@@ -461,7 +432,7 @@ async def test_the_numbers_of_loans_begin_anew_and_leave_out_those_under_way(pat
 
 
 async def test_of_a_request_that_is_too_large_nothing_is_sent(rule):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))
@@ -485,14 +456,14 @@ async def test_a_request_whose_client_goes_away_while_it_waits_ends_at_once_and_
             loan.connection.close()
             assert (await lending).reason is Reason.REQUEST_CANCELED
             following = asyncio.ensure_future(lent(patient, loan_on(other)))
-            with member() as connected:
+            with bare_member() as connected:
                 assert len(await answered(await connected(), following)) == 1
     finally:
         handle.release()
 
 
 async def test_a_process_that_is_out_of_descriptors_fails_the_request_and_no_more(rule, monkeypatch):
-    with member() as connected:
+    with bare_member() as connected:
         async with lendable() as (_, sock):
             loan = loan_on(sock)
             lending = asyncio.ensure_future(lent(rule, loan))

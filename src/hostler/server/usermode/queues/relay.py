@@ -100,6 +100,7 @@ class Relay:
             return None
         why = f"the worker wrote {self._taken - before} bytes to the client, and reported {written}"
         _log.error("%s; its connection is reset", why)
+        self._loop.remove_reader(self._near)
         return Failure(Reason.RESPONSE_BODY_DESTINATION, why)
 
     def regain(self) -> bytes | None:
