@@ -63,7 +63,7 @@ class ApplicationLoader:
         """Return nothing: an ASGI application does not say where it listens."""
         return
 
-    def reload(self) -> bool:
+    def reload(self, done: Callable[[], object] = lambda: None) -> bool:
         """Return False: a module is imported once in a process."""
         return False
 
@@ -102,10 +102,10 @@ class HandlerLoader:
         handler = self.load()
         return handler.config if isinstance(handler, Proxy) else None
 
-    def reload(self) -> bool:
+    def reload(self, done: Callable[[], object] = lambda: None) -> bool:
         """Have a proxy read its document again, if it has one."""
         handler = self.load()
-        return isinstance(handler, Proxy) and handler.reload()
+        return isinstance(handler, Proxy) and handler.reload(done)
 
     def for_workers(self) -> HandlerLoader:
         """Return a loader by name; raises ConfigError for a handler that has none."""
@@ -143,9 +143,9 @@ class DocumentLoader:
         """Return what the documents say."""
         return self.load().config
 
-    def reload(self) -> bool:
+    def reload(self, done: Callable[[], object] = lambda: None) -> bool:
         """Have the documents read again."""
-        return self.load().reload()
+        return self.load().reload(done)
 
     def for_workers(self) -> DocumentLoader:
         """Return this: a path is good in every process."""

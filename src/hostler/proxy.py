@@ -393,11 +393,14 @@ class Proxy:
             # what is closed keeps no connections, and the next run may be in another event loop
             cluster.equipment[SENDER] = Forwarder(cluster.config.http_client, cluster.config.http_request)
 
-    def reload(self) -> bool:
-        """Have a running proxy load its sources again, whether they changed or not; returns whether it has any."""
+    def reload(self, done: Callable[[], object] = lambda: None) -> bool:
+        """Have a running proxy load its sources again, whether they changed or not; returns whether it has any.
+
+        `done` is called when that has been tried, whatever came of it.
+        """
         if self._sources is None:
             return False
-        self._sources.reload()
+        self._sources.reload(done)
         return True
 
     async def flush_cache(self, url: str, *, recursive: bool = False) -> None:

@@ -54,8 +54,8 @@ class Loader(Protocol):
         """
         ...
 
-    def reload(self) -> bool:
-        """Have what was loaded read its configuration again; returns whether it can, while it runs."""
+    def reload(self, done: Callable[[], object] = lambda: None) -> bool:
+        """Have what was loaded read its configuration again, and call `done` then; returns whether it can, while it runs."""
         ...
 
     def for_workers(self) -> Loader:

@@ -79,6 +79,9 @@ class Sources:
         self._wake: asyncio.Event | None = None
         """Of the event loop in which the sources are followed."""
 
+        self._when_loaded: list[Callable[[], object]] = []
+        """Called when what changed has been loaded."""
+
         self._named = self.names
         """The layers that have been said, or that need not be."""
 
@@ -137,9 +140,13 @@ class Sources:
 
     # -- following ----------------------------------------------------------------------------------------------------
 
-    def reload(self) -> None:
-        """Have every source loaded again, whether it changed or not."""
+    def reload(self, done: Callable[[], object] = lambda: None) -> None:
+        """Have every source loaded again, whether it changed or not, and `done` called when that has been tried."""
+        if self._wake is None:
+            done()
+            return
         self._refusals.clear()
+        self._when_loaded.append(done)
         for number in range(len(self._sources)):
             self._note(number)
 
@@ -167,7 +174,10 @@ class Sources:
                     self._changed |= failed
                 self._wake.clear()
                 changed, self._changed = self._changed, set()
+                waiting, self._when_loaded = self._when_loaded, []
                 failed = await self._update(current(), began, apply, changed, failed - changed)
+                for done in waiting:
+                    done()
 
     async def _watch(self, number: int) -> None:
         source = self._sources[number]

@@ -84,8 +84,8 @@ class Program:
 
 
 @asynccontextmanager
-async def program(*args, **environment):
-    """Run `python ARGS` in the directory of these tests."""
+async def program(*args, pass_fds=(), **environment):
+    """Run `python ARGS` in the directory of these tests, with descriptors besides its standard ones."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *map(str, args),
@@ -95,6 +95,7 @@ async def program(*args, **environment):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
     running = Program(process)
     try:

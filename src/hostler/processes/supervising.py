@@ -20,7 +20,8 @@ from hostler.server.base import QueueMode, ServerKind
 from hostler.server.choose import controlling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from socket import socket
 
     from hostler.processes.policy import WorkerPolicy
     from hostler.server.choose import Controlled, QueueController
@@ -30,9 +31,12 @@ __all__ = ["supervising"]
 
 
 @asynccontextmanager
-async def supervising(service: Service, policy: WorkerPolicy) -> AsyncIterator[Supervisor]:
+async def supervising(
+    service: Service, policy: WorkerPolicy, inherited: Sequence[socket] = ()
+) -> AsyncIterator[Supervisor]:
     """Own the queue and the prefixes of a service, and run workers on them, for as long as the context lasts.
 
+    `inherited` are sockets that are bound already, for some of the prefixes.
     A queue that the service attaches to is left to whoever created it. All workers that are always there are ready on
     entry. The service must be one that can be pickled (`Service.for_workers`). Raises ListenError, PrefixError,
     QueueError, WorkerError; UnsupportedError for a policy that the server cannot carry out.
@@ -43,7 +47,7 @@ async def supervising(service: Service, policy: WorkerPolicy) -> AsyncIterator[S
             f"server; give their number alone, as in --workers {policy.maximum} or workers={policy.maximum}"
         )
     with controlling(
-        service.queue, service.mode, service.prefixes, service.options, service.server
+        service.queue, service.mode, service.prefixes, service.options, service.server, inherited
     ) as controlled:
         controller = None if policy.is_fixed else _controller_of(controlled)
         work = evolve(

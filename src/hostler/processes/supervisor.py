@@ -117,6 +117,8 @@ class Supervisor:
         self._hearing: asyncio.Task[None] | None = None
         self._restart_wanted = asyncio.Event()
         self._restarting = False
+        self._when_restarted: list[Callable[[], object]] = []
+        """Called when the restart that was requested is over."""
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -294,15 +296,19 @@ class Supervisor:
 
     # -- restarting -----------------------------------------------------------------------------------------------
 
-    def request_restart(self) -> None:
-        """Have `keep` replace the workers one by one; during a restart: once more after it."""
+    def request_restart(self, done: Callable[[], object] = lambda: None) -> None:
+        """Have `keep` replace the workers one by one, and call `done` then; during a restart: once more after it."""
+        self._when_restarted.append(done)
         self._restart_wanted.set()
 
     async def _restart_on_request(self) -> None:
         while True:
             await self._restart_wanted.wait()
             self._restart_wanted = asyncio.Event()
+            waiting, self._when_restarted = self._when_restarted, []
             await self.restart()
+            for done in waiting:
+                done()
 
     async def restart(self) -> None:
         """Replace the workers one by one: each ends when its successor is ready, so that no request is lost.

@@ -15,7 +15,7 @@ from hostler.server.options import ServerOptions
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hostler.contract import Rejection
     from hostler.pipeline import Handler
@@ -126,23 +126,32 @@ def controlling(
     prefixes: Iterable[UrlPrefix],
     options: ServerOptions | None = None,
     kind: ServerKind | str | None = None,
+    inherited: Sequence[socket.socket] = (),
 ) -> Iterator[Controlled]:
     """Own a queue, opened as `mode` says, and addresses, for as long as the context lasts (HTTP.sys: the controller).
 
-    A queue that is attached to is left to whoever created it. Raises ListenError, PrefixError, QueueExistsError,
-    NoSuchQueueError, QueueAccessError, QueueNameError; CertificateError; UnsupportedError when the server cannot be had
-    here.
+    `inherited` are sockets that are bound already, for some of the prefixes; HTTP.sys listens by itself. A queue that is
+    attached to is left to whoever created it. Raises ListenError, PrefixError, QueueExistsError, NoSuchQueueError,
+    QueueAccessError, QueueNameError; CertificateError; UnsupportedError when the server cannot be had here.
     """
     if queue is not None:
         check_queue_name(queue)
-    control = _control_in_kernel if choose(kind) is ServerKind.HTTPSYS else _control_in_user_mode
-    with control(queue, mode, tuple(prefixes), options or ServerOptions()) as controlled:
+    options = options or ServerOptions()
+    if choose(kind) is ServerKind.HTTPSYS:
+        control = _control_in_kernel(queue, mode, tuple(prefixes), options)
+    else:
+        control = _control_in_user_mode(queue, mode, tuple(prefixes), options, inherited)
+    with control as controlled:
         yield controlled
 
 
 @contextmanager
 def _control_in_user_mode(
-    queue: str | None, mode: QueueMode, prefixes: tuple[UrlPrefix, ...], options: ServerOptions
+    queue: str | None,
+    mode: QueueMode,
+    prefixes: tuple[UrlPrefix, ...],
+    options: ServerOptions,
+    inherited: Sequence[socket.socket],
 ) -> Iterator[Controlled]:
     from hostler.server.usermode.listening import bind, socket_modes  # noqa: PLC0415 - as above
     from hostler.server.usermode.queues.directory import QueueDirectory  # noqa: PLC0415 - as above
@@ -151,8 +160,8 @@ def _control_in_user_mode(
     with ExitStack() as stack:
         if queue is not None and mode is not QueueMode.ATTACH:
             stack.callback(QueueDirectory(queue).open(mode).release)
-        settled, sockets = bind(prefixes, options.backlog, modes=socket_modes(options))
-        files = SocketFiles.of(sockets)
+        settled, sockets = bind(prefixes, options.backlog, modes=socket_modes(options), inherited=inherited)
+        files = SocketFiles.of(sock for sock in sockets if sock not in inherited)
 
         def close() -> None:
             files.remove()

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from attrs import evolve
 
 from hostler.errors import ListenError
+from hostler.http.unix_socket import unix_url
 from hostler.server.prefix import UrlPrefix
 from hostler.server.usermode.unix_listening import bind_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hostler.server.options import ServerOptions
 
@@ -44,36 +45,41 @@ def bind(
     backlog: int | None,
     ours: Iterable[BoundSocket] = (),
     modes: Mapping[str, int] = _NO_MODES,
+    inherited: Sequence[socket.socket] = (),
 ) -> tuple[tuple[UrlPrefix, ...], list[socket.socket]]:
     """Bind the narrowest sockets that, with `ours`, see every request of the prefixes; all of them or none.
 
     Returns the prefixes with port 0 replaced by the port that was picked, and the sockets, which do not listen without
     a `backlog`. `modes` has those of Unix sockets, by path (`socket_modes`). Raises ListenError with the prefix and the
     remedy.
+
+    `inherited` are sockets that are bound already: a prefix that is served by some of them is listened on there, and
+    nowhere else. They come first among the sockets; one that is for no prefix is an error.
     """
     wanted = list(prefixes)
     bound: dict[int, UrlPrefix] = {}
-    held = list(ours)
+    held = [*inherited, *ours]
     sockets: list[socket.socket] = []
     try:
         # wildcards first, so that a port which is needed everywhere is not taken for one address before
         everywhere = set(_WILDCARDS.values())
         for at in sorted(range(len(wanted)), key=lambda at: wanted[at].addresses()[0] not in everywhere):
-            prefix = wanted[at]
+            prefix = bound[at] = wanted[at]
+            if any(serves(sock, prefix) for sock in inherited):
+                continue
             if prefix.socket_path is None:
                 bound[at] = _bind_prefix(prefix, held, sockets)
-                continue
-            bound[at] = prefix
-            if not any(serves(sock, prefix) for sock in (*held, *sockets)):
+            elif not any(serves(sock, prefix) for sock in (*held, *sockets)):
                 sockets.append(_bind_unix_prefix(prefix, modes.get(prefix.socket_path), backlog))
+        _refuse_unused(inherited, wanted)
         if backlog is not None:
-            for sock in sockets:
+            for sock in (*inherited, *sockets):
                 sock.listen(backlog)
     except BaseException:
         for sock in sockets:
             sock.close()
         raise
-    return tuple(bound[at] for at in range(len(wanted))), sockets
+    return tuple(bound[at] for at in range(len(wanted))), [*inherited, *sockets]
 
 
 def _bind_prefix(prefix: UrlPrefix, held: list[BoundSocket], sockets: list[socket.socket]) -> UrlPrefix:
@@ -136,10 +142,35 @@ def _family_of(address: str) -> socket.AddressFamily:
 
 
 def serves(sock: BoundSocket, prefix: UrlPrefix) -> bool:
-    """Whether requests of a prefix come in on a socket."""
+    """Whether requests of a prefix come in on a socket; others may too."""
+    name = sock.getsockname()
     if prefix.socket_path is not None:
-        return bool(sock.getsockname() == prefix.socket_path)
-    return any(_accepts(sock, address, prefix.port) for address in prefix.addresses())
+        return bool(name == prefix.socket_path)
+    if not isinstance(name, tuple) or name[1] != prefix.port:
+        return False
+    addresses = prefix.addresses()
+    return addresses[0] in _WILDCARDS.values() or any(
+        _accepts(sock, address, prefix.port) for address in addresses
+    )
+
+
+def _refuse_unused(inherited: Iterable[socket.socket], prefixes: Iterable[UrlPrefix]) -> None:
+    """Raise ListenError for a socket whose clients would find nobody."""
+    for sock in inherited:
+        if not any(serves(sock, prefix) for prefix in prefixes):
+            name = sock.getsockname()
+            if isinstance(name, tuple):
+                host, port = name[:2]
+                where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                url = f"http://{'+' if host in _WILDCARDS.values() else where.rpartition(':')[0]}:{port}/"
+            else:
+                where = name if isinstance(name, str) else ascii(name)
+                url = unix_url(where, "/")
+            raise ListenError(
+                errno.EINVAL,
+                f"the inherited socket {sock.fileno()} listens on {where}, which is for no URL prefix; add one, as with "
+                f"--url {url}, or do not pass the socket",
+            )
 
 
 def socket_modes(options: ServerOptions) -> dict[str, int]:

@@ -1,0 +1,120 @@
+"""The command under a service manager: sockets that it inherits, and what it tells, as systemd has both."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import sys
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.end_to_end.programs import program
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd is Linux'")
+
+START = (
+    "import os, sys\n"
+    "for number, sock in enumerate(map(int, sys.argv[1].split(','))): os.dup2(sock, 3 + number)\n"
+    "os.environ |= {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': str(number + 1)}\n"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])\n"
+)
+"""Does what systemd does: it has the sockets behind descriptor 3, and goes on as the program."""
+
+
+@asynccontextmanager
+async def inheriting(sockets, *args, **environment):
+    """Run the command `hostler` with sockets that it inherits."""
+    numbers = [
+        fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, 50) for sock in sockets
+    ]  # above those that they become
+    names = ",".join(map(str, numbers))
+    async with program(
+        "-c", START, names, "-m", "hostler", *args, pass_fds=numbers, **environment
+    ) as running:
+        for number in numbers:
+            os.close(number)
+        yield running
+
+
+async def get(url, **options):
+    async with httpx.AsyncClient(trust_env=False, timeout=20, **options) as http:
+        return (await http.get(url)).status_code
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """Whoever is told how it goes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.setblocking(False)
+        yield sock
+
+
+async def tells(sock, what):
+    """Wait until something is told."""
+    async with asyncio.timeout(20):
+        while what not in (
+            said := (await asyncio.get_running_loop().sock_recv(sock, 4096)).decode().split("\n")
+        ):
+            pass
+    return said
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["here", "workers"])
+async def test_it_listens_on_what_it_inherits_and_tells_how_it_goes(workers, tmp_path, manager):
+    path = tmp_path / "s"
+    with socket.create_server(("127.0.0.1", 0)) as web, socket.socket(socket.AF_UNIX) as local:
+        port = web.getsockname()[1]
+        local.bind(str(path))
+        local.listen()
+        urls = [f"http://+:{port}/", f"http+unix://{quote(str(path), safe='')}/"]
+        args = [part for url in urls for part in ("--url", url)]
+        variables = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        async with inheriting(
+            [web, local], "serve", "worker_apps:app", "--app-dir", ".", *args, *workers, **variables
+        ) as running:
+            said = await tells(manager, "READY=1")
+            assert said[1].startswith("STATUS=serving ")
+            assert await get(f"http://127.0.0.1:{port}/") == 200
+            assert await get("http://x/", transport=httpx.AsyncHTTPTransport(uds=str(path))) == 200
+            await tells(manager, "WATCHDOG=1")
+            if workers:
+                running.kill(signal.SIGHUP)
+                await tells(manager, "RELOADING=1")
+                await tells(manager, "READY=1")
+                assert await get(f"http://127.0.0.1:{port}/") == 200
+            running.kill(signal.SIGTERM)
+            await tells(manager, "STOPPING=1")
+            assert await running.ends() == 0
+        assert path.is_socket()  # it belongs to whoever made it
+
+
+async def test_a_proxy_tells_of_its_reload_when_it_is_over(tmp_path, manager):
+    document = tmp_path / "a.json"
+    document.write_text('{"Urls": "http://127.0.0.1:0/"}')
+    async with program("-m", "hostler", "run", document, NOTIFY_SOCKET=str(tmp_path / "notify")) as running:
+        await tells(manager, "READY=1")
+        running.kill(signal.SIGHUP)
+        assert (await tells(manager, "RELOADING=1"))[1].startswith("MONOTONIC_USEC=")
+        await tells(manager, "READY=1")
+        running.kill(signal.SIGTERM)
+        await tells(manager, "STOPPING=1")
+        assert await running.ends() == 0
+
+
+async def test_an_inherited_socket_that_no_prefix_is_for_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        port = web.getsockname()[1]
+        async with inheriting([web], "serve", "worker_apps:app", "--url", "http://127.0.0.1:0/") as running:
+            assert await running.ends() == 1
+        assert (
+            f"the inherited socket 3 listens on 127.0.0.1:{port}, which is for no URL prefix"
+            in running.errors
+        )
+        assert f"--url http://127.0.0.1:{port}/" in running.errors
