@@ -21,7 +21,7 @@ REQUESTS = {
     get(first=b"GET /\xe9 HTTP/1.1"): "the request line has the byte E9 in its target" + FORM,
     get(first=b"GET /\x7f HTTP/1.1"): "the request line has DEL in its target" + FORM,
     get(first=b"GET / HTTP/11"): "the request line ends in b'HTTP/11'" + FORM,
-    b"\x16\x03\x01\x02": "the request line has the byte 16 where its method should begin" + FORM,
+    b"\x16\x03\x01\x02": "the request line is a TLS handshake, and this port is for plain HTTP: ask for http://, or listen on https://",
     get(b"X : a"): "header line 2 (X) has a blank before its colon",
     get(b"X Y: a"): "header line 2 (X) has a space in its name",
     get(b"X\xe9: a"): "header line 2 (X) has the byte E9 in its name",

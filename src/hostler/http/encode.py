@@ -133,9 +133,9 @@ def encode_response(
     return encode_lines(first, raw, lines)
 
 
-def encode_rejection(status: int) -> bytes:
-    """Write the whole answer to what is no request, after which the connection ends."""
-    body = rejection_body(status)
+def encode_rejection(status: int, text: str = "") -> bytes:
+    """Write the whole answer to what is no request, after which the connection ends; `text` says more than the status."""
+    body = rejection_body(status) + (b"%s\n" % text.encode("ascii") if text else b"")
     length = (b"content-length", b"%d" % len(body))
     return encode_response(status, [_PLAIN_TEXT, length, (b"connection", b"close")]) + body
 

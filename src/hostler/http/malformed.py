@@ -19,6 +19,9 @@ __all__ = ["header_error", "request_line_error", "status_line_error"]
 _TOKEN: Final = re.compile(rb"%b*" % TOKEN_PATTERN)
 _VISIBLE: Final = re.compile(rb"[!-~]*")
 _NO_TEXT: Final = re.compile(rb"(?!%b)(?s:.)" % TEXT_PATTERN)
+_TLS: Final = b"\x16\x03"
+"""What a TLS handshake begins with (RFC 8446 5.1)."""
+
 _OTHER_VERSION: Final = re.compile(rb"%b+ [!-~]+ (HTTP/[0-9]\.[0-9])" % TOKEN_PATTERN)
 _STATUS: Final = re.compile(rb" [1-9][0-9][0-9](?![^ ])")
 _NAMES: Final = {
@@ -63,6 +66,10 @@ def _header_problem(line: bytes, at: int) -> str | None:
 
 def request_line_error(line: bytes) -> ProtocolError:
     """Return what is wrong with a request line: 505 where it is another version of HTTP, else 400."""
+    if line.startswith(_TLS):
+        return ProtocolError(
+            "the request line is a TLS handshake, and this port is for plain HTTP: ask for http://, or listen on https://"
+        )
     other = _OTHER_VERSION.fullmatch(line)
     if other is not None:
         return ProtocolError(f"the version is {other[1].decode('ascii')}, not HTTP/1.1 or HTTP/1.0", 505)

@@ -48,6 +48,7 @@ _ONLY_USERMODE: Final = {
     "min_body_rate": "HTTP.sys has timeouts.entity_body, for the next bytes of a body",
     "timeouts.send": "HTTP.sys has httpsys.min_send_rate, in bytes a second",
     "timeouts.queue_restart": "HTTP.sys answers 503 as soon as nobody serves a queue",
+    "handshake_limit": "HTTP.sys leaves handshakes to Schannel",
     "tls": "HTTP.sys has certificates bound to addresses and ports, for the whole machine: hostler cert",
     "endpoints": "HTTP.sys has certificates bound to addresses and ports (hostler cert), and no PROXY protocol",
     "backlog": "HTTP.sys listens itself; request_queue_limit says how many requests may wait",

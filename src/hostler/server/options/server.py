@@ -112,6 +112,12 @@ class ServerOptions:
     backlog: int = field(default=2048, validator=validators.gt(0))
     """Connections that the system accepts ahead of us (listen(2)). HTTP.sys listens by itself and has no such limit."""
 
+    handshake_limit: int = field(default=1024, validator=validators.gt(0))
+    """TLS handshakes that may be under way at once; of more, the one is dropped that has not got on for the longest time.
+
+    HTTP.sys does not have it.
+    """
+
     tls: TlsOptions | None = field(
         default=None, validator=validators.optional(validators.instance_of(TlsOptions))
     )

@@ -15,6 +15,7 @@ from hostler.server.usermode.queues.loan import LentConnection, Loan
 if TYPE_CHECKING:
     from hostler.contract import Delegated, RequestSource
     from hostler.http.headers import RawHeaders
+    from hostler.http.security import Tls
     from hostler.server.base import DelegationRule
     from hostler.server.placing import Placing
     from hostler.server.usermode.client_socket import ClientSocket
@@ -49,7 +50,12 @@ class AcceptedConnection:
     is_borrowed = False
 
     def __init__(
-        self, context: ServerContext, placing: Placing, socket: ClientSocket, scheme: str = "http"
+        self,
+        context: ServerContext,
+        placing: Placing,
+        socket: ClientSocket,
+        scheme: str = "http",
+        tls: Tls | None = None,
     ) -> None:
         """Wait for the first request on a socket that has just been connected."""
         self._context = context
@@ -63,9 +69,7 @@ class AcceptedConnection:
         self.reads_ahead = True
         self.keeps_open = False  # it is told of the first exchange
         self.socket = socket
-        self.connection = Http1Connection(
-            context, self, socket, socket.addresses(), scheme, tls=socket.security()
-        )
+        self.connection = Http1Connection(context, self, socket, socket.addresses(), scheme, tls=tls)
         context.connections.add(self)
         context.unfinished.add(self)
         socket.deadline.set(context.options.timeouts.idle_connection)

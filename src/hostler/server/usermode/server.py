@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from hostler.pipeline import Handler
     from hostler.server.base import DelegationRule, QueueMode
     from hostler.server.delegation import DelegationRules
+    from hostler.server.placing import Placing
     from hostler.server.usermode.accepting import Listener, Opening
     from hostler.server.usermode.queues.borrower import ServedQueue
     from hostler.server.usermode.queues.lender import TargetQueue
     from hostler.server.usermode.queues.rule import Rule
     from hostler.server.usermode.tls.following import CertificateFollower
+    from hostler.server.usermode.tls.handshakes import HandshakeCounts, Handshakes
 
 __all__ = ["UserModeServer"]
 
@@ -61,6 +63,8 @@ class UserModeServer:
         """Of the Unix sockets among those that were bound here."""
         self._opening: Pending[Opening] = Pending()
         """Connections that were accepted and have no protocol yet."""
+        self._handshakes: Handshakes | None = None
+        """None before the first https prefix is listened on."""
         self._rules: DelegationRules[TargetQueue, Rule] | None = None
         """None before the first one is opened."""
         self._queues: list[ServedQueue] = []
@@ -112,6 +116,8 @@ class UserModeServer:
             if not isinstance(error, PrefixError):
                 raise
             raise ListenError(errno.EADDRINUSE, f"cannot listen: {error}") from error
+        if self._handshakes is None and any(endpoint.tls is not None for endpoint in endpoints):
+            self._handshakes = self._make_handshakes()
         for sock, endpoint in zip(bound, endpoints, strict=True):
             make = partial(self._make_protocol, endpoint)
             self._listeners.append(
@@ -121,6 +127,17 @@ class UserModeServer:
             from hostler.server.usermode.tls.following import CertificateFollower  # noqa: PLC0415 - for https alone
 
             self._follower = CertificateFollower(self._endpoints.contexts)
+
+    def _make_handshakes(self) -> Handshakes:
+        from hostler.server.usermode.tls.handshakes import Handshakes  # noqa: PLC0415 - for https alone
+
+        context = self._context
+        return Handshakes(context.loop, self.options.handshake_limit, context.handling.rejected)
+
+    @property
+    def handshakes(self) -> HandshakeCounts | None:
+        """How handshakes have ended so far; None where no https prefix is listened on."""
+        return None if self._handshakes is None else self._handshakes.counts
 
     def _make_protocol(
         self,
@@ -151,7 +168,7 @@ class UserModeServer:
     ) -> asyncio.Protocol:
         """Make what the bytes of a client go to; `peer` is who is connected, where that is another one."""
         loop, tls = self._context.loop, endpoint.tls
-        accept = partial(self._accept, endpoint.scheme, peer)
+        accept = partial(self._accept, endpoint, peer)
         make = partial(
             ClientSocket,
             loop,
@@ -165,10 +182,15 @@ class UserModeServer:
             return make()
         from hostler.server.usermode.tls.handshake import ServerHandshake  # noqa: PLC0415 - for https alone
 
-        return ServerHandshake(loop, tls.default, make, tls.options.handshake_timeout)
+        assert self._handshakes is not None
+        return ServerHandshake(self._handshakes, tls, make, None if addresses is None else addresses[0])
 
-    def _accept(self, scheme: str, peer: Address | None, socket: ClientSocket) -> SocketReader:
-        connection = AcceptedConnection(self._context, self.prefixes, socket, scheme).connection
+    def _accept(self, endpoint: LiveEndpoint, peer: Address | None, socket: ClientSocket) -> SocketReader:
+        placing: Placing = self.prefixes
+        tls = socket.security()
+        if tls is not None and endpoint.tls is not None:
+            placing = endpoint.tls.placing(placing, tls.server_name)
+        connection = AcceptedConnection(self._context, placing, socket, endpoint.scheme, tls).connection
         connection.peer = peer
         return connection
 
@@ -228,6 +250,8 @@ class UserModeServer:
             listener.close()
         if self._follower is not None:
             self._follower.stop()
+        if self._handshakes is not None:
+            self._handshakes.stop()
         for queue in self._queues:
             queue.leave()
         for connection in list(context.connections):

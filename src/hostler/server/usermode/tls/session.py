@@ -19,7 +19,13 @@ class Session(ssl.SSLObject):
     """One connection's side of TLS, which contexts make instead of an `ssl.SSLObject` (`SSLContext.sslobject_class`)."""
 
     named = ""
-    """The host that the client named; "" when it named none."""
+    """The host that the client named, in lower case; "" when it named none."""
+
+    is_unknown = False
+    """Nobody has a certificate for that."""
+
+    anew: ssl.SSLContext | None = None
+    """What the handshake has to begin anew with."""
 
 
 @cache
