@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -35,6 +35,8 @@ class Connector:
     client: HttpClient
     tls: DestinationTls | None = None
     proxy: HttpProxy | None = None
+    header: bytes | None = None
+    """What a connection begins with, in front of TLS: a header of the PROXY protocol."""
 
     _host: str = field(init=False)
     """Where a connection leads first."""
@@ -76,16 +78,20 @@ class Connector:
 
     async def _open(self, loop: asyncio.AbstractEventLoop, make: Callable[[], _Protocol]) -> _Protocol:
         """Connect what `make` makes with the destination, by whichever way leads there."""
+        protocol = make()
+        first = protocol if self.header is None else _HeaderFirst(self.header, protocol)
         if self.address.socket_path is not None:
-            return (await loop.create_unix_connection(make, self.address.socket_path))[1]
-        if self._at_once:
-            return (await loop.create_connection(make, self._host, self._port))[1]
-        connected = await self._dial()
-        try:
-            return (await loop.create_connection(make, sock=connected))[1]
-        except BaseException:
-            connected.close()
-            raise
+            await loop.create_unix_connection(lambda: first, self.address.socket_path)
+        elif self._at_once:
+            await loop.create_connection(lambda: first, self._host, self._port)
+        else:
+            connected = await self._dial()
+            try:
+                await loop.create_connection(lambda: first, sock=connected)
+            except BaseException:
+                connected.close()
+                raise
+        return protocol
 
     async def _dial(self) -> socket.socket:
         """Return a socket that is connected to the destination."""
@@ -97,3 +103,18 @@ class Connector:
                 connected.close()
                 raise
         return connected
+
+
+class _HeaderFirst(asyncio.Protocol):
+    """Sends a header, and leaves the connection to another protocol."""
+
+    def __init__(self, header: bytes, following: asyncio.Protocol) -> None:
+        self._header = header
+        self._following = following
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send it; what follows is not ours."""
+        connected = cast("asyncio.Transport", transport)
+        connected.write(self._header)
+        connected.set_protocol(self._following)
+        self._following.connection_made(connected)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from attrs import evolve
 
 from hostler.answering import answer_failure, limit_body
 from hostler.client.address import DestinationAddress
@@ -20,6 +22,7 @@ from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.context import within
 from hostler.errors import Failure, ProtocolError, Reason, Side
+from hostler.http.proxy_protocol import encode_proxy_header
 from hostler.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from hostler.client.transformed_transfer import TransformedTransfer
     from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
     from hostler.config.model import Destination
-    from hostler.contract import Stream
+    from hostler.contract import Address, Stream
     from hostler.exchange import Exchange
     from hostler.fleet import LiveDestination
     from hostler.http.message import Request
@@ -41,9 +44,15 @@ if TYPE_CHECKING:
     _Key: TypeAlias = tuple[str, str | None]
     """A destination's address, and its host."""
 
+    _Ends: TypeAlias = tuple[Address, Address] | None
+    """For whom a connection is that says so: the client, and where that arrived."""
+
 __all__ = ["Forwarder"]
 
 _log = logging.getLogger("hostler.forwarder")
+
+PRIVATE_IDLE_TIMEOUT: Final = 5.0
+"""Seconds for which an idle connection is kept that is one client's alone, at most."""
 
 _FORWARDED = Kind.FORWARDED
 
@@ -67,7 +76,15 @@ class Forwarder:
         self._tls = None if context is None else DestinationTls(context)
         self._connecting = connector
         self._timeout = self._request.activity_timeout
-        self._pools: dict[tuple[str, str | None], tuple[DestinationAddress, Pool]] = {}
+        self._pools: dict[tuple[str, str | None] | tuple[_Key, _Ends], tuple[DestinationAddress, Pool]] = {}
+        """By address and host; where connections say whose they are, by these and by client."""
+
+        self._version = {"v1": 1, "v2": 2}.get(self._client.proxy_protocol or "")
+        """Of the PROXY protocol, where connections begin with its header."""
+        if self._version is not None:
+            # a client that is gone leaves connections behind which are of use to nobody
+            idle = min(self._client.pooled_connection_idle_timeout, PRIVATE_IDLE_TIMEOUT)
+            self._client = evolve(self._client, pooled_connection_idle_timeout=idle)
         self._closed = False
         self._contexts = contextvars.copy_context()
         """What connections are made in: not in that of the exchange which happened to need one."""
@@ -185,7 +202,11 @@ class Forwarder:
                 DestinationAddress.parse(*key)
             except ValueError as error:
                 raise ProtocolError(f"a transform set the destination prefix: {error}") from error
-        address, pool = self._pools.get(key) or self._add_pool(key)
+        if self._version is None:
+            address, pool = self._pools.get(key) or self._add_pool(key, key)
+        else:
+            ends = exchange.client, exchange.server
+            address, pool = self._pools.get((key, ends)) or self._add_pool((key, ends), key, ends)
         if context is not None and exchange.transforms is not None:
             return pool, exchange.transforms.forwarded_request(context, address), b""
         plain = exchange.plain
@@ -257,20 +278,23 @@ class Forwarder:
             answer_failure(exchange, failure)
         return exchange.outcome(Kind.FAILED, failure, name)
 
-    def _add_pool(self, key: tuple[str, str | None]) -> tuple[DestinationAddress, Pool]:
+    def _add_pool(
+        self, at: _Key | tuple[_Key, _Ends], key: _Key, ends: _Ends = None
+    ) -> tuple[DestinationAddress, Pool]:
         """Make a pool, and keep it until it is empty."""
-        connector = self._connector(*key)
+        connector = self._connector(*key, ends)
         pool = Pool(
             lambda owner: within(self._contexts.copy(), connector.connect(owner)),
             self._client,
-            lambda: self._pools.pop(key, None),
+            lambda: self._pools.pop(at, None),
         )
         if self._closed:
             pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
-        pooled = self._pools[key] = connector.address, pool
+        pooled = self._pools[at] = connector.address, pool
         return pooled
 
-    def _connector(self, name: str, host: str | None) -> ConnectionOpener:
+    def _connector(self, name: str, host: str | None, ends: _Ends = None) -> ConnectionOpener:
+        """Return what opens connections; without `ends` they are for nobody but this proxy."""
         address = DestinationAddress.parse(name, host)
         tls = None
         if address.scheme == "https":
@@ -280,7 +304,10 @@ class Forwarder:
         proxy = find_proxy(self._client.web_proxy, address)
         if proxy is not None and tls is None:
             address = in_absolute_form(address, proxy)
-        return self._connecting(address, self._client, tls, proxy)
+        if self._version is None:
+            return self._connecting(address, self._client, tls, proxy)
+        header = encode_proxy_header(self._version, *(ends or (None, None)))
+        return Connector(address, self._client, tls, header=header)
 
     async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
         """Ask a destination something on a connection of its own, made with the same settings (`client.probe.ask`).

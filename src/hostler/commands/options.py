@@ -9,6 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from hostler.commands.tls import add_tls, check_https, kestrel_of
 from hostler.config.environment import Environment
 from hostler.config.source import file_sources
@@ -16,6 +18,7 @@ from hostler.errors import HostlerError
 from hostler.output import write_out
 from hostler.server.base import ServerKind
 from hostler.server.choose import choose
+from hostler.server.options import Endpoint
 from hostler.server.prefix import UrlPrefix
 from hostler.service import GRACE, Service, options_for, prefixes_for
 from hostler.stages.access import LOG_FORMATS
@@ -23,6 +26,7 @@ from hostler.stages.access import LOG_FORMATS
 if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
     from hostler.config.source import FileSource
+    from hostler.server.options import ServerOptions
     from hostler.service import Loader
 
 __all__ = [
@@ -95,6 +99,11 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "Timeouts.EntityBody=00:01:00; may be repeated",
     )  # fmt: skip
     add_tls(parser)
+    parser.add_argument(
+        "--proxy-protocol", action="store_true",
+        help="demand of every connection to a --url that it begins with a header of the PROXY protocol, from a "
+        "--trusted-proxy",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
@@ -165,12 +174,29 @@ def service_of(args: argparse.Namespace, loader: Loader) -> Service:
         queue=args.queue,
         mode=args.mode,
         server=args.server,
-        options=options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel),
+        options=_demanding_headers(
+            args, options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel)
+        ),
         grace=args.grace,
         write_line=None if args.quiet else write_out,
         log_format=args.log_format,
         log_level=log_level(args),
     )
+
+
+def _demanding_headers(args: argparse.Namespace, options: ServerOptions) -> ServerOptions:
+    """Have the endpoints of --url demand the PROXY protocol, where --proxy-protocol says so."""
+    if not args.proxy_protocol:
+        return options
+    if not args.url:
+        raise HostlerError("--proxy-protocol is for the URL prefixes of the command line; add --url PREFIX")
+    endpoints = dict(options.endpoints)
+    known = {UrlPrefix.parse(url): url for url in endpoints}
+    for url in args.url:
+        whole = evolve(UrlPrefix.parse(url), path="/")
+        name = known.get(whole, str(whole))
+        endpoints[name] = evolve(endpoints.get(name) or Endpoint(), proxy_protocol=True)
+    return evolve(options, endpoints=endpoints)
 
 
 def _httpsys(settings: list[tuple[str, str]]) -> HttpSys | None:

@@ -48,8 +48,24 @@ def check_http_client(path: str, client: HttpClient) -> Iterator[Problem]:
     ):
         if encoding and (wrong := _find_fault_in_encoding(encoding)):
             yield Problem(f"{path}.{key}", wrong)
+    if client.proxy_protocol is not None:
+        yield from _proxy_protocol(path, client)
     if client.web_proxy is not None:
         yield from _web_proxy(f"{path}.WebProxy", client.web_proxy)
+
+
+def _proxy_protocol(path: str, client: HttpClient) -> Iterator[Problem]:
+    if client.proxy_protocol not in {"v1", "v2"}:
+        message = f'unknown version "{client.proxy_protocol}" of the PROXY protocol; use "v1" or "v2"'
+        yield Problem(f"{path}.ProxyProtocol", message)
+    if client.web_proxy is not None:
+        message = "the header would be for the web proxy, and not for the destination; remove one of the two"
+        yield Problem(f"{path}.ProxyProtocol", message)
+    if client.max_connections_per_server is not None:
+        message = (
+            "cannot be kept where each connection is one client's (ProxyProtocol); remove one of the two"
+        )
+        yield Problem(f"{path}.MaxConnectionsPerServer", message)
 
 
 def _web_proxy(path: str, proxy: WebProxy) -> Iterator[Problem]:

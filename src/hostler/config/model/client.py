@@ -78,6 +78,9 @@ class HttpClient:
     SocketsHttpHandler, which YARP uses, has no such limit.
     """
 
+    proxy_protocol: str | None = None
+    """`v1` or `v2`: connections begin with a header of the PROXY protocol, by which each is one client's alone."""
+
 
 @frozen
 class HttpRequest:
