@@ -255,7 +255,7 @@ def test_every_page_is_in_the_map():
 
 def test_the_options_of_the_command_are_the_ones_that_are_documented():
     text = (ROOT / "docs" / "operations.md").read_text()
-    sections = dict(re.findall(r"^### hostler (\w+)\n(.*?)(?=^###)", text, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^### hostler ([\w-]+)\n(.*?)(?=^###)", text, re.MULTILINE | re.DOTALL))
     (commands,) = (action.choices for action in cli._parser()._actions if action.choices)
     assert sections.keys() == commands.keys()
     for name, parser in commands.items():

@@ -1,4 +1,4 @@
-"""The command `hostler`: run, check, config, serve, demo, doctor, url, cert.
+"""The command `hostler`: run, check, config, serve, demo, doctor, dev-cert, url, cert.
 
 Which command it is, is read first, and only then its options and what it does are imported (`hostler.commands`).
 Exit status: 2 for a command line that is wrong, else as `hostler.commands.execution` has it.
@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "serve": "serve an ASGI application from a queue, on URL prefixes, or both",
     "demo": "start a proxy, destinations and workers, to see forwarding and delegation",
     "doctor": "say what is there for hostler to run with, what is not, and what to do about it",
+    "dev-cert": "make a certificate for development, of an authority of your own",
     "url": "reserve URL prefixes of HTTP.sys for users, list and remove what is reserved (Windows)",
     "cert": "bind certificates to addresses and names of HTTP.sys, list and remove what is bound (Windows)",
 }
@@ -78,7 +79,7 @@ class _CommandParser(argparse.ArgumentParser):
         """Import the command, and add its options."""
         gc.disable()  # what is imported stays, and is gone through time and again meanwhile
         try:
-            command = cast("Command", import_module(f"hostler.commands.{self._command}"))
+            command = cast("Command", import_module(f"hostler.commands.{self._command.replace('-', '_')}"))
         finally:
             gc.enable()
         command.add_options(self)

@@ -23,7 +23,7 @@ _EXTRAS: Final = {
     "limits": ({"limits": "limits", "redis": "redis"}, "rate limiters"),
     "auth": ({"argon2": "argon2-cffi", "joserfc": "joserfc"}, "bearer tokens and passwords"),
     "sealed": ({"cryptography": "cryptography"}, "session affinity by sealed keys"),
-    "certificates": ({"cryptography": "cryptography"}, "certificates in PKCS #12"),
+    "certificates": ({"cryptography": "cryptography"}, "certificates in PKCS #12, and hostler dev-cert"),
 }
 """By extra: the modules that it brings, each with its distribution, and what they are for."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Final
 
 from attrs import frozen
@@ -77,12 +78,16 @@ def examine(context: ssl.SSLContext, leaf: str, path: str) -> Examined:
         ) from error
     except ssl.SSLError as error:
         raise CertificateError(f"{path}: no handshake succeeds with it: {error}; get another") from error
-    names = (value for kind, value in details.get("subjectAltName", ()) if kind in {"DNS", "IP Address"})
+    names = [
+        str(ip_address(value.strip())) if kind == "IP Address" else value.lower()
+        for kind, value in details.get("subjectAltName", ())
+        if kind in {"DNS", "IP Address"}
+    ]
     return Examined(
         path,
         ssl.cert_time_to_seconds(details["notBefore"]),
         ssl.cert_time_to_seconds(details["notAfter"]),
-        tuple(dict.fromkeys(name.lower() for name in names)),
+        tuple(dict.fromkeys(names)),
     )
 
 
