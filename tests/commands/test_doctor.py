@@ -37,7 +37,7 @@ def test_what_is_broken_makes_the_status_1(hostler, document):
     findings = json.loads(out)["findings"]
     assert status == 1
     broken = [finding for finding in findings if finding["verdict"] == "broken"]
-    assert [finding["concern"] for finding in broken] == ["Document", "Document", "URL prefixes"]
+    assert [finding["concern"] for finding in broken] == ["Document", "Certificates"]
     assert "nonsense" in broken[0]["detail"]
 
 

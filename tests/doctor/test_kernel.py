@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from hostler.doctor.finding import Verdict
-from hostler.doctor.kernel import examine_certificates, examine_httpsys
+from hostler.doctor.kernel import examine_bindings, examine_httpsys
 from hostler.server.httpsys.configuration.certificates import CertificateBinding, bind
 from hostler.server.httpsys.configuration.endpoint import TlsEndpoint
 from hostler.server.httpsys.configuration.store import open_store
@@ -22,7 +22,7 @@ def of_httpsys(context):
 
 
 def of_certificates(context):
-    return {finding.what: finding for finding in examine_certificates(context, NOW)}
+    return {finding.what: finding for finding in examine_bindings(context, NOW)}
 
 
 def test_a_new_windows_can_do_everything(on_windows, windows):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Config
     from hostler.server.base import ServerKind
+    from hostler.server.options import TlsOptions
 
 __all__ = ["add_options", "execute"]
 
@@ -96,6 +97,7 @@ def _with_documents(context: Context, args: Namespace) -> Context:
         problems=tuple(problems),
         prefixes=tuple(_prefixes(_urls(draft.config, context.server))) or context.prefixes,
         queues=tuple(_queues(draft.config)),
+        tls=tuple(_tls(draft.config)),
     )
 
 
@@ -112,6 +114,19 @@ def _prefixes(urls: Iterable[str]) -> Iterator[UrlPrefix]:
     for url in urls:
         with suppress(PrefixError):
             yield UrlPrefix.parse(url)
+
+
+def _tls(config: Config) -> Iterator[TlsOptions]:
+    """Yield how the endpoints of documents are encrypted; what cannot be read is among their problems."""
+    if config.kestrel is None:
+        return
+    from hostler.server.kestrel import configured_endpoints  # noqa: PLC0415 - for who has the section
+
+    with suppress(ConfigError):
+        found = configured_endpoints(config.kestrel)
+        for options in (found.tls, *(endpoint.tls for endpoint in found.endpoints.values())):
+            if options is not None:
+                yield options
 
 
 def _queues(config: Config) -> dict[str, None]:

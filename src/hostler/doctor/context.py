@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hostler.errors import Problem
     from hostler.server.base import ServerKind
     from hostler.server.httpsys.api import Windows
+    from hostler.server.options import TlsOptions
     from hostler.server.prefix import UrlPrefix
 
 __all__ = ["Context"]
@@ -32,6 +33,9 @@ class Context:
 
     queues: tuple[str, ...] = ()
     """The queues that requests are to be delegated to."""
+
+    tls: tuple[TlsOptions, ...] = ()
+    """How the endpoints are to be encrypted."""
 
     server: ServerKind = field(default=None, converter=choose)
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from hostler.doctor.certificates import examine_certificates
 from hostler.doctor.descriptors import examine_descriptors
 from hostler.doctor.document import examine_document
 from hostler.doctor.event_loop import examine_event_loop
 from hostler.doctor.finding import Finding, Verdict
 from hostler.doctor.installation import examine_installation
-from hostler.doctor.kernel import examine_certificates, examine_httpsys
+from hostler.doctor.kernel import examine_httpsys
 from hostler.doctor.ports import examine_ports
 from hostler.doctor.queues import examine_queues
 from hostler.errors import HostlerError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hostler.server.httpsys.configuration.store import ConfigurationStore
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["examine_certificates", "examine_httpsys"]
+__all__ = ["examine_bindings", "examine_httpsys"]
 
 _SOON: Final = timedelta(days=14)
 
@@ -67,14 +67,10 @@ def _reservations(store: ConfigurationStore, ports: set[int]) -> Iterator[Findin
 # -- certificates -----------------------------------------------------------------------------------------------------
 
 
-def examine_certificates(context: Context, now: datetime | None = None) -> Iterator[Finding]:
+def examine_bindings(context: Context, now: datetime | None = None) -> Iterator[Finding]:
     """Find which certificates are bound, when they end, and which prefix has none."""
     if context.windows is None:
-        yield Finding(
-            "certificates",
-            Verdict.MISSING,
-            "there is no HTTP.sys to bind them to; put a TLS terminator in front",
-        )
+        yield Finding("certificates", Verdict.MISSING, "there is no HTTP.sys to bind them to")
         return
     from hostler.server.httpsys.configuration.certificates import bindings  # noqa: PLC0415 - it needs cffi
     from hostler.server.httpsys.configuration.store import open_store  # noqa: PLC0415 - it needs cffi
