@@ -17,10 +17,12 @@ from hostler import (
     ServerKind,
     ServerOptions,
     TlsOptions,
+    TrustedProxies,
     UnsupportedError,
 )
 from hostler.config.httpsys import HttpSys
 from hostler.config.kestrel import Kestrel, KestrelCertificate, KestrelEndpoint
+from hostler.config.trusted import TrustedSection
 from hostler.loaders import ApplicationLoader, HandlerLoader
 from hostler.output import write_out
 from hostler.server.choose import choose
@@ -165,3 +167,26 @@ def test_a_service_crosses_to_a_worker_process():
     assert there.write_line is write_out
     for name in ("prefixes", "queue", "mode", "server", "options", "grace", "log_level"):
         assert getattr(there, name) == getattr(service, name)
+
+
+# -- trusted proxies --------------------------------------------------------------------------------------------------
+
+BEHIND = HandlerLoader(Proxy(trusted_proxies=TrustedSection(networks=("10.0.0.2",), forward_limit=2)))
+
+
+@pytest.mark.parametrize("server", ["usermode", "httpsys"])
+def test_trusted_proxies_are_the_configurations_with_the_command_line_over_it(server):
+    assert options_for(BEHIND, None, server).trusted_proxies == TrustedProxies(networks=["10.0.0.2"], limit=2)
+    said = TrustedSection(networks=("unix",), headers="forwarded")
+    assert options_for(BEHIND, None, server, trusted=said).trusted_proxies == TrustedProxies(
+        networks=["unix"], headers="forwarded", limit=2
+    )
+    assert options_for(APPLICATION, None, server, trusted=said).trusted_proxies == TrustedProxies(
+        networks=["unix"], headers="forwarded"
+    )
+
+
+def test_trusted_proxies_of_a_program_prevail():
+    given = ServerOptions(trusted_proxies=TrustedProxies(networks=["::1"]))
+    assert options_for(BEHIND, given).trusted_proxies == TrustedProxies(networks=["::1"])
+    assert options_for(BEHIND, ServerOptions(backlog=7)).trusted_proxies is not None

@@ -54,6 +54,10 @@ def find_problems_in_steps(
         from hostler.server.kestrel import check_kestrel  # noqa: PLC0415 - as above
 
         found += check_kestrel(config.kestrel)
+    if config.trusted_proxies is not None:
+        from hostler.server.trusted import check_trusted  # noqa: PLC0415 - as above
+
+        found += check_trusted(config.trusted_proxies)
     reported = {problem.path for problem in found}
     problems = yield from check(config, known.problems)
     found += [problem for problem in problems if problem.path not in reported]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
     from hostler.config.source import Source
+    from hostler.config.trusted import TrustedSection
     from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
@@ -67,10 +68,10 @@ class Proxy:
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
     `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
-    data (a document's `Policies` section). `httpsys` and `kestrel` are a document's sections of these names, for `hostler.run`. A path that
-    leads to different routes depending on how a destination reads it is answered with 400, unless
-    `dangerous_allow_ambiguous_paths`: then a stage that guards a route can be walked around (`routing.readings`). Raises
-    ConfigError with every problem.
+    data (a document's `Policies` section). `httpsys`, `kestrel` and `trusted_proxies` are a document's sections of these
+    names, for `hostler.run`. A path that leads to different routes depending on how a destination reads it is answered
+    with 400, unless `dangerous_allow_ambiguous_paths`: then a stage that guards a route can be walked around
+    (`routing.readings`). Raises ConfigError with every problem.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Proxy:
         definitions: Definitions | None = None,
         httpsys: HttpSys | None = None,
         kestrel: Kestrel | None = None,
+        trusted_proxies: TrustedSection | None = None,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
@@ -101,7 +103,13 @@ class Proxy:
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(
             Config(
-                tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys, kestrel
+                tuple(routes),
+                tuple(clusters),
+                tuple(urls),
+                definitions or Definitions(),
+                httpsys,
+                kestrel,
+                trusted_proxies,
             )
         )
 
@@ -122,6 +130,7 @@ class Proxy:
             definitions=config.definitions,
             httpsys=config.httpsys,
             kestrel=config.kestrel,
+            trusted_proxies=config.trusted_proxies,
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,

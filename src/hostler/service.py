@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
     from hostler.config.model import Config
+    from hostler.config.trusted import TrustedSection
     from hostler.pipeline import Handler
 
 __all__ = ["DEFAULT_URL", "GRACE", "Loader", "Service", "options_for", "parse_prefixes", "prefixes_for"]
@@ -144,13 +145,33 @@ def options_for(
     server: ServerKind | str | None = None,
     httpsys: HttpSys | None = None,
     kestrel: Kestrel | None = None,
+    trusted: TrustedSection | None = None,
 ) -> ServerOptions:
-    """Return how to serve: `options`, else what the handler is configured with, with `httpsys` and `kestrel` over it.
+    """Return how to serve: `options`, else what the handler is configured with, and the sections here over it.
 
-    What `options` do not say of endpoints and certificates, the section `Kestrel` does. Raises ConfigError for what are
-    no such options, UnsupportedError for those of the server that it is not, and what loading the handler raises.
+    What `options` do not say of endpoints and certificates, the section `Kestrel` does, and `TrustedProxies` of those.
+    Raises ConfigError for what are no such options, UnsupportedError for those of the server that it is not, and what
+    loading the handler raises.
     """
     config = loader.config()
+    made = _server_options(config, options, server, httpsys, kestrel)
+    section = None if config is None else config.trusted_proxies
+    if made.trusted_proxies is not None or (section is None and trusted is None):
+        return made
+    from hostler.config.trusted import TrustedSection, lay_over  # noqa: PLC0415 - for who is behind a proxy, as below
+    from hostler.server.trusted import configured_proxies  # noqa: PLC0415
+
+    return evolve(made, trusted_proxies=configured_proxies(lay_over(section, trusted) or TrustedSection()))
+
+
+def _server_options(
+    config: Config | None,
+    options: ServerOptions | None,
+    server: ServerKind | str | None,
+    httpsys: HttpSys | None,
+    kestrel: Kestrel | None,
+) -> ServerOptions:
+    """Return what each server has of its own."""
     if choose(server) is ServerKind.USERMODE:
         section = None if config is None else config.kestrel
         made = options or _usermode_options(config, httpsys)

@@ -107,7 +107,12 @@ class Sources:
             (source.name, source.read()) for source in self._sources if isinstance(source, ReadableSource)
         ]
         config = finish(unite(said)).config
-        return Config(urls=self._urls or config.urls, httpsys=config.httpsys, kestrel=config.kestrel)
+        return Config(
+            urls=self._urls or config.urls,
+            httpsys=config.httpsys,
+            kestrel=config.kestrel,
+            trusted_proxies=config.trusted_proxies,
+        )
 
     # -- the first time -----------------------------------------------------------------------------------------------
 
@@ -258,6 +263,7 @@ class Sources:
         for section, now, then in (
             ("HttpSys", config.httpsys, began.httpsys),
             ("Kestrel", config.kestrel, began.kestrel),
+            ("TrustedProxies", config.trusted_proxies, began.trusted_proxies),
         ):
             if now != then:
                 _log.warning(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from hostler.commands.tls import add_tls, check_https, kestrel_of
+from hostler.commands.trusted import add_trusted, trusted_of
 from hostler.config.environment import Environment
 from hostler.config.source import file_sources
 from hostler.errors import HostlerError
@@ -104,6 +105,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         help="demand of every connection to a --url that it begins with a header of the PROXY protocol, from a "
         "--trusted-proxy",
     )  # fmt: skip
+    add_trusted(parser)
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
@@ -175,7 +177,7 @@ def service_of(args: argparse.Namespace, loader: Loader) -> Service:
         mode=args.mode,
         server=args.server,
         options=_demanding_headers(
-            args, options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel)
+            args, options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel, trusted_of(args))
         ),
         grace=args.grace,
         write_line=None if args.quiet else write_out,

@@ -12,6 +12,7 @@ from hostler.config.httpsys import HttpSys
 from hostler.config.kestrel import Kestrel
 from hostler.config.layers import Layer, has_ids, merge
 from hostler.config.places import Origin, Place, find_place
+from hostler.config.trusted import TrustedSection
 from hostler.config.yarp.colons import unfold
 from hostler.config.yarp.keys import keys_of
 from hostler.config.yarp.reading import Section
@@ -27,6 +28,7 @@ __all__ = ["write_effective"]
 _SECTIONS: Final[Mapping[str, type]] = {
     "urls": str,
     "kestrel": Kestrel,
+    "trustedproxies": TrustedSection,
     "httpsys": HttpSys,
     "policies": Definitions,
     "reverseproxy": Section,

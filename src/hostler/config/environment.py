@@ -24,11 +24,12 @@ ENVIRONMENT_VARIABLES: Final = ("HOSTLER_ENVIRONMENT", "DOTNET_ENVIRONMENT", "AS
 
 _DEFAULT_NAME: Final = "Production"
 _NAME: Final = re.compile(r"[^\s/\\:*?\"<>|\x00-\x1f\x7f]+")
-_VALUES: Final = frozenset({"urls", "allowedhosts"})
+_VALUES: Final = frozenset({"urls", "allowedhosts", "forwardedheaders_enabled"})
 _SECTIONS: Final = frozenset(
-    {"reverseproxy", "policies", "httpsys", "kestrel", "staticfiles", "navigationfallback"}
+    {"reverseproxy", "policies", "httpsys", "kestrel", "trustedproxies", "staticfiles", "navigationfallback"}
 )
 _HOST_PREFIXES: Final = ("ASPNETCORE_", "DOTNET_")
+_HOST_KEYS: Final = ("Urls", "ForwardedHeaders_Enabled")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -91,7 +92,7 @@ class Environment:
     """Laid over the documents."""
 
     host_variables: Variables = Variables()
-    """`ASPNETCORE_URLS` and `DOTNET_URLS`, which the documents are laid over."""
+    """`ASPNETCORE_URLS`, `DOTNET_URLS` and the like, which the documents are laid over."""
 
     @name.validator
     def _check_name(self, _: Any, name: str) -> None:
@@ -111,7 +112,7 @@ class Environment:
         """
         found = [name, *(variables.get(variable) for variable in ENVIRONMENT_VARIABLES)]
         return cls(
-            next(filter(None, found), _DEFAULT_NAME), _read(variables, _is_ours), _read_urls(variables)
+            next(filter(None, found), _DEFAULT_NAME), _read(variables, _is_ours), _read_host(variables)
         )
 
 
@@ -126,10 +127,16 @@ def _is_ours(key: str) -> bool:
     return first in _SECTIONS if rest else first in _VALUES
 
 
-def _read_urls(variables: Mapping[str, str]) -> Variables:
-    """Return the last of `ASPNETCORE_URLS` and `DOTNET_URLS`, as WebApplicationBuilder orders them since .NET 7."""
-    for prefix in reversed(_HOST_PREFIXES):
-        for name in sorted(variables):
-            if name.upper() == f"{prefix}URLS":
-                return Variables({"Urls": name}, {"Urls": variables[name]})
-    return Variables()
+def _read_host(variables: Mapping[str, str]) -> Variables:
+    """Return the last of `ASPNETCORE_URLS` and `DOTNET_URLS`, as WebApplicationBuilder orders them since .NET 7.
+
+    So too `..._FORWARDEDHEADERS_ENABLED`.
+    """
+    found: dict[str, str] = {}
+    for key in _HOST_KEYS:
+        for prefix in _HOST_PREFIXES:
+            wanted = f"{prefix}{key}".upper()
+            for name in sorted(variables, reverse=True):
+                if name.upper() == wanted:
+                    found[key] = name
+    return Variables(found, {key: variables[name] for key, name in found.items()})

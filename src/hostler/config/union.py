@@ -60,6 +60,11 @@ def unite(said: Said) -> Steps[Draft]:
         _definitions([(origins, loaded.config.definitions) for loaded, origins in groups], problems),
         _only("HttpSys", [(origins, loaded.config.httpsys) for loaded, origins in groups], problems),
         _only("Kestrel", [(origins, loaded.config.kestrel) for loaded, origins in groups], problems),
+        _only(
+            "TrustedProxies",
+            [(origins, loaded.config.trusted_proxies) for loaded, origins in groups],
+            problems,
+        ),
     )
     return Draft(config, tuple(problems), tuple(origin for _, origins in groups for origin in origins))
 

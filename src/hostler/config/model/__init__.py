@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
+    from hostler.config.trusted import TrustedSection
 
 __all__ = [
     "FAILURE_RATE_METADATA",
@@ -112,3 +113,6 @@ class Config:
 
     kestrel: Kestrel | None = None
     """Endpoints and certificates of the user-mode server (the `Kestrel` section); None as with `httpsys`."""
+
+    trusted_proxies: TrustedSection | None = None
+    """Which proxies in front are believed (the `TrustedProxies` section); None as with `httpsys`."""

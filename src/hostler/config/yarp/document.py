@@ -1,4 +1,4 @@
-"""A whole document: its sections `ReverseProxy`, `Policies`, `HttpSys` and `Kestrel` and its `Urls`; those of others are left alone."""
+"""A whole document: its sections `ReverseProxy`, `Policies`, `HttpSys`, `Kestrel` and `TrustedProxies`, and its `Urls`; those of others are left alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from attrs import frozen
 from hostler.config.jsonc import read_json
 from hostler.config.model import Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import ABSENT, read_definitions, read_httpsys, read_kestrel, read_section
+from hostler.config.yarp.reading import (
+    ABSENT,
+    read_definitions,
+    read_httpsys,
+    read_kestrel,
+    read_section,
+    read_trusted,
+)
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -84,6 +91,8 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     problems += unread
     kestrel, unread = read_kestrel(parts.get("kestrel"))
     problems += unread
+    trusted, unread = read_trusted(parts.get("trustedproxies"))
+    problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
     routes, clusters = [], []
@@ -93,7 +102,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls, definitions, httpsys, kestrel), problems
+    return Config(routes, clusters, urls, definitions, httpsys, kestrel, trusted), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -109,10 +118,12 @@ def dump(config: Config) -> dict[str, Any]:
     policies = {"Policies": defined} if (defined := write(config.definitions)) else {}
     httpsys = {} if config.httpsys is None else {"HttpSys": write(config.httpsys)}
     kestrel = {} if config.kestrel is None else {"Kestrel": write(config.kestrel)}
+    trusted = {} if config.trusted_proxies is None else {"TrustedProxies": write(config.trusted_proxies)}
     return {
         **urls,
         **httpsys,
         **kestrel,
+        **trusted,
         **policies,
         "ReverseProxy": {key: value for key, value in section.items() if value},
     }

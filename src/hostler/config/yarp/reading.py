@@ -34,9 +34,18 @@ from hostler.errors import Problem, Severity
 if TYPE_CHECKING:
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
+    from hostler.config.trusted import TrustedSection
     from hostler.steps import Steps
 
-__all__ = ["ABSENT", "Section", "read_definitions", "read_httpsys", "read_kestrel", "read_section"]
+__all__ = [
+    "ABSENT",
+    "Section",
+    "read_definitions",
+    "read_httpsys",
+    "read_kestrel",
+    "read_section",
+    "read_trusted",
+]
 
 ABSENT: tuple[object, ...] = (None, [], {})
 """What counts as if it were not there."""
@@ -121,6 +130,15 @@ _UNREAD_BY_KESTREL: Final = frozenset(
     }
 )
 """Options of Kestrel that ASP.NET Core does not read of the section (KestrelConfigurationLoader)."""
+
+
+def read_trusted(section: object) -> tuple[TrustedSection | None, list[Problem]]:
+    """Read the `TrustedProxies` section, as `read_httpsys` does."""
+    if section in ABSENT:
+        return None, []
+    from hostler.config.trusted import TrustedSection  # noqa: PLC0415 - for who has the section
+
+    return _read_whole(TrustedSection, section, "TrustedProxies")
 
 
 def _read_whole(kind: type, section: object, path: str) -> tuple[Any, list[Problem]]:

@@ -27,6 +27,13 @@ def check_sections(document: Mapping[str, object], parts: Mapping[str, object]) 
             Severity.WARNING,
         )
     yield from _allowed_hosts(parts.get("allowedhosts"))
+    if str(parts.get("forwardedheaders_enabled")).lower() == "true":
+        yield Problem(
+            "ForwardedHeaders_Enabled",
+            "is not obeyed: it has ASP.NET Core believe X-Forwarded-For and -Proto of everybody; name the proxies in front "
+            "in TrustedProxies.Networks",
+            Severity.WARNING,
+        )
     if str(_member(parts.get("staticfiles"), "enabled")).lower() == "true":
         yield Problem("StaticFiles.Enabled", "not supported yet: StaticFiles; set it to false, or remove it")
     if _member(parts.get("navigationfallback"), "path"):
@@ -50,7 +57,13 @@ def _member(value: object, key: str) -> object:
     return next((item for name, item in members if name.lower() == key), None)
 
 
-_OURS: Final = {"reverseproxy": "ReverseProxy", "urls": "Urls", "policies": "Policies", "httpsys": "HttpSys"}
+_OURS: Final = {
+    "reverseproxy": "ReverseProxy",
+    "urls": "Urls",
+    "policies": "Policies",
+    "httpsys": "HttpSys",
+    "trustedproxies": "TrustedProxies",
+}
 
 _OF_OTHERS: Final = frozenset({"https"})
 """Sections that look like ours, and are a program's own."""
