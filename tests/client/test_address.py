@@ -18,6 +18,7 @@ from hostler.client.address import DestinationAddress
             ("http", "example.com", 8080, b"", b"Example.COM:8080", "example.com"),
         ),
         ("http://a/base/", ("http", "a", 80, b"/base", b"a", "a")),
+        ("http://[fe80::1%25eth0]:81", ("http", "fe80::1%eth0", 81, b"", b"[fe80::1]:81", "fe80::1")),
         ("http://a/b%20c", ("http", "a", 80, b"/b%20c", b"a", "a")),
         ("http://10.0.0.1:81/x", ("http", "10.0.0.1", 81, b"/x", b"10.0.0.1:81", "10.0.0.1")),
         ("http://[::1]:81", ("http", "::1", 81, b"", b"[::1]:81", "::1")),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.errors import PrefixError
+from hostler.errors import PrefixError, ProtocolError
 from hostler.server.prefix import Category, PrefixTable, UrlPrefix
 
 
@@ -268,3 +270,54 @@ class TestSplit:
         base, rest = split(table("http://*/", "http://*/a", "http://*/a/b/a", "http://h/"), path)
         assert base + rest == path
         assert rest == "" or rest.startswith("/")
+
+
+# -- Unix sockets and zones -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets are not on Windows")
+def test_a_prefix_on_a_unix_socket():
+    prefix = UrlPrefix.parse("http+unix://%2Frun%2Fapp.sock/Shop")
+    assert (prefix.scheme, prefix.socket_path, prefix.path) == ("http", "/run/app.sock", "/Shop/")
+    assert str(prefix) == "http+unix://%2Frun%2Fapp.sock/Shop/"
+    assert UrlPrefix.parse(str(prefix)) == prefix
+    assert UrlPrefix.parse("https+unix://%2Frun%2Fapp.sock").scheme == "https"
+
+
+@pytest.mark.parametrize(
+    "url", ["http+unix://app.sock/", "http+unix:///run/app.sock", "http+unix://%00abstract/"]
+)
+def test_a_unix_socket_has_an_absolute_path(url):
+    with pytest.raises(PrefixError, match="does not name a socket by its absolute path"):
+        UrlPrefix.parse(url)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets are not on Windows")
+def test_a_unix_socket_carries_one_scheme():
+    made = PrefixTable()
+    made.add(UrlPrefix.parse("http+unix://%2Fa/x/"))
+    made.add(UrlPrefix.parse("https+unix://%2Fb/"))
+    with pytest.raises(PrefixError, match="socket /a carries http already"):
+        made.add(UrlPrefix.parse("https+unix://%2Fa/y/"))
+    assert made.place("http", "any.example", ("/a", 0), "/x/y") == ("/x", "/y")
+    with pytest.raises(ProtocolError):
+        made.place("http", "any.example", ("/b", 0), "/x/y")
+
+
+def test_an_address_with_a_zone():
+    prefix = UrlPrefix.parse("http://[FE80::1%25eth0]:80/")
+    assert str(prefix) == "http://[fe80::1%25eth0]:80/"
+    assert prefix.addresses() == ("fe80::1%eth0",)
+    made = PrefixTable()
+    made.add(prefix)
+    made.add(UrlPrefix.parse("http://[fe80::1%25eth1]:80/other/"))
+    assert made.place("http", "x", ("fe80::1%eth0", 80), "/a") == ("", "/a")
+    assert made.place("http", "x", ("fe80::1%eth1", 80), "/other/a") == ("/other", "/a")
+
+
+@pytest.mark.parametrize(
+    "host", ["[fe80::1%eth0]", "[fe80::1%25]", "[fe80::1%25a/b]", "[fe80::1%25a%25b]", "[::1%2]"]
+)
+def test_a_zone_is_written_behind_its_mark(host):
+    with pytest.raises(PrefixError):
+        UrlPrefix.parse(f"http://{host}:80/")

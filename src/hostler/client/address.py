@@ -12,6 +12,7 @@ from hostler.http.unix_socket import UNIX_SCHEME, split_unix_url
 __all__ = ["DestinationAddress"]
 
 _PORTS = {"http": 80, "https": 443}
+_ZONE = re.compile(r"%25[^\]]*\]")
 _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
@@ -70,13 +71,15 @@ class DestinationAddress:
             raise _not_one(address)
         if host and (not host.isascii() or _UNSAFE.search(host)):
             raise ValueError(f"{host!r} is not a host for {address}: write it as name[:port]")
-        server_name = urlsplit(f"//{host}").hostname or parts.hostname if host else parts.hostname
+        # a zone is of use to this machine alone, and is told to nobody (RFC 6874)
+        authority = host or _ZONE.sub("]", parts.netloc)
+        server_name = urlsplit(f"//{authority}").hostname or parts.hostname
         return cls(
             parts.scheme,
-            parts.hostname,
+            parts.hostname.replace("%25", "%", 1),
             _PORTS[parts.scheme] if port is None else port,
             parts.path.rstrip("/").encode("ascii"),
-            (host or parts.netloc).encode("ascii"),
+            authority.encode("ascii"),
             server_name,
             socket_path,
         )

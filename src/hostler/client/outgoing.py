@@ -226,7 +226,8 @@ def said_of_client(source: RequestSource, path_base: str) -> _Said:
 def _said(client: str, host: bytes | None, https: bool, path_base: str) -> _Said:
     if not client.isascii() or not client.isprintable():
         raise ProtocolError(f"exchange.client: {client!r} is not an IP address")
-    pairs = [(b"X-Forwarded-For", client.encode("ascii"))] if client else []
+    # a zone is of use to this machine alone
+    pairs = [(b"X-Forwarded-For", client.partition("%")[0].encode("ascii"))] if client else []
     if host:
         parse_host(host)
         pairs.append((b"X-Forwarded-Host", host))

@@ -38,6 +38,7 @@ __all__ = ["Category", "PrefixMatch", "PrefixTable", "UrlPrefix"]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNIX_SCHEMES = {"http+unix", "https+unix"}
 _NAME = frozenset(string.ascii_lowercase + string.digits + "-._")
+_ZONE = frozenset(string.ascii_letters + string.digits + "-._~")
 _LOOPBACK = ("127.0.0.1", "::1")
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - what a wildcard asks for
 
@@ -168,8 +169,10 @@ def _host(text: str, host: str) -> str:
         raise _error(text, f"{host!r} is a pattern", "use * here and the pattern in a route's hosts")
     if host.startswith("["):
         if (address := _address(host)) is None:
-            raise _error(text, f"{host!r} is no IPv6 address", "write it as [::1]")
-        return f"[{address}]"
+            raise _error(
+                text, f"{host!r} is no IPv6 address", "write it as [::1], or with a zone as [fe80::1%25eth0]"
+            )
+        return f"[{address.replace('%', '%25')}]"
     try:
         name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError:
@@ -185,10 +188,16 @@ def _host(text: str, host: str) -> str:
 
 
 def _address(host: str) -> str | None:
-    """Give the address that a host is, without brackets, or None when it is a name or a wildcard."""
+    """Give the address that a host is, without brackets, or None when it is a name or a wildcard.
+
+    The zone of an IPv6 address is behind %25 in brackets, and behind % without (RFC 6874, RFC 4007 11).
+    """
     try:
         if host.startswith("["):
-            return ipaddress.IPv6Address(host[1:-1]).compressed
+            address, mark, zone = host[1:-1].partition("%25")
+            if "%" in address or (mark and not _ZONE.issuperset(zone)):
+                return None
+            return ipaddress.IPv6Address(f"{address}%{zone}" if mark else address).compressed
         return str(ipaddress.IPv4Address(host))
     except ValueError:
         return None
@@ -263,7 +272,7 @@ class _Port:
             return self.weak
         if prefix.category is Category.HOST:
             return self.hosts.setdefault(prefix.host, _Paths())
-        return self.addresses.setdefault(prefix.host.strip("[]"), _Paths())
+        return self.addresses.setdefault(_address(prefix.host) or "", _Paths())
 
     def find(self, host: str, local_ip: str, path: str) -> PrefixMatch | None:
         if self.strong.prefixes and (match := self.strong.find(path)) is not None:
@@ -276,8 +285,7 @@ class _Port:
         return self.weak.find(path) if self.weak.prefixes else None
 
     def find_address(self, local_ip: str, path: str) -> PrefixMatch | None:
-        address = local_ip.partition("%")[0]
-        for key in (address, _ANY[":" in address]):
+        for key in (local_ip, local_ip.partition("%")[0], _ANY[":" in local_ip]):
             paths = self.addresses.get(key)
             if paths is not None and (match := paths.find(path)) is not None:
                 return match
@@ -365,7 +373,7 @@ class PrefixTable:
     def _refusal(self, host: str, server: Address, path: str) -> ProtocolError:
         local_ip, port = server
         everywhere = "[::]" if ":" in local_ip else "0.0.0.0"  # noqa: S104 - compared, not bound
-        hosts = {host, "+", "*", local_ip, f"[{local_ip}]", everywhere}
+        hosts = {host, "+", "*", local_ip, f"[{local_ip.replace('%', '%25')}]", everywhere}
         ours = (prefix for prefix in self if prefix.port == port and prefix.socket_path in {None, local_ip})
         if any(prefix.host in hosts for prefix in ours):
             return ProtocolError(f"no URL prefix takes {path}", 404)

@@ -88,7 +88,7 @@ def _act(context: RequestTransformContext, name: bytes, action: ForwardedAction,
 
 
 def _for(exchange: Exchange) -> bytes:
-    return exchange.client[0].encode("ascii")
+    return exchange.client[0].partition("%")[0].encode("ascii")
 
 
 def _host(exchange: Exchange) -> bytes:
@@ -169,7 +169,7 @@ class Forwarded:
 
     def _node(self, address: Address, node: NodeFormat) -> str:
         what, _, port = node.value.partition("And")
-        host, number = address
+        host, number = address[0].partition("%")[0], address[1]
         name = self._random_id() if what == "Random" else "unknown"
         if what == "Ip" and host:
             name = f"[{host}]" if ":" in host else host

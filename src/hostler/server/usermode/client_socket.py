@@ -406,8 +406,18 @@ def _discard(data: object) -> None:
 def address_of(name: tuple[Any, ...] | str | None) -> Address:
     """Return host and port of a peer's name; one that is gone has none, and neither has one on a Unix socket."""
     host, port = name[:2] if isinstance(name, tuple) else ("", 0)
+    if isinstance(name, tuple) and len(name) == 4 and name[3]:
+        host = f"{host.partition('%')[0]}%{_zone(name[3])}"
     # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
     return (host.removeprefix("::ffff:") if "." in host else host), port
+
+
+def _zone(index: int) -> str:
+    """Return what a network interface is called, to which an address belongs (RFC 4007 11)."""
+    try:
+        return socket.if_indextoname(index)
+    except OSError:  # it is gone
+        return str(index)
 
 
 def own_address_of(name: tuple[Any, ...] | str) -> Address:

@@ -13,6 +13,7 @@ from attrs import evolve
 from hostler.errors import ListenError
 from hostler.http.unix_socket import unix_url
 from hostler.server.prefix import UrlPrefix
+from hostler.server.usermode.client_socket import own_address_of
 from hostler.server.usermode.unix_listening import bind_unix
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _accepts(sock: BoundSocket, address: str, port: int) -> bool:
     name = sock.getsockname()
     if not isinstance(name, tuple) or name[1] != port:
         return False
-    own = str(name[0])
+    own = own_address_of(name)[0]
     if own == address or own == _WILDCARDS[_family_of(address)]:
         return True
     # a socket for both families, as systemd makes them
@@ -211,12 +212,23 @@ def _listening_socket(family: int, address: str, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # what is accepted inherits it; asyncio does not set it on a socket that was made without a protocol number
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.bind((address, port))
+        sock.bind(_with_zone(address, port))
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _with_zone(address: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return an address as bind(2) takes it; raises OSError for a zone that is no network interface."""
+    address, mark, zone = address.partition("%")
+    if not mark:
+        return address, port
+    try:
+        return address, port, 0, socket.if_nametoindex(zone)
+    except OSError as error:
+        raise OSError(errno.ENODEV, f"{zone} is no network interface of this machine") from error
 
 
 def _listen_error(prefix: UrlPrefix, error: OSError) -> ListenError:
@@ -227,5 +239,5 @@ def _listen_error(prefix: UrlPrefix, error: OSError) -> ListenError:
     elif error.errno == errno.EADDRNOTAVAIL:
         why = f"{prefix.host} is no address of this machine; choose one that is, or + for all"
     else:
-        why = str(error)
+        why = error.strerror or str(error)
     return ListenError(error.errno, f"cannot listen on {prefix}: {why}")
