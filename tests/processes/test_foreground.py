@@ -50,7 +50,7 @@ def test_a_handler_runs_until_it_is_stopped(capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
 def test_certificates_are_read_again_on_hangup(tmp_path, caplog, capsys):
     """A handler that cannot be reloaded is not stopped by SIGHUP where there are certificates."""
-    caplog.set_level(logging.INFO, "hostler.certificates")
+    caplog.set_level(logging.INFO, "hostler.reload")
     options = ServerOptions(tls=TlsOptions(certificate=certificate(tmp_path)))
 
     async def handler(exchange):

@@ -184,7 +184,7 @@ def was_read():
     event = asyncio.Event()
     handler = logging.Handler()
     handler.emit = lambda record: "it was read" in record.getMessage() and event.set()
-    logger = logging.getLogger("hostler.certificates")
+    logger = logging.getLogger("hostler.reload")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     yield event.wait

@@ -33,7 +33,8 @@ PATIENCE: Final = 10.0
 RETRY: Final = 60.0
 """Seconds after which files are tried again that were said to be wrong, and have not changed since."""
 
-_log = logging.getLogger("hostler.certificates")
+_log: Final = logging.getLogger("hostler.certificates")
+_reloads: Final = logging.getLogger("hostler.reload")
 
 Line: TypeAlias = "tuple[int, str]"
 """Something to log, and at which level."""
@@ -145,7 +146,7 @@ class CertificateFollower:
             self._wake.clear()
             contexts = list(self._contexts())
             for level, text in await asyncio.to_thread(self._look, contexts, forced):
-                _log.log(level, "%s", text)
+                (_reloads if level == logging.INFO else _log).log(level, "%s", text)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval):
                     await self._wake.wait()
