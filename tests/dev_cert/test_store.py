@@ -201,3 +201,12 @@ def test_it_is_kept_where_this_user_configures_things(monkeypatch, tmp_path):
         assert default_directory() == tmp_path / ".config" / "hostler" / "dev-cert"
     else:
         assert default_directory().is_absolute()
+
+
+def test_without_a_home_a_place_has_to_be_named(monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(CertificateError, match="--directory"):
+        default_directory()

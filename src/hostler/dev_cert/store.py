@@ -26,14 +26,23 @@ __all__ = ["Renewed", "Store", "default_directory"]
 
 
 def default_directory() -> Path:
-    """Return where they are unless somebody says otherwise: with what else this user has configured."""
+    """Return where they are unless somebody says otherwise: with what else this user has configured.
+
+    Raises CertificateError for a user without a home directory.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise CertificateError(
+            "this user has no home directory; say with --directory where to keep them"
+        ) from error
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = home / "Library" / "Application Support"
     else:
-        given = os.environ.get("XDG_CONFIG_HOME", "")
-        base = Path(given) if Path(given).is_absolute() else Path.home() / ".config"
+        given = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        base = given if given.is_absolute() else home / ".config"
     return base / "hostler" / "dev-cert"
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from hostler import Certificate, CertificateError, ClientCertificates, TlsOptions
 from hostler.server.usermode.tls.loading import load, load_context
@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 PEM = serialization.Encoding.PEM
 
 
-def self_signed(folder, *, key=None, usage=None, hash_=None):
+def self_signed(folder, *, key=None, usage=None, names=None):
     """Write a certificate of its own, which is for any purpose unless `usage` says for which."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
@@ -29,7 +29,11 @@ def self_signed(folder, *, key=None, usage=None, hash_=None):
     )  # fmt: skip
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    data = builder.sign(key, hash_ or hashes.SHA256()).public_bytes(PEM)
+    if names is not None:
+        builder = builder.add_extension(
+            x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names), critical=False
+        )
+    data = builder.sign(key, hashes.SHA256()).public_bytes(PEM)
     data += key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / "own.pem"
     path.write_bytes(data)
@@ -139,3 +143,10 @@ def test_authorities_that_are_none_are_refused(tmp_path):
         said = refusal(TlsOptions(certificate=own, client_certificates=mode, client_ca=str(path)))
         assert said.startswith(f"{path}: ")
         assert reason in said
+
+
+def test_names_that_are_none_are_passed_over(tmp_path):
+    """An address of five bytes, a mail address, an address of version 6."""
+    names = b"\x87\x05\x01\x02\x03\x04\x05\x81\x03a@b\x87\x10" + bytes(15) + b"\x01"
+    options = self_signed(tmp_path, names=b"\x30" + bytes([len(names)]) + names)
+    assert load(options, NOW.timestamp()).examined.names == ("::1",)

@@ -78,17 +78,23 @@ def examine(context: ssl.SSLContext, leaf: str, path: str) -> Examined:
         ) from error
     except ssl.SSLError as error:
         raise CertificateError(f"{path}: no handshake succeeds with it: {error}; get another") from error
-    names = [
-        str(ip_address(value.strip())) if kind == "IP Address" else value.lower()
-        for kind, value in details.get("subjectAltName", ())
-        if kind in {"DNS", "IP Address"}
-    ]
+    names = (_plain(kind, value) for kind, value in details.get("subjectAltName", ()))
     return Examined(
         path,
         ssl.cert_time_to_seconds(details["notBefore"]),
         ssl.cert_time_to_seconds(details["notAfter"]),
-        tuple(dict.fromkeys(names)),
+        tuple(dict.fromkeys(filter(None, names))),
     )
+
+
+def _plain(kind: str, value: str) -> str:
+    """Return a name as it is compared; "" for what names no host."""
+    if kind == "DNS":
+        return value.lower()
+    try:
+        return str(ip_address(value.strip())) if kind == "IP Address" else ""
+    except ValueError:  # which OpenSSL shows as <invalid>
+        return ""
 
 
 def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, Any]:
