@@ -56,7 +56,7 @@ class Program:
 
     async def url(self):
         """Wait until it listens; returns the URL without its last slash."""
-        return (await self.says(r"listening on (http://\S+)/$"))[1]
+        return (await self.says(r"listening on (https?://\S+)/$"))[1]
 
     async def ends(self):
         """Wait for the end; returns the exit status, with everything said in `out` and `err`."""
