@@ -23,6 +23,7 @@ ABILITIES = MappingProxyType(
         "delegation report": "Whoever delegated learns the status and the sizes of the answer.",
         "detached queues": "A queue that went away is let go of, without a reset, by those who delegated to it.",
         "disconnect notice": "A handler learns at once that its client is gone.",
+        "encryption": "Connections are encrypted, and an exchange says how, delegated or not.",
         "full duplex": "A response may begin, and go on, while the request's body comes.",
         "half-close": "A handler may end its direction of an upgraded connection and still hear the client.",
         "half-closed clients": "A client that sends no more gets its answer all the same.",
@@ -64,6 +65,7 @@ HTTPSYS_CANNOT = MappingProxyType(
     {
         "address check": "HTTP.sys registers prefixes for addresses that it has not",
         "answer headers": "HTTP.sys adds nothing to the answer of another process",
+        "encryption": "HTTP.sys has certificates for the whole machine, which a test does not touch",
         "delegated changes": "HTTP.sys hands over its own copy of a request",
         "delegation report": "HTTP.sys tells whoever delegates nothing of the answer",
         "half-close": "HTTP.sys closes an upgraded connection with its response",

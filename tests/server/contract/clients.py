@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from functools import cache
 from urllib.parse import urlsplit
 
+import httpx
 from attrs import define, field
+
+from hostler.tls.engine import TlsEngine
+from hostler.tls.transport import TlsTransport
+from tests.certificates import client_context
 
 PATIENCE = 15.0
 QUIET = 0.15
@@ -61,11 +67,13 @@ class Client:
             sock.setblocking(False)
             async with asyncio.timeout(PATIENCE):
                 await asyncio.get_running_loop().sock_connect(sock, (host, parts.port))
-            reader, writer = await asyncio.open_connection(sock=sock)
+            opened = await (
+                encrypted(sock, host) if parts.scheme == "https" else asyncio.open_connection(sock=sock)
+            )
         except BaseException:
             sock.close()
             raise
-        return cls(reader, writer, f"{parts.hostname}:{parts.port}")
+        return cls(*opened, f"{parts.hostname}:{parts.port}")
 
     async def __aenter__(self):
         return self
@@ -170,6 +178,41 @@ class Client:
         """Read to the end of the connection; raises ConnectionError when it does not end in order."""
         async with asyncio.timeout(PATIENCE):
             return await self._reader.read()
+
+
+def visitor():
+    """Return a client that others wrote, and that trusts the certificates of tests."""
+    return httpx.AsyncClient(trust_env=False, verify=_trusting())
+
+
+@cache
+def _trusting():
+    return client_context()
+
+
+async def encrypted(sock, host):
+    """Do what `asyncio.open_connection` does, over TLS with an end in each direction, which asyncio's has not."""
+    loop = asyncio.get_running_loop()
+    engine = TlsEngine(_trusting(), server_name=host)
+    async with asyncio.timeout(PATIENCE):
+        while not engine.shake_hands():
+            await loop.sock_sendall(sock, engine.outgoing.read())
+            engine.incoming.write(await loop.sock_recv(sock, 1 << 16) or b"-")
+        await loop.sock_sendall(sock, engine.outgoing.read())
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        _, begun = await loop.create_connection(lambda: _Begun(loop, engine, protocol), sock=sock)
+    return reader, asyncio.StreamWriter(begun.transport, protocol, reader, loop)
+
+
+class _Begun(asyncio.Protocol):
+    """Hands a connection over before the first byte can come behind the handshake."""
+
+    def __init__(self, loop, engine, protocol):
+        self._loop, self._engine, self._protocol = loop, engine, protocol
+
+    def connection_made(self, transport):
+        self.transport = TlsTransport(self._loop, transport, self._engine, self._protocol)
 
 
 def chunked(*pieces, trailers=()):

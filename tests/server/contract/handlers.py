@@ -57,6 +57,7 @@ async def facts(exchange):
         path_base=exchange.path_base,
         path=exchange.path,
         scheme=exchange.scheme,
+        tls=exchange.tls and exchange.tls.version,
         host=exchange.host,
         port=exchange.port,
         client=list(exchange.client),

@@ -43,6 +43,9 @@ class Backend:
 class Machine:
     """Where the servers of one test run, and their processes; what is left of them ends with it."""
 
+    scheme = "http"
+    """What its servers speak."""
+
     def __init__(self):
         self._stack = AsyncExitStack()
 

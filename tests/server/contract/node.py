@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import json
+import os
 import sys
 from functools import partial
 
@@ -26,8 +27,9 @@ PATIENCE = 15.0
 class Node:
     """One server of the suite, its desk, its queue and its rules; everything goes in and comes out as JSON has it."""
 
-    def __init__(self, make_server):
+    def __init__(self, make_server, scheme="http"):
         self._make_server = make_server
+        self._scheme = scheme
         self._server = self._queue = None
         self.desk = Desk()
         self.urls = []
@@ -42,7 +44,8 @@ class Node:
 
     async def listen(self, urls):
         """Listen on more prefixes; gives them with the ports that were picked."""
-        return [str(prefix) for prefix in await self._server.listen([UrlPrefix.parse(url) for url in urls])]
+        own = [UrlPrefix.parse(url.replace("http://", f"{self._scheme}://", 1)) for url in urls]
+        return [str(prefix) for prefix in await self._server.listen(own)]
 
     async def join(self, queue, mode):
         """Serve a queue."""
@@ -119,6 +122,16 @@ def usermode():
     return partial(UserModeServer, options=ServerOptions(timeouts=Timeouts(queue_restart=0)))
 
 
+def usermode_tls():
+    """Return what makes the user-mode server with the certificate that the test has made."""
+    from hostler.server.options import Certificate, ServerOptions, Timeouts, TlsOptions  # noqa: PLC0415 - one of several
+    from hostler.server.usermode.server import UserModeServer  # noqa: PLC0415 - as above
+
+    path, key_path = os.environ["HOSTLER_TEST_CERTIFICATE"], os.environ["HOSTLER_TEST_KEY"]
+    tls = TlsOptions(certificate=Certificate(path=path, key_path=key_path))
+    return partial(UserModeServer, options=ServerOptions(timeouts=Timeouts(queue_restart=0), tls=tls))
+
+
 def wine():
     """Return what makes the HTTP.sys server for a handler, on Wine, with more receives than a test has clients."""
     from hostler.server.httpsys.server import HttpSysServer  # noqa: PLC0415 - one of several
@@ -130,7 +143,8 @@ def wine():
     return partial(HttpSysServer, options=options, windows=windows)
 
 
-SERVERS = {"usermode": usermode, "wine": wine}
+SERVERS = {"usermode": usermode, "usermode-tls": usermode_tls, "wine": wine}
+SCHEMES = {"usermode-tls": "https"}
 
 
 async def main(name, port):
@@ -138,7 +152,7 @@ async def main(name, port):
     make_server = SERVERS[name]()
 
     async def node(reader, writer):
-        node = Node(make_server)
+        node = Node(make_server, SCHEMES.get(name, "http"))
         try:
             await obey(node, reader, writer)
         finally:

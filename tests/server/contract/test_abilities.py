@@ -11,7 +11,7 @@ from tests.server.contract.abilities import ABILITIES, NEEDED
 from tests.server.contract.backends import BACKENDS
 from tests.server.contract.fake import FAKES
 from tests.server.contract.handlers import HANDLERS
-from tests.server.contract.usermode import UserMode
+from tests.server.contract.usermode import UserMode, UserModeTls
 from tests.server.contract.wine import Wine
 
 TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
@@ -24,7 +24,7 @@ def collected():
         importlib.import_module(f"{__package__}.{path.stem}")
 
 
-SERVERS = (UserMode(), *FAKES, Wine(wrapper=""))
+SERVERS = (UserMode(), UserModeTls(), *FAKES, Wine(wrapper=""))
 """All servers, also one that is not there today."""
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.server.contract.abilities import needs
-from tests.server.contract.clients import BROKEN, Client, chunked
+from tests.server.contract.clients import BROKEN, Client, chunked, visitor
 
 MUCH = 48 << 20
 """More than any system keeps between a sender and a receiver."""
@@ -30,7 +30,7 @@ def sized(size):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "QUERY"])
 async def test_a_body_arrives(machine, method):
     node = await machine.serve("echo")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with visitor() as client:
         answer = await client.request(method, node.urls[0], content=b"one two three")
     assert (answer.status_code, answer.content) == (200, b"one two three")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
 import pytest
 
 from tests.server.contract.abilities import needs
-from tests.server.contract.clients import Client
+from tests.server.contract.clients import Client, visitor
 
 # -- one after the other ----------------------------------------------------------------------------------------------
 
@@ -87,7 +86,7 @@ async def test_a_client_that_leaves_between_requests_leaves_no_trace(machine):
             assert (await client.get("/")).status == 200
         async with await Client.connect(node.urls[0]) as client:
             await client.send(b"GET /half HTTP/1.1\r\nHo")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with visitor() as client:
         assert (await client.get(node.urls[0])).status_code == 200
 
 

@@ -16,7 +16,9 @@ pytestmark = needs("named queues", "delegation")
 
 async def receiving(machine, handler, *, queue="q", path="/", **options):
     """Start a server that answers from a queue; it listens on the prefix that it is delegated to under."""
-    return await machine.serve(handler, [f"http://127.0.0.1:{free_port()}{path}"], queue=queue, **options)
+    return await machine.serve(
+        handler, [f"{machine.scheme}://127.0.0.1:{free_port()}{path}"], queue=queue, **options
+    )
 
 
 async def delegation(machine, handler, *, path="/", **options):
@@ -79,12 +81,20 @@ async def test_the_other_sees_the_request_as_it_came(machine):
         answer = await client.ask("PROPFIND", "/d/caf%C3%A9?q=%20", *lines)
         facts = httpx.Response(200, content=answer.body).json()
         assert (facts["method"], facts["target"]) == ("PROPFIND", "/d/caf%C3%A9?q=%20")
-        assert (facts["path"], facts["query"], facts["scheme"]) == ("/d/café", "q=%20", "http")
+        assert (facts["path"], facts["query"], facts["scheme"]) == ("/d/café", "q=%20", machine.scheme)
         found = {name.lower(): value for name, value in facts["headers"]}
         assert (found["x-own"], found["user-agent"]) == ("1", "contract")
         assert found["host"] == client.authority
         assert facts["client"] == list(client.socket.getsockname())
         assert facts["server"] == list(client.socket.getpeername())
+
+
+@needs("encryption")
+async def test_the_other_sees_how_it_is_encrypted(machine):
+    sender, _ = await delegation(machine, "facts")
+    async with await client_of(sender) as client:
+        facts = httpx.Response(200, content=(await client.get("/d")).body).json()
+        assert (facts["scheme"], facts["tls"]) == ("https", "TLSv1.3")
 
 
 async def test_the_authority_of_an_absolute_form_is_the_host_to_both(machine):
@@ -119,7 +129,7 @@ async def test_the_other_sees_what_the_proxy_says_of_the_client(machine):
             assert [[name, value] for name, value in headers if "orwarded" in name] == [
                 ["X-Forwarded-For", "127.0.0.1"],
                 ["X-Forwarded-Host", client.authority],
-                ["X-Forwarded-Proto", "http"],
+                ["X-Forwarded-Proto", machine.scheme],
             ]
 
 
@@ -286,7 +296,7 @@ async def test_a_request_is_delegated_once(machine):
 
 
 async def test_a_rule_may_be_opened_before_there_is_a_queue(machine):
-    url = f"http://127.0.0.1:{free_port()}/"
+    url = f"{machine.scheme}://127.0.0.1:{free_port()}/"
     sender = await machine.serve("delegating")
     assert await sender.open_rule("d", "q", url) == ["q", url]
     async with await client_of(sender) as client:
@@ -300,7 +310,9 @@ async def test_a_rule_may_be_opened_before_there_is_a_queue(machine):
 async def test_two_prefixes_of_one_queue_are_two_rules(machine):
     port = free_port()
     receiver = await machine.serve(
-        "hello", [f"http://127.0.0.1:{port}/one/", f"http://127.0.0.1:{port}/two/"], queue="q"
+        "hello",
+        [f"{machine.scheme}://127.0.0.1:{port}/one/", f"{machine.scheme}://127.0.0.1:{port}/two/"],
+        queue="q",
     )
     sender = await machine.serve("delegating")
     for name, url in zip(("one", "two"), receiver.urls, strict=True):
@@ -316,7 +328,9 @@ async def test_two_prefixes_of_one_queue_are_two_rules(machine):
 
 async def test_a_rule_is_shared_and_counted(machine):
     sender, receiver = await delegation(machine, "hello")
-    assert await sender.open_rule("D", "Q", receiver.urls[0].upper().replace("HTTP", "http"))
+    assert await sender.open_rule(
+        "D", "Q", receiver.urls[0].upper().replace(machine.scheme.upper(), machine.scheme)
+    )
     assert await sender.is_same_rule("d", "D")
     async with await client_of(sender) as client:
         await client.get("/d")

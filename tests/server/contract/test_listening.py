@@ -11,13 +11,13 @@ import pytest
 
 from hostler.errors import ListenError
 from tests.server.contract.abilities import needs
-from tests.server.contract.clients import BROKEN, Client
+from tests.server.contract.clients import BROKEN, Client, visitor
 from tests.server.contract.machines import free_port
 
 
 async def is_served(url):
     """Whether anybody answers at a URL."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with visitor() as client:
         try:
             return (await client.get(url)).status_code == 200
         except httpx.TransportError:
@@ -45,8 +45,8 @@ async def test_a_server_may_listen_nowhere(machine):
 @needs("several prefixes")
 async def test_more_can_be_listened_on_while_running(machine):
     node = await machine.serve("hello")
-    (more,) = await node.listen(["http://127.0.0.1:0/more/"])
-    async with httpx.AsyncClient(trust_env=False) as client:
+    (more,) = await node.listen([f"{machine.scheme}://127.0.0.1:0/more/"])
+    async with visitor() as client:
         assert (await client.get(node.urls[0])).text == "hello |/"
         assert (await client.get(f"{more}x")).text == "hello /more|/x"
 
@@ -54,10 +54,12 @@ async def test_more_can_be_listened_on_while_running(machine):
 @needs("several prefixes")
 async def test_more_paths_of_one_port_can_be_listened_on_while_running(machine):
     port = free_port()
-    node = await machine.serve("hello", [f"http://127.0.0.1:{port}/a/"])
+    node = await machine.serve("hello", [f"{machine.scheme}://127.0.0.1:{port}/a/"])
     async with await Client.connect(node.urls[0]) as client:
         assert (await client.get("/a/x")).body == b"hello /a|/x"
-        await node.listen([f"http://127.0.0.1:{port}/b/", f"http://127.0.0.1:{port}/a/deep/"])
+        await node.listen(
+            [f"{machine.scheme}://127.0.0.1:{port}/b/", f"{machine.scheme}://127.0.0.1:{port}/a/deep/"]
+        )
         assert (await client.get("/b/x")).body == b"hello /b|/x"
         assert (await client.get("/a/deep/x")).body == b"hello /a/deep|/x"
         assert (await client.get("/a/x")).body == b"hello /a|/x"
@@ -65,20 +67,20 @@ async def test_more_paths_of_one_port_can_be_listened_on_while_running(machine):
 
 @needs("several prefixes")
 async def test_many_prefixes_can_be_listened_on_at_once(machine):
-    urls = [f"http://127.0.0.1:{free_port()}/{number}/" for number in range(6)]
+    urls = [f"{machine.scheme}://127.0.0.1:{free_port()}/{number}/" for number in range(6)]
     node = await machine.serve("hello", urls)
     assert node.urls == urls
     for number, url in enumerate(urls):
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with visitor() as client:
             assert (await client.get(url)).text == f"hello /{number}|/"
 
 
 @needs("several prefixes")
 async def test_a_port_that_another_program_has_is_an_error_and_nothing_is_listened_on(machine):
     node = await machine.serve("hello")
-    free = f"http://127.0.0.1:{free_port()}/"
+    free = f"{machine.scheme}://127.0.0.1:{free_port()}/"
     with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = f"http://127.0.0.1:{other.getsockname()[1]}/"
+        taken = f"{machine.scheme}://127.0.0.1:{other.getsockname()[1]}/"
         with pytest.raises(ListenError, match=taken):
             await node.listen([free, taken])
     assert not await is_served(free)
@@ -90,22 +92,22 @@ async def test_a_port_that_another_program_has_is_an_error_and_nothing_is_listen
 @needs("several prefixes")
 async def test_a_prefix_that_another_server_has_is_an_error_and_nothing_is_listened_on(machine):
     first, second = await machine.serve("hello"), await machine.serve("facts")
-    free = f"http://127.0.0.1:{free_port()}/"
+    free = f"{machine.scheme}://127.0.0.1:{free_port()}/"
     with pytest.raises(ListenError, match=first.urls[0]):
         await second.listen([free, first.urls[0]])
     assert not await is_served(free)
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with visitor() as client:
         assert (await client.get(first.urls[0])).text == "hello |/"
 
 
 @needs("several prefixes")
-@pytest.mark.parametrize("again", ["http://127.0.0.1:{}/a/", "http://127.0.0.1:{}/A/"])
+@pytest.mark.parametrize("again", ["{}://127.0.0.1:{}/a/", "{}://127.0.0.1:{}/A/"])
 async def test_a_prefix_that_the_server_itself_has_is_an_error_and_nothing_is_listened_on(machine, again):
     port = free_port()
-    node = await machine.serve("hello", [f"http://127.0.0.1:{port}/a/"])
-    free = f"http://127.0.0.1:{free_port()}/"
+    node = await machine.serve("hello", [f"{machine.scheme}://127.0.0.1:{port}/a/"])
+    free = f"{machine.scheme}://127.0.0.1:{free_port()}/"
     with pytest.raises(ListenError):
-        await node.listen([free, again.format(port)])
+        await node.listen([free, again.format(machine.scheme, port)])
     assert not await is_served(free)
     assert await is_served(node.urls[0])
     assert await node.listen([free]) == [free]

@@ -57,7 +57,7 @@ async def test_a_server_that_was_refused_a_queue_can_have_another(machine):
     with pytest.raises(QueueExistsError):
         await node.join("q", "create")
     assert await node.join("other", "create") == "other"
-    url = f"http://127.0.0.1:{free_port()}/"
+    url = f"{machine.scheme}://127.0.0.1:{free_port()}/"
     assert await node.listen([url]) == [url]
     async with await Client.connect(url) as client:
         assert (await client.get("/")).status == 200

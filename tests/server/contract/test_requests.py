@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.server.contract.abilities import needs
-from tests.server.contract.clients import Client
+from tests.server.contract.clients import Client, visitor
 from tests.server.contract.machines import free_port
 
 
@@ -24,13 +24,13 @@ async def seen(machine, method, path, *lines, urls=None, **options):
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_a_request_reaches_the_handler(machine, method):
     node = await machine.serve("facts")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with visitor() as client:
         answer = await client.request(method, f"{node.urls[0]}some/where")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     facts = answer.json()
     assert (facts["method"], facts["path"], facts["version"], facts["scheme"]) == (
-        method, "/some/where", 11, "http",
+        method, "/some/where", 11, machine.scheme,
     )  # fmt: skip
 
 
@@ -245,3 +245,8 @@ async def test_what_no_url_prefix_takes_is_refused(machine, host, path):
         assert (await client.get(path, host=f"{host}:{port}")).status in {400, 404}
     async with await Client.connect(node.urls[0]) as client:
         assert (await client.get("/a/")).status == 200
+
+
+@needs("encryption")
+async def test_an_exchange_says_how_it_is_encrypted(machine):
+    assert (await seen(machine, "GET", "/"))["tls"] == "TLSv1.3"
