@@ -10,6 +10,8 @@ from hostler import (
     Certificate,
     ConfigError,
     Endpoint,
+    Hsts,
+    HttpsRedirection,
     HttpSysOptions,
     PrefixError,
     Proxy,
@@ -22,11 +24,12 @@ from hostler import (
 )
 from hostler.config.httpsys import HttpSys
 from hostler.config.kestrel import Kestrel, KestrelCertificate, KestrelEndpoint
+from hostler.config.model import Config
 from hostler.config.trusted import TrustedSection
 from hostler.loaders import ApplicationLoader, HandlerLoader
 from hostler.output import write_out
 from hostler.server.choose import choose
-from hostler.service import DEFAULT_URL, Service, options_for, parse_prefixes, prefixes_for
+from hostler.service import DEFAULT_URL, Service, https_port, options_for, parse_prefixes, prefixes_for
 
 PROXY = HandlerLoader(Proxy(urls=["http://localhost:8080/"]))
 APPLICATION = ApplicationLoader("hostler.demo.apps:worker")
@@ -69,7 +72,7 @@ def httpsys_of(loader, given=None, said=None):
 
 def test_options_are_the_programs_else_the_configurations():
     given = ServerOptions(request_queue_limit=7)
-    assert options_for(CONFIGURED, given, ServerKind.USERMODE) is given
+    assert options_for(CONFIGURED, given, ServerKind.USERMODE) == given
     assert httpsys_of(CONFIGURED) == HttpSysOptions(receives=5, bandwidth=1024)
     assert options_for(PROXY, None) == options_for(APPLICATION, None) == ServerOptions()
 
@@ -105,7 +108,7 @@ SECTION = Kestrel(
     endpoints={"a": KestrelEndpoint(url="https://*:5001")},
     certificates={"Default": KestrelCertificate(path="a.pem")},
 )
-ENDPOINTS = HandlerLoader(Proxy(urls=["http://localhost:8080/"], kestrel=SECTION))
+ENDPOINTS = HandlerLoader(Proxy.from_config(Config(urls=["http://localhost:8080/"], kestrel=SECTION)))
 A, B = (TlsOptions(certificate=Certificate(path=path)) for path in ("a.pem", "b.pem"))
 
 
@@ -113,7 +116,7 @@ def test_endpoints_say_where_to_listen_instead_of_urls():
     assert prefixes_for(ENDPOINTS, server="usermode") == parse_prefixes(["https://*:5001/"])
     assert prefixes_for(ENDPOINTS, ["http://a:1/"], server="usermode") == parse_prefixes(["http://a:1/"])
     assert prefixes_for(ENDPOINTS, server="httpsys") == parse_prefixes(["http://localhost:8080/"])
-    alone = HandlerLoader(Proxy(kestrel=SECTION))
+    alone = HandlerLoader(Proxy.from_config(Config(kestrel=SECTION)))
     with pytest.raises(UnsupportedError, match="are for the user-mode server, and this is HTTP"):
         prefixes_for(alone, server="httpsys")
 
@@ -171,7 +174,9 @@ def test_a_service_crosses_to_a_worker_process():
 
 # -- trusted proxies --------------------------------------------------------------------------------------------------
 
-BEHIND = HandlerLoader(Proxy(trusted_proxies=TrustedSection(networks=("10.0.0.2",), forward_limit=2)))
+BEHIND = HandlerLoader(
+    Proxy.from_config(Config(trusted_proxies=TrustedSection(networks=("10.0.0.2",), forward_limit=2)))
+)
 
 
 @pytest.mark.parametrize("server", ["usermode", "httpsys"])
@@ -190,3 +195,41 @@ def test_trusted_proxies_of_a_program_prevail():
     given = ServerOptions(trusted_proxies=TrustedProxies(networks=["::1"]))
     assert options_for(BEHIND, given).trusted_proxies == TrustedProxies(networks=["::1"])
     assert options_for(BEHIND, ServerOptions(backlog=7)).trusted_proxies is not None
+
+
+# -- to https ---------------------------------------------------------------------------------------------------------
+
+
+def redirected_to(*urls, **settings):
+    options = ServerOptions(https_redirection=HttpsRedirection(**settings))
+    service = Service(loader=APPLICATION, prefixes=parse_prefixes(urls), options=options)
+    return https_port(service.options.https_redirection, service.prefixes)
+
+
+def test_the_port_of_https_is_that_of_the_prefix():
+    assert redirected_to("http://*:80", "https://*:443", "https://shop.example:443/a") == 443
+    assert redirected_to("http://*:80", "https://*:443", https_port=8443) == 8443
+    assert redirected_to("http://*:80", https_port=443) == 443
+
+
+@pytest.mark.parametrize(
+    ("urls", "why"),
+    [
+        (["http://*:80"], "there is no https prefix"),
+        (["https://*:443", "https://*:8443"], "several: 443, 8443;"),
+    ],
+)
+def test_a_redirection_to_nowhere(urls, why):
+    with pytest.raises(ConfigError, match=f"HttpsRedirection: says no port to send clients to, and .*{why}"):
+        redirected_to(*urls)
+    assert redirected_to(*urls, active=False) == 0
+
+
+def test_a_documents_sections_go_into_options():
+    config = Config(https_redirection=HttpsRedirection(https_port=1), hsts=Hsts(max_age=1))
+    loader = HandlerLoader(Proxy.from_config(config))
+    for server in ServerKind:
+        options = options_for(loader, None, server)
+        assert (options.https_redirection, options.hsts) == (config.https_redirection, config.hsts)
+    own = HttpsRedirection(https_port=2)
+    assert options_for(loader, ServerOptions(https_redirection=own), "usermode").https_redirection is own

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hostler.config.definitions import Definitions, RetryDefinition, TimeoutDefinition
     from hostler.config.environment import Environment
     from hostler.config.events import ConfigEvent, ConfigEventKind
+    from hostler.config.https import Hsts, HttpsRedirection
     from hostler.config.limits import (
         ConcurrencyDefinition,
         RateLimitAlgorithm,
@@ -150,9 +151,11 @@ __all__ = [
     "HeaderMatchMode",
     "HealthCheck",
     "HostlerError",
+    "Hsts",
     "HttpClient",
     "HttpRequest",
     "HttpSysOptions",
+    "HttpsRedirection",
     "InMemorySource",
     "Kind",
     "LifespanError",
@@ -243,6 +246,10 @@ _MODULES: Final = {
     "hostler.config.events": [
         "ConfigEvent",
         "ConfigEventKind",
+    ],
+    "hostler.config.https": [
+        "Hsts",
+        "HttpsRedirection",
     ],
     "hostler.config.limits": [
         "ConcurrencyDefinition",

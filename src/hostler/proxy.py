@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from hostler.checking import Check
     from hostler.config.events import ConfigListener
     from hostler.config.httpsys import HttpSys
-    from hostler.config.kestrel import Kestrel
     from hostler.config.source import Source
-    from hostler.config.trusted import TrustedSection
     from hostler.exchange import Exchange
     from hostler.filters import ClusterFilter, RouteFilter
     from hostler.fleet import LiveCluster, LiveDestination, LiveRoute
@@ -68,8 +66,8 @@ class Proxy:
 
     `routes` and `clusters` are the configuration, `pipeline` the stages that every routed exchange goes through,
     `policies` what names in the configuration stand for beyond hostler's own, and `definitions` what they stand for as
-    data (a document's `Policies` section). `httpsys`, `kestrel` and `trusted_proxies` are a document's sections of these
-    names, for `hostler.run`. A path that leads to different routes depending on how a destination reads it is answered
+    data (a document's `Policies` section). `httpsys` is a document's `HttpSys` section, for `hostler.run`; `from_config`
+    has the others of the server. A path that leads to different routes depending on how a destination reads it is answered
     with 400, unless `dangerous_allow_ambiguous_paths`: then a stage that guards a route can be walked around
     (`routing.readings`). Raises ConfigError with every problem.
     """
@@ -82,8 +80,6 @@ class Proxy:
         urls: Iterable[str] = (),
         definitions: Definitions | None = None,
         httpsys: HttpSys | None = None,
-        kestrel: Kestrel | None = None,
-        trusted_proxies: TrustedSection | None = None,
         pipeline: Iterable[Stage] = DEFAULT_PIPELINE,
         policies: Policies | None = None,
         dangerous_allow_ambiguous_paths: bool = False,
@@ -102,15 +98,7 @@ class Proxy:
         self._validators: tuple[Check, ...] = pipeline_checks(self._stages, DEFAULT_PIPELINE)
         self._allow_ambiguous_paths = dangerous_allow_ambiguous_paths
         self.update(
-            Config(
-                tuple(routes),
-                tuple(clusters),
-                tuple(urls),
-                definitions or Definitions(),
-                httpsys,
-                kestrel,
-                trusted_proxies,
-            )
+            Config(tuple(routes), tuple(clusters), tuple(urls), definitions or Definitions(), httpsys)
         )
 
     @classmethod
@@ -123,18 +111,13 @@ class Proxy:
         dangerous_allow_ambiguous_paths: bool = False,
     ) -> Proxy:
         """Make a proxy of a whole configuration."""
-        return cls(
-            config.routes,
-            config.clusters,
-            urls=config.urls,
-            definitions=config.definitions,
-            httpsys=config.httpsys,
-            kestrel=config.kestrel,
-            trusted_proxies=config.trusted_proxies,
+        proxy = cls(
             pipeline=pipeline,
             policies=policies,
             dangerous_allow_ambiguous_paths=dangerous_allow_ambiguous_paths,
         )
+        proxy.update(config)
+        return proxy
 
     @classmethod
     def from_file(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, field, frozen, validators
 
-from hostler.errors import UnsupportedError
+from hostler.errors import ConfigError, Problem, UnsupportedError
 from hostler.server.base import QueueMode, ServerKind
 from hostler.server.check import urls_of
 from hostler.server.choose import choose
@@ -22,6 +22,7 @@ from hostler.stages.access import LOG_FORMATS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hostler.config.https import HttpsRedirection
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
     from hostler.config.model import Config
@@ -99,6 +100,11 @@ class Service:
     log_level: int | None = None
     """From which level on worker processes log to standard error; None leaves logging to the application."""
 
+    def __attrs_post_init__(self) -> None:
+        """Raise ConfigError for a redirection to nowhere."""
+        if self.options.https_redirection is not None:
+            https_port(self.options.https_redirection, self.prefixes)
+
     def for_workers(self) -> Service:
         """Return the same service, in a form that can be pickled; raises ConfigError for a handler without a name."""
         return evolve(self, loader=self.loader.for_workers())
@@ -109,6 +115,20 @@ def parse_prefixes(urls: Iterable[str]) -> tuple[UrlPrefix, ...]:
     if isinstance(urls, str):
         raise TypeError(f"urls={urls!r} is one URL prefix where a list is expected: write [{urls!r}]")
     return tuple(UrlPrefix.parse(url) for url in urls)
+
+
+def https_port(redirection: HttpsRedirection, prefixes: Iterable[UrlPrefix]) -> int:
+    """Return the port that clients of http are sent to; raises ConfigError where that is not to be known."""
+    ports = sorted(
+        {prefix.port for prefix in prefixes if prefix.scheme == "https" and prefix.socket_path is None}
+    )
+    if not redirection.active or redirection.https_port is not None:
+        return redirection.https_port or 0
+    if len(ports) == 1:
+        return ports[0]
+    why = f"there are several: {', '.join(map(str, ports))}" if ports else "there is no https prefix"
+    message = f"says no port to send clients to, and {why}; say which with HttpsPort, or --https-port"
+    raise ConfigError([Problem("HttpsRedirection", message)])
 
 
 def prefixes_for(
@@ -175,7 +195,22 @@ def _server_options(
     if choose(server) is ServerKind.USERMODE:
         section = None if config is None else config.kestrel
         made = options or _usermode_options(config, httpsys)
-        return made if section is None and kestrel is None else _with_endpoints(made, section, kestrel)
+        if section is not None or kestrel is not None:
+            made = _with_endpoints(made, section, kestrel)
+    else:
+        _refuse_certificates(config, kestrel)
+        made = options or _httpsys_options(config, httpsys)
+    if config is None:
+        return made
+    return evolve(
+        made,
+        https_redirection=made.https_redirection or config.https_redirection,
+        hsts=made.hsts or config.hsts,
+    )
+
+
+def _refuse_certificates(config: Config | None, kestrel: Kestrel | None) -> None:
+    """Refuse what HTTP.sys does not have, or warn of it where it may be for another server."""
     if kestrel is not None:
         raise UnsupportedError(
             "--cert and what belongs to it are for the user-mode server, and this is HTTP.sys, whose certificates are "
@@ -186,7 +221,6 @@ def _server_options(
             "the section Kestrel is not read by HTTP.sys: it listens where Urls say, with the certificates that hostler "
             "cert binds"
         )
-    return options or _httpsys_options(config, httpsys)
 
 
 def _usermode_options(config: Config | None, httpsys: HttpSys | None) -> ServerOptions:

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from hostler.checking import accept, has_errors
 from hostler.config.events import ConfigEvent, ConfigEventKind, tell
-from hostler.config.model import Config
+from hostler.config.model import SERVER_SECTIONS, Config
 from hostler.config.source import Loaded, ReadableSource
 from hostler.config.union import unite
 from hostler.documents import describe, inspect
@@ -107,12 +107,8 @@ class Sources:
             (source.name, source.read()) for source in self._sources if isinstance(source, ReadableSource)
         ]
         config = finish(unite(said)).config
-        return Config(
-            urls=self._urls or config.urls,
-            httpsys=config.httpsys,
-            kestrel=config.kestrel,
-            trusted_proxies=config.trusted_proxies,
-        )
+        sections = {name: getattr(config, name) for name in SERVER_SECTIONS}
+        return Config(urls=self._urls or config.urls, **sections)
 
     # -- the first time -----------------------------------------------------------------------------------------------
 
@@ -260,12 +256,8 @@ class Sources:
         self._tell(ConfigEvent(ConfigEventKind.APPLIED, config))
 
     def _warn_of_server(self, config: Config, began: Config) -> None:
-        for section, now, then in (
-            ("HttpSys", config.httpsys, began.httpsys),
-            ("Kestrel", config.kestrel, began.kestrel),
-            ("TrustedProxies", config.trusted_proxies, began.trusted_proxies),
-        ):
-            if now != then:
+        for name, section in SERVER_SECTIONS.items():
+            if getattr(config, name) != getattr(began, name):
                 _log.warning(
                     "%s: %s has changed: a running proxy keeps the options that it began with; restart it to have these",
                     self.names, section,

@@ -167,3 +167,39 @@ async def test_clients_are_asked_for_a_certificate(tmp_path):
             (httpx.TransportError, ssl.SSLError)
         ):  # a client of TLS 1.3 hears of it when it reads
             await ask(url)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+async def test_clients_are_sent_to_https_and_told_to_stay(tmp_path, workers):
+    own = certificate(tmp_path, "shop.example", "127.0.0.1")
+    args = [
+        "--url",
+        LOCAL,
+        "--cert",
+        own.path,
+        "--key",
+        own.key_path,
+        "--workers",
+        workers,
+        "--server",
+        "usermode",
+    ]
+    args += ["--url", "http://127.0.0.1:0/", "--redirect-to-https", "--hsts", "60"]
+    async with hostler("serve", "worker_apps:app", *args) as server:
+        plain = (await server.says(r"listening on (http://\S+)/$"))[1]
+        secure = (await server.says(r"listening on (https://\S+)/$"))[1]
+        port = secure.rpartition(":")[2]
+        sent = await ask(f"{plain}/a?b", headers={"Host": "shop.example"})
+        assert (sent.status_code, sent.headers["location"]) == (307, f"https://shop.example:{port}/a?b")
+        assert "strict-transport-security" not in sent.headers
+        there = await ask(f"{secure}/a?b", headers={"Host": "shop.example"})
+        assert (there.status_code, there.headers["strict-transport-security"]) == (200, "max-age=60")
+        assert "strict-transport-security" not in (await ask(secure)).headers  # 127.0.0.1
+
+
+async def test_a_redirection_to_nowhere_is_an_error(tmp_path):
+    async with hostler("serve", "worker_apps:app", "--redirect-to-https", "--workers", "2") as server:
+        assert await server.ends() == 1
+        assert (
+            "HttpsRedirection: says no port to send clients to, and there is no https prefix" in server.errors
+        )

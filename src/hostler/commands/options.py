@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from hostler.commands.tls import add_tls, check_https, kestrel_of
+from hostler.commands.tls import add_https, add_tls, check_https, kestrel_of, with_https
 from hostler.commands.trusted import add_trusted, trusted_of
 from hostler.config.environment import Environment
 from hostler.config.source import file_sources
@@ -106,6 +106,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--trusted-proxy",
     )  # fmt: skip
     add_trusted(parser)
+    add_https(parser)
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
@@ -170,15 +171,14 @@ def service_of(args: argparse.Namespace, loader: Loader) -> Service:
     prefixes = prefixes_for(loader, args.url, args.queue, args.server)
     if kestrel is not None:
         check_https(args, prefixes)
+    options = options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel, trusted_of(args))
     return Service(
         loader=loader,
         prefixes=prefixes,
         queue=args.queue,
         mode=args.mode,
         server=args.server,
-        options=_demanding_headers(
-            args, options_for(loader, None, args.server, _httpsys(args.httpsys), kestrel, trusted_of(args))
-        ),
+        options=with_https(_demanding_headers(args, options), args),
         grace=args.grace,
         write_line=None if args.quiet else write_out,
         log_format=args.log_format,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from hostler.errors import HostlerError
 
 if TYPE_CHECKING:
@@ -12,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hostler.config.kestrel import Kestrel
+    from hostler.server.options import ServerOptions
     from hostler.server.prefix import UrlPrefix
 
-__all__ = ["add_tls", "check_https", "kestrel_of"]
+__all__ = ["add_https", "add_tls", "check_https", "kestrel_of", "with_https"]
 
 _MODES: Final = {"none": "NoCertificate", "allow": "AllowCertificate", "require": "RequireCertificate"}
 
@@ -39,6 +42,44 @@ def add_tls(parser: ArgumentParser) -> None:
         "--client-ca", metavar="FILE",
         help="the certificates, in PEM, that those of clients must lead to (default: the system's)",
     )  # fmt: skip
+
+
+def add_https(parser: ArgumentParser) -> None:
+    """Add what has clients come over https."""
+    parser.add_argument(
+        "--redirect-to-https", action="store_true",
+        help="send clients of http to https (307), on the port of the https prefix",
+    )  # fmt: skip
+    parser.add_argument(
+        "--https-port", metavar="PORT", type=int,
+        help="send them to this port instead, such as that of what encrypts in front",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hsts", metavar="SECONDS", type=int,
+        help="have browsers that came over https come so for that long (Strict-Transport-Security)",
+    )  # fmt: skip
+
+
+def with_https(options: ServerOptions, args: Namespace) -> ServerOptions:
+    """Return options with what the command line says over them; raises HostlerError for what is wrong."""
+    if args.https_port is not None and not args.redirect_to_https:
+        raise HostlerError("--https-port is where clients are sent to; add --redirect-to-https")
+    if not args.redirect_to_https and args.hsts is None:
+        return options
+    from hostler.config.https import Hsts, HttpsRedirection  # noqa: PLC0415 - for who wants it
+
+    redirection, hsts = options.https_redirection, options.hsts
+    try:
+        if args.redirect_to_https:
+            redirection = evolve(redirection or HttpsRedirection(), active=True)
+            if args.https_port is not None:
+                redirection = evolve(redirection, https_port=args.https_port)
+        if args.hsts is not None:
+            hsts = evolve(hsts or Hsts(), active=True, max_age=float(args.hsts))
+    except ValueError as error:
+        key, _, why = str(error).partition(": ")
+        raise HostlerError(f"--{'https-port' if key == 'HttpsPort' else 'hsts'}: {why}") from None
+    return evolve(options, https_redirection=redirection, hsts=hsts)
 
 
 def kestrel_of(args: Namespace) -> Kestrel | None:

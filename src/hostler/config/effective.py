@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 import attrs
 
 from hostler.config.definitions import Definitions
+from hostler.config.https import Hsts, HttpsRedirection
 from hostler.config.httpsys import HttpSys
 from hostler.config.kestrel import Kestrel
 from hostler.config.layers import Layer, has_ids, merge
@@ -30,6 +31,8 @@ _SECTIONS: Final[Mapping[str, type]] = {
     "kestrel": Kestrel,
     "trustedproxies": TrustedSection,
     "httpsys": HttpSys,
+    "httpsredirection": HttpsRedirection,
+    "hsts": Hsts,
     "policies": Definitions,
     "reverseproxy": Section,
 }

@@ -26,7 +26,17 @@ _DEFAULT_NAME: Final = "Production"
 _NAME: Final = re.compile(r"[^\s/\\:*?\"<>|\x00-\x1f\x7f]+")
 _VALUES: Final = frozenset({"urls", "allowedhosts", "forwardedheaders_enabled"})
 _SECTIONS: Final = frozenset(
-    {"reverseproxy", "policies", "httpsys", "kestrel", "trustedproxies", "staticfiles", "navigationfallback"}
+    {
+        "reverseproxy",
+        "policies",
+        "httpsys",
+        "kestrel",
+        "trustedproxies",
+        "httpsredirection",
+        "hsts",
+        "staticfiles",
+        "navigationfallback",
+    }
 )
 _HOST_PREFIXES: Final = ("ASPNETCORE_", "DOTNET_")
 _HOST_KEYS: Final = ("Urls", "ForwardedHeaders_Enabled")

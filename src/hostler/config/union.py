@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from attrs import fields, frozen
 
 from hostler.config.definitions import Definitions
-from hostler.config.model import Cluster, Config, Route
+from hostler.config.model import SERVER_SECTIONS, Cluster, Config, Route
 from hostler.config.places import Origin, Place, find_place
 from hostler.errors import Problem, Severity
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Draft", "unite"]
 
 T = TypeVar("T", Route, Cluster)
-S = TypeVar("S")
 
 
 @frozen(eq=False)
@@ -58,13 +57,12 @@ def unite(said: Said) -> Steps[Draft]:
         _unique("Clusters", clusters, problems),
         dict.fromkeys(url for loaded, _ in groups for url in loaded.config.urls),
         _definitions([(origins, loaded.config.definitions) for loaded, origins in groups], problems),
-        _only("HttpSys", [(origins, loaded.config.httpsys) for loaded, origins in groups], problems),
-        _only("Kestrel", [(origins, loaded.config.kestrel) for loaded, origins in groups], problems),
-        _only(
-            "TrustedProxies",
-            [(origins, loaded.config.trusted_proxies) for loaded, origins in groups],
-            problems,
-        ),
+        **{
+            name: _only(
+                label, [(origins, getattr(loaded.config, name)) for loaded, origins in groups], problems
+            )
+            for name, label in SERVER_SECTIONS.items()
+        },
     )
     return Draft(config, tuple(problems), tuple(origin for _, origins in groups for origin in origins))
 
@@ -109,9 +107,7 @@ def _definitions(
     return Definitions(**made)
 
 
-def _only(
-    name: str, groups: Iterable[tuple[Sequence[Origin], S | None]], problems: list[Problem]
-) -> S | None:
+def _only(name: str, groups: Iterable[tuple[Sequence[Origin], object]], problems: list[Problem]) -> Any:
     """Return the one section of its kind; a second one is a problem."""
     given = [(origins, section) for origins, section in groups if section is not None]
     for origins, _ in given[1:]:

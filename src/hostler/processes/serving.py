@@ -12,7 +12,7 @@ from hostler.pipeline import fold, lifespan_of
 from hostler.server.base import QueueMode
 from hostler.server.choose import make_server
 from hostler.server.options import ServerOptions
-from hostler.service import GRACE, Service, parse_prefixes
+from hostler.service import GRACE, Service, https_port, parse_prefixes
 from hostler.stages.access import LOG_FORMATS, AccessLog
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hostler.pipeline import Handler, Stage
     from hostler.server.base import Server, ServerKind
     from hostler.server.prefix import UrlPrefix
+    from hostler.stages.https import RedirectToHttps
 
 __all__ = ["Serving", "serving", "serving_here"]
 
@@ -93,7 +94,12 @@ async def serving_here(
     log = (
         None if service.write_line is None else AccessLog(service.write_line, LOG_FORMATS[service.log_format])
     )
-    stages = [stage for stage in (first, log, _trusting(service.options)) if stage is not None]
+    redirecting = _redirecting(service.options, service.prefixes)
+    stages = [
+        stage
+        for stage in (first, log, _trusting(service.options), redirecting, _telling(service.options))
+        if stage is not None
+    ]
     server = make_server(
         fold(stages, handler) if stages else handler,
         service.options,
@@ -108,7 +114,10 @@ async def serving_here(
         stack.push_async_callback(server.stop, service.grace)
         if service.queue is not None:
             await server.join(service.queue, service.mode)  # first: HTTP.sys registers prefixes for a queue
-        yield Serving(server, await _listen(server, service.prefixes, sockets))
+        prefixes = await _listen(server, service.prefixes, sockets)
+        if redirecting is not None and service.options.https_redirection is not None:
+            redirecting.port = https_port(service.options.https_redirection, prefixes)
+        yield Serving(server, prefixes)
 
 
 def _trusting(options: ServerOptions) -> Stage | None:
@@ -119,6 +128,25 @@ def _trusting(options: ServerOptions) -> Stage | None:
     from hostler.stages.trusted import TrustProxies  # noqa: PLC0415
 
     return TrustProxies(options.trusted_proxies, place_anew)
+
+
+def _redirecting(options: ServerOptions, prefixes: Iterable[UrlPrefix]) -> RedirectToHttps | None:
+    """Return the stage that sends clients of http to https, where there is to be one."""
+    settings = options.https_redirection
+    if settings is None or not settings.active:
+        return None
+    from hostler.stages.https import RedirectToHttps  # noqa: PLC0415 - for who is to be redirected, as below
+
+    return RedirectToHttps(settings, https_port(settings, prefixes))
+
+
+def _telling(options: ServerOptions) -> Stage | None:
+    """Return the stage that tells browsers of https, where there is to be one."""
+    if options.hsts is None or not options.hsts.active:
+        return None
+    from hostler.stages.https import SendHsts  # noqa: PLC0415
+
+    return SendHsts(options.hsts)
 
 
 async def _listen(

@@ -12,6 +12,7 @@ from hostler.stages.cors import cors
 from hostler.stages.delegate import delegate
 from hostler.stages.forward import forward
 from hostler.stages.health import passive_health
+from hostler.stages.https import hsts, https_redirection
 from hostler.stages.limit_concurrency import limit_concurrency, limit_in_flight
 from hostler.stages.limit_rate import limit_rate
 from hostler.stages.limit_time import limit_time
@@ -27,6 +28,8 @@ __all__ = [
     "cors",
     "delegate",
     "forward",
+    "hsts",
+    "https_redirection",
     "limit_concurrency",
     "limit_in_flight",
     "limit_rate",

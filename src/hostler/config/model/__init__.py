@@ -6,7 +6,7 @@ bytes. What a field means, and its default, is YARP's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, field, frozen
 
@@ -43,8 +43,9 @@ from hostler.config.model.route import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from hostler.config.https import Hsts, HttpsRedirection
     from hostler.config.httpsys import HttpSys
     from hostler.config.kestrel import Kestrel
     from hostler.config.trusted import TrustedSection
@@ -54,6 +55,7 @@ __all__ = [
     "MAX_REQUEST_BODY_SIZE",
     "METADATA_KEYS",
     "QUEUE_METADATA",
+    "SERVER_SECTIONS",
     "THRESHOLD_METADATA",
     "TLS_VERSIONS",
     "ActiveHealthCheck",
@@ -116,3 +118,19 @@ class Config:
 
     trusted_proxies: TrustedSection | None = None
     """Which proxies in front are believed (the `TrustedProxies` section); None as with `httpsys`."""
+
+    https_redirection: HttpsRedirection | None = None
+    """How clients of http are sent to https (the `HttpsRedirection` section); None as with `httpsys`."""
+
+    hsts: Hsts | None = None
+    """What browsers are told of https (the `Hsts` section); None as with `httpsys`."""
+
+
+SERVER_SECTIONS: Final[Mapping[str, str]] = {
+    "httpsys": "HttpSys",
+    "kestrel": "Kestrel",
+    "trusted_proxies": "TrustedProxies",
+    "https_redirection": "HttpsRedirection",
+    "hsts": "Hsts",
+}
+"""The attributes of `Config` that are of the server, and the sections that they are: one document of several has each."""

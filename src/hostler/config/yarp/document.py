@@ -1,4 +1,4 @@
-"""A whole document: its sections `ReverseProxy`, `Policies`, `HttpSys`, `Kestrel` and `TrustedProxies`, and its `Urls`; those of others are left alone."""
+"""A whole document: its sections `ReverseProxy` and `Policies`, those of the server, its `Urls`; those of others are left alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ import attrs
 from attrs import frozen
 
 from hostler.config.jsonc import read_json
-from hostler.config.model import Config
+from hostler.config.model import SERVER_SECTIONS, Config
 from hostler.config.yarp.colons import unfold
-from hostler.config.yarp.reading import (
-    ABSENT,
-    read_definitions,
-    read_httpsys,
-    read_kestrel,
-    read_section,
-    read_trusted,
-)
+from hostler.config.yarp.reading import ABSENT, read_definitions, read_section, read_server_sections
 from hostler.config.yarp.scalars import shown
 from hostler.config.yarp.sections import check_sections
 from hostler.config.yarp.writing import write
@@ -87,11 +80,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
         problems.append(Problem("Urls", str(error)))
     definitions, unread = read_definitions(parts.get("policies", {}))
     problems += unread
-    httpsys, unread = read_httpsys(parts.get("httpsys"))
-    problems += unread
-    kestrel, unread = read_kestrel(parts.get("kestrel"))
-    problems += unread
-    trusted, unread = read_trusted(parts.get("trustedproxies"))
+    server, unread = read_server_sections(parts)
     problems += unread
     section, unread = yield from read_section(parts.get("reverseproxy", {}))
     problems += unread
@@ -102,7 +91,7 @@ def build(parsed: Parsed) -> Steps[tuple[Config, list[Problem]]]:
     for key, cluster in section.clusters.items():
         yield
         clusters.append(attrs.evolve(cluster, id=key))
-    return Config(routes, clusters, urls, definitions, httpsys, kestrel, trusted), problems
+    return Config(routes, clusters, urls, definitions, **server), problems
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -116,14 +105,14 @@ def dump(config: Config) -> dict[str, Any]:
     }
     urls = {"Urls": ";".join(config.urls)} if config.urls else {}
     policies = {"Policies": defined} if (defined := write(config.definitions)) else {}
-    httpsys = {} if config.httpsys is None else {"HttpSys": write(config.httpsys)}
-    kestrel = {} if config.kestrel is None else {"Kestrel": write(config.kestrel)}
-    trusted = {} if config.trusted_proxies is None else {"TrustedProxies": write(config.trusted_proxies)}
+    server = {
+        label: write(said)
+        for name, label in SERVER_SECTIONS.items()
+        if (said := getattr(config, name)) is not None
+    }
     return {
         **urls,
-        **httpsys,
-        **kestrel,
-        **trusted,
+        **server,
         **policies,
         "ReverseProxy": {key: value for key, value in section.items() if value},
     }

@@ -44,6 +44,7 @@ __all__ = [
     "read_httpsys",
     "read_kestrel",
     "read_section",
+    "read_server_sections",
     "read_trusted",
 ]
 
@@ -139,6 +140,24 @@ def read_trusted(section: object) -> tuple[TrustedSection | None, list[Problem]]
     from hostler.config.trusted import TrustedSection  # noqa: PLC0415 - for who has the section
 
     return _read_whole(TrustedSection, section, "TrustedProxies")
+
+
+def read_server_sections(parts: Mapping[str, object]) -> tuple[dict[str, Any], list[Problem]]:
+    """Read the sections of the server, by their keys in lower case; returns them by the attributes of `Config`."""
+    httpsys, problems = read_httpsys(parts.get("httpsys"))
+    kestrel, unread = read_kestrel(parts.get("kestrel"))
+    problems += unread
+    trusted, unread = read_trusted(parts.get("trustedproxies"))
+    made: dict[str, Any] = {"httpsys": httpsys, "kestrel": kestrel, "trusted_proxies": trusted}
+    problems += unread
+    if parts.keys() & {"httpsredirection", "hsts"}:
+        from hostler.config.https import Hsts, HttpsRedirection  # noqa: PLC0415 - for who has one
+
+        for name, kind in (("https_redirection", HttpsRedirection), ("hsts", Hsts)):
+            if kind.__name__.lower() in parts:
+                made[name], unread = _read_whole(kind, parts[kind.__name__.lower()], kind.__name__)
+                problems += unread
+    return made, problems
 
 
 def _read_whole(kind: type, section: object, path: str) -> tuple[Any, list[Problem]]:

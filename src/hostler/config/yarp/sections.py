@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Final
 
+from hostler.config.model import SERVER_SECTIONS
 from hostler.config.yarp.scalars import shown
 from hostler.errors import Problem, Severity
 
@@ -61,8 +62,7 @@ _OURS: Final = {
     "reverseproxy": "ReverseProxy",
     "urls": "Urls",
     "policies": "Policies",
-    "httpsys": "HttpSys",
-    "trustedproxies": "TrustedProxies",
+    **{label.lower(): label for label in SERVER_SECTIONS.values()},
 }
 
 _OF_OTHERS: Final = frozenset({"https"})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attrs import Attribute
 
+    from hostler.config.https import Hsts, HttpsRedirection
     from hostler.server.options.httpsys import HttpSysOptions
 
 __all__ = ["ServerOptions", "Timeouts"]
@@ -128,6 +129,12 @@ class ServerOptions:
 
     endpoints: Mapping[str, Endpoint] = field(factory=dict, validator=endpoints)
     """What holds for single endpoints, by URL prefix without a path, such as `https://+:443`. HTTP.sys has none."""
+
+    https_redirection: HttpsRedirection | None = None
+    """How clients of http are sent to https, whatever their requests are for; None for not at all."""
+
+    hsts: Hsts | None = None
+    """What browsers that come over https are told of it, with every answer but the server's own; None for nothing."""
 
     trusted_proxies: TrustedProxies | None = field(
         default=None, validator=validators.optional(validators.instance_of(TrustedProxies))
