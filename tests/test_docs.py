@@ -103,6 +103,7 @@ class Reader:
         try:
             config = yarp.loads(block.text)
             with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(self.directory)
                 patch.syspath_prepend(self.directory)  # where the page wrote the modules of its policies
                 problems = find_problems(config)
         except ConfigError as error:

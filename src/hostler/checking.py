@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hostler.config.checks import check
-from hostler.errors import ConfigError, Problem, Severity
+from hostler.errors import CertificateError, ConfigError, Problem, Severity
 from hostler.policies import Policies
 from hostler.server.check import check_prefixes
 from hostler.steps import Steps, finish
@@ -14,7 +14,7 @@ from hostler.steps import Steps, finish
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from hostler.config.model import Config, Route
+    from hostler.config.model import Config, HttpClient, Route
 
 __all__ = [
     "Check",
@@ -65,6 +65,11 @@ def find_problems_in_steps(
         yield
         if route.transforms:
             found += _check_transforms(route, known)
+    for cluster in config.clusters:
+        yield
+        client = cluster.http_client
+        if client.client_certificate is not None or client.certificate_authority is not None:
+            found += _check_files(cluster.id, client)
     for more in checks:
         yield from _ask(more, config, found)
     return found
@@ -90,6 +95,15 @@ def _check_transforms(route: Route, policies: Policies) -> Iterable[Problem]:
         from hostler.config.checks.caching import find_own_transforms  # noqa: PLC0415
 
         yield from find_own_transforms(route, policies.transforms)
+
+
+def _check_files(cluster: str, client: HttpClient) -> Iterable[Problem]:
+    from hostler.client.tls.contexts import tls_context  # noqa: PLC0415 - for who names files
+
+    try:
+        tls_context(client)
+    except CertificateError as error:
+        yield Problem(f"Clusters.{cluster}.HttpClient", str(error))
 
 
 def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:

@@ -52,6 +52,9 @@ __all__ = ["Proxy"]
 
 _log = logging.getLogger("hostler.proxy")
 
+CERTIFICATES_INTERVAL: Final = 1.0
+"""Seconds between two looks at the files of certificates that clusters name."""
+
 _SENDERS: Final[Recipe[Cluster]] = Recipe(
     part=SENDER,
     owner=Cluster,
@@ -362,9 +365,20 @@ class Proxy:
             if self._sources is not None:
                 following = asyncio.create_task(self._sources.follow(lambda: self.config, self._apply))
                 stack.push_async_callback(_cancel, following)
+            renewing = asyncio.create_task(self._renew())
+            stack.push_async_callback(_cancel, renewing)
             resolving = asyncio.create_task(self._resolving.follow(lambda: self.config, self._apply_again))
             stack.push_async_callback(_cancel, resolving)
             yield
+
+    async def _renew(self) -> None:
+        """Have senders use the files of certificates that have changed."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(CERTIFICATES_INTERVAL)
+            for sender in _senders(self._fleet.snapshot):
+                if isinstance(sender, Forwarder):
+                    sender.renew(clock())
 
     async def _load(self, sources: Sources) -> None:
         before = self.config

@@ -21,7 +21,7 @@ from hostler.client.transfer import RETRY, SUPERSEDED, Transfer
 from hostler.client.web_proxy import find_proxy, in_absolute_form
 from hostler.config.model import HttpClient, HttpRequest
 from hostler.context import within
-from hostler.errors import Failure, ProtocolError, Reason, Side
+from hostler.errors import CertificateError, Failure, ProtocolError, Reason, Side
 from hostler.http.proxy_protocol import encode_proxy_header
 from hostler.outcome import Kind, Outcome
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from hostler.client.probe import ProbeRequest, ProbeResponse
+    from hostler.client.tls.following import FollowedFiles
     from hostler.client.transformed_transfer import TransformedTransfer
     from hostler.client.upstream import Connecting, ConnectionOpener, UpstreamConnection
     from hostler.config.model import Destination
@@ -74,6 +75,8 @@ class Forwarder:
         self._client = http_client or HttpClient()
         self._request = http_request or HttpRequest()
         self._tls = None if context is None else DestinationTls(context)
+        self._files: FollowedFiles | None = None
+        """There once they have been read."""
         self._connecting = connector
         self._timeout = self._request.activity_timeout
         self._pools: dict[tuple[str, str | None] | tuple[_Key, _Ends], tuple[DestinationAddress, Pool]] = {}
@@ -177,7 +180,7 @@ class Forwarder:
             try:
                 # each time anew: an empty pool is not kept
                 pool, request, head = self._make_request(exchange, key, context)
-            except ProtocolError as error:  # for what a stage or a transform made of it
+            except (ProtocolError, CertificateError) as error:  # for what a stage or a transform made of it
                 return Failure(Reason.REQUEST_CREATION, str(error), error)
             connection = pool.take() or await self._acquire(pool, stream)
             if isinstance(connection, Failure):
@@ -196,23 +199,42 @@ class Forwarder:
 
         Raises ProtocolError.
         """
-        if context is not None and context.destination_prefix != key[0]:
-            key = context.destination_prefix, None
-            try:
-                DestinationAddress.parse(*key)
-            except ValueError as error:
-                raise ProtocolError(f"a transform set the destination prefix: {error}") from error
-        if self._version is None:
-            address, pool = self._pools.get(key) or self._add_pool(key, key)
-        else:
-            ends = exchange.client, exchange.server
-            address, pool = self._pools.get((key, ends)) or self._add_pool((key, ends), key, ends)
         if context is not None and exchange.transforms is not None:
-            return pool, exchange.transforms.forwarded_request(context, address), b""
+            return self._make_transformed(exchange, exchange.transforms, key, context)
+        address, pool = self._find_pool(exchange, key)
         plain = exchange.plain
         if plain is None:
             return pool, outgoing_request(exchange, address), b""
         return pool, None, plain_request_head(exchange, plain, address)
+
+    def _make_transformed(
+        self, exchange: Exchange, transforms: Transforms, key: _Key, context: RequestTransformContext
+    ) -> tuple[Pool, Request, bytes]:
+        """Return the same for what transforms have made of it, which may be another destination.
+
+        Over TLS each Host has a pool of its own, since it is whom the certificate must be for, as with .NET's
+        SocketsHttpHandler.
+        """
+        if context.destination_prefix != key[0]:
+            key = context.destination_prefix, None
+        try:
+            address, pool = self._find_pool(exchange, key)
+            request = transforms.forwarded_request(context, address)
+            host = request.host
+            if address.scheme == "https" and host is not None and host != address.authority:
+                key = key[0], host.decode("latin-1")
+                _, pool = self._find_pool(exchange, key)
+        except CertificateError:
+            raise
+        except ValueError as error:
+            raise ProtocolError(f"a transform set the destination prefix or the Host: {error}") from error
+        return pool, request, b""
+
+    def _find_pool(self, exchange: Exchange, key: _Key) -> tuple[DestinationAddress, Pool]:
+        if self._version is None:
+            return self._pools.get(key) or self._add_pool(key, key)
+        ends = exchange.client, exchange.server
+        return self._pools.get((key, ends)) or self._add_pool((key, ends), key, ends)
 
     async def _try(
         self,
@@ -286,21 +308,24 @@ class Forwarder:
         pool = Pool(
             lambda owner: within(self._contexts.copy(), connector.connect(owner)),
             self._client,
-            lambda: self._pools.pop(at, None),
+            lambda: self._forget(at, pool),
         )
         if self._closed:
             pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
         pooled = self._pools[at] = connector.address, pool
         return pooled
 
+    def _forget(self, at: _Key | tuple[_Key, _Ends], pool: Pool) -> None:
+        """Let go of a pool that is empty, unless another one has taken its place."""
+        if at in self._pools and self._pools[at][1] is pool:
+            del self._pools[at]
+
     def _connector(self, name: str, host: str | None, ends: _Ends = None) -> ConnectionOpener:
         """Return what opens connections; without `ends` they are for nobody but this proxy."""
         address = DestinationAddress.parse(name, host)
         tls = None
         if address.scheme == "https":
-            if self._tls is None:
-                self._tls = DestinationTls(tls_context(self._client))
-            tls = self._tls
+            tls = self._tls = self._tls or self._load_tls()
         proxy = find_proxy(self._client.web_proxy, address)
         if proxy is not None and tls is None:
             address = in_absolute_form(address, proxy)
@@ -308,6 +333,30 @@ class Forwarder:
             return self._connecting(address, self._client, tls, proxy)
         header = encode_proxy_header(self._version, *(ends or (None, None)))
         return Connector(address, self._client, tls, header=header)
+
+    def _load_tls(self) -> DestinationTls:
+        """Read what the client settings name. Raises CertificateError."""
+        client = self._client
+        made = DestinationTls(tls_context(client))
+        if client.client_certificate is not None or client.certificate_authority is not None:
+            from hostler.client.tls.following import FollowedFiles  # noqa: PLC0415 - for who names files
+
+            self._files = FollowedFiles(client)
+        return made
+
+    def renew(self, now: float) -> None:
+        """Use the files of certificates that have changed, for new connections; `now` is in seconds.
+
+        Connections that were made with what the files held before take no more requests.
+        """
+        context = None if self._files is None else self._files.look(now)
+        if context is None:
+            return
+        self._tls = DestinationTls(context)
+        for key, (address, pool) in list(self._pools.items()):
+            if address.scheme == "https":
+                del self._pools[key]
+                pool.close()
 
     async def probe(self, request: ProbeRequest, timeout: float) -> ProbeResponse:
         """Ask a destination something on a connection of its own, made with the same settings (`client.probe.ask`).

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_check
 
 from attrs import evolve, frozen
 
+from hostler.config.certificates import beside_document
 from hostler.config.files import read_layer
 from hostler.config.layers import Layer, merge
 from hostler.config.yarp import Parsed, build
@@ -209,7 +210,7 @@ class FileSource:
             from hostler.config.kestrel import beside  # noqa: PLC0415 - for who has the section
 
             config = evolve(config, kestrel=beside(config.kestrel, self.path.parent))
-        return Loaded(config, said, parsed.origins, left)
+        return Loaded(beside_document(config, self.path.parent), said, parsed.origins, left)
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield each time that a file is another one than at the last look.

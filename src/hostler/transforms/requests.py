@@ -165,6 +165,8 @@ def _take_host(context: RequestTransformContext) -> bytes | None:
     """Return the Host that transforms want, and take it out of the headers; raises ProtocolError for what is none."""
     found = context.headers.get_all_raw(b"host")
     context.headers.remove(b"host")
+    if found:  # a request that is made once more has the same
+        context.host = found[-1].decode("latin-1")
     host = (
         found[-1]
         if found

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from hostler.client.tls.failures import explain
 from hostler.client.tls.sessions import Sessions
+from hostler.tls.authorities import load_authorities
+from hostler.tls.chain import load_chain
 
 if TYPE_CHECKING:
     from hostler.client.tls.sessions import Peer
@@ -51,9 +53,15 @@ def tls_context(client: HttpClient) -> ssl.SSLContext:
 
     `SslProtocols` set the lowest and the highest version; what is between them is spoken too. Without any, they are
     Python's: TLS 1.2 and later. OpenSSL's security level is left as the system has it, and may refuse old versions.
-    A response that ends with its connection is only complete behind a close_notify (RFC 9112 9.8).
+    Revocation is not looked at, as .NET does by default. A response that ends with its connection is only complete behind a close_notify (RFC 9112 9.8).
+    Raises CertificateError for files that cannot be used. Blocks while it reads.
     """
-    context = ssl.create_default_context()
+    authority = client.certificate_authority
+    context = ssl.create_default_context() if authority is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority is not None:
+        load_authorities(context, authority)
+    if client.client_certificate is not None:
+        load_chain(context, client.client_certificate)
     context.set_alpn_protocols(["http/1.1"])
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     context.options |= ssl.OP_NO_RENEGOTIATION

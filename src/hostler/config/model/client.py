@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from hostler.config.fields import strings
 from hostler.errors import redact
+from hostler.tls.certificate import Certificate  # noqa: TC001 - read by its name in a document
 
 __all__ = [
     "TLS_VERSIONS",
@@ -51,6 +52,12 @@ class HttpClient:
     """The versions of TLS that are spoken, some of TLS_VERSIONS; none, or `None`, leaves it to the system's OpenSSL."""
 
     dangerous_accept_any_server_certificate: bool = False
+    client_certificate: Certificate | None = None
+    """What destinations are shown that ask for a certificate."""
+
+    certificate_authority: str | None = None
+    """A file with the certificates, in PEM, that destinations' must lead to; None for the system's."""
+
     max_connections_per_server: int | None = None
     """Connections to a destination; more requests wait, in their order. None is no limit."""
 

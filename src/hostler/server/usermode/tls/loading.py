@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from hostler.errors import CertificateError
 from hostler.server.options import ClientCertificates
 from hostler.server.usermode.tls.examination import Examined, examine
+from hostler.tls.authorities import load_authorities
 from hostler.tls.chain import load_chain
-from hostler.tls.pem import blocks_of, read
 
 if TYPE_CHECKING:
     from hostler.server.options import TlsOptions
@@ -71,24 +70,8 @@ def load(options: TlsOptions, now: float | None = None) -> Loaded:
         examined.check(time.time() if now is None else now)
     context.verify_mode = _VERIFY_MODES[options.client_certificates]
     if options.client_certificates is not ClientCertificates.NONE:
-        _load_authorities(context, options.client_ca)
+        if options.client_ca is None:
+            context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+        else:
+            load_authorities(context, options.client_ca)
     return Loaded(context, examined)
-
-
-def _load_authorities(context: ssl.SSLContext, path: str | None) -> None:
-    """Have clients' certificates lead to those in a file, or to the system's."""
-    if path is None:
-        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
-        return
-    if "CERTIFICATE" not in blocks_of(read(path)):
-        raise CertificateError(
-            f"{path}: no certificate is in it, so that no client's could be valid; "
-            "expected the authorities' certificates, in PEM"
-        )
-    try:
-        context.load_verify_locations(path)
-    except (ssl.SSLError, OSError) as error:
-        raise CertificateError(
-            f"{path}: a certificate in it cannot be read; have each one complete, from "
-            "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
-        ) from error
