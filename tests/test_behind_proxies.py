@@ -7,7 +7,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hostler import Cluster, Proxy, Route, ServerOptions, TrustedProxies, queue, serving
+from hostler import (
+    Cluster,
+    Definitions,
+    Proxy,
+    RateLimiterDefinition,
+    Route,
+    ServerOptions,
+    TrustedProxies,
+    queue,
+    serving,
+)
 from tests.client.peers import connected
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -189,3 +199,36 @@ async def test_a_host_that_is_none_is_rejected():
         assert isinstance(await ask(client), dict)
     entry = json.loads("".join(lines).splitlines()[0])
     assert (entry["client"], entry["peer"], entry["status"]) == ("127.0.0.1", "127.0.0.1", 400)
+
+
+async def test_a_forged_client_changes_no_rate_limit():
+    definitions = Definitions(rate_limiters={"Slow": RateLimiterDefinition(2, 60)})
+    async with serving(tell, ["http://127.0.0.1:0/"]) as recorder:
+        routes = [Route("/{**rest}", "c", rate_limiter_policy="Slow")]
+        proxy = Proxy(routes, [Cluster("c", [recorder.url])], definitions=definitions)
+        for network, statuses in (("10.0.0.0/8", [200, 200, 429, 429]), ("127.0.0.1", [200, 200, 200, 200])):
+            async with (
+                serving(proxy, ["http://127.0.0.1:0/"], options=trusting(network)) as front,
+                connected(front.url) as client,
+            ):
+                seen = [await ask(client, f"X-Forwarded-For: 203.0.113.{last}") for last in range(4)]
+                assert [200 if isinstance(one, dict) else one for one in seen] == statuses
+
+
+async def test_a_request_stays_in_the_fast_lane():
+    """Where a proxy has said nothing but the client and the scheme, its head goes on as bytes."""
+    seen = []
+
+    async def handler(exchange):
+        seen.append((exchange.client[0], exchange.plain))
+        return await exchange.respond(200, b"{}")
+
+    async with (
+        serving(handler, ["http://127.0.0.1:0/"], options=trusting()) as front,
+        connected(front.url) as client,
+    ):
+        await ask(client, *SAID)
+    ((address, plain),) = seen
+    assert address == CLIENT
+    assert plain is not None
+    assert b"orwarded" not in plain.head

@@ -171,3 +171,24 @@ def test_it_stands_for_what_was_made_of_it_until_that_changes():
     assert not made.stands_for(request, target)
     target.query = b"c"
     assert not made.stands_for(made.request(), target)
+
+
+def test_what_says_who_the_client_is_can_be_taken_off():
+    one = plain(
+        b"X-A: 1",
+        b"X-Forwarded-For: \t1.1.1.1 ",
+        b"forwarded:for=2.2.2.2",
+        b"X-FORWARDED-FOR: 3.3.3.3",
+        b"X-B: 2",
+    )
+    left, taken = one.without_identity()
+    assert taken == [
+        (b"X-Forwarded-For", b" \t1.1.1.1 "), (b"forwarded", b"for=2.2.2.2"), (b"X-FORWARDED-FOR", b" 3.3.3.3"),
+    ]  # fmt: skip
+    assert left == plain(b"X-A: 1", b"X-B: 2")
+    assert left.size == len(left.head)
+
+
+def test_a_head_that_says_nothing_of_the_client_stays_itself():
+    one = plain(b"X-Forwarded-Port: 1", b"X-Forwarded-Fo: 2", b"A: X-Forwarded-For: 3", b"NotForwarded: 4")
+    assert one.without_identity() == (one, [])

@@ -19,6 +19,7 @@ __all__ = ["PlainRequest"]
 
 _NAME: Final = itemgetter(0)
 _IDENTITY_LINE: Final = re.compile(rb"\r\n(%b):([^\r]*)" % b"|".join(sorted(IDENTITY)), re.IGNORECASE)
+"""A line of `IDENTITY`."""
 
 
 class _Facts(NamedTuple):
@@ -105,12 +106,14 @@ class PlainRequest(_Facts):
 
         The values have the space around them that they came with.
         """
-        found: RawHeaders = _IDENTITY_LINE.findall(self.head)
-        if not found:
-            return self, found
-        head = _IDENTITY_LINE.sub(b"", self.head)
+        parts = _IDENTITY_LINE.split(
+            self.head
+        )  # what is between them, name, value, what is between them, ...
+        if len(parts) == 1:
+            return self, []
+        head = b"".join(parts[::3])
         made: Self = tuple.__new__(type(self), (*self[:8], len(head), head))
-        return made, found
+        return made, list(zip(parts[1::3], parts[2::3], strict=True))
 
     def request(self) -> Request:
         """Return it as a request like any other."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import parse_qs
 
+from hostler import TrustedProxies
 from hostler.answering import begin_response, finish_response
 from hostler.errors import DelegationError, ProtocolError
 from hostler.http.headers import Headers
 from hostler.http.message import CHUNKED, Response
 from hostler.outcome import Kind
+from hostler.server.placing import place_anew
+from hostler.stages.trusted import TrustProxies
 from tests.server.contract.desk import as_json, asked, desk_of, pairs
 
 PIECE = bytes(range(256)) * 256
@@ -63,6 +66,15 @@ async def facts(exchange):
         client=list(exchange.client),
         server=list(exchange.server),
     )
+
+
+_BELIEVING = TrustProxies(TrustedProxies(networks=["127.0.0.0/8", "::1"], hosts=["*"]), place_anew)
+
+
+@named
+async def believing(exchange):
+    """Answer with everything that is known of a request's head, by the word of proxies in front."""
+    return await _BELIEVING(exchange, facts)
 
 
 @named

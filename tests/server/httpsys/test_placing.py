@@ -2,6 +2,7 @@
 
 import pytest
 
+from hostler.errors import ProtocolError
 from hostler.http.target import parse_target
 from hostler.server.base import QueueMode
 from hostler.server.httpsys.placing import Prefixes
@@ -175,3 +176,29 @@ async def test_what_the_machine_matched_is_where_the_path_base_ends(machine, mod
         assert (await machine.client().request("GET", url).response()).body == expected
     if there is not None:
         there.close()
+
+
+class TestAnotherHost:
+    """Where a request belongs whose client, by a proxy's word, asked for another host than HTTP.sys has matched."""
+
+    def place(self, prefixes, host, path):
+        return prefixes.place("http", host, SERVER, path)
+
+    def test_the_prefix_of_that_host_takes_it(self):
+        prefixes = Prefixes()
+        prefixes.own({1: prefix("/", "one"), 2: prefix("/shop/", "two")})
+        assert self.place(prefixes, "two", "/shop/a") == ("/shop", "/a")
+        assert self.place(prefixes, "one", "/shop/a") == ("", "/shop/a")
+
+    def test_what_no_prefix_takes_is_refused(self):
+        prefixes = Prefixes()
+        prefixes.own({1: prefix("/", "one"), 2: prefix("/shop/", "two")})
+        for host, path, status in (("three", "/", 400), ("two", "/", 404)):
+            with pytest.raises(ProtocolError) as raised:
+                self.place(prefixes, host, path)
+            assert raised.value.status == status
+
+    def test_prefixes_of_another_process_are_matched_by_path(self):
+        prefixes = Prefixes()
+        prefixes.note([prefix("/shop/", "two")])
+        assert self.place(prefixes, "anything", "/shop/a") == ("/shop", "/a")
