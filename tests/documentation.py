@@ -18,7 +18,7 @@ from tests.complaints import complaints
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT = 20.0
-MARKS = {"file", "same as", "fragment", "refused", "keeps running", "not run"}
+MARKS = {"file", "same as", "fragment", "refused", "keeps running", "not run", "fronts", "configures"}
 LANGUAGES = {"python", "json", "console", "powershell", "sh", "ini", "csharp", "xml", "text"}
 
 _FENCE = re.compile(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _COUNTS: Final = {
-    "half-open": 2_000, "renegotiation": 50, "resumptions": 100_000, "one-byte-records": 5_000, "never-reading": 50,
+    "half-open": 2_000, "renegotiation": 50, "resumptions": 100_000, "one-byte-records": 50_000, "never-reading": 50,
     "no-tls": 2_000,
 }  # fmt: skip
 _LONGEST: Final = 0.1

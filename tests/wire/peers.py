@@ -127,6 +127,17 @@ async def nginx(directory, config):
 
 
 @asynccontextmanager
+async def haproxy(directory, config):
+    """Run HAProxy with a configuration, in which {port} is a free port; gives that port."""
+    binary = program("haproxy")
+    port = free_port()
+    file = directory / "haproxy.cfg"
+    file.write_text(config.replace("{port}", str(port)))
+    async with listening(port, binary, "-db", "-q", "-f", file):
+        yield port
+
+
+@asynccontextmanager
 async def tinyproxy(directory, config=""):
     """Run tinyproxy, which a web proxy's address leads to; gives its port."""
     binary = program("tinyproxy")

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from hostler import serving
+from hostler import ClientCertificates, serving
+from tests.certificates import authority, certificate
 from tests.wire.peers import PATIENCE, authority_file, https, program, run
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
@@ -91,3 +92,46 @@ async def test_a_renegotiation_is_refused(tmp_path):
             await process.communicate()
     assert "RENEGOTIATING" in said
     assert "no renegotiation" in said
+
+
+@pytest.mark.parametrize("mode", [ClientCertificates.ALLOW, ClientCertificates.REQUIRE])
+async def test_a_client_shows_its_certificate(mode, tmp_path):
+    own = certificate(tmp_path, "client@example.com")
+    listening = https(tmp_path, client_certificates=mode, client_ca=str(authority_file(tmp_path)))
+    async with serving(tls, **listening) as served:
+        _, said = await s_client(tmp_path, served.url, "-cert", own.path, "-key", own.key_path)
+    assert "says TLSv1.3 - certificate" in said
+
+
+async def test_a_client_without_the_certificate_that_is_required_is_turned_away(tmp_path):
+    listening = https(
+        tmp_path, client_certificates=ClientCertificates.REQUIRE, client_ca=str(authority_file(tmp_path))
+    )
+    async with serving(tls, **listening) as served:
+        _, said = await s_client(tmp_path, served.url)
+    assert "says" not in said
+    assert "alert certificate required" in said
+
+
+async def test_a_client_with_a_certificate_of_another_authority_is_turned_away(tmp_path):
+    own = certificate(tmp_path, "client@example.com", ca=authority("others"))
+    listening = https(
+        tmp_path, client_certificates=ClientCertificates.ALLOW, client_ca=str(authority_file(tmp_path))
+    )
+    async with serving(tls, **listening) as served:
+        _, said = await s_client(tmp_path, served.url, "-cert", own.path, "-key", own.key_path)
+    assert "says" not in said
+    assert "alert unknown ca" in said
+
+
+async def test_http_without_tls_on_the_port_of_tls(tmp_path):
+    async with serving(tls, **https(tmp_path)) as served:
+        host, port = served.url.removeprefix("https://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(REQUEST)
+        async with asyncio.timeout(PATIENCE):
+            received = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"https" in received
