@@ -53,3 +53,15 @@ def test_what_cannot_be_used_is_broken(in_user_mode, tmp_path):
         (own.path, Verdict.BROKEN, "it ended on 2026-05-31 00:00 UTC", "renew it"),
         (missing, Verdict.BROKEN, "there is no such file", "correct the path, or put the file there"),
     ]
+
+
+def test_names_that_a_certificate_is_not_for_are_warned_of(in_user_mode, tmp_path):
+    own = certificate(tmp_path, "a.test", "*.b.test")
+    given = TlsOptions(certificate=own)
+    tls = TlsOptions(certificate=own, sni={"*.b.test": given, "c.test": given, "d.test": TlsOptions()})
+    found = look(in_user_mode("https://localhost:5001/", tls=(tls,)))
+    assert [(verdict, detail.partition("UTC")[2]) for _, verdict, detail, _ in found] == [
+        (Verdict.OK, ""),
+        (Verdict.WARNING, ", and not for c.test, whose clients get it"),
+        (Verdict.OK, ""),
+    ]

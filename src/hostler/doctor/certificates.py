@@ -11,7 +11,7 @@ from hostler.errors import CertificateError
 from hostler.server.base import ServerKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from hostler.doctor.context import Context
     from hostler.server.options import TlsOptions
@@ -37,21 +37,17 @@ def examine_certificates(context: Context, now: float | None = None) -> Iterator
             "name one in Kestrel.Certificates.Default, or with hostler run --cert FILE; for development: hostler dev-cert",
         )  # fmt: skip
     seen: set[tuple[str, ...]] = set()
-    for options in _all(context.tls):
-        finding = _examine(options, time.time() if now is None else now)
-        key = (finding.what, finding.detail)
-        if key not in seen:
-            seen.add(key)
-            yield finding
+    for options in context.tls:
+        for host, each in ("", options), *options.sni.items():
+            finding = _examine(host, each, time.time() if now is None else now)
+            key = (finding.what, finding.detail)
+            if key not in seen:
+                seen.add(key)
+                yield finding
 
 
-def _all(found: Iterable[TlsOptions]) -> Iterator[TlsOptions]:
-    for options in found:
-        yield options
-        yield from _all(options.sni.values())
-
-
-def _examine(options: TlsOptions, now: float) -> Finding:
+def _examine(host: str, options: TlsOptions, now: float) -> Finding:
+    """Examine what clients get that ask for a host, or for none."""
     from hostler.server.usermode.tls.examination import day  # noqa: PLC0415 - for https alone, as below
     from hostler.server.usermode.tls.loading import load  # noqa: PLC0415
 
@@ -63,12 +59,22 @@ def _examine(options: TlsOptions, now: float) -> Finding:
         detail, _, remedy = reason.rpartition("; ")
         return Finding(what, Verdict.BROKEN, detail or reason, remedy if detail else "")
     if examined is None:
-        return Finding(what, Verdict.OK, "clients that name no host of an endpoint's Sni are turned away")
+        detail = (
+            f"{host} has that of all hosts" if host else "clients that name no host of Sni are turned away"
+        )
+        return Finding(what, Verdict.OK, detail)
     names = ", ".join(examined.names[:_SHOWN]) + (", ..." if len(examined.names) > _SHOWN else "")
     detail = f"for {names or 'no host'}, until {day(examined.not_after)}"
     if not examined.names:
         return Finding(
             what, Verdict.WARNING, detail, "get one with names (subjectAltName): clients want them"
+        )
+    if host and not examined.covers(host):
+        return Finding(
+            what,
+            Verdict.WARNING,
+            f"{detail}, and not for {host}, whose clients get it",
+            f"get one for {host}",
         )
     if examined.not_after - now < _SOON:
         return Finding(what, Verdict.WARNING, detail, "renew it: it ends within 30 days")
