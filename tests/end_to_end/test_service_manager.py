@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -118,3 +122,33 @@ async def test_an_inherited_socket_that_no_prefix_is_for_is_an_error():
             in running.errors
         )
         assert f"--url http://127.0.0.1:{port}/" in running.errors
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_the_units_of_the_documentation_are_right(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    units = re.findall(r"<!-- file: (\S+\.(?:service|socket)) -->\n```ini\n(.*?)```", page, re.DOTALL)
+    assert len(units) == 3
+    for name, text in units:
+        there = text.replace("/opt/shop/.venv/bin/hostler", sys.executable).replace("User=shop\n", "")
+        (tmp_path / name).write_text(there)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(str(tmp_path / name) for name, _ in units)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    about = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "shop-" in line]
+    assert not about
+
+
+async def test_the_command_line_demands_the_proxy_protocol():
+    options = ["--url", "http://127.0.0.1:0/", "--proxy-protocol", "--trusted-proxy", "127.0.0.1"]
+    async with program("-m", "hostler", "serve", "worker_apps:app", *options) as running:
+        port = int((await running.url()).rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET / HTTP/1.0\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await writer.wait_closed()
+        await running.says(r" 192\.0\.2\.1 via 127\.0\.0\.1 GET ")
