@@ -6,10 +6,12 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from attrs import evolve
 
 from hostler import (
     Cluster,
     Definitions,
+    Endpoint,
     Proxy,
     RateLimiterDefinition,
     Route,
@@ -232,3 +234,23 @@ async def test_a_request_stays_in_the_fast_lane():
     assert address == CLIENT
     assert plain is not None
     assert b"orwarded" not in plain.head
+
+
+@both
+async def test_a_header_of_the_proxy_protocol_says_whose_word_is_next(way):
+    """The address in it is the client's, or that of the next proxy, whose headers are believed if it is trusted."""
+    endpoint = {"http://127.0.0.1:0": Endpoint(proxy_protocol=True)}
+    options = evolve(trusting("127.0.0.1", "198.51.100.7"), endpoints=endpoint)
+    lines = []
+    async with between(options, way, lines=lines) as client:
+        client.send(b"PROXY TCP4 198.51.100.7 127.0.0.1 5000 80\r\n")
+        seen = [await ask(client, *SAID), await ask(client)]
+    async with between(options, way, lines=lines) as client:
+        client.send(b"PROXY TCP6 2001:db8::1 ::1 5000 80\r\n")
+        seen.append(await ask(client, *SAID))
+    expected = [CLIENT, "198.51.100.7", "2001:db8::1"]
+    assert [one["said"]["x-forwarded-for"] for one in seen] == expected
+    entries = [json.loads(line) for line in "".join(lines).splitlines()]
+    assert [(entry["client"], entry["peer"]) for entry in entries] == [(one, "127.0.0.1") for one in expected]
+    if way == "delegated":
+        assert [(one["client"], one["peer"]) for one in seen] == [(one, "127.0.0.1") for one in expected]

@@ -179,8 +179,14 @@ class AcceptedConnection:
         else:
             sock = SharedSocket(self.socket, 0 if self._is_fresh else None)
         self.keeps_open = False  # it is told of every exchange
-        https = connection.scheme == "https"
-        lent = self._lent = LentConnection(sock, *connection.addresses, https=https, tls=connection.tls)
+        client, server = connection.addresses
+        lent = self._lent = LentConnection(
+            sock,
+            connection.peer or client,
+            server,
+            https=connection.scheme == "https",
+            tls=connection.tls,
+        )
         return lent
 
     # -- stopping -------------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ class LentConnection:
 
     socket: LentSocket
     client: Address
+    """Who is connected; whom a request is from is said with its loan, where that is another one."""
+
     server: Address
     https: bool
     tls: Tls | None = None
