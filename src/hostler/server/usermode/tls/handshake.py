@@ -63,8 +63,8 @@ class ServerHandshake(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_address", "_contexts", "_deadline", "_engine", "_handshakes", "_hello", "_make_protocol", "_raw", "_state",
-        "_waits",
+        "_address", "_contexts", "_deadline", "_engine", "_handshakes", "_hello", "_make_protocol", "_raw", "_received",
+        "_state", "_waits",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,9 @@ class ServerHandshake(asyncio.Protocol):
         self._make_protocol = make_protocol
         self._address = address
         self._engine: TlsEngine | None = None
-        self._hello = b""
+        self._received = b""
+        """What waits for its turn."""
+        self._hello: bytes | None = None
         """What has come before the client's host was known, where the handshake may have to begin anew."""
         self._waits = False
         self._state = _SILENT
@@ -100,18 +102,12 @@ class ServerHandshake(asyncio.Protocol):
         """Go on with the handshake."""
         if self._state is _OVER or self._raw.is_closing():
             return
-        engine = self._engine
-        if engine is None:
+        if self._state is _SILENT:
             if data[0] != _HANDSHAKE_RECORD:
                 self._refuse(data[0] in _LETTERS)
                 return
             self._state = _BEGUN
-            engine = self._engine = self._contexts.begin()
-            if self._contexts.begins_anew:
-                self._hello = data
-        elif self._hello:
-            self._hello += data
-        engine.incoming.write(data)
+        self._received += data
         if not self._waits:
             self._handshakes.take_turn(self)
 
@@ -141,8 +137,17 @@ class ServerHandshake(asyncio.Protocol):
         if self._waits:
             self._waits = False
             raw.resume_reading()
+        received, self._received = self._received, b""
         engine = self._engine
-        assert engine is not None
+        if engine is None:
+            engine = self._engine = self._contexts.begin()
+            self._hello = received if self._contexts.begins_anew else None
+        elif self._hello is not None:
+            self._hello += received
+        engine.incoming.write(received)
+        self._shake_hands(engine)
+
+    def _shake_hands(self, engine: TlsEngine) -> None:
         session = cast("Session", engine.tls)
         hook = sys.unraisablehook
         sys.unraisablehook = partial(_on_unraisable, hook)
@@ -164,9 +169,10 @@ class ServerHandshake(asyncio.Protocol):
     def _begin_anew(self, context: ssl.SSLContext) -> None:
         """Have the context of the host that the client names read what it has sent."""
         engine = self._engine = TlsEngine(context, server_side=True)
-        engine.incoming.write(self._hello)
-        self._hello = b""
-        self.go_on()
+        hello, self._hello = self._hello, None
+        assert hello is not None
+        engine.incoming.write(hello)
+        self._shake_hands(engine)
 
     def _complete(self, engine: TlsEngine, session: Session) -> None:
         self._state = _OVER
@@ -212,7 +218,7 @@ class ServerHandshake(asyncio.Protocol):
         if self._state is _OVER:
             return
         self._state = _OVER
-        self._engine, self._hello = None, b""
+        self._engine, self._hello, self._received = None, None, b""
         self._handshakes.counts.failed[kind] += 1
         _log.log(level, "%s:%d: no TLS connection (%s): %s", *self._client(), kind, text)
 
