@@ -11,6 +11,7 @@ import sys
 import httpx
 import pytest
 
+from tests.certificates import certificate, client_context
 from tests.end_to_end.programs import hostler, until
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +23,16 @@ LOCAL = "http://127.0.0.1:0/"
 
 def client():
     limits = httpx.Limits(max_connections=None)
-    return httpx.AsyncClient(trust_env=False, timeout=30, limits=limits)
+    return httpx.AsyncClient(trust_env=False, timeout=30, limits=limits, verify=client_context())
+
+
+@pytest.fixture(params=["http", "https"])
+def listening(request, tmp_path):
+    """The options that a proxy listens by; all that is promised for delegated requests holds over TLS too."""
+    if request.param == "http":
+        return ["--url", LOCAL]
+    own = certificate(tmp_path)
+    return ["--url", "https://127.0.0.1:0/", "--cert", own.path, "--key", own.key_path]
 
 
 def document(tmp_path, text):
@@ -55,12 +65,12 @@ def delegated(tmp_path):
 
 
 @pytest.mark.timeout(60)  # five processes start, and three follow them
-async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(tmp_path):
+async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(tmp_path, listening):
     async with (
         hostler(
             "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "3", "--verbose"
         ) as workers,
-        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        hostler("run", delegated(tmp_path), *listening, "--quiet") as proxy,
         client() as http,
     ):
         url = await proxy.url()
@@ -86,12 +96,12 @@ async def test_200_requests_under_way_survive_the_death_of_every_worker_in_turn(
 
 
 @pytest.mark.timeout(60)  # five processes start, and three follow them
-async def test_200_requests_under_way_survive_a_rolling_restart(tmp_path):
+async def test_200_requests_under_way_survive_a_rolling_restart(tmp_path, listening):
     async with (
         hostler(
             "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "2", "--verbose"
         ) as workers,
-        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        hostler("run", delegated(tmp_path), *listening, "--quiet") as proxy,
         client() as http,
     ):
         url = await proxy.url()
@@ -172,12 +182,12 @@ async def test_a_document_with_three_clusters_runs_as_it_is(tmp_path):
             assert (await http.delete(f"{url}/shop/7")).status_code == 405
 
 
-async def test_a_request_that_ends_worker_after_worker_is_given_up(tmp_path):
+async def test_a_request_that_ends_worker_after_worker_is_given_up(tmp_path, listening):
     async with (
         hostler(
             "serve", "worker_apps:app", "--queue", "TestHttpSysQueue", "--workers", "2", "--verbose"
         ) as workers,
-        hostler("run", delegated(tmp_path), "--url", LOCAL, "--quiet") as proxy,
+        hostler("run", delegated(tmp_path), *listening, "--quiet") as proxy,
         client() as http,
     ):
         url = await proxy.url()

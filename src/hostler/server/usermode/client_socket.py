@@ -290,7 +290,8 @@ class ClientSocket(asyncio.Protocol):
     @property
     def is_relayed(self) -> bool:
         """Whether it is lent through a relay: nobody else can make its records, or it has no TCP that counts its bytes."""
-        return self.is_encrypted or "/" in self.addresses()[1][0]
+        sock = self._accepted or self._transport.get_extra_info("socket")
+        return self.is_encrypted or sock.family not in _TCP
 
     def read_by(self, reader: SocketReader) -> None:
         """Have somebody else read from now on, and hear what becomes of the socket."""
@@ -395,6 +396,7 @@ class ClientSocket(asyncio.Protocol):
             self._transport.abort()
 
 
+_TCP: Final = {socket.AF_INET, socket.AF_INET6}
 _IN_USE: Final = {_OPEN, _LENT}
 _CAN_CLOSE: Final = {_OPEN, _LENT, _LINGERING}
 
