@@ -128,6 +128,7 @@ async def test_a_peer_that_is_not_trusted_is_closed_before_it_is_read(caplog):
     async with serving(answer, [URL], options=of_all(URL, ["192.0.2.0/24"])) as served:
         assert await talk(served, HEADERS[0] + REQUEST) == b""
         assert await talk(served) == b""
+        assert served.server.refused_headers == {"not trusted": 2}
     assert "it is no trusted proxy" in caplog.text
 
 
@@ -140,6 +141,7 @@ async def test_what_does_not_begin_with_a_header_is_closed_without_an_answer(dat
     caplog.set_level(logging.INFO, "hostler.server")
     async with serving(answer, [URL], options=of_all(URL)) as served:
         assert await talk(served, data) == b""
+        assert served.server.refused_headers == {"malformed": 1}
     (record,) = [record for record in caplog.records if "PROXY header" in record.message]
     assert record.levelname == "INFO"
 
@@ -161,6 +163,7 @@ async def test_a_header_that_is_late_closes_the_connection():
     options = of_all(URL, timeouts=Timeouts(header_wait=0.05))
     async with serving(answer, [URL], options=options) as served:
         assert await talk(served, HEADERS[0][:-1]) == b""
+        assert served.server.refused_headers == {"too slow": 1}
 
 
 async def test_a_stopping_server_does_not_wait_for_headers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
@@ -38,6 +39,12 @@ class ServerContext:
 
     unfinished: Pending[OpenConnection] = field(factory=Pending)
     """Accepted connections of which closing would lose a request, or part of an answer."""
+
+    refused_headers: Counter[str] = field(factory=Counter)
+    """Connections that were closed in place of a header of the PROXY protocol, by what was wrong.
+
+    `not trusted`: the peer is no trusted proxy; `malformed`; `too slow`: not complete in time; `left`: the peer ended it.
+    """
 
     stopping: bool = False
     """The server is stopping: connections close after their exchange."""

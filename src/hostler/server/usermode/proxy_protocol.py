@@ -54,7 +54,7 @@ class HeaderProtocol(asyncio.Protocol):
         """Read, if the peer is trusted."""
         self._transport = cast("asyncio.Transport", transport)
         if not self._trusts(self._peer()):
-            self._refuse("it is no trusted proxy")
+            self._refuse("not trusted", "it is no trusted proxy")
             return
         self._context.connections.add(self)
         self._deadline = self._context.loop.call_later(self._timeout, self._on_deadline)
@@ -66,7 +66,7 @@ class HeaderProtocol(asyncio.Protocol):
         try:
             read = self._reader.feed(bytes(data))
         except ProtocolError as error:
-            self._refuse(str(error))
+            self._refuse("malformed", str(error))
             return
         if read is None:
             return
@@ -84,6 +84,7 @@ class HeaderProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Close: the header is not complete, and never will be."""
+        self._context.refused_headers["left"] += 1
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,9 +100,10 @@ class HeaderProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _on_deadline(self) -> None:
-        self._refuse(f"no whole PROXY header came within {self._timeout:g} s")
+        self._refuse("too slow", f"no whole PROXY header came within {self._timeout:g} s")
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, kind: str, why: str) -> None:
+        self._context.refused_headers[kind] += 1
         host, port = self._peer()
         _log.info("closed the connection of %s:%d: %s", host or "unix", port, why)
         self._forget()

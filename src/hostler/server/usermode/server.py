@@ -23,6 +23,7 @@ from hostler.server.usermode.listening import bind, socket_modes
 from hostler.server.usermode.unix_listening import SocketFiles
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
 
     from hostler.contract import Address, Rejection
@@ -138,6 +139,11 @@ class UserModeServer:
     def handshakes(self) -> HandshakeCounts | None:
         """How handshakes have ended so far; None where no https prefix is listened on."""
         return None if self._handshakes is None else self._handshakes.counts
+
+    @property
+    def refused_headers(self) -> Counter[str]:
+        """The connections that were closed in place of a header of the PROXY protocol (`ServerContext`)."""
+        return self._context.refused_headers
 
     def _make_protocol(
         self,
