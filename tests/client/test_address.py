@@ -44,6 +44,7 @@ def test_an_address(address, expected):
         ("shop.example", b"shop.example", "shop.example"),
         ("shop.example:8443", b"shop.example:8443", "shop.example"),
         ("[2001:db8::1]:80", b"[2001:db8::1]:80", "2001:db8::1"),
+        ("shop.example.", b"shop.example.", "shop.example"),  # RFC 6066 3
     ],
 )
 def test_a_host_of_its_own_replaces_the_addresss_in_host_and_certificate(host, authority, server_name):

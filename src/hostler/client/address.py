@@ -32,7 +32,7 @@ class DestinationAddress:
     """What Host says in a request: the destination's own `Host`, or the address's authority."""
 
     server_name: str
-    """The name that a certificate must carry, and that SNI asks for."""
+    """The name that a certificate must carry, and that SNI asks for, without a dot at its end (RFC 6066 3)."""
 
     socket_path: str | None = None
     """The Unix socket that it is on; `host` and `port` are without meaning then."""
@@ -80,7 +80,7 @@ class DestinationAddress:
             _PORTS[parts.scheme] if port is None else port,
             parts.path.rstrip("/").encode("ascii"),
             authority.encode("ascii"),
-            server_name,
+            server_name.removesuffix("."),
             socket_path,
         )
 

@@ -61,8 +61,9 @@ _FORWARDED = Kind.FORWARDED
 class Forwarder:
     """Forwards exchanges over pooled connections; one per set of client settings (IHttpForwarder).
 
-    Belongs to the event loop that it is used in. `context` replaces the TLS settings for https destinations, `connector`
-    what opens connections.
+    Belongs to the event loop that it is used in. `context` replaces the TLS settings for https destinations; with
+    `ssl.OP_IGNORE_UNEXPECTED_EOF` in its options, as Python's own have it, what is cut off is taken for complete.
+    `connector` is what opens connections.
     """
 
     def __init__(
