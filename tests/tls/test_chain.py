@@ -176,3 +176,10 @@ def test_what_is_too_large_is_not_read(tmp_path):
         file.truncate(5 << 20)
     with pytest.raises(CertificateError, match="5242880 bytes"):
         load(Certificate(path=str(path)))
+
+
+def test_what_never_ends_is_refused_at_once(tmp_path):
+    path = tmp_path / "endless.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" * 140_000)
+    with pytest.raises(CertificateError, match="no whole certificate"):
+        load(Certificate(path=str(path)))

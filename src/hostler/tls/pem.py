@@ -15,7 +15,8 @@ _MAX_SIZE: Final = 1 << 22
 """Bytes; a file with every authority that browsers trust has a quarter of a MiB."""
 
 _BLOCK: Final = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----\s*$", re.MULTILINE)
-_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_END: Final = b"-----END CERTIFICATE-----"
 
 
 def read(path: str) -> bytes:
@@ -58,5 +59,6 @@ def has_key(data: bytes) -> bool:
 
 def first_certificate(data: bytes) -> str:
     """Return the first certificate of a PEM file, which is the server's own; "" where none is whole."""
-    found = _CERTIFICATE.search(data)
-    return found[0].decode("ascii", "replace") if found else ""
+    begin = data.find(_BEGIN)
+    end = data.find(_END, begin) if begin >= 0 else -1
+    return data[begin : end + len(_END)].decode("ascii", "replace") if end >= 0 else ""
