@@ -108,13 +108,17 @@ def _check_files(cluster: str, client: HttpClient) -> Iterable[Problem]:
 
 def find_undelegated(config: Config, policies: Policies) -> Iterator[Problem]:
     """Find what does not hold for requests that are delegated by a server which hands over what came."""
-    from hostler.config.checks.delegated import find_unlimited_requests  # noqa: PLC0415 - for HTTP.sys alone, as below
+    from hostler.config.checks.delegated import (  # noqa: PLC0415 - for HTTP.sys alone, as below
+        find_unbelieved_proxies,
+        find_unlimited_requests,
+    )
 
     if any(route.transforms for route in config.routes):
         from hostler.transforms.warnings import find_undelegated_requests  # noqa: PLC0415
 
         yield from find_undelegated_requests(config, policies.transforms)
     yield from find_unlimited_requests(config)
+    yield from find_unbelieved_proxies(config)
 
 
 def find_unkept(config: Config) -> Iterator[Problem]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hostler import Cluster, ConcurrencyDefinition, Config, Route, queue
-from hostler.config.checks.delegated import find_unlimited_requests
+from hostler.config.checks.delegated import find_unbelieved_proxies, find_unlimited_requests
+from hostler.config.trusted import TrustedSection
 from hostler.errors import Severity
 
 QUEUE = queue("q", "http://*:80/")
@@ -42,3 +43,21 @@ def test_the_limits_of_a_cluster():
     few = {"destination_concurrency": ConcurrencyDefinition(1)}
     assert warned(cluster=few) == ["Clusters.c.DestinationConcurrency"]
     assert warned(destination="http://b", cluster=few) == []
+
+
+def test_the_word_of_a_trusted_proxy_does_not_reach_a_queue():
+    clusters = [Cluster("a", ["http://a"]), Cluster("b", [QUEUE]), Cluster("c", [QUEUE])]
+    (problem,) = find_unbelieved_proxies(
+        Config(clusters=clusters, trusted_proxies=TrustedSection(networks=("unix",)))
+    )
+    assert (problem.path, problem.severity) == ("TrustedProxies", Severity.WARNING)
+    assert 'cluster "b" has request queues' in problem.message
+    assert list(find_unbelieved_proxies(Config(clusters=clusters))) == []
+    assert (
+        list(
+            find_unbelieved_proxies(
+                Config(clusters=clusters[:1], trusted_proxies=TrustedSection(networks=("unix",)))
+            )
+        )
+        == []
+    )

@@ -1,4 +1,4 @@
-"""The limits that do not hold for what HTTP.sys delegates: nothing comes back of it."""
+"""What does not hold for what HTTP.sys delegates: limits, since nothing comes back of it, and the word of proxies in front."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from hostler.config.model import Cluster, Config, Route
 
-__all__ = ["find_unlimited_requests"]
+__all__ = ["find_unbelieved_proxies", "find_unlimited_requests"]
 
 
 def find_unlimited_requests(config: Config) -> Iterator[Problem]:
@@ -29,6 +29,22 @@ def find_unlimited_requests(config: Config) -> Iterator[Problem]:
     for cluster in delegating.values():
         if cluster.destination_concurrency is not None:
             yield _warning(f"Clusters.{cluster.id}.DestinationConcurrency", _NOT_COUNTED, cluster)
+
+
+def find_unbelieved_proxies(config: Config) -> Iterator[Problem]:
+    """Find trusted proxies whose word does not reach the processes that requests are delegated to as they came."""
+    if config.trusted_proxies is None:
+        return
+    for cluster in config.clusters:
+        if any(destination.queue is not None for destination in cluster.destinations):
+            yield Problem(
+                "TrustedProxies",
+                "does not hold for what is delegated: HTTP.sys hands over the request as it came, from the connection's "
+                f'peer, and cluster "{cluster.id}" has request queues; name the same proxies to the process that answers '
+                "(--trusted-proxy)",
+                Severity.WARNING,
+            )
+            return
 
 
 _NOT_COUNTED = "does not count what is delegated: with HTTP.sys an exchange is over once it is handed over"
