@@ -22,7 +22,7 @@ __all__ = ["ATTACKS", "attack"]
 _PATIENCE: Final = 30.0
 _SMALL: Final = b"GET /small HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _LARGE: Final = b"GET /1m HTTP/1.1\r\nHost: localhost\r\n\r\n"
-_UPLOAD: Final = b"POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+_UPLOAD: Final = b"POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n" + 900 * b"x"
 _DEAF: Final = 64
 """Clients that never read."""
 
@@ -99,18 +99,17 @@ def resumptions(port: int, count: int) -> None:
 
 
 def one_byte_records(port: int, count: int) -> None:
-    """Send bodies in records of one byte, on several connections."""
+    """Send requests in records of one byte, `count` of them on each of several connections."""
     with ExitStack() as stack:
         context = _context()
         connections = [stack.enter_context(context.wrap_socket(_connect(port))) for _ in range(_TRICKLING)]
-        for connection in connections:
-            connection.sendall(_UPLOAD % count)
-        for _ in range(count):
+        for _ in range(max(1, count // len(_UPLOAD))):
+            for byte in _UPLOAD:
+                for connection in connections:
+                    connection.send(bytes((byte,)))
             for connection in connections:
-                connection.send(b"x")
-        for connection in connections:
-            while connection.recv(1 << 16):
-                pass
+                if not connection.recv(1 << 16).startswith(b"HTTP/1.1 200"):
+                    raise AssertionError("the answer was not 200")
 
 
 def never_reading(port: int, count: int) -> None:
