@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +29,10 @@ FORGED = {
     "forwarded": "for=203.0.113.66;proto=http",
     "x-forwarded-proto": "http",
 }
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason=f"{CLIENT} is an address of this machine on Linux alone"
+)
+
 PORTS = ("5000", "8443", "9001")
 
 # whoever starts the tests is no root, and there is no service's directory; that is all that is added
