@@ -77,6 +77,18 @@ async def test_a_stale_socket_is_replaced(tmp_path):
         assert (await get(path))[0] == 200
 
 
+async def test_nobody_can_hold_it_up_by_locking_the_directory(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        async with asyncio.timeout(10), serving(answer, [url_of(tmp_path / "s")]):
+            assert (await get(tmp_path / "s"))[0] == 200
+    finally:
+        os.close(descriptor)
+    assert not (tmp_path / "s").exists()
+
+
 async def test_a_socket_that_somebody_listens_on_is_in_use(tmp_path):
     path = tmp_path / "s"
     async with serving(answer, [url_of(path)]):

@@ -7,9 +7,10 @@ import os
 import socket
 import stat
 import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketFiles", "bind_unix"]
 
+
+LOCK_ATTEMPTS: Final = 50
+LOCK_INTERVAL: Final = 0.01
+"""Seconds between them; others have the lock for as long as it takes to look at a file."""
 
 if sys.platform == "win32":
 
@@ -82,17 +87,31 @@ else:
 
     @contextmanager
     def _locked(directory: str) -> Iterator[None]:
-        """Have a directory to ourselves among those who replace and remove sockets in it; it is not changed."""
+        """Have a directory to ourselves among those who replace and remove sockets in it; it is not changed.
+
+        Whoever may list the directory can lock it: it is waited for a moment, and then done without.
+        """
         try:
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:  # it cannot be listed, or is not there: whoever binds says so
             yield
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor)
             yield
         finally:
             os.close(descriptor)
+
+    def _lock(descriptor: int) -> None:
+        for _ in range(LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(LOCK_INTERVAL)
+            except OSError:  # a file system without locks
+                return
+            else:
+                return
 
 
 @frozen
