@@ -362,6 +362,7 @@ def test_a_section_that_is_wrong_raises_every_error():
     assert [problem.path for problem in raised.value.problems] == [
         "Kestrel.Endpoints.a.Url",
         "Kestrel.Endpoints.b.Url",
+        "Kestrel.Endpoints.b.Protocols",
     ]
 
 

@@ -143,8 +143,10 @@ class _Reading:
         for name, said in section.endpoints.items():
             path = f"{SECTION}.Endpoints.{name}"
             prefix = self._read_url(said.url, f"{path}.Url")
+            scheme = said.url.partition("://")[0].lower() if prefix is None else prefix.scheme
+            endpoint = self._read_endpoint(said, path, scheme, defaults)
             if prefix is not None:
-                found[name] = prefix, self._read_endpoint(said, path, prefix.scheme, defaults)
+                found[name] = prefix, endpoint
         self._check_ports({name: prefix for name, (prefix, _) in found.items() if not prefix.picks_port})
         return ConfiguredEndpoints(
             tuple(str(prefix) for prefix, _ in found.values()),
