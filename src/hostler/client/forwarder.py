@@ -309,16 +309,16 @@ class Forwarder:
         pool = Pool(
             lambda owner: within(self._contexts.copy(), connector.connect(owner)),
             self._client,
-            lambda: self._forget(at, pool),
+            lambda: self._forget(at),
         )
         if self._closed:
             pool.close()  # an exchange of before a reload still comes through; what it opens is not kept
         pooled = self._pools[at] = connector.address, pool
         return pooled
 
-    def _forget(self, at: _Key | tuple[_Key, _Ends], pool: Pool) -> None:
+    def _forget(self, at: _Key | tuple[_Key, _Ends]) -> None:
         """Let go of a pool that is empty, unless another one has taken its place."""
-        if at in self._pools and self._pools[at][1] is pool:
+        if at in self._pools and self._pools[at][1].is_empty:
             del self._pools[at]
 
     def _connector(self, name: str, host: str | None, ends: _Ends = None) -> ConnectionOpener:

@@ -65,6 +65,11 @@ class Pool:
         self._retired: set[UpstreamConnection] = set()
         self._closed = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no connection, and opens none."""
+        return not self._places
+
     def take(self) -> UpstreamConnection | None:
         """Hand out a slot that is free now, or None."""
         available = self._available
