@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.contenders.entry import Command, program
-from benchmarks.processes import raise_descriptor_limit
 
 if TYPE_CHECKING:
     from benchmarks.contenders.entry import Setup
@@ -15,7 +14,7 @@ __all__ = ["caddy", "haproxy", "varnish"]
 _HAPROXY: Final = """\
 global
     nbthread 1
-    maxconn {connections}
+    maxconn 9000
 defaults
     mode http
     timeout client 1h
@@ -72,7 +71,6 @@ sub vcl_recv {{
 def haproxy(setup: Setup) -> Command:
     """Forward by HAProxy."""
     text = _HAPROXY.format(
-        connections=(raise_descriptor_limit() - 200) // 2,  # each has one to what is behind
         port=setup.port,
         scheme=setup.scheme,
         tls=f" ssl crt {setup.certificate} ssl-min-ver TLSv1.2" if setup.certificate else "",
