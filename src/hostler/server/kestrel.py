@@ -344,11 +344,10 @@ class _Reading:
             self._refuse(path, str(error))
             return None
         if mode is None:
-            self._refuse(
-                path,
-                "not supported: DelayCertificate, for which a client is asked in the middle of a connection; write "
-                "AllowCertificate or RequireCertificate",
+            message = (
+                "not supported: DelayCertificate, which asks a client in the middle of a connection; write "
             )
+            self._refuse(path, f"{message}AllowCertificate or RequireCertificate")
         return mode
 
     def _read_certificate(self, said: KestrelCertificate, path: str) -> Certificate | None:
