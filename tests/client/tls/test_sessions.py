@@ -8,7 +8,7 @@ import pytest
 
 from hostler import Destination, HttpClient
 from hostler.client.tls.contexts import tls_context
-from hostler.client.tls.sessions import MAX_SESSIONS, Sessions
+from hostler.client.tls.sessions import LOOK_INTERVAL, MAX_LOOKS, MAX_SESSIONS, Sessions
 from hostler.fleet import LiveDestination
 from tests.certificates import authority, certificate, server_context
 from tests.client.peers import destination, front
@@ -17,8 +17,19 @@ from tests.client.peers import destination, front
 class Tls:
     """A connection, as far as its session is asked for."""
 
-    def __init__(self, session=None):
-        self.session = session
+    def __init__(self, session=None, *, resumed=False):
+        self._session = session
+        self.session_reused = resumed
+        self.looks = 0
+
+    @property
+    def session(self):
+        self.looks += 1
+        return self._session
+
+    @session.setter
+    def session(self, session):
+        self._session = session
 
 
 class Session:
@@ -50,6 +61,32 @@ def test_a_session_is_for_one_name_alone_and_can_be_forgotten():
     assert sessions.find(peer("b.example")) is None
     sessions.forget(peer("a.example"))
     assert sessions.find(peer("a.example")) is None
+
+
+def test_a_connection_that_has_resumed_a_session_is_not_asked_for_another():
+    """Each question costs memory that CPython does not give back."""
+    sessions, first, second = Sessions(), Tls(Session()), Tls(Session(), resumed=True)
+    sessions.note(peer(), first)
+    taken = sessions.find(peer())
+    sessions.note(peer(), second)
+    assert [sessions.find(peer()) for _ in range(3)] == [taken] * 3
+    assert (first.looks, second.looks) == (1, 0)
+
+
+def test_a_peer_that_gives_no_tickets_is_asked_now_and_then():
+    now = 0.0
+    sessions, looks = Sessions(lambda: now), 0
+    for _ in range(3 * MAX_LOOKS):
+        tls = Tls(Session(has_ticket=False))
+        sessions.note(peer(), tls)
+        assert sessions.find(peer()) is None
+        looks += tls.looks
+    assert looks == MAX_LOOKS
+    now += LOOK_INTERVAL
+    tls = Tls(Session())
+    sessions.note(peer(), tls)
+    assert sessions.find(peer()) is not None
+    assert tls.looks == 1
 
 
 def test_there_are_so_many_sessions_and_no_more():
