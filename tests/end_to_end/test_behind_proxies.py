@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(
 
 PORTS = ("5000", "8443", "9001")
 
-# whoever starts the tests is no root, and there is no service's directory; that is all that is added
-NGINX_FILES = "".join(
+# whoever starts the tests may not write into a service's directories; that is all that is added
+NGINX_FILES = "    access_log off;\n" + "".join(
     f"    {kind}_temp_path TEMP/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )
 
