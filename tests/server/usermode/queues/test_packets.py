@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hostler.errors import Reason
 from hostler.http.security import Tls
+from hostler.server.usermode.queues.loan_packets import read_done, read_lend
 from hostler.server.usermode.queues.packets import (
     MAX_PACKET,
     Begun,
@@ -22,8 +23,6 @@ from hostler.server.usermode.queues.packets import (
     PacketError,
     decode,
     encode,
-    read_done,
-    read_lend,
     split,
 )
 

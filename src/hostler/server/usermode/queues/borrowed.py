@@ -18,13 +18,13 @@ from hostler.server.prefix import PrefixTable, UrlPrefix
 from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
+from hostler.server.usermode.queues.loan_packets import encode_done
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
     Client,
     Open,
     PacketError,
-    encode_done,
     split,
 )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from hostler.errors import QueueError
 from hostler.server.usermode.queues.borrowed import BorrowedConnection
 from hostler.server.usermode.queues.link import KIND, Link
+from hostler.server.usermode.queues.loan_packets import read_lend
 from hostler.server.usermode.queues.packets import (
     Client,
     Close,
@@ -27,7 +28,6 @@ from hostler.server.usermode.queues.packets import (
     Open,
     Packet,
     PacketError,
-    read_lend,
 )
 
 if TYPE_CHECKING:

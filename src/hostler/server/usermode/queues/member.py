@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hostler.errors import Failure
 from hostler.server.usermode.queues.link import Link
 from hostler.server.usermode.queues.loan import Returned
+from hostler.server.usermode.queues.loan_packets import encode_lend, read_done
 from hostler.server.usermode.queues.packets import (
     MAX_DATA,
     Begun,
@@ -27,8 +28,6 @@ from hostler.server.usermode.queues.packets import (
     Open,
     Packet,
     PacketError,
-    encode_lend,
-    read_done,
     split,
 )
 

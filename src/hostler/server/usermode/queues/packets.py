@@ -50,6 +50,8 @@ it gives back, until it reports DONE without keep alive, or until it leaves.
 Received and sent are bytes of the two bodies. Written is all that the borrower wrote to the client for this loan, heads
 and chunks among it, so that the lender knows what the kernel will have counted.
 
+LEND and DONE, which every delegated request takes, are in `loan_packets`.
+
 A packet is at most MAX_PACKET bytes: a socket's default send buffer must hold it. Longer data goes ahead in DATA.
 """
 
@@ -59,9 +61,21 @@ import enum
 import struct
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import frozen
 
-from hostler.errors import HostlerError, Reason
+from hostler.server.usermode.queues.loan_packets import (
+    DONE_KIND,
+    LEND_KIND,
+    MAX_PACKET,
+    Done,
+    Lend,
+    PacketError,
+    checked,
+    decode_done,
+    decode_lend,
+    encode_done,
+    encode_lend,
+)
 from hostler.server.usermode.queues.packed_tls import pack_tls, unpack_tls
 
 if TYPE_CHECKING:
@@ -86,15 +100,10 @@ __all__ = [
     "PacketError",
     "decode",
     "encode",
-    "encode_done",
-    "encode_lend",
-    "read_done",
-    "read_lend",
     "split",
 ]
 
 VERSION: Final = 5
-MAX_PACKET: Final = 128 * 1024
 MAX_DATA: Final = 96 * 1024
 """Bytes of data that a packet has room for; `split` has what is longer go ahead."""
 
@@ -103,36 +112,20 @@ _HELLO: Final = struct.Struct("!HI")
 _BEGUN: Final = struct.Struct("!H")
 _CLIENT: Final = struct.Struct("!H")
 _OPEN: Final = struct.Struct("!HHHH")
-_LEND: Final = struct.Struct("!BBHIIHIQ")
-_ANY_SIZE: Final = 0xFFFF_FFFF_FFFF_FFFF
-_DONE: Final = struct.Struct("!BBHIHBBQQQ")
-_REASONS: Final = tuple(Reason)
-
-
-class PacketError(HostlerError):
-    """Bytes that are not a packet of this version."""
 
 
 class _Kind(enum.IntEnum):
     HELLO = 1
     OPEN = 2
-    LEND = 3
+    LEND = LEND_KIND
     DATA = 4
-    DONE = 5
+    DONE = DONE_KIND
     GIVE_BACK = 6
     CLOSE = 7
     LEAVING = 8
     DEPARTED = 9
     BEGUN = 10
     CLIENT = 11
-
-
-_LEND_KIND: Final = int(_Kind.LEND)
-_DONE_KIND: Final = int(_Kind.DONE)
-_LEND_MARK: Final = bytes([_LEND_KIND])
-_DONE_MARK: Final = bytes([_DONE_KIND])
-_LEND_SIZE: Final = _LEND.size
-_DONE_SIZE: Final = _DONE.size
 
 
 @frozen
@@ -155,42 +148,12 @@ class Open:
     """How it is encrypted, where it is, and by the lender itself."""
 
 
-@define  # as Done: one is made for every request, and a frozen one costs three times as much
-class Lend:
-    """A request for the borrower to answer on a connection that was opened before."""
-
-    loan: int
-    connection: int
-    prefix: str
-    headers: bytes
-    data: bytes
-    whole: bool = False
-    """The data is all of the request."""
-
-    body_limit: int | None = None
-    """Bytes that the request's body may have; None for any number."""
-
-
 @frozen
 class Data:
     """Bytes that did not fit in one packet."""
 
     loan: int
     data: bytes
-
-
-@define
-class Done:
-    """What became of a loan; the lender has its connection back."""
-
-    loan: int
-    status: int
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    keep_alive: bool = True
-    reason: Reason | None = None
-    unread: bytes = b""
-    bytes_written: int = 0
 
 
 @frozen
@@ -257,47 +220,9 @@ def encode(packet: Packet) -> bytes:
             packet.unread, packet.bytes_written,
         )  # fmt: skip
     try:
-        return _checked(_encode(packet))
+        return checked(_encode(packet))
     except struct.error as error:
         raise PacketError(f"{type(packet).__name__} does not fit a packet: {error}") from error
-
-
-def _checked(block: bytes) -> bytes:
-    if len(block) > MAX_PACKET:
-        raise PacketError(f"a packet of {len(block)} bytes is larger than {MAX_PACKET}")
-    return block
-
-
-def encode_lend(
-    loan: int, connection: int, prefix: str, headers: bytes, data: bytes, whole: bool, body_limit: int | None
-) -> bytes:
-    """Write a LEND without making one; see `encode`."""
-    place = prefix.encode()
-    limit = _ANY_SIZE if body_limit is None else body_limit
-    try:
-        head = _LEND.pack(_LEND_KIND, whole, 0, loan, connection, len(place), len(headers), limit)
-    except struct.error as error:
-        raise PacketError(f"Lend does not fit a packet: {error}") from error
-    return _checked(b"".join((head, place, headers, data)))
-
-
-def encode_done(
-    loan: int,
-    status: int,
-    received: int,
-    sent: int,
-    keep_alive: bool,
-    reason: Reason | None,
-    unread: bytes,
-    written: int,
-) -> bytes:
-    """Write a DONE without making one; see `encode`."""
-    flags, why = (keep_alive, 0) if reason is None else (keep_alive | 2, 1 + _REASONS.index(reason))
-    try:
-        numbers = _DONE.pack(_DONE_KIND, flags, 0, loan, status, why, 0, received, sent, written)
-    except struct.error as error:
-        raise PacketError(f"Done does not fit a packet: {error}") from error
-    return _checked(numbers + unread) if unread else numbers
 
 
 def _encode(packet: Packet) -> bytes:
@@ -347,63 +272,13 @@ def decode(block: bytes) -> Packet:
         if len(block) > MAX_PACKET or block[2] or block[3]:
             raise PacketError("not a packet of this format")
         kind = block[0]
-        if kind == _DONE_KIND:
-            return _decode_done(block)
-        if kind == _LEND_KIND:
-            return _decode_lend(block)
+        if kind == DONE_KIND:
+            return decode_done(block)
+        if kind == LEND_KIND:
+            return decode_lend(block)
         return _decode(block)
     except (struct.error, ValueError, IndexError) as error:
         raise PacketError(f"a broken packet: {error}") from error
-
-
-def read_done(block: bytes) -> tuple[int, int, int, int, bool, bytes, int] | None:
-    """Return what a DONE without a failure says, without making one; None for anything else, which is to be decoded.
-
-    That is: loan, status, bytes received, bytes sent, keep alive, unread, bytes written.
-    """
-    if block[:1] != _DONE_MARK or not _DONE_SIZE <= len(block) <= MAX_PACKET:
-        return None
-    _, flags, zero, loan, status, reason, nil, received, sent, written = _DONE.unpack_from(block)
-    if zero or reason or nil or flags > 1:
-        return None
-    return loan, status, received, sent, flags == 1, block[_DONE_SIZE:], written
-
-
-def read_lend(block: bytes) -> tuple[int, int, bytes, bytes, bytes, bool, int | None] | None:
-    """Return what a LEND says, without making one; None for anything else, which is to be decoded.
-
-    That is: loan, connection, URL prefix in UTF-8, headers, data, whether they are the whole request, the largest body.
-    """
-    if block[:1] != _LEND_MARK or not _LEND_SIZE <= len(block) <= MAX_PACKET:
-        return None
-    _, flags, zero, loan, connection, prefix, headers, limit = _LEND.unpack_from(block)
-    middle = _LEND_SIZE + prefix
-    end = middle + headers
-    if zero or flags > 1 or end > len(block):
-        return None
-    largest = None if limit == _ANY_SIZE else limit
-    return loan, connection, block[_LEND_SIZE:middle], block[middle:end], block[end:], flags == 1, largest
-
-
-def _decode_done(block: bytes) -> Done:
-    _, flags, _, loan, status, reason, zero, received, sent, written = _DONE.unpack_from(block)
-    if flags > 3 or bool(flags & 2) != bool(reason) or zero:
-        raise PacketError("DONE says that it failed, and not why")
-    why = _REASONS[reason - 1] if reason else None
-    return Done(loan, status, received, sent, bool(flags & 1), why, block[_DONE.size :], written)
-
-
-def _decode_lend(block: bytes) -> Lend:
-    _, flags, _, loan, connection, prefix, headers, limit = _LEND.unpack_from(block)
-    at = _LEND.size
-    middle = at + prefix
-    end = middle + headers
-    if flags > 1 or end > len(block):
-        raise PacketError("the lengths in LEND do not add up")
-    largest = None if limit == _ANY_SIZE else limit
-    return Lend(
-        loan, connection, block[at:middle].decode(), block[middle:end], block[end:], bool(flags), largest
-    )
 
 
 def _decode(block: bytes) -> Packet:
