@@ -114,7 +114,7 @@ class ServerOptions:
     """Connections that the system accepts ahead of us (listen(2)). HTTP.sys listens by itself and has no such limit."""
 
     handshake_limit: int = field(default=1024, validator=validators.gt(0))
-    """TLS handshakes that may be under way at once; of more, the one is dropped that has not got on for the longest time.
+    """TLS handshakes at once in which the client is to go on; of more, the one is dropped that has not for the longest time.
 
     HTTP.sys does not have it.
     """

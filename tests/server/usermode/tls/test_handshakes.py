@@ -37,20 +37,32 @@ async def test_handshakes_have_their_share_of_a_turn_and_the_others_the_next():
         handshakes.take_turn(Handshake(handshakes, log, name, takes=SHARE * 0.6))
     assert log == ["a", "b", "c waits", "d waits", "e waits"]
     await asyncio.sleep(0)
-    assert log[5:] == ["c", "d"]
+    assert log[5:] == ["e", "d"]
     await asyncio.sleep(0)
-    assert log[7:] == ["e"]
+    assert log[7:] == ["c"]
 
 
-async def test_whoever_comes_later_does_not_overtake_those_that_wait():
+async def test_whoever_comes_later_goes_before_those_that_wait():
+    """Else a flood would have everybody wait until all of it is done."""
     handshakes, log = made()
-    for name in "ab":
+    for name in "abc":
         handshakes.take_turn(Handshake(handshakes, log, name, takes=SHARE * 1.5))
     await asyncio.sleep(0)
-    handshakes.take_turn(Handshake(handshakes, log, "c"))
-    assert log == ["a", "b waits", "b", "c waits"]
+    handshakes.take_turn(Handshake(handshakes, log, "d"))
+    assert log == ["a", "b waits", "c waits", "c", "d waits"]
     await asyncio.sleep(0)
-    assert log[-1] == "c"
+    assert log[5:] == ["d", "b"]
+
+
+async def test_nobody_is_dropped_for_having_waited_for_us():
+    handshakes, log = made(limit=2)
+    for name in "abcd":
+        one = Handshake(handshakes, log, name, takes=SHARE * 1.5)
+        handshakes.begin(one)
+        if name in "abc":
+            handshakes.take_turn(one)
+    handshakes.begin(Handshake(handshakes, log, "e"))
+    assert log == ["a", "b waits", "c waits", "a: too many"]
 
 
 async def test_a_turn_without_handshakes_ends_the_counting():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -39,14 +39,19 @@ class HandshakeCounts:
     - `refused by the client`: it sent an alert, for instance because it does not trust our certificate
     - `left`: it ended the connection
     - `too slow`: it did not come to an end in `TlsOptions.handshake_timeout`
-    - `too many`: `ServerOptions.handshake_limit` others were under way, and this one had not got on for the longest time
+    - `too many`: `ServerOptions.handshake_limit` clients were to go on, and this one had not for the longest time
     - `stopping`: the server stops
     - `other`
     """
 
 
 class Handshakes:
-    """The handshakes of one server that are under way."""
+    """The handshakes of one server that are under way.
+
+    When there are more than can be worked on, the newest goes first: a client that has just come still waits, and one
+    that waited long may have given up. In the order of arrival a flood would have everybody wait for as long as it is
+    deep. Nobody is dropped for having waited for us.
+    """
 
     def __init__(
         self,
@@ -63,8 +68,8 @@ class Handshakes:
         self._clock = clock
         self._under_way: dict[ServerHandshake, None] = {}
         """Those that have not got on for the longest time come first."""
-        self._waiting: deque[ServerHandshake] = deque()
-        """Those that can get on, and wait for the next turn of the event loop."""
+        self._waiting: dict[ServerHandshake, None] = {}
+        """Those that can get on, and wait for a turn of the event loop; the newest comes last."""
         self._left = SHARE
         self._is_counting = False
         self._stopped = False
@@ -77,8 +82,8 @@ class Handshakes:
         if self._stopped:
             handshake.drop("stopping")
             return
-        if len(self._under_way) >= self._limit:
-            next(iter(self._under_way)).drop("too many")
+        if len(self._under_way) - len(self._waiting) >= self._limit:
+            next(other for other in self._under_way if other not in self._waiting).drop("too many")
         self._under_way[handshake] = None
 
     def got_on(self, handshake: ServerHandshake) -> None:
@@ -90,6 +95,7 @@ class Handshakes:
     def end(self, handshake: ServerHandshake) -> None:
         """Be done with a handshake."""
         self._under_way.pop(handshake, None)
+        self._waiting.pop(handshake, None)
 
     def stop(self) -> None:
         """End all of them, and those that begin from now on."""
@@ -105,7 +111,7 @@ class Handshakes:
             self._run(handshake)
         else:
             handshake.wait()
-            self._waiting.append(handshake)
+            self._waiting[handshake] = None
 
     def _run(self, handshake: ServerHandshake) -> None:
         self._count_turn()
@@ -122,6 +128,6 @@ class Handshakes:
         self._is_counting = False
         self._left = SHARE
         while self._waiting and self._left > 0:
-            self._run(self._waiting.popleft())
+            self._run(self._waiting.popitem()[0])
         if self._waiting:
             self._count_turn()
