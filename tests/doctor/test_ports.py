@@ -1,14 +1,16 @@
 """URL prefixes: whether they can be listened on, and who has their port."""
 
+import os
 import socket
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
 
 from hostler.doctor.finding import Verdict
-from hostler.doctor.holders import Holder, holders_of
+from hostler.doctor.holders import Holder, holders_of, holders_of_path
 from hostler.doctor.ports import examine_ports
 from hostler.server.usermode import listening
 from tests.server.httpsys.model.program import Program
@@ -71,6 +73,49 @@ def test_what_cannot_be_listened_on_says_why(in_user_mode):
     finding = one(in_user_mode("http://192.0.2.1:80/"))
     assert finding.verdict is Verdict.BROKEN
     assert finding.detail.startswith("192.0.2.1 is no address of this machine")
+
+
+@pytest.fixture
+def socket_at(tmp_path):
+    """A Unix socket that is bound to a path, and the URL prefix of it."""
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        yield sock, path, f"http+unix://{quote(str(path), safe='')}/"
+
+
+on_linux = pytest.mark.skipif("sys.platform != 'linux'")
+
+
+@on_linux
+def test_a_socket_that_nobody_listens_on_is_left_to_the_server_to_replace(in_user_mode, socket_at):
+    sock, path, url = socket_at
+    sock.close()
+    before = path.stat()
+    finding = one(in_user_mode(url))
+    assert finding.verdict is Verdict.OK
+    assert finding.detail == "can be listened on"
+    assert path.stat() == before
+
+
+@on_linux
+def test_who_listens_on_a_unix_socket_is_said(in_user_mode, socket_at):
+    sock, path, url = socket_at
+    sock.listen()
+    finding = one(in_user_mode(url))
+    assert finding.verdict is Verdict.BROKEN
+    assert finding.detail.startswith(f"{path} is taken by process {os.getpid()} (")
+    assert finding.remedy == "stop that program, or choose another path"
+
+
+@on_linux
+def test_hostler_itself_on_a_unix_socket_is_no_trouble(in_user_mode, socket_at, monkeypatch):
+    sock, path, url = socket_at
+    sock.listen()
+    monkeypatch.setattr("hostler.doctor.holders._is_hostler", lambda process: True)
+    finding = one(in_user_mode(url))
+    assert finding.verdict is Verdict.OK
+    assert finding.detail == f"hostler listens on {path} already: process {os.getpid()} (hostler)"
 
 
 # -- in the kernel
@@ -198,7 +243,25 @@ def test_a_server_that_starts_meanwhile_gets_the_port(in_user_mode, monkeypatch)
     assert started == [port]
 
 
+def test_who_has_a_unix_socket_is_found_by_its_path_and_by_its_listening(tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "unix").write_text(
+        "Num RefCount Protocol Flags Type St Inode Path\n"
+        "0: 00000002 00000000 00010000 0001 01 4711 /run/a b\n"
+        "0: 00000003 00000000 00000000 0001 03 4712 /run/a b\n"
+        "0: 00000002 00000000 00010000 0001 01 4713 /run/a\n"
+        "0: 00000002 00000000 00000000 0002 01 4714\n"
+    )
+    for process, inode in (("7", "4711"), ("8", "4712"), ("9", "4713")):
+        (tmp_path / process / "fd").mkdir(parents=True)
+        (tmp_path / process / "fd" / "3").symlink_to(f"socket:[{inode}]")
+        (tmp_path / process / "comm").write_text("nginx\n")
+    assert [str(holder) for holder in holders_of_path("/run/a b", tmp_path)] == ["process 7 (nginx)"]
+    assert holders_of_path("/run/b", tmp_path) == ()
+
+
 def test_where_there_is_no_such_directory_nobody_is_found(tmp_path):
+    assert holders_of_path("/run/a", tmp_path) == ()
     assert holders_of(80, proc=tmp_path) == ()
 
 

@@ -1,4 +1,4 @@
-"""Which processes listen on a port: from /proc on Linux, from Windows where it is that, else nobody knows."""
+"""Which processes listen on a port, or a Unix socket: from /proc on Linux, from Windows where it is that, else nobody knows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from hostler.server.httpsys.api import Windows
 
-__all__ = ["Holder", "holders_of"]
+__all__ = ["Holder", "holders_of", "holders_of_path"]
 
 _PROC: Final = Path("/proc")
 _LISTENING: Final = "0A"
+_ACCEPTS: Final = 0x10000  # __SO_ACCEPTCON
 _LOCAL: Final = re.compile(r"[0-9A-F]+:([0-9A-F]{4})")
 _SPAWNED: Final = "multiprocessing.spawn"
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
@@ -25,7 +26,7 @@ _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 
 @frozen
 class Holder:
-    """Who listens on a port."""
+    """Who listens on a port, or a Unix socket."""
 
     process: int | None
     """None where this user may not see whose socket it is."""
@@ -50,6 +51,16 @@ def holders_of(port: int, windows: Windows | None = None, proc: Path = _PROC) ->
         Holder(None, f"a process of user {user}, which this user may not look at")
         for user in sorted(set(sockets.values()))
     )
+
+
+def holders_of_path(path: str, proc: Path = _PROC) -> tuple[Holder, ...]:
+    """Return who listens on a Unix socket; nobody where that cannot be found out."""
+    try:
+        table = (proc / "net" / "unix").read_text("utf-8", "surrogateescape").split("\n")[1:]
+    except OSError:
+        return ()
+    rows = [row for line in table if len(row := line.split(maxsplit=7)) == 8 and row[7] == path]
+    return tuple(_owners({row[6] for row in rows if int(row[3], 16) & _ACCEPTS}, proc))
 
 
 def _on_windows(windows: Windows, port: int) -> Iterator[Holder]:

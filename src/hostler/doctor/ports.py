@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from hostler.doctor.finding import Finding, Verdict
-from hostler.doctor.holders import holders_of
+from hostler.doctor.holders import holders_of, holders_of_path
 from hostler.errors import HostlerError, ListenError
 from hostler.explaining import explain
 from hostler.server.base import ServerKind
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hostler.doctor.context import Context
+    from hostler.doctor.holders import Holder
     from hostler.server.httpsys.api import Windows
     from hostler.server.prefix import UrlPrefix
 
@@ -78,20 +79,23 @@ def _refused(prefix: UrlPrefix, error: ListenError, context: Context, broken: Ve
             what, broken, "this user may not register it with HTTP.sys",
             f"once, as an administrator: hostler url reserve {prefix} --user NAME",
         )  # fmt: skip
-    taken = error.errno == errno.EADDRINUSE and prefix.socket_path is None
-    holders = holders_of(prefix.port, context.windows) if taken else ()
+    path, port = prefix.socket_path, prefix.port
+    where, other = (f"port {port}", "port") if path is None else (path, "path")
+    holders: tuple[Holder, ...] = ()
+    if error.errno == errno.EADDRINUSE:
+        holders = holders_of(port, context.windows) if path is None else holders_of_path(path)
     if not holders:
         return Finding(what, broken, _reason(prefix, error))
     names = ", ".join(map(str, holders))
     if all(holder.is_hostler for holder in holders):
-        return Finding(what, Verdict.OK, f"hostler listens on port {prefix.port} already: {names}")
+        return Finding(what, Verdict.OK, f"hostler listens on {where} already: {names}")
     if context.server is ServerKind.HTTPSYS and any("HTTP.sys" in holder.program for holder in holders):
         return Finding(
             what, Verdict.WARNING, "it is registered with HTTP.sys already, perhaps by the server itself",
             "to see by whom, as an administrator: netsh http show servicestate view=requestq",
         )  # fmt: skip
     return Finding(
-        what, broken, f"port {prefix.port} is taken by {names}", "stop that program, or choose another port"
+        what, broken, f"{where} is taken by {names}", f"stop that program, or choose another {other}"
     )
 
 

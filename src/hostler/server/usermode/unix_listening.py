@@ -40,15 +40,21 @@ else:
     import fcntl
 
     def bind_unix(path: str, mode: int | None, backlog: int | None) -> socket.socket:
-        """Bind a socket to a path, for a `mode`, else what the umask leaves of 0777; without a backlog, only for a moment.
+        """Bind a socket to a path, for a `mode`, else what the umask leaves of 0777.
 
         A socket that nobody listens on is replaced. Raises OSError: EADDRINUSE where somebody does, EEXIST where the
-        file is none.
+        file is none. Without a backlog it is bound for a moment only, to see whether it can be, and not at all where that
+        would be in place of another.
         """
-        with _locked(os.path.dirname(path)):  # noqa: PTH120 - of a text
-            _remove_stale(path)
+        directory = os.path.dirname(path)  # noqa: PTH120 - of a text
+        with _locked(directory):
+            is_stale = _find_stale(path)
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            if is_stale and backlog is None and os.access(directory, os.W_OK | os.X_OK):
+                return sock
             try:
+                if is_stale:
+                    Path(path).unlink(missing_ok=True)
                 sock.setblocking(False)
                 sock.bind(path)
                 if mode is not None:
@@ -62,12 +68,12 @@ else:
                 raise
         return sock
 
-    def _remove_stale(path: str) -> None:
-        """Remove a socket that nobody listens on; raises OSError for whatever else is there."""
+    def _find_stale(path: str) -> bool:
+        """Return whether there is a socket that nobody listens on; raises OSError for whatever else is there."""
         try:
             found = os.lstat(path)
         except FileNotFoundError:
-            return
+            return False
         if not stat.S_ISSOCK(found.st_mode):
             raise FileExistsError(errno.EEXIST, "the file is no socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -75,10 +81,9 @@ else:
             try:
                 client.connect(path)
             except FileNotFoundError:
-                return
+                return False
             except ConnectionRefusedError:
-                Path(path).unlink(missing_ok=True)
-                return
+                return True
             except PermissionError:
                 raise
             except OSError:  # its backlog is full, or it is one for datagrams
