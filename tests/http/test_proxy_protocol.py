@@ -47,6 +47,7 @@ READ = {
     ),
     "version 1, unknown": (b"PROXY UNKNOWN\r\n", ProxyHeader()),
     "version 1, unknown with what is to be ignored": (b"PROXY UNKNOWN ffff::1 ::2 1 2\r\n", ProxyHeader()),
+    "version 1, as long as can be": (b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n", ProxyHeader()),
     "version 2, IPv4": (v2(0x21, 0x11, INET), ProxyHeader(CLIENT, SERVER)),
     "version 2, IPv4 over datagrams": (v2(0x21, 0x12, INET), ProxyHeader(CLIENT, SERVER)),
     "version 2 with TLVs": (v2(0x21, 0x11, INET + b"\x20\0\5hello" * 99), ProxyHeader(CLIENT, SERVER)),

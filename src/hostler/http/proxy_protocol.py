@@ -92,7 +92,7 @@ class ProxyHeaderReader:
         if buffer[: len(_V1)] != _V1[: len(buffer)]:
             raise _malformed(buffer)
         line, end, rest = buffer.partition(b"\r\n")
-        if len(line) + 2 > MAX_V1_SIZE:
+        if len(line) + 2 > MAX_V1_SIZE and (end or len(line) >= MAX_V1_SIZE):  # its CR may have come alone
             raise ProtocolError(f"a PROXY header without an end in its first {MAX_V1_SIZE} bytes")
         if not end:
             return False
