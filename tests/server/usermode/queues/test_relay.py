@@ -315,6 +315,37 @@ async def test_no_more_is_taken_from_a_member_than_the_client_takes():
             await client.rest()
 
 
+@pytest.mark.parametrize(
+    "end", [pytest.param("report", marks=pytest.mark.logs_errors("to the client, and reported")), "death"]
+)
+async def test_a_member_that_goes_on_writing_keeps_nobody_else_waiting(monkeypatch, end):
+    taken = []
+
+    class Eager(Relay):
+        """Has the member write again whenever something is taken."""
+
+        __slots__ = ()
+
+        def _take(self):
+            with contextlib.suppress(OSError):
+                hand.socket.send(bytes(1 << 16))
+            taken.append(1)
+            assert len(taken) < 1000, "it would go on for as long as the member writes"
+            return super()._take()
+
+    monkeypatch.setattr(relay_module, "Relay", Eager)
+    async with by_hand() as (proxy, client, hand):
+        loan = await hand.lent()
+        if end == "report":
+            hand.done(loan, 1 << 40)
+        else:
+            hand.peer.link.close()
+        with pytest.raises((ConnectionResetError, EOFError)):
+            await client.rest()
+        await eventually(lambda: proxy.outcomes)
+        assert proxy.outcomes[0].failure.reason is Reason.RESPONSE_BODY_DESTINATION
+
+
 async def test_no_more_is_taken_from_a_client_than_the_member_reads():
     async with by_hand() as (proxy, client, hand):
         hand.answer(await hand.lent())

@@ -42,7 +42,7 @@ class Relay:
 
     __slots__ = (
         "_client", "_context", "_far", "_is_feeding", "_is_held_back", "_is_lent", "_loop", "_near", "_pending", "_put", "_reader",
-        "_taken", "fileno", "written", "written_by_member",
+        "_room", "_taken", "fileno", "written", "written_by_member",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +59,8 @@ class Relay:
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
+        self._room = 2 * self._far.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        """More bytes than the pair holds: the last piece that is put in may reach beyond the buffer."""
         self.fileno = self._far.fileno
         self.written: int | None = 0
         self.written_by_member: int | None = None
@@ -93,8 +95,7 @@ class Relay:
     def answered(self, written: int) -> Failure | None:
         """Take the rest of what the member has written, which was all in the pair before it reported."""
         before = self.written or 0
-        while self._taken < before + written and self._take():
-            pass
+        self._take_up_to(before + written)
         self.written_by_member = self._taken
         if self._taken == before + written or self._is_closed:
             return None
@@ -117,8 +118,7 @@ class Relay:
 
     def bytes_written(self) -> int:
         """Return how many bytes members have written, those that are still in the pair among them."""
-        while self._take():
-            pass
+        self._take_up_to(self._taken + self._room)
         return self._taken
 
     def bytes_read(self) -> int:
@@ -160,6 +160,12 @@ class Relay:
         else:
             self._break("wrote between two requests")
         return bool(data) and self._is_lent
+
+    def _take_up_to(self, taken: int) -> None:
+        """Take what is in the pair now, until so much is `taken`: of a member that goes on writing there is always more."""
+        most = min(taken, self._taken + self._room)
+        while self._taken < most and self._take():
+            pass
 
     def _on_member_ended(self) -> None:
         """End our side towards the client, as of an upgraded connection, and go on with the other direction."""
