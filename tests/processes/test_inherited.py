@@ -44,7 +44,11 @@ def test_those_of_another_process_are_left(caplog):
     assert environ == {"HOME": "/"}
 
 
-@pytest.mark.parametrize("environ", [{}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "x", "LISTEN_PID": "1"}])
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "x", "LISTEN_PID": "1"}]
+    + [environment(count) for count in ("²", "-1", "9" * 5000)],
+)
 def test_without_the_variables_there_are_none(environ):
     assert take_inherited(environ) == ()
 

@@ -1,6 +1,7 @@
 """What the service manager is told, by the protocol of sd_notify(3)."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -71,6 +72,41 @@ async def test_without_anybody_to_tell_nothing_is_told():
 async def test_a_manager_that_is_gone_is_a_warning(tmp_path, caplog):
     Notifier.of_environment({"NOTIFY_SOCKET": str(tmp_path / "none")}).ready()
     assert "the service manager cannot be told READY=1" in caplog.text
+
+
+async def test_what_there_is_no_room_for_is_told_later(manager, caplog):
+    sock, name = manager
+    fill = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with fill, contextlib.suppress(BlockingIOError):
+        fill.setblocking(False)
+        while True:
+            fill.sendto(b"x", sock.getsockname())
+    sock.setblocking(False)
+    notifier = Notifier.of_environment({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "2000"})
+    with notifier.running("x"):
+        await asyncio.sleep(0.01)
+        received = []
+        while b"WATCHDOG=1" not in received:
+            received.append(await asyncio.get_running_loop().sock_recv(sock, 99))
+    said = [data for data in received if data != b"x"]
+    assert said == [b"READY=1\nSTATUS=x", b"WATCHDOG=1"]
+    assert caplog.text.count("the service manager cannot be told READY=1") == 1
+    assert "WATCHDOG" not in caplog.text
+
+
+@pytest.mark.parametrize("usec", ["²", "9" * 5000, "-1", "0"])
+async def test_an_interval_that_is_none_is_no_watchdog(manager, usec):
+    sock, name = manager
+    with Notifier.of_environment({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": usec}).running("x"):
+        told(sock)
+    assert told(sock)[0] == "STOPPING=1"
+
+
+async def test_a_manager_that_stays_away_is_said_once(tmp_path, caplog):
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "none"), "WATCHDOG_USEC": "2000"}
+    with Notifier.of_environment(environ).running("x"):
+        await asyncio.sleep(0.02)
+    assert caplog.text.count("cannot be told") == 1
 
 
 async def test_an_address_that_is_none_is_a_warning(caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import sys
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,7 @@ else:
     _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 _PASSES_SOCKETS: Final = bool(_FAMILIES)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _VARIABLES: Final = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
 
 
@@ -39,7 +41,7 @@ def take_inherited(
     """
     said = {name: environ.pop(name) for name in _VARIABLES if name in environ}
     count, pid = said.get("LISTEN_FDS", ""), said.get("LISTEN_PID", "")
-    if not (_PASSES_SOCKETS and count.isdigit() and pid.isdigit()):
+    if not (_PASSES_SOCKETS and _NUMBER.fullmatch(count) and _NUMBER.fullmatch(pid)):
         return ()
     if int(pid) != os.getpid():
         _log.warning(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
 import sys
 import time
@@ -21,7 +22,11 @@ __all__ = ["Notifier"]
 
 _log = logging.getLogger("hostler.server")
 
+RETRY_INTERVAL: Final = 0.1
+"""Seconds until a service manager that has no room for more is told again."""
+
 _MICROSECONDS: Final = 1_000_000
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _HAS_UNIX_SOCKETS: Final = sys.platform != "win32"
 
 if sys.platform == "win32":
@@ -46,6 +51,11 @@ class Notifier:
     def __init__(self, address: str | None = None, interval: float | None = None) -> None:
         self._address = address
         self._interval = interval
+        self._untold: list[str] = []
+        """What there was no room for, and what came after that."""
+        self._retry: asyncio.TimerHandle | None = None
+        self._is_failing = False
+        """That it cannot be told has been said."""
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str] = os.environ) -> Notifier:
@@ -60,7 +70,7 @@ class Notifier:
             )
             return cls()
         usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-        is_watched = usec.isdigit() and int(usec) > 0 and pid in {"", str(os.getpid())}
+        is_watched = _NUMBER.fullmatch(usec) is not None and int(usec) > 0 and pid in {"", str(os.getpid())}
         return cls(address, int(usec) / _MICROSECONDS if is_watched else None)
 
     def ready(self, status: str | None = None) -> None:
@@ -79,7 +89,7 @@ class Notifier:
     def running(self, status: str) -> Iterator[None]:
         """Tell that it is ready on entry, that it stops on exit, and in between that its event loop turns."""
         self.ready(status)
-        watchdog = None if self._interval is None else _Watchdog(self._interval / 2, self._tell)
+        watchdog = None if self._interval is None else _Watchdog(self._interval / 2, self._alive)
         try:
             yield
         finally:
@@ -99,26 +109,48 @@ class Notifier:
 
         return begin
 
+    def _alive(self) -> None:
+        if not self._untold:
+            self._tell("WATCHDOG=1")
+
     def _tell(self, *assignments: str) -> None:
-        if self._address is None:
-            return
-        try:
-            _send("\n".join(assignments).encode(), self._address)
-        except OSError as error:
-            _log.warning("the service manager cannot be told %s: %s", assignments[0], error)
+        if self._address is not None:
+            self._untold.append("\n".join(assignments))
+            if self._retry is None:
+                self._tell_rest(self._address)
+
+    def _tell_rest(self, address: str) -> None:
+        """Tell what is left to tell, in its order; what finds no room is told after a while."""
+        self._retry = None
+        while self._untold:
+            data = self._untold[0]
+            try:
+                _send(data.encode(), address)
+            except OSError as error:
+                if not self._is_failing:
+                    what = data.partition("\n")[0]
+                    _log.warning("the service manager cannot be told %s: %s", what, error)
+                self._is_failing = True
+                if isinstance(error, BlockingIOError):
+                    loop = asyncio.get_running_loop()
+                    self._retry = loop.call_later(RETRY_INTERVAL, self._tell_rest, address)
+                    return
+            else:
+                self._is_failing = False
+            del self._untold[0]
 
 
 class _Watchdog:
     """Tells at intervals that the event loop turns; a loop that something blocks does not."""
 
-    def __init__(self, interval: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, interval: float, tell: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._interval = interval
         self._tell = tell
         self._on_turn()
 
     def _on_turn(self) -> None:
-        self._tell("WATCHDOG=1")
+        self._tell()
         self._timer = self._loop.call_later(self._interval, self._on_turn)
 
     def end(self) -> None:
