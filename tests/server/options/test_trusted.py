@@ -81,6 +81,7 @@ def test_nothing_but_the_client_is_believed_of_one_proxy_by_default():
         ("*.example.org", "a.www.example.org", True),
         ("*.example.org", "example.org", False),
         ("*.example.org", "badexample.org", False),
+        ("*.example.org", ".example.org", False),
         ("[2001:db8::1]", "[2001:db8::1]", True),
         ("*", "anything", True),
     ],

@@ -154,6 +154,7 @@ class TrustedProxies:
     def allows(self, host: str) -> bool:
         """Whether a host, as `parse_host` has it, is one that a client may have asked for."""
         return any(
-            allowed in {"*", host} or (allowed.startswith("*.") and host.endswith(allowed[1:]))
+            allowed in {"*", host}
+            or (allowed.startswith("*.") and len(host) >= len(allowed) and host.endswith(allowed[1:]))
             for allowed in self.hosts
         )
