@@ -124,6 +124,22 @@ async def test_an_inherited_socket_that_no_prefix_is_for_is_an_error():
         assert f"--url http://127.0.0.1:{port}/" in running.errors
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux'")
+async def test_an_inherited_socket_without_a_path_is_an_error():
+    with socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind("")  # has the kernel choose a name
+        abstract.listen()
+        async with inheriting(
+            [abstract], "serve", "worker_apps:app", "--url", "http://127.0.0.1:0/"
+        ) as running:
+            assert await running.ends() == 1
+        name = ascii(abstract.getsockname()[1:])[1:]
+        assert (
+            f"the inherited socket 3 is the abstract one {name}, which no URL prefix can be for"
+            in running.errors
+        )
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_the_units_of_the_documentation_are_right(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()

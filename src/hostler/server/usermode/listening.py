@@ -160,13 +160,18 @@ def _refuse_unused(inherited: Iterable[socket.socket], prefixes: Iterable[UrlPre
     for sock in inherited:
         if not any(serves(sock, prefix) for prefix in prefixes):
             name = sock.getsockname()
+            if isinstance(name, bytes):
+                raise ListenError(
+                    errno.EINVAL,
+                    f"the inherited socket {sock.fileno()} is the abstract one {ascii(name[1:])[1:]}, which no URL prefix can "
+                    "be for; listen on one with a path, as in ListenStream=/run/hostler.sock",
+                )
             if isinstance(name, tuple):
                 host, port = name[:2]
                 where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
                 url = f"http://{'+' if host in _WILDCARDS.values() else where.rpartition(':')[0]}:{port}/"
             else:
-                where = name if isinstance(name, str) else ascii(name)
-                url = unix_url(where, "/")
+                where, url = name, unix_url(name, "/")
             raise ListenError(
                 errno.EINVAL,
                 f"the inherited socket {sock.fileno()} listens on {where}, which is for no URL prefix; add one, as with "
