@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import socket
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -115,10 +116,27 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on that the connection is gone."""
+        if exc is not None and self._error is None and self._explain is not None:
+            self._hear_out()
         self._end()
         protocol = self._protocol
         del self._protocol, self._receive  # which know us: we would wait for the collector
         protocol.connection_lost(self._error or exc)
+
+    def _hear_out(self) -> None:
+        """Note what the peer said before it reset the connection: a write may have met the reset before that was read.
+
+        A server of TLS 1.3 refuses the client's certificate when the client is writing already (RFC 8446 4.4.2.4).
+        """
+        with (
+            suppress(OSError, ValueError),
+            socket.socket(fileno=self._raw.get_extra_info("socket").fileno()) as sock,
+        ):
+            try:
+                self._put(sock.recv(_SLICE))
+            finally:
+                sock.detach()  # it is the transport's
+        self._decrypt_all(self._held)
 
     def pause_writing(self) -> None:
         """Hold back whoever writes."""

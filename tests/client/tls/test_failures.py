@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from hostler import HttpClient, Reason
-from hostler.client.tls.contexts import tls_context
+from hostler.client.address import DestinationAddress
+from hostler.client.connector import Connector
+from hostler.client.tls.contexts import DestinationTls, tls_context
 from tests.certificates import authority, certificate, client_context, server_context
 from tests.client.peers import OK, answering, destination, front
 from tests.client.tls.blocking import blocking
+from tests.client.transports import Owner
 
 HOST = "localhost"
 
@@ -118,6 +124,46 @@ async def test_the_client_certificate_is_refused(tmp_path, version):
     async with blocking(served) as (port, _):
         said = await say(port, client_context(own))
     assert said.startswith("the destination refuses the client certificate, or its absence (unknown ca)")
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere a reset destroys what came before it"
+)
+async def test_a_refusal_that_a_reset_has_overtaken(tmp_path):
+    served = server_context(certificate(tmp_path))
+    served.verify_mode = ssl.CERT_REQUIRED
+    authority().configure_trust(served)
+    own = certificate(tmp_path, "proxy.example", ca=authority("another"))
+
+    def refuse():
+        with listening.accept()[0] as sock, served.wrap_socket(sock, server_side=True):
+            pass  # it ends with something unread, which resets the connection
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as threads:
+        refusing = threads.submit(refuse)
+        address = DestinationAddress.parse(f"https://127.0.0.1:{listening.getsockname()[1]}")
+        connector = Connector(address, HttpClient(), DestinationTls(client_context(own)))
+        connection = await connector.connect(Owner())
+        assert isinstance(
+            refusing.exception(10), ssl.SSLError
+        )  # without a turn of the loop, in which it would be read
+        sink = LossOnly()
+        connection.begin_plain(b"GET / HTTP/1.1\r\nHost: there\r\n\r\n", "GET", 0, sink, 10)
+        async with asyncio.timeout(10):
+            error = await sink.lost
+    assert str(error).startswith(
+        "the destination refuses the client certificate, or its absence (unknown ca)"
+    )
+
+
+class LossOnly:
+    """An exchange that hears of nothing but the loss of its connection."""
+
+    def __init__(self):
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def disconnected(self, error, *, stale):
+        self.lost.set_result(error)
 
 
 @pytest.mark.parametrize(
