@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from hostler.server.usermode import client_socket
-from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
+from hostler.server.usermode.addresses import borrow_socket
+from hostler.server.usermode.client_socket import ClientSocket
 from hostler.server.usermode.queues.lent_transport import LentTransport
 from tests.client.transports import Pipe
 from tests.server.usermode.peers import Client, eventually

@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from hostler.server.usermode.client_socket import address_of, own_address_of
+from hostler.server.usermode.addresses import address_of, own_address_of
 
 if TYPE_CHECKING:
     import asyncio

@@ -21,11 +21,11 @@ import enum
 import logging
 import socket
 import struct
-import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from hostler.deadline import Deadline
 from hostler.reading import LARGE_READ, Reading
+from hostler.server.usermode.addresses import address_of, borrow_socket, own_address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +33,7 @@ if TYPE_CHECKING:
     from hostler.contract import Address
     from hostler.http.security import Tls
 
-__all__ = [
-    "HIGH_WATER",
-    "LINGER",
-    "ClientSocket",
-    "SocketReader",
-    "address_of",
-    "borrow_socket",
-    "own_address_of",
-]
+__all__ = ["HIGH_WATER", "LINGER", "ClientSocket", "SocketReader"]
 
 _log = logging.getLogger("hostler.server")
 
@@ -403,36 +395,3 @@ _CAN_CLOSE: Final = {_OPEN, _LENT, _LINGERING}
 
 def _discard(data: object) -> None:
     """Take what nobody wants any more."""
-
-
-def address_of(name: tuple[Any, ...] | str | None) -> Address:
-    """Return host and port of a peer's name; one that is gone has none, and neither has one on a Unix socket."""
-    host, port = name[:2] if isinstance(name, tuple) else ("", 0)
-    if isinstance(name, tuple) and len(name) == 4 and name[3]:
-        host = f"{host.partition('%')[0]}%{_zone(name[3])}"
-    # a socket for both families has IPv4 addresses as ::ffff:192.0.2.1
-    return (host.removeprefix("::ffff:") if "." in host else host), port
-
-
-def _zone(index: int) -> str:
-    """Return what a network interface is called, to which an address belongs (RFC 4007 11)."""
-    try:
-        return socket.if_indextoname(index)
-    except OSError:  # it is gone
-        return str(index)
-
-
-def own_address_of(name: tuple[Any, ...] | str) -> Address:
-    """Return host and port of a socket's own name; on a Unix socket, its path and 0."""
-    return (name, 0) if isinstance(name, str) else address_of(name)
-
-
-def borrow_socket(descriptor: int, address: str) -> socket.socket:
-    """Make a socket object around a connection's descriptor without asking the system what it is.
-
-    `address` is our own, on a TCP connection that of either side.
-    """
-    if sys.platform != "win32" and "/" in address:
-        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)

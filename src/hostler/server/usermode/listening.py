@@ -13,7 +13,7 @@ from attrs import evolve
 from hostler.errors import ListenError
 from hostler.http.unix_socket import unix_url
 from hostler.server.prefix import UrlPrefix
-from hostler.server.usermode.client_socket import own_address_of
+from hostler.server.usermode.addresses import own_address_of
 from hostler.server.usermode.unix_listening import bind_unix
 
 if TYPE_CHECKING:

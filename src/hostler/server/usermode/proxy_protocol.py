@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from hostler.errors import ProtocolError
 from hostler.http.proxy_protocol import ProxyHeaderReader
-from hostler.server.usermode.client_socket import address_of, own_address_of
+from hostler.server.usermode.addresses import address_of, own_address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,8 @@ from attrs import evolve
 
 from hostler.errors import DelegationError, Failure, PrefixError, Reason
 from hostler.server.prefix import PrefixTable, UrlPrefix
-from hostler.server.usermode.client_socket import ClientSocket, borrow_socket
+from hostler.server.usermode.addresses import borrow_socket
+from hostler.server.usermode.client_socket import ClientSocket
 from hostler.server.usermode.http1.connection import Http1Connection
 from hostler.server.usermode.queues.lent_transport import LentTransport
 from hostler.server.usermode.queues.loan_packets import encode_done

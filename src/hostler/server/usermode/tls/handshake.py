@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from hostler.contract import Rejection
 from hostler.errors import ProtocolError
 from hostler.http.encode import encode_rejection
-from hostler.server.usermode.client_socket import address_of
+from hostler.server.usermode.addresses import address_of
 from hostler.tls.engine import TlsEngine
 from hostler.tls.transport import TlsTransport
 
