@@ -23,7 +23,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "names", metavar="NAME", nargs="*",
         help="what it is for besides localhost, 127.0.0.1 and ::1: host names, *.names, addresses "
-        "(default: what the one is for that is there)",
+        "(default: those of the certificate that is there)",
     )  # fmt: skip
     parser.add_argument(
         "--directory",
@@ -34,7 +34,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--new-ca",
         action="store_true",
-        help="make another authority too, such as for names that the one there does not vouch for",
+        help="make another authority, for names that the one there does not vouch for; it has to be trusted anew",
     )
 
 

@@ -99,20 +99,15 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         help="an option of HTTP.sys by its key in a document's HttpSys section, such as MaxConnections=1000 or "
         "Timeouts.EntityBody=00:01:00; may be repeated",
     )  # fmt: skip
-    add_tls(parser)
-    parser.add_argument(
-        "--proxy-protocol", action="store_true",
-        help="demand of every connection to a --url that it begins with a header of the PROXY protocol, from a "
-        "--trusted-proxy",
-    )  # fmt: skip
-    add_trusted(parser)
-    add_https(parser)
     parser.add_argument("--quiet", action="store_true", help="print no line per exchange")
     parser.add_argument(
         "--log-format", choices=list(LOG_FORMATS), default="text",
         help="how the line per exchange looks (default %(default)s)",
     )  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="log more than warnings")
+    add_tls(parser)
+    add_https(parser)
+    add_trusted(parser)
 
 
 def url_prefix(text: str) -> str:

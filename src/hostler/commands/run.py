@@ -22,7 +22,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_documents(parser)
     parser.set_defaults(queue=None, mode=QueueMode.CREATE_OR_ATTACH)
     add_app_dir(parser, "the module of a policy")
-    add_urls(parser, "listen here instead of where the document's Urls say")
+    add_urls(parser, "listen here instead of where the documents say")
     parser.add_argument(
         "--dangerous-allow-ambiguous-paths",
         action="store_true",

@@ -46,17 +46,17 @@ def add_tls(parser: ArgumentParser) -> None:
 
 def add_https(parser: ArgumentParser) -> None:
     """Add what has clients come over https."""
-    parser.add_argument(
-        "--redirect-to-https", action="store_true",
-        help="send clients of http to https (307), on the port of the https prefix",
-    )  # fmt: skip
-    parser.add_argument(
+    group = parser.add_argument_group("from http to https, on every server")
+    group.add_argument(
+        "--redirect-to-https", action="store_true", help="send clients of http to the same URL in https (307)"
+    )
+    group.add_argument(
         "--https-port", metavar="PORT", type=int,
-        help="send them to this port instead, such as that of what encrypts in front",
+        help="where they are sent, such as to the port of a proxy in front (default: that of the https prefix)",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--hsts", metavar="SECONDS", type=int,
-        help="have browsers that came over https come so for that long (Strict-Transport-Security)",
+        help="have browsers that came over https use nothing else for so long (Strict-Transport-Security)",
     )  # fmt: skip
 
 

@@ -33,6 +33,11 @@ def add_trusted(parser: ArgumentParser) -> None:
         help="the hosts that it may say the client asked for, which decides the route: names, and *.example.org for "
         "those below it (default: none)",
     )  # fmt: skip
+    group.add_argument(
+        "--proxy-protocol", action="store_true",
+        help="demand of every connection to a --url that it begins with a header of the PROXY protocol, from a "
+        "--trusted-proxy",
+    )  # fmt: skip
 
 
 def _listed(text: str) -> tuple[str, ...]:
