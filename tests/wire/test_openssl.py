@@ -41,7 +41,9 @@ async def test_each_version(option, version, tmp_path):
 @pytest.mark.parametrize("option", ["-tls1", "-tls1_1"])
 async def test_a_version_that_is_too_old_is_refused_with_an_alert(option, tmp_path):
     async with serving(tls, **https(tmp_path)) as served:
-        status, said = await s_client(tmp_path, served.url, option, "-cipher", "DEFAULT@SECLEVEL=0")
+        status, said = await s_client(
+            tmp_path, served.url, option, "-cipher", "DEFAULT@SECLEVEL=0", feed=None
+        )
     assert status != 0
     assert "alert protocol version" in said
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from hostler import Certificate, CertificateError, ClientCertificates, TlsOptions
-from hostler.server.usermode.tls.loading import load, load_context
+from hostler.server.usermode.tls.loading import load
 from tests.certificates import authority, certificate
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -97,7 +97,7 @@ def test_one_that_is_too_weak_is_refused(tmp_path):
     ],
 )
 def test_versions_are_those_asked_for(tmp_path, protocols, lowest, highest):
-    context = load_context(TlsOptions(certificate=certificate(tmp_path), protocols=protocols))
+    context = load(TlsOptions(certificate=certificate(tmp_path), protocols=protocols)).context
     assert (context.minimum_version, context.maximum_version) == (lowest, highest)
 
 
@@ -108,7 +108,7 @@ def test_older_versions_are_no_options(protocols):
 
 
 def test_ciphers_are_mozillas(tmp_path):
-    context = load_context(TlsOptions(certificate=certificate(tmp_path)))
+    context = load(TlsOptions(certificate=certificate(tmp_path))).context
     names = [cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"]
     assert names == [
         "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -124,10 +124,10 @@ def test_clients_are_asked_for_certificates(tmp_path):
     authority().cert_pem.write_to_path(str(ca))
     for mode, verify in [("AllowCertificate", ssl.CERT_OPTIONAL), ("RequireCertificate", ssl.CERT_REQUIRED)]:
         options = TlsOptions(certificate=own, client_certificates=mode, client_ca=str(ca))
-        context = load_context(options)
+        context = load(options).context
         assert context.verify_mode is verify
         assert context.cert_store_stats()["x509_ca"] == 1
-    assert load_context(TlsOptions(certificate=own)).verify_mode is ssl.CERT_NONE
+    assert load(TlsOptions(certificate=own)).context.verify_mode is ssl.CERT_NONE
 
 
 def test_authorities_that_are_none_are_refused(tmp_path):

@@ -16,7 +16,7 @@ from hostler.tls.chain import load_chain
 if TYPE_CHECKING:
     from hostler.server.options import TlsOptions
 
-__all__ = ["Loaded", "load", "load_context"]
+__all__ = ["Loaded", "load"]
 
 _VERSIONS: Final = {"Tls12": ssl.TLSVersion.TLSv1_2, "Tls13": ssl.TLSVersion.TLSv1_3}
 
@@ -46,16 +46,12 @@ class Loaded:
     """None where there is no certificate."""
 
 
-def load_context(options: TlsOptions) -> ssl.SSLContext:
+def load(options: TlsOptions, now: float | None = None) -> Loaded:
     """Read the files that `options` name into a context; what its `sni` names is read apart.
 
-    Raises CertificateError. Blocks while it reads.
+    `now` is the time that certificates must be valid at, in seconds since 1970. Raises CertificateError. Blocks while it
+    reads.
     """
-    return load(options).context
-
-
-def load(options: TlsOptions, now: float | None = None) -> Loaded:
-    """Do what `load_context` does; `now` is the time that certificates must be valid at, in seconds since 1970."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     versions = [_VERSIONS[name] for name in options.protocols]
