@@ -44,6 +44,7 @@ async def tell(exchange):
         "host": exchange.host,
         "port": exchange.port,
         "said": {name: value for name, value in headers if name in IDENTITY},
+        "fields": [[name, value] for name, value in headers if name in IDENTITY],
         "lines": len(headers),
     }
     return await exchange.respond(200, json.dumps(facts))
@@ -134,6 +135,21 @@ async def test_a_request_with_a_large_body_tells_its_worker_too():
         head = f"POST / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {CLIENT}\r\nContent-Length: 300000\r\n\r\n"
         client.send(head.encode() + bytes(300_000))
         assert json.loads((await client.answer()).body)["client"] == CLIENT
+
+
+@both
+@pytest.mark.parametrize("network", ["127.0.0.1", "10.0.0.1"], ids=["trusted", "not trusted"])
+@pytest.mark.parametrize("framing", ["", "Content-Length: 3", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("host", ["Host: a", "host: a"])
+@pytest.mark.parametrize("more", ["", "Connection: keep-alive", "Keep-Alive: 1", "TE: trailers"])
+async def test_nothing_that_the_client_says_of_itself_is_sent_on(way, network, framing, host, more):
+    body = {"": b"", "C": b"abc", "T": b"3\r\nabc\r\n0\r\n\r\n"}[framing[:1]]
+    lines = ("POST / HTTP/1.1", host, *SAID[:2], more, *SAID[2:], framing)
+    async with between(trusting(network), way) as client:
+        client.send("".join(f"{line}\r\n" for line in lines if line).encode() + b"\r\n" + body)
+        said = json.loads((await client.answer()).body)["fields"]
+    real = (CLIENT, "https") if network == "127.0.0.1" else ("127.0.0.1", "http")
+    assert said == [["x-forwarded-for", real[0]], ["x-forwarded-host", "a"], ["x-forwarded-proto", real[1]]]
 
 
 @both

@@ -228,7 +228,8 @@ class Exchange:
         plain = self.plain
         if plain is not None:
             self._plain, taken = plain.without_identity()
-            self._request = None
+            if taken:
+                self._request, self.is_rewritten = None, True
         else:
             request = self.request
             taken = request.headers.only(IDENTITY)
