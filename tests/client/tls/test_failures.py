@@ -15,6 +15,7 @@ from hostler import HttpClient, Reason
 from hostler.client.address import DestinationAddress
 from hostler.client.connector import Connector
 from hostler.client.tls.contexts import DestinationTls, tls_context
+from hostler.client.tls.failures import explain
 from tests.certificates import authority, certificate, client_context, server_context
 from tests.client.peers import OK, answering, destination, front
 from tests.client.tls.blocking import blocking
@@ -164,6 +165,15 @@ class LossOnly:
 
     def disconnected(self, error, *, stale):
         self.lost.set_result(error)
+
+
+def test_a_refusal_behind_the_handshake_is_told_from_one_in_it():
+    refusal = ssl.SSLError(1, "handshake failure")
+    refusal.reason = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    assert "it has no cipher in common" in str(explain(refusal, HOST, b"\x15\x03\x03\x00\x02"))
+    said = str(explain(refusal, HOST))
+    assert "behind the handshake" in said
+    assert "renegotiation" in said
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ _CERTIFICATE_ALERTS: Final = frozenset({
 
 _VERSION: Final = "the destination speaks none of the versions of TLS that are allowed; say in HttpClient.SslProtocols which are"
 _DEMANDED: Final = "the destination demands a client certificate; name one in HttpClient.ClientCertificate"
+_LATER_DEMANDED: Final = (
+    "the destination ended the connection behind the handshake: it demands a client certificate, which "
+    "HttpClient.ClientCertificate names, or wanted another handshake (renegotiation), which is refused; have it demand the "
+    "certificate in the first one"
+)
 _REASONS: Final[Mapping[str, str]] = {
     "CERTIFICATE_REQUIRED": _DEMANDED,
     "HANDSHAKE_FAILURE": (
@@ -62,7 +67,7 @@ def explain(error: Exception | None, server_name: str, first: bytes = b"") -> Co
     """Return what is raised, or ends an exchange, for an error of OpenSSL's.
 
     `error` is None for a connection that ended during its handshake. `server_name` is whom the certificate must be for,
-    `first` what the destination sent first, where that is still to be judged.
+    `first` what the destination sent first, where that is still to be judged: while the handshake is not complete.
     """
     explained = ConnectionAbortedError(_say(error, server_name, first))
     explained.__cause__ = error
@@ -89,6 +94,8 @@ def _say(error: Exception | None, server_name: str, first: bytes) -> str:
         return f"the destination has no host {server_name}; set the destination's Host to one that it has"
     if isinstance(error, ssl.SSLEOFError):
         reason = "UNEXPECTED_EOF_WHILE_READING"
+    elif reason == "HANDSHAKE_FAILURE" and not first:
+        return _LATER_DEMANDED
     return (
         _REASONS.get(reason)
         or f"TLS with the destination failed: {reason.lower().replace('_', ' ') or error}"
