@@ -9,7 +9,7 @@ from hostler.errors import ConfigError, Problem, Severity
 from hostler.server.options import TrustedProxies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hostler.config.trusted import TrustedSection
 
@@ -67,7 +67,7 @@ def _read(section: TrustedSection) -> tuple[TrustedProxies | None, list[Problem]
     return TrustedProxies(**{option: value for option, (_, value) in said.items()}), []
 
 
-def _dangers(options: TrustedProxies) -> Any:
+def _dangers(options: TrustedProxies) -> Iterator[Problem]:
     for text in options.networks:
         if (
             "/" in text

@@ -10,8 +10,10 @@ from attrs import evolve
 
 from hostler import Cluster, Destination, Forwarder, HttpClient, Policies, Proxy, Route, serving
 from hostler.client.probe import ProbeRequest
-from hostler.client.tls.following import PATIENCE
+from hostler.client.tls import following
+from hostler.client.tls.contexts import tls_context
 from hostler.errors import CertificateError, ConfigError
+from hostler.tls.stamps import PATIENCE
 from tests.certificates import authority, certificate, server_context
 from tests.client.peers import OK, answering, connected, destination, front
 
@@ -170,6 +172,24 @@ async def test_what_does_not_fit_after_a_while_is_said_once_and_what_was_read_st
         proxy.forwarder.renew(3.0 + PATIENCE)
         assert (await proxy.fetch()).body == b"ok"
         assert there.connections == 2
+
+
+def test_what_was_said_to_be_wrong_is_tried_again_once_in_a_while(tmp_path, monkeypatch, caplog):
+    """Reading takes the event loop's time."""
+    own = certificate(tmp_path, "proxy.example")
+    followed = following.FollowedFiles(HttpClient(client_certificate=own))
+    move(certificate(tmp_path, "other.example").path, own.path)
+    tried = []
+
+    def reading(client):
+        tried.append(now)
+        return tls_context(client)
+
+    monkeypatch.setattr(following, "tls_context", reading)
+    for now in range(1, 82):
+        assert followed.look(float(now)) is None
+    assert tried == [*range(1, 12), 71]
+    assert caplog.text.count("the key does not fit the certificate") == 1
 
 
 def test_files_that_cannot_be_used_are_an_error_before_anything_starts(tmp_path, ca):

@@ -53,8 +53,8 @@ def tls_context(client: HttpClient) -> ssl.SSLContext:
 
     `SslProtocols` set the lowest and the highest version; what is between them is spoken too. Without any, they are
     Python's: TLS 1.2 and later. OpenSSL's security level is left as the system has it, and may refuse old versions.
-    Revocation is not looked at, as .NET does by default. A response that ends with its connection is only complete behind a close_notify (RFC 9112 9.8).
-    Raises CertificateError for files that cannot be used. Blocks while it reads.
+    Revocation is not looked at, as .NET does by default. A response that ends with its connection is only complete behind
+    a close_notify (RFC 9112 9.8). Raises CertificateError for files that cannot be used. Blocks while it reads.
     """
     authority = client.certificate_authority
     context = ssl.create_default_context() if authority is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

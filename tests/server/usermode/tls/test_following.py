@@ -10,8 +10,9 @@ import pytest
 
 from hostler import Certificate, CertificateError, ServerOptions, TlsOptions
 from hostler.processes.serving import serving
-from hostler.server.usermode.tls.following import PATIENCE, RETRY, Followed
+from hostler.server.usermode.tls.following import Followed
 from hostler.server.usermode.tls.live import LiveContext
+from hostler.tls.stamps import PATIENCE, RETRY
 from tests.certificates import authority, certificate, client_context
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC).timestamp()

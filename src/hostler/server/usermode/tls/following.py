@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from hostler.errors import CertificateError
 from hostler.server.usermode.tls.examination import day
 from hostler.server.usermode.tls.expiry import Expiry
+from hostler.tls.stamps import PATIENCE, RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,12 +27,6 @@ __all__ = ["CertificateFollower", "Followed"]
 
 INTERVAL: Final = 1.0
 """Seconds between two looks at the files."""
-
-PATIENCE: Final = 10.0
-"""Seconds that files which have changed may take to fit."""
-
-RETRY: Final = 60.0
-"""Seconds after which files are tried again that were said to be wrong, and have not changed since."""
 
 _log: Final = logging.getLogger("hostler.certificates")
 _reloads: Final = logging.getLogger("hostler.reload")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from hostler.server.usermode.tls.loading import load
+from hostler.tls.stamps import stamps_of
 
 if TYPE_CHECKING:
     import ssl
@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
     from hostler.server.options import TlsOptions
     from hostler.server.usermode.tls.examination import Examined
+    from hostler.tls.stamps import Stamp
 
-__all__ = ["LiveContext", "Stamp"]
-
-Stamp: TypeAlias = "tuple[int, int, int, int] | None"
-"""By what a file is told from the one that was there before; None where it cannot be looked at."""
+__all__ = ["LiveContext"]
 
 
 class LiveContext:
@@ -59,18 +57,6 @@ class LiveContext:
 
     def stamps(self) -> tuple[Stamp, ...]:
         """Return by what its files are told from others."""
-        certificate = self.options.certificate
-        paths = (
-            certificate and certificate.path,
-            certificate and certificate.key_path,
-            self.options.client_ca,
-        )
-        return tuple(_stamp(path) for path in paths if path)
-
-
-def _stamp(path: str) -> Stamp:
-    try:
-        found = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+        own = self.options.certificate
+        named = () if own is None else (own.path, own.key_path)
+        return stamps_of((*named, self.options.client_ca))
