@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from hostler.tls import transport
+from tests.tls.key_updates import key_updates
 from tests.tls.peers import connected
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -174,3 +176,47 @@ async def test_many_small_records_leave_others_their_turn(tmp_path):
         await others()
         await sending
         assert max(after - before for before, after in pairwise(turns)) < 25_000
+
+
+async def test_others_have_their_turn_between_slices_of_one_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(transport, "SHARE", 0.0)
+    total = 20_000
+    async with connected(tmp_path) as (ours, peer):
+        sending = asyncio.ensure_future(peer.send(peer.records(*[b"x"] * total) + peer.goodbye()))
+        await ours.until(lambda: ours.events == ["eof"])
+        await sending
+        assert ours.received == b"x" * total
+        assert max(map(len, ours.pieces)) < 200
+
+
+async def test_what_waits_for_its_turn_waits_for_whoever_has_paused(tmp_path, monkeypatch):
+    monkeypatch.setattr(transport, "SHARE", 0.0)
+    loop = asyncio.get_running_loop()
+
+    def rest(data):
+        ours.transport.pause_reading()
+        loop.call_soon(ours.transport.resume_reading)
+
+    async with connected(tmp_path) as (ours, peer):
+        ours.on_data = rest
+        sending = asyncio.ensure_future(peer.send(peer.records(*[b"x"] * 5000, LARGE) + peer.goodbye()))
+        await ours.until(lambda: ours.events == ["eof"])
+        await sending
+        assert ours.received == b"x" * 5000 + LARGE
+
+
+async def test_a_peer_may_change_its_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    async with connected(tmp_path) as (ours, peer):
+        await peer.send(key_updates(tmp_path / "keys", 300))
+        ours.transport.write(b"still here")
+        assert await peer.read(10) == b"still here"
+        assert not ours.is_lost
+
+
+async def test_a_peer_that_does_nothing_but_change_its_key_is_sent_away(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    async with connected(tmp_path) as (ours, peer):
+        await peer.send(key_updates(tmp_path / "keys", 4000))
+        await ours.until(lambda: ours.is_lost)
+        assert ours.events == ["lost: ConnectionAbortedError"]

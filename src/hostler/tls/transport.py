@@ -16,6 +16,7 @@ import enum
 import socket
 import ssl
 from contextlib import suppress
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from hostler.reading import LARGE_READ, Reading
@@ -33,6 +34,15 @@ MAX_RECORD: Final = 1 << 14
 _SLICE: Final = 1 << 15
 """Bytes that OpenSSL is given at once: its memory grows to what it is given, and never shrinks."""
 
+_FIRST_SLICE: Final = 1 << 12
+"""Bytes that it is given first of more: in the smallest records, each with a new key, they take it 10 ms."""
+
+SHARE: Final = 0.005
+"""Seconds of a turn of the event loop that one connection's records may take."""
+
+MAX_BARREN: Final = 2 * MAX_RECORD
+"""Bytes without any data in them that a peer may send at once, in records that change keys, or are empty."""
+
 LARGE_WRITE: Final = 1 << 18
 """Bytes that are encrypted ahead of what the system has taken."""
 
@@ -44,9 +54,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     """A transport for a protocol, over the transport that has this for its protocol."""
 
     __slots__ = (
-        "_at_end", "_decrypt", "_encrypt", "_error", "_explain", "_full", "_held", "_holds_back", "_incoming", "_loop", "_outgoing", "_paused",
-        "_protocol", "_put", "_raw", "_reading", "_receive", "_send", "_state", "_take", "_tls", "_waiting",
-        "is_closing",
+        "_at_end", "_barren", "_decrypt", "_encrypt", "_error", "_explain", "_full", "_held", "_holds_back", "_incoming", "_loop", "_outgoing", "_paused",
+        "_protocol", "_put", "_raw", "_reading", "_receive", "_send", "_state", "_take", "_tls", "_unread",
+        "_waiting", "is_closing",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +84,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._reading = Reading(loop, raw)
         self._held: list[bytes] = []
         """What was decrypted while nobody wanted it."""
+        self._unread: list[memoryview] = []
+        """What has come, and OpenSSL was not given yet."""
+        self._barren = 0
+        """How many bytes of that held no data, up to where OpenSSL is."""
         self._waiting: list[memoryview] = []
         """What is to be encrypted once the system has taken what is in front of it."""
         self._full = False
@@ -95,21 +109,19 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Decrypt what has come, and pass it on."""
-        if len(data) <= _SLICE:
+        if len(data) <= _FIRST_SLICE and not self._unread:
             self._put(data)
             self._pass_on()
             return
-        view = memoryview(data)
-        for start in range(0, len(data), _SLICE):
-            self._put(view[start : start + _SLICE])
-            if not self._paused:
-                self._decrypt_all(self._held)
+        self._unread.append(memoryview(data))
         self._pass_on()
         if len(data) > LARGE_READ:
             self._reading.rest()
 
     def eof_received(self) -> bool:
         """Pass the end on, behind what has come before it."""
+        while self._unread:
+            self._put(self._unread.pop(0))
         self._incoming.write_eof()
         self._pass_on()
         return True
@@ -161,7 +173,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._paused or self._state is _CLOSED:
             return
         pieces = self._held
-        self._decrypt_all(pieces)
+        if self._unread:
+            self._decrypt_in_turn(pieces)
+        else:
+            self._decrypt_all(pieces)
         if pieces:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
@@ -174,6 +189,26 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._at_end = None
             if not self._protocol.eof_received():
                 self.close()
+
+    def _decrypt_in_turn(self, pieces: list[bytes]) -> None:
+        """Decrypt slice by slice for `SHARE` seconds, and leave the rest for the next turn of the event loop."""
+        unread, size, until = self._unread, _FIRST_SLICE, perf_counter() + SHARE
+        while unread and self._error is None:
+            data, before = unread[0], len(pieces)
+            self._put(data[:size])
+            if len(data) > size:
+                unread[0] = data[size:]
+            else:
+                unread.pop(0)
+            self._decrypt_all(pieces)
+            self._barren = 0 if len(pieces) > before or not unread else self._barren + size
+            if self._barren > MAX_BARREN:
+                self._error = ConnectionAbortedError("the peer sends records without any data in them")
+            elif unread and perf_counter() > until:
+                self._reading.rest()
+                self._loop.call_soon(self._resume)
+                return
+            size = min(2 * size, _SLICE)
 
     def _decrypt_all(self, pieces: list[bytes]) -> None:
         """Decrypt what has come, and note what ends it."""
@@ -202,7 +237,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         """Read again, beginning with what has come already."""
         self._paused = False
         self._reading.resume()
-        if self._held or self._incoming.pending or self._incoming.eof or self._at_end:
+        if self._held or self._unread or self._incoming.pending or self._incoming.eof or self._at_end:
             self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
@@ -313,6 +348,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._state = _CLOSED
         self._waiting.clear()
         self._held.clear()
+        self._unread.clear()
 
     # -- about it -------------------------------------------------------------------------------------------------
 
