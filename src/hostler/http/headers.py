@@ -15,7 +15,7 @@ from hostler.http.fields import HOP_BY_HOP, TOKEN_PATTERN, has_token
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-__all__ = ["Headers", "RawHeaders", "split_line"]
+__all__ = ["Headers", "RawHeaders", "add_headers", "split_line"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 """list of (name, value) byte pairs, in wire order."""
@@ -24,11 +24,23 @@ _VISIBLE: Final = rb"[!-~\x80-\xff]"
 _LINE: Final = re.compile(rb"(%b+): (?:%b(?:[\t -~\x80-\xff]*%b)?)?" % (TOKEN_PATTERN, _VISIBLE, _VISIBLE))
 """A line of a name, a colon, and a value without space around it."""
 
+_HSTS: Final = b"strict-transport-security"
+
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:
     """Cut a well-formed header line into name and value (RFC 9112 5)."""
     name, _, value = line.partition(b":")
     return name, value.strip(b" \t")
+
+
+def add_headers(added: RawHeaders, headers: RawHeaders) -> None:
+    """Add to an answer what the proxy adds that has delegated it.
+
+    Its Strict-Transport-Security goes in place of the application's: browsers read the first alone (RFC 6797 8.1).
+    """
+    if any(name == _HSTS for name, _ in added):
+        headers[:] = [pair for pair in headers if pair[0].lower() != _HSTS]
+    headers += added
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -260,6 +260,16 @@ async def test_headers_for_the_answer_travel_along():
         assert "set-cookie" not in (await client.get("/here")).headers
 
 
+async def test_a_proxys_strict_transport_security_goes_in_place_of_the_workers():
+    async def answer(exchange):
+        headers = [("Strict-Transport-Security", "max-age=1"), ("X-A", "a")]
+        return await exchange.respond(200, headers=headers)
+
+    async with delegated(answer, headers=[(b"strict-transport-security", b"max-age=60")]) as (client, _):
+        headers = (await client.get("/d")).headers
+        assert (headers["strict-transport-security"], headers["x-a"]) == ("max-age=60", "a")
+
+
 async def test_too_many_headers_for_the_answer_are_refused():
     async with delegated(where, headers=[(b"x-large", b"x" * 200_000)]) as (client, proxy):
         await client.send(request("GET", "/d"))

@@ -22,6 +22,7 @@ Whose the connection is, it does not know: after each exchange its `ConnectionOw
 from __future__ import annotations
 
 import enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from hostler.contract import Rejection
@@ -38,6 +39,7 @@ from hostler.http.body import (
 )
 from hostler.http.encode import encode_rejection
 from hostler.http.h1 import RequestReader
+from hostler.http.headers import add_headers
 from hostler.http.heads import read_request
 from hostler.http.plain_request import PlainRequest
 from hostler.http.target import parse_host
@@ -327,7 +329,7 @@ class Http1Connection:
         if self.peer is not None:
             exchange.peer = self.peer
         if added := self._owner.added_headers:
-            exchange.on_response(lambda headers: headers.extend(added))
+            exchange.on_response(partial(add_headers, added))
         self._context.handling.begin(exchange, stream)
 
     def _reject(self, error: ProtocolError, request: Request | None) -> None:
