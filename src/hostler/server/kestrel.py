@@ -6,9 +6,8 @@ Core), but that a Url is a URL prefix as in `Urls`.
 
 from __future__ import annotations
 
-import difflib
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -16,7 +15,14 @@ from hostler.config.checks.values import check_ids
 from hostler.config.kestrel import KestrelSni
 from hostler.config.yarp.scalars import shown
 from hostler.errors import ConfigError, PrefixError, Problem, Severity
-from hostler.http.unix_socket import unix_url
+from hostler.server.kestrel_values import (
+    CLIENT_CERTIFICATE_MODES,
+    PROTOCOLS,
+    SSL_PROTOCOLS,
+    look_up,
+    parse_server_name,
+    parse_url,
+)
 from hostler.server.options import Certificate, ClientCertificates, Endpoint, TlsOptions
 from hostler.server.prefix import Category, UrlPrefix
 
@@ -29,7 +35,6 @@ __all__ = ["SECTION", "ConfiguredEndpoints", "check_kestrel", "configured_endpoi
 
 SECTION: Final = "Kestrel"
 _MAX_MODE: Final = 0o777
-T = TypeVar("T")
 
 
 @frozen
@@ -70,51 +75,6 @@ def _find(section: Kestrel, severity: Severity) -> list[Problem]:
     reading = _Reading(section)
     reading.read()
     return [problem for problem in reading.problems if problem.severity is severity]
-
-
-# -- words ------------------------------------------------------------------------------------------------------------
-
-_PROTOCOLS: Final = {
-    "Http1": {1},
-    "Http2": {2},
-    "Http3": {3},
-    "Http1AndHttp2": {1, 2},
-    "Http1AndHttp2AndHttp3": {1, 2, 3},
-    "None": set[int](),
-}
-"""The versions of HTTP that a name stands for (HttpProtocols)."""
-
-_SSL_PROTOCOLS: Final = {
-    "None": ("Tls12", "Tls13"),
-    "Tls12": ("Tls12",),
-    "Tls13": ("Tls13",),
-    "Tls11": (),
-    "Tls": (),
-    "Ssl3": (),
-    "Ssl2": (),
-    "Default": (),
-}
-"""The versions that are spoken of those that a name stands for; None is whatever the system thinks right (SslProtocols)."""
-
-_MODES: Final = {mode.value: mode for mode in ClientCertificates} | {"DelayCertificate": None}
-
-
-def _look_up(name: str, table: Mapping[str, T]) -> T:
-    """Return what a name stands for, in any case; raises ValueError for one that is none."""
-    known = {key.lower(): value for key, value in table.items()}
-    key = name.strip().lower()
-    if key not in known:
-        close = difflib.get_close_matches(key[:100], known, n=1)
-        meant = next(
-            (f"did you mean {label}?" for label in table if close and label.lower() == close[0]), None
-        )
-        raise ValueError(
-            f"unknown value {shown(name)}; {meant or 'use one of ' + ', '.join(filter(table.get, table))}"
-        )
-    return known[key]
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -176,7 +136,7 @@ class _Reading:
 
     def _read_url(self, url: str, path: str) -> UrlPrefix | None:
         try:
-            prefix = _parse_url(url)
+            prefix = parse_url(url)
         except PrefixError as error:
             self._refuse(path, str(error))
             return None
@@ -262,7 +222,7 @@ class _Reading:
         versions: set[int] = set()
         for name in said.protocols.split(","):
             try:
-                versions |= _look_up(name, _PROTOCOLS)
+                versions |= look_up(name, PROTOCOLS)
             except ValueError as error:
                 self._refuse(path, str(error))
                 return
@@ -291,7 +251,7 @@ class _Reading:
                     f"has no certificate; add one here, to the endpoint, or as {SECTION}.Certificates.Default",
                 )
             try:
-                host = _server_name(name)
+                host = parse_server_name(name)
             except ValueError as error:
                 self._refuse(within, str(error))
                 continue
@@ -324,7 +284,7 @@ class _Reading:
         spoken: set[str] = set()
         for index, name in enumerate(names):
             try:
-                versions = _look_up(name, _SSL_PROTOCOLS)
+                versions = look_up(name, SSL_PROTOCOLS)
             except ValueError as error:
                 self._refuse(f"{path}[{index}]", str(error))
                 return ()
@@ -339,7 +299,7 @@ class _Reading:
 
     def _read_mode(self, name: str, path: str) -> ClientCertificates | None:
         try:
-            mode = _look_up(name, _MODES)
+            mode = look_up(name, CLIENT_CERTIFICATE_MODES)
         except ValueError as error:
             self._refuse(path, str(error))
             return None
@@ -369,33 +329,3 @@ class _Reading:
                     "is for certificates in a Windows store, and this one is a file; remove it",
                 )
         return Certificate(path=said.path, key_path=said.key_path or None, password=said.password)
-
-
-def _parse_url(url: str) -> UrlPrefix:
-    """Return what an endpoint's Url listens on; raises PrefixError."""
-    scheme, colon, rest = url.strip().partition("://")
-    if rest.startswith("pipe:"):
-        raise PrefixError(
-            f"{shown(url)} is a named pipe of Windows, which nothing listens on here; write http://host:port"
-        )
-    if rest.startswith("unix:"):
-        socket_path, base, _ = rest.removeprefix("unix:").partition(":")
-        return UrlPrefix.parse(unix_url(socket_path, "/base" if base else "", scheme.lower()))
-    return UrlPrefix.parse(f"{scheme.lower()}{colon}{rest}")
-
-
-def _server_name(name: str) -> str:
-    """Return a host name of `Sni`, normalised: `*`, `*.name` or `name`; raises ValueError."""
-    if name == "*":
-        return name
-    wildcard = "*." if name.startswith("*.") else ""
-    host = name.removeprefix(wildcard)
-    try:
-        prefix = UrlPrefix.parse(f"https://{host}:443/")
-    except PrefixError:
-        prefix = None
-    if prefix is None or prefix.category is not Category.HOST or prefix.path != "/":
-        raise ValueError(
-            f"{shown(name)} is not a host name; write it as in shop.example.org, *.example.org or *"
-        )
-    return wildcard + prefix.host
