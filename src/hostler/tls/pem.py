@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hostler.errors import CertificateError
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["blocks_of", "first_certificate", "has_key", "read"]
 
@@ -23,14 +26,7 @@ def read(path: str) -> bytes:
     """Return what a file holds; raises CertificateError for what cannot be read."""
     file = Path(path)
     try:
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a directory" if stat.S_ISDIR(found.st_mode) else "no file that can be read twice"
-            raise CertificateError(f"{path}: it is {what}; name a file")
-        if found.st_size > _MAX_SIZE:
-            raise CertificateError(
-                f"{path}: it has {found.st_size} bytes, which is no certificate; name another file"
-            )
+        _check(path, file.stat())
         return file.read_bytes()
     except FileNotFoundError as error:
         raise CertificateError(
@@ -41,10 +37,23 @@ def read(path: str) -> bytes:
             f"{path}: this user may not read it; let the user that hostler runs as read the file, and look into its "
             "directories"
         ) from error
+    except CertificateError:
+        raise
     except (OSError, ValueError) as error:
         raise CertificateError(
             f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from error
+
+
+def _check(path: str, found: os.stat_result) -> None:
+    """Raise CertificateError for what reading would not come to an end with."""
+    if not stat.S_ISREG(found.st_mode):
+        what = "a directory" if stat.S_ISDIR(found.st_mode) else "no file that can be read twice"
+        raise CertificateError(f"{path}: it is {what}; name a file")
+    if found.st_size > _MAX_SIZE:
+        raise CertificateError(
+            f"{path}: it has {found.st_size} bytes, which is no certificate; name another file"
+        )
 
 
 def blocks_of(data: bytes) -> list[str]:
