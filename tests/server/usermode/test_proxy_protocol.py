@@ -199,3 +199,31 @@ async def test_without_trusted_proxies_it_does_not_start():
     ):
         async with serving(answer, [URL], options=options):
             raise AssertionError("it listens")
+
+
+@pytest.mark.parametrize(
+    ("url", "listed"),
+    [
+        ("http://127.0.0.1:{}/", "http://+:{}"),
+        ("http://localhost:{}/", "http://127.0.0.1:{}"),
+        ("http://+:{}/", "http://*:{}"),
+        ("http://+:{}/", "http://localhost:{}"),
+        ("http://127.0.0.1:{}/", "https://127.0.0.1:{}"),
+    ],
+)
+async def test_an_endpoint_by_another_name_than_its_prefix_is_no_way_in_without_a_header(
+    url, listed, tmp_path
+):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = of_all(listed.format(port), tls=TlsOptions(certificate=certificate(tmp_path)))
+    with pytest.raises(
+        ListenError, match="which has other settings; write the endpoint as the prefix is written"
+    ):
+        async with serving(answer, [url.format(port)], options=options):
+            raise AssertionError("it listens")
+
+
+async def test_an_endpoint_that_nothing_is_listened_on_for_changes_nothing():
+    async with serving(answer, [URL], options=of_all("http://127.0.0.2:0")) as served:
+        assert body(await talk(served, REQUEST)).endswith("/a")

@@ -71,9 +71,22 @@ class Endpoints:
             asked = prefix, found
         assert asked is not None
         prefix, options = asked
+        self._refuse_misnamed(sock, prefix, options)
         trusts = self._trusted_by(prefix) if options.proxy_protocol else None
         tls = None if options.tls is None else self._read(options.tls)
         return LiveEndpoint(prefix.scheme, options, tls, trusts)
+
+    def _refuse_misnamed(self, sock: socket, prefix: UrlPrefix, options: Endpoint) -> None:
+        """Raise ListenError where an endpoint's clients would come in without what holds for it."""
+        for listed in map(UrlPrefix.parse, self.options.endpoints):
+            if serves(sock, listed) and (
+                listed.scheme != prefix.scheme or self._options_of(listed) != options
+            ):
+                raise ListenError(
+                    errno.EINVAL,
+                    f"cannot listen on {prefix}: it shares a socket with the endpoint {listed}, which has other settings; "
+                    "write the endpoint as the prefix is written, or give it a port of its own",
+                )
 
     def _trusted_by(self, prefix: UrlPrefix) -> Callable[[Address], bool]:
         trusted = self.options.trusted_proxies
