@@ -89,7 +89,7 @@ class TestHttpSysOptions:
         with pytest.raises(ValueError, match=r"max_connections: -1 .* math\.inf for no limit"):
             HttpSysOptions(max_connections=-1)
         with pytest.raises(
-            ValueError, match=r"'loud' is no Verbosity; it is one of 'basic', 'limited', 'full'"
+            ValueError, match=r"unknown Verbosity 'loud'; use one of 'basic', 'limited', 'full'"
         ):
             HttpSysOptions(verbosity="loud")
         with pytest.raises(ValueError, match=r"write SDDL"):

@@ -34,7 +34,7 @@ def test_everything_that_is_wrong_is_said_in_the_documents_words():
     assert problems == {
         "TrustedProxies.Networks": "'10.0.0.1/8' is no network (10.0.0.1/8 has host bits set); write an address, one with "
         "the length of its prefix as in 10.0.0.0/8 or fd00::/8, or unix for the peers of Unix sockets",
-        "TrustedProxies.Headers": "'x-real-ip' is no TrustedHeaders; it is one of 'x-forwarded', 'forwarded'",
+        "TrustedProxies.Headers": "unknown TrustedHeaders 'x-real-ip'; use one of 'x-forwarded', 'forwarded'",
         "TrustedProxies.ForwardLimit": "0 is not a number of proxies from 1 to 1000, or -1 for any number",
         "TrustedProxies.AllowedHosts": "'a b' is no host; write a name or an address without a port, as in example.org, "
         "*.example.org for every name below it, or * for any host at all",

@@ -154,6 +154,6 @@ class Store:
 
 def _foreign(files: Iterable[Path]) -> CertificateError:
     return CertificateError(
-        f"{' and '.join(map(str, files))}: not made by hostler dev-cert, or not whole, and not to be overwritten; "
-        "move it away, or choose another place with --directory"
+        f"{' and '.join(map(str, files))}: not made by hostler dev-cert, or not complete, and not to be overwritten; "
+        "move them away, or choose another place with --directory"
     )

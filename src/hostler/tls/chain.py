@@ -89,7 +89,8 @@ def _load_pem(
         context.load_cert_chain(path, key_path, give_password)
     except _Encrypted:
         raise CertificateError(
-            f"{key}: the key is encrypted, and no password was given; give its password"
+            f"{key}: the key is encrypted, and no password was given; give it as Password in a document, or with "
+            "--key-password-file FILE"
         ) from None
     except (ssl.SSLError, OSError, ValueError) as error:
         raise CertificateError(_explain(error, certificate.path, key, asked=asked)) from error

@@ -53,7 +53,10 @@ def _convert(certificate: Certificate, data: bytes, password: str) -> tuple[byte
         key, own, chain = pkcs12.load_key_and_certificates(data, given)
     except ValueError as error:
         if certificate.password is None:
-            reason = "it is no PKCS #12, or it is encrypted and no password was given; give its password"
+            reason = (
+                "it is no PKCS #12, or it is encrypted and no password was given; give it as Password in a document, or "
+                "with --key-password-file FILE"
+            )
         else:
             reason = "it is no PKCS #12, or the password is wrong; correct the password"
         raise CertificateError(f"{path}: {reason}") from error

@@ -106,7 +106,7 @@ def test_a_limit_is_a_number_of_proxies(limit):
 
 def test_headers_are_of_one_family():
     with pytest.raises(
-        ValueError, match="'x-real-ip' is no TrustedHeaders; it is one of 'x-forwarded', 'forwarded'"
+        ValueError, match="unknown TrustedHeaders 'x-real-ip'; use one of 'x-forwarded', 'forwarded'"
     ):
         TrustedProxies(networks=["unix"], headers="x-real-ip")
 

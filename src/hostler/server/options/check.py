@@ -62,4 +62,4 @@ class Choice(enum.Enum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
         known = ", ".join(repr(member.value) for member in cls)
-        raise ValueError(f"{value!r} is no {cls.__name__}; it is one of {known}")
+        raise ValueError(f"unknown {cls.__name__} {value!r}; use one of {known}")
