@@ -224,3 +224,6 @@ class Rejection:
 
     request: Request | None
     """The head; None when it could not be read."""
+
+    peer: Address | None = None
+    """Who is connected, where a PROXY header has said that the client is another one."""

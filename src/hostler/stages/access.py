@@ -192,7 +192,7 @@ def _rejected_entry(rejection: Rejection, now: float) -> AccessEntry:
         _timestamp(now),
         "-",
         rejection.client[0] or "unix",
-        rejection.client[0] or "unix",
+        (rejection.peer or rejection.client)[0] or "unix",
         method,
         _text(host),
         _text(target),

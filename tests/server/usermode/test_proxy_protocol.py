@@ -227,3 +227,12 @@ async def test_an_endpoint_by_another_name_than_its_prefix_is_no_way_in_without_
 async def test_an_endpoint_that_nothing_is_listened_on_for_changes_nothing():
     async with serving(answer, [URL], options=of_all("http://127.0.0.2:0")) as served:
         assert body(await talk(served, REQUEST)).endswith("/a")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_line_of_what_is_rejected_names_the_client_and_the_peer(scheme, tmp_path):
+    lines, url = [], URL.replace("http", scheme)
+    options = of_all(url, tls=TlsOptions(certificate=certificate(tmp_path)))
+    async with serving(answer, [url], options=options, write_line=lines.append) as served:
+        assert (await talk(served, HEADERS[0] + b"GET\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+    assert f" {CLIENT[0]} via 127.0.0.1 " in "".join(lines)

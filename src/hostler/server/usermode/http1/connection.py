@@ -335,7 +335,7 @@ class Http1Connection:
     def _reject(self, error: ProtocolError, request: Request | None) -> None:
         """Answer what is no request, and end: nobody knows where the next one would begin."""
         self._socket.write(encode_rejection(error.status))
-        self._context.handling.rejected(Rejection(self.addresses[0], error, request))
+        self._context.handling.rejected(Rejection(self.addresses[0], error, request, self.peer))
         self._body = ClosingBody()
         self._over(reusable=False)
 

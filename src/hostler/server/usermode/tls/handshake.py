@@ -212,7 +212,8 @@ class ServerHandshake(asyncio.Protocol):
         self._end_in_order()
         self._fail("plain HTTP", logging.DEBUG, "it sent a plain request")
         error = ProtocolError("a plain HTTP request was sent to an HTTPS port")
-        self._handshakes.on_reject(Rejection(self._client(), error, None))
+        peer = address_of(self._raw.get_extra_info("peername"))
+        self._handshakes.on_reject(Rejection(self._client(), error, None, peer))
 
     def _fail(self, kind: str, level: int, text: str) -> None:
         if self._state is _OVER:
