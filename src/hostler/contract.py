@@ -227,3 +227,6 @@ class Rejection:
 
     peer: Address | None = None
     """Who is connected, where a PROXY header has said that the client is another one."""
+
+    text: str = ""
+    """What the answer says beside the status."""

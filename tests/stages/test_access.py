@@ -11,6 +11,7 @@ from hostler.config.model import Route
 from hostler.contract import Rejection
 from hostler.errors import Failure, ProtocolError, Reason
 from hostler.fleet import LiveRoute
+from hostler.http.encode import encode_rejection
 from hostler.http.headers import Headers
 from hostler.http.message import Request
 from hostler.outcome import Kind, Outcome
@@ -111,6 +112,15 @@ async def test_what_nobody_has_checked_cannot_get_into_a_line_as_a_control_chara
         "1970-01-01T00:00:01.500Z 192.0.2.1 GET a\\tb\\n /\\x85\\x1b[2J 400 rejected (no host\\r\\n), "
         "0 B in, 16 B out, 0.0 ms, id -\n"
     )
+
+
+async def test_all_that_a_rejected_client_got_is_counted(case):
+    error, text = ProtocolError("plain HTTP"), "Ask for https:// instead."
+    case.log.rejected(Rejection(("192.0.2.1", 1), error, None, text=text))
+    case.log.flush()
+    sent = encode_rejection(400, text).partition(b"\r\n\r\n")[2]
+    assert f" 0 B in, {len(sent)} B out," in case.written[0]
+    assert text.encode() in sent
 
 
 async def test_an_exchange_whose_handler_breaks_has_a_line_too(case):

@@ -135,11 +135,11 @@ def encode_response(
 
 def encode_rejection(status: int, text: str = "") -> bytes:
     """Write the whole answer to what is no request, after which the connection ends; `text` says more than the status."""
-    body = rejection_body(status) + (b"%s\n" % text.encode("ascii") if text else b"")
+    body = rejection_body(status, text)
     length = (b"content-length", b"%d" % len(body))
     return encode_response(status, [_PLAIN_TEXT, length, (b"connection", b"close")]) + body
 
 
-def rejection_body(status: int) -> bytes:
+def rejection_body(status: int, text: str = "") -> bytes:
     """Return the body of the answer to what is no request."""
-    return b"%d %s\n" % (status, reason_phrase(status))
+    return b"%d %s\n" % (status, reason_phrase(status)) + (b"%s\n" % text.encode("ascii") if text else b"")

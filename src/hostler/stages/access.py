@@ -201,7 +201,7 @@ def _rejected_entry(rejection: Rejection, now: float) -> AccessEntry:
         None,
         str(error),
         0,
-        len(rejection_body(error.status)),
+        len(rejection_body(error.status, rejection.text)),
         0.0,
         None,
     )

@@ -60,6 +60,7 @@ async def test_plain_http_on_a_port_for_tls_is_told_so(tmp_path, request_line, c
         assert b"was sent to an HTTPS port" in answer
         assert server.handshakes.failed == {"plain HTTP": 1}
     assert [(rejection.client[0], rejection.error.status) for rejection in rejections] == [("127.0.0.1", 400)]
+    assert answer.decode().endswith(f"\n{rejections[0].text}\n")
     assert "a plain HTTP request was sent to an HTTPS port" in caplog.text
 
 

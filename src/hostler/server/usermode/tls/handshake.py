@@ -213,7 +213,7 @@ class ServerHandshake(asyncio.Protocol):
         self._fail("plain HTTP", logging.DEBUG, "it sent a plain request")
         error = ProtocolError("a plain HTTP request was sent to an HTTPS port")
         peer = address_of(self._raw.get_extra_info("peername"))
-        self._handshakes.on_reject(Rejection(self._client(), error, None, peer))
+        self._handshakes.on_reject(Rejection(self._client(), error, None, peer, _PLAIN_HTTP))
 
     def _fail(self, kind: str, level: int, text: str) -> None:
         if self._state is _OVER:
